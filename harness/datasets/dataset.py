@@ -1,0 +1,51 @@
+"""What a retrieval data set is: clips, and captions that say which clip they were written for."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One recording.
+
+    `name` is the file name exactly as the data set's captions file spells it (never stripped or un-escaped), unique
+    within a split. `path` is where the audio is expected; it need not exist for work that only needs captions.
+    """
+
+    name: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One caption, verbatim, and the index (into `RetrievalDataset.clips`) of the clip it was written for."""
+
+    text: str
+    clip: int
+
+
+@dataclass(frozen=True)
+class RetrievalDataset:
+    """One split of a data set.
+
+    `queries` keeps the order of the captions file: clip by clip, first to last caption. `root` is the folder in which
+    the split was found; annotation files that belong to the data set are looked for there.
+    """
+
+    name: str
+    split: str
+    root: Path
+    clips: tuple[Clip, ...]
+    queries: tuple[Query, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over clip names and captions in order. Audio is not part of it (see `PcmStore.digest`)."""
+        digest = hashlib.sha256(f"{self.name}\0{self.split}\0".encode())
+        for clip in self.clips:
+            digest.update(clip.name.encode() + b"\0")
+        for query in self.queries:
+            digest.update(f"{query.clip}\0{query.text}\0".encode())
+        return digest.hexdigest()

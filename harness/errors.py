@@ -1,0 +1,15 @@
+"""The error a person can mend."""
+
+from collections.abc import Sequence
+
+
+class UserError(Exception):
+    """Something the user must change: one line saying what, where, what was expected, and how to mend it.
+
+    The command prints it without a traceback and exits with code 2. Where several things are wrong at once,
+    `problems` lists them, one line each.
+    """
+
+    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.problems = tuple(problems)

@@ -1,0 +1,1 @@
+"""Predictions files of the DCASE challenge, per year: write, read, score."""

@@ -1,0 +1,53 @@
+"""What the harness needs of a system: where the tool ends and a participant's code begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemInfo:
+    """What a system says of itself; copied into every record.
+
+    Attributes:
+        name: how tables call it.
+        sample_rate: Hz; the harness resamples every clip to it.
+        parameters: number of parameters at inference, all parts together.
+        trained_on: names of the data sets used for training, pre-training included.
+        licence: of the weights, as an SPDX identifier where there is one.
+        source: where it comes from: a paper, an address, a repository.
+        digest: SHA-256 over everything that decides its output (card and weights). `None` means unknown: then nothing
+            the system computes is kept for a later evaluation.
+    """
+
+    name: str
+    sample_rate: int
+    parameters: int = 0
+    trained_on: tuple[str, ...] = ()
+    licence: str = ""
+    source: str = ""
+    digest: str | None = None
+
+
+@runtime_checkable
+class RetrievalSystem(Protocol):
+    """Turns clips and captions into vectors of one space.
+
+    A system may also define `score(text, audio)`, from `(m, d)` and `(n, d)` embeddings to an `(m, n)` float32
+    array, higher meaning a better match; without it the harness takes the cosine in float32.
+    """
+
+    info: SystemInfo
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        """Embed mono float32 clips in [-1, 1] at `info.sample_rate`, of any lengths, as an `(n, d)` array."""
+        ...
+
+    def embed_text(self, captions: Sequence[str]) -> Array:
+        """Embed captions, verbatim as in the data set, as an `(m, d)` array."""
+        ...
