@@ -10,6 +10,7 @@ The public names load when first used, so that `import harness` costs nothing.
 from importlib import import_module
 
 _HOMES = {
+    "Clip": "harness.datasets",
     "EvaluationRecord": "harness.records",
     "Measure": "harness.measures",
     "PROTOCOLS": "harness.protocols",
@@ -19,15 +20,15 @@ _HOMES = {
     "RetrievalSystem": "harness.system",
     "SystemInfo": "harness.system",
     "UserError": "harness.errors",
+    "Options": "harness.evaluation",
     "check": "harness.conformance",
     "evaluate": "harness.evaluation",
     "get_protocol": "harness.protocols",
-    "load_dataset": "harness.datasets",
     "load_system": "harness.registry",
     "parse_measure": "harness.measures",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:

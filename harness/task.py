@@ -1,9 +1,11 @@
 """One question put to a system: queries, items, and which items answer which query."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from harness.datasets.dataset import Clip, RetrievalDataset
 from harness.errors import UserError
 from harness.protocols import Protocol
 from harness.relevance import Relevance
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,15 +27,14 @@ class RetrievalTask:
         clips: the audio side; what is ranked in text-to-audio, what is asked in audio-to-text.
         captions: the text side, verbatim, one entry per caption even where two read the same.
         relevance: relevant items of each query.
-        clusters: shape `(queries,)`; the clip each query belongs to. Queries of one clip are not independent, so
-            intervals resample clips.
+        sources: name of the clip each query belongs to: the one a caption was written for, or the asked clip itself.
     """
 
     protocol: Protocol
     clips: tuple[Clip, ...]
     captions: tuple[str, ...]
     relevance: Relevance
-    clusters: NDArray[np.int64]
+    sources: tuple[str, ...]
 
     @cached_property
     def queries(self) -> tuple[str, ...]:
@@ -42,6 +45,14 @@ class RetrievalTask:
     def items(self) -> tuple[str, ...]:
         """What is ranked: clip names, or captions in audio-to-text."""
         return self._clip_names if self._text_asks else self.captions
+
+    @cached_property
+    def clusters(self) -> NDArray[np.int64]:
+        """A number per query, equal for queries of one clip, shape `(queries,)`.
+
+        Queries of one clip succeed and fail together, so intervals resample clips.
+        """
+        return np.unique(np.array(self.sources, dtype=np.str_), return_inverse=True)[1]
 
     @cached_property
     def digest(self) -> str:
@@ -73,17 +84,15 @@ class RetrievalTask:
         kept_captions[caption_of_pair[kept_pairs]] = True
         if not kept_captions.any():
             raise UserError("no clip is left to evaluate: every clip of the split is broken or missing")
-        kept_queries, kept_items = (
-            (kept_captions, kept_clips) if self._text_asks else (kept_clips, kept_captions)
-        )
+        kept_queries, kept_items = (kept_captions, kept_clips) if self._text_asks else (kept_clips, kept_captions)
         new_item = np.cumsum(kept_items) - 1
         counts = np.bincount(query_of_pair[kept_pairs], minlength=len(kept_queries))[kept_queries]
         return replace(
             self,
-            clips=tuple(clip for clip, kept in zip(self.clips, kept_clips, strict=True) if kept),
-            captions=tuple(text for text, kept in zip(self.captions, kept_captions, strict=True) if kept),
+            clips=_kept(self.clips, kept_clips),
+            captions=_kept(self.captions, kept_captions),
             relevance=Relevance(np.concatenate([[0], np.cumsum(counts)]), new_item[self.relevance.items[kept_pairs]]),
-            clusters=self.clusters[kept_queries],
+            sources=_kept(self.sources, kept_queries),
         )
 
     @property
@@ -102,20 +111,29 @@ def pose(protocol: Protocol, dataset: RetrievalDataset) -> RetrievalTask:
         UserError: the protocol's annotation file is missing or names what the data set does not have.
         ValueError: a query without a relevant item.
     """
+    clips = dataset.clips
     captions = tuple(query.text for query in dataset.queries)
-    source = np.array([query.clip for query in dataset.queries], dtype=np.int64)
+    own_clip = [query.clip for query in dataset.queries]
     if protocol.direction == "audio-to-text":
-        captions_of_clip: list[list[int]] = [[] for _ in dataset.clips]
-        for caption, clip in enumerate(source.tolist()):
+        captions_of_clip: list[list[int]] = [[] for _ in clips]
+        for caption, clip in enumerate(own_clip):
             captions_of_clip[clip].append(caption)
         relevance = Relevance.from_lists(captions_of_clip)
-        return RetrievalTask(protocol, dataset.clips, captions, relevance, np.arange(len(dataset.clips)))
-    if protocol.annotations is None:
-        relevance = Relevance(np.arange(len(captions) + 1), source)
-        return RetrievalTask(protocol, dataset.clips, captions, relevance, source)
+        return RetrievalTask(protocol, clips, captions, relevance, tuple(clip.name for clip in clips))
+    asked: Sequence[int] = range(len(captions))
+    relevant: Sequence[Sequence[int]] = [[clip] for clip in own_clip]
+    if protocol.annotations is not None:
+        from harness.datasets.annotations import read_annotations
 
-    from harness.datasets.annotations import read_annotations
+        asked, relevant = read_annotations(dataset.root / protocol.annotations, dataset)
+    return RetrievalTask(
+        protocol,
+        clips,
+        captions=tuple(captions[caption] for caption in asked),
+        relevance=Relevance.from_lists(relevant),
+        sources=tuple(clips[own_clip[caption]].name for caption in asked),
+    )
 
-    asked, relevant = read_annotations(dataset.root / protocol.annotations, dataset)
-    asked_captions = tuple(captions[index] for index in asked)
-    return RetrievalTask(protocol, dataset.clips, asked_captions, Relevance.from_lists(relevant), source[asked])
+
+def _kept(entries: tuple[Entry, ...], kept: NDArray[np.bool_]) -> tuple[Entry, ...]:
+    return tuple(compress(entries, kept.tolist()))

@@ -1,0 +1,29 @@
+"""Where a system runs."""
+
+from harness.errors import UserError
+
+
+def resolve(device: str) -> str:
+    """Turn what a person asked for into a device that is there.
+
+    Args:
+        device: `auto` (an accelerator where there is one), or a device in torch's words.
+
+    Raises:
+        UserError: the device does not exist here.
+
+    >>> resolve("cpu")
+    'cpu'
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device {device!r} cannot be used here ({reason}); use auto or cpu") from error
+    return device

@@ -1,0 +1,162 @@
+"""Embed a long sequence in batches, keeping what is done, so that an interrupted run goes on where it stopped."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+import numpy as np
+
+from harness.errors import UserError
+from harness.guards import checked_embeddings
+from harness.system import Array
+
+Item = TypeVar("Item")
+
+FIRST_BATCH = 32
+"""Batch size where the user names none; halved whenever the device runs out of memory."""
+
+_NOTHING: Array = np.zeros((0, 0), np.float32)
+
+
+def embedding_key(*parts: object) -> str:
+    """Content address of a set of embeddings: SHA-256 over everything that decides them."""
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+
+
+def embed_in_batches(
+    read: Callable[[int], Item],
+    count: int,
+    embed: Callable[[Sequence[Item]], object],
+    *,
+    what: str,
+    system: str,
+    batch_size: int | None = None,
+    store: Path | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Array:
+    """Embed `count` items in order.
+
+    Args:
+        read: gives item `i`.
+        count: how many there are.
+        embed: the system's method, from a list of items to `(n, d)`.
+        what: "clip" or "caption", for messages.
+        system: the system's name, for messages.
+        batch_size: how many at once; `None` starts with `FIRST_BATCH` and halves when the device is out of memory.
+        store: folder in which every finished batch is kept; a later call with the same folder goes on from there, and
+            a second process at the same work waits for the first. `None` keeps nothing.
+        on_progress: called with the number of items each step has added, those found in the store included.
+
+    Returns:
+        Float32 array of shape `(count, d)`; with a store it is a read-only memory map.
+
+    Raises:
+        UserError: the system fails, returns something other than finite `(n, d)` numbers, or the store cannot be
+            written.
+    """
+    report = on_progress or (lambda _: None)
+    if store is None:
+        rows: list[Array] = []
+        for batch in _batches(read, _NOTHING, count, embed, what, system, batch_size):
+            rows.append(batch)
+            report(len(batch))
+        return np.concatenate(rows) if rows else _NOTHING
+
+    finished = _finished(store)
+    if len(finished) < count:
+        with _exclusive(store):
+            finished = _finished(store)
+            report(len(finished))
+            with (store / "rows.f32").open("ab") as file:
+                file.truncate(finished.nbytes)
+                for batch in _batches(read, finished, count, embed, what, system, batch_size):
+                    _append(store, file, batch)
+                    report(len(batch))
+        finished = _finished(store)
+    else:
+        report(count)
+    return finished
+
+
+def _batches(
+    read: Callable[[int], Item],
+    done: Array,
+    count: int,
+    embed: Callable[[Sequence[Item]], object],
+    what: str,
+    system: str,
+    batch_size: int | None,
+) -> Iterator[Array]:
+    """Embed what comes after the rows that are done."""
+    size = batch_size or FIRST_BATCH
+    start, dimension = done.shape
+    while start < count:
+        stop = min(start + size, count)
+        items = [read(index) for index in range(start, stop)]
+        try:
+            result = embed(items)
+        except UserError:
+            raise
+        except Exception as error:
+            if _is_out_of_memory(error) and size > 1 and batch_size is None:
+                size //= 2
+                continue
+            advice = "; try a smaller --batch-size" if _is_out_of_memory(error) else ""
+            raise UserError(
+                f"{system} failed on {what}s {start} to {stop - 1} of {count}: "
+                f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{advice}"
+            ) from error
+        batch = checked_embeddings(result, len(items), what, system, start)
+        if start and batch.shape[1] != dimension:
+            raise UserError(
+                f"{system} returned {batch.shape[1]} numbers for {what} {start} but {dimension} for the ones before"
+            )
+        dimension = batch.shape[1]
+        yield batch
+        start = stop
+
+
+def _finished(store: Path) -> Array:
+    """The whole rows on disk; a row torn by a kill is not among them."""
+    rows = store / "rows.f32"
+    try:
+        dimension = int((store / "dimension").read_text())
+        count = rows.stat().st_size // (4 * dimension)
+    except (FileNotFoundError, NotADirectoryError):
+        return _NOTHING
+    if count == 0:
+        return np.zeros((0, dimension), np.float32)
+    return np.memmap(rows, dtype=np.float32, mode="r", shape=(count, dimension))
+
+
+def _append(store: Path, file: BinaryIO, batch: Array) -> None:
+    if not (store / "dimension").exists():
+        temporary = store / f"dimension.{os.getpid()}"
+        temporary.write_text(str(batch.shape[1]))
+        temporary.replace(store / "dimension")
+    file.write(np.ascontiguousarray(batch).data)
+    file.flush()
+
+
+@contextmanager
+def _exclusive(store: Path) -> Iterator[None]:
+    """Hold the store against other processes, and turn what the disk refuses into a line for the user."""
+    from filelock import FileLock
+
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with FileLock(store / "lock"):
+            yield
+    except OSError as error:
+        raise UserError(
+            f"cannot keep embeddings in {store}: {error.strerror or error}; "
+            "free some space there or set LBAR_CACHE to a folder that can be written"
+        ) from error
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -1,0 +1,225 @@
+"""Decoded audio kept on disk: every clip is decoded and resampled once."""
+
+import hashlib
+import json
+import logging
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.audio import BrokenAudio, decode, file_status
+from harness.datasets.dataset import Clip
+from harness.errors import UserError
+from harness.system import Array
+
+Pcm = NDArray[np.int16]
+Key = tuple[str, int, int]
+"""Path, size in bytes and time of the last change in nanoseconds: a changed file is another file."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where a clip lies in the samples file, and SHA-256 of its samples."""
+
+    start: int
+    length: int
+    sha256: str
+
+
+class PcmStore:
+    """Clips as 16-bit samples at one rate, all in one file that only grows.
+
+    A line of the index is written after the clip's samples, so whatever a killed process leaves behind its last whole
+    line is ignored and overwritten: nothing done is lost, nothing half done is read. What a system gets always went
+    through 16 bits, the first time as every later time.
+    """
+
+    def __init__(self, folder: Path, sample_rate: int) -> None:
+        """Open the store of `sample_rate` Hz in `folder`; neither folder nor files need exist."""
+        self.folder = folder
+        self.sample_rate = sample_rate
+        self._samples_file = folder / f"{sample_rate}hz.int16"
+        self._index_file = folder / f"{sample_rate}hz.jsonl"
+        self._keys: dict[Path, Key] = {}
+        self._stored: dict[Key, _Stored] = {}
+        self._samples: Pcm = np.zeros(0, np.int16)
+        self._samples_end = 0
+        self._index_end = 0
+        self._load()
+
+    def ensure(
+        self,
+        clips: Sequence[Clip],
+        *,
+        workers: int | None = None,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> list[tuple[Clip, BrokenAudio]]:
+        """Decode what is not there yet. While another process does so, wait for it and take what it did.
+
+        Args:
+            clips: the clips that `read`, `length` and `digest` will be asked for.
+            workers: decoding threads; `None` is one per core.
+            on_progress: called with the number of clips each step has added, those already there included.
+
+        Returns:
+            The clips that cannot be had and why, in the order of `clips`.
+
+        Raises:
+            UserError: something is missing and the folder cannot be written, or the disk is full. What was decoded
+                before is kept.
+        """
+        report = on_progress or (lambda _: None)
+        broken: dict[Path, BrokenAudio] = {}
+        paths = list(dict.fromkeys(clip.path for clip in clips))
+        for path in paths:
+            try:
+                self._keys[path] = _key(path)
+            except BrokenAudio as error:
+                broken[path] = error
+        missing = self._missing([path for path in paths if path not in broken])
+        report(len(clips) - len(missing))
+        if missing:
+            with self._exclusive():
+                self._load()
+                still_missing = self._missing(missing)
+                report(len(missing) - len(still_missing))
+                for path, problem in self._append(still_missing, workers or _cores()):
+                    if problem is not None:
+                        broken[path] = problem
+                    report(1)
+        return [(clip, broken[clip.path]) for clip in clips if clip.path in broken]
+
+    def read(self, clip: Clip) -> Array:
+        """The clip as float32 in [-1, 1), shape `(n,)`. `ensure` must have succeeded for it, else `KeyError`."""
+        stored = self._stored[self._keys[clip.path]]
+        if stored.start + stored.length > len(self._samples):
+            self._samples = np.memmap(self._samples_file, np.int16, "r", shape=(self._samples_end,)).view(np.ndarray)
+        pcm = self._samples[stored.start : stored.start + stored.length]
+        waveform: Array = np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
+        return waveform
+
+    def length(self, clip: Clip) -> int:
+        """Number of samples. `ensure` must have succeeded for the clip, else `KeyError`."""
+        return self._stored[self._keys[clip.path]].length
+
+    def digest(self, clips: Sequence[Clip]) -> str:
+        """SHA-256 over the clips' samples, in order. `ensure` must have succeeded for them, else `KeyError`."""
+        digests = (self._stored[self._keys[clip.path]].sha256 for clip in clips)
+        return hashlib.sha256("\n".join((str(self.sample_rate), *digests)).encode()).hexdigest()
+
+    def _missing(self, paths: Sequence[Path]) -> list[Path]:
+        return [path for path in paths if self._keys[path] not in self._stored]
+
+    def _load(self) -> None:
+        """Take the index as far as its lines are whole and their samples are there."""
+        self._stored.clear()
+        self._samples = np.zeros(0, np.int16)
+        self._samples_end = 0
+        self._index_end = 0
+        try:
+            available = self._samples_file.stat().st_size // 2
+            lines = self._index_file.read_bytes().splitlines(keepends=True)
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            lines = []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                key = (entry["path"], entry["size"], entry["mtime_ns"])
+                stored = _Stored(self._samples_end, entry["length"], entry["sha256"])
+            except (ValueError, KeyError, TypeError):
+                break
+            if not line.endswith(b"\n") or stored.start + stored.length > available:
+                break
+            self._stored[key] = stored
+            self._samples_end += stored.length
+            self._index_end += len(line)
+
+    def _append(self, paths: Sequence[Path], workers: int) -> Iterator[tuple[Path, BrokenAudio | None]]:
+        """Decode in threads, write in order."""
+        with self._samples_file.open("ab") as samples, self._index_file.open("ab") as index:
+            samples.truncate(2 * self._samples_end)
+            index.truncate(self._index_end)
+            for path, result in _in_threads(paths, self.sample_rate, workers):
+                if isinstance(result, BrokenAudio):
+                    yield path, result
+                    continue
+                pcm, sha256 = result
+                name, size, mtime_ns = key = self._keys[path]
+                entry = {"path": name, "size": size, "mtime_ns": mtime_ns, "length": len(pcm), "sha256": sha256}
+                line = json.dumps(entry).encode() + b"\n"
+                samples.write(pcm.data)
+                samples.flush()
+                index.write(line)
+                index.flush()
+                self._stored[key] = _Stored(self._samples_end, len(pcm), sha256)
+                self._samples_end += len(pcm)
+                self._index_end += len(line)
+                yield path, None
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Hold the store against other processes, and turn what the disk refuses into a line for the user."""
+        from filelock import FileLock, Timeout
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / f"{self.sample_rate}hz.lock")
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                _log.warning("waiting for another process that is decoding into %s", self.folder)
+                lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
+        except OSError as error:
+            raise UserError(
+                f"cannot keep decoded audio in {self.folder}: {error.strerror or error}; "
+                "free some space there or set LBAR_CACHE to a folder that can be written"
+            ) from error
+
+
+def _key(path: Path) -> Key:
+    status = file_status(path)
+    return str(path.absolute()), status.st_size, status.st_mtime_ns
+
+
+def _pcm(path: Path, sample_rate: int) -> tuple[Pcm, str] | BrokenAudio:
+    """The clip's samples rounded to 16 bits and their SHA-256, or what is wrong with the file."""
+    try:
+        waveform = decode(path, sample_rate)
+    except BrokenAudio as error:
+        return error
+    waveform *= 32768
+    np.rint(waveform, out=waveform)
+    pcm = np.minimum(waveform, 32767, out=waveform).astype(np.int16)
+    return pcm, hashlib.sha256(pcm.data).hexdigest()
+
+
+def _in_threads(
+    paths: Sequence[Path], sample_rate: int, workers: int
+) -> Iterator[tuple[Path, tuple[Pcm, str] | BrokenAudio]]:
+    """Decode in order, never more than a few clips ahead of whoever takes them."""
+    waiting: deque[tuple[Path, Future[tuple[Pcm, str] | BrokenAudio]]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for path in paths:
+            waiting.append((path, pool.submit(_pcm, path, sample_rate)))
+            if len(waiting) > 2 * workers:
+                first, decoded = waiting.popleft()
+                yield first, decoded.result()
+        for first, decoded in waiting:
+            yield first, decoded.result()
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

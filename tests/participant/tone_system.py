@@ -1,0 +1,79 @@
+"""A participant's system for clips of one tone each: it hears the pitch, and reads it from the caption."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.system import Array, SystemInfo
+
+PITCHES = np.geomspace(200, 3000, 64)
+
+
+class ToneSystem:
+    """Places pitches on a scale; close pitches get close vectors."""
+
+    info = SystemInfo("tone", 16000, parameters=64, licence="CC0-1.0", digest="tone-1")
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        return self._place([self._pitch(clip) for clip in clips])
+
+    def embed_text(self, captions: Sequence[str]) -> Array:
+        return self._place([float(re.search(r"\d+", caption)[0]) for caption in captions])
+
+    def _pitch(self, clip: Array) -> float:
+        power = np.abs(np.fft.rfft(clip)) ** 2
+        return float(power.argmax()) * self.info.sample_rate / len(clip)
+
+    def _place(self, pitches: Sequence[float]) -> Array:
+        octaves = np.log2(PITCHES[None, :] / np.asarray(pitches)[:, None])
+        return np.exp(-((4 * octaves) ** 2)).astype(np.float32)
+
+
+class Recorded(ToneSystem):
+    """Remembers in a file how many clips it was given."""
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        with open("embedded.txt", "a") as file:  # noqa: PTH123
+            file.write(f"{len(clips)}\n")
+        return super().embed_audio(clips)
+
+
+class Undigested(ToneSystem):
+    """Does not say what decides its output."""
+
+    info = SystemInfo("undigested", 16000)
+
+
+class Scored(ToneSystem):
+    """Has a score of its own, the cosine's opposite."""
+
+    info = SystemInfo("scored", 16000, digest="scored-1")
+
+    def score(self, text: Array, audio: Array) -> Array:
+        return -(text @ audio.T)
+
+
+class Failing(ToneSystem):
+    """Fails on the seventh clip the first time round."""
+
+    info = SystemInfo("failing", 16000, digest="failing-1")
+    seen = 0
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        Failing.seen += len(clips)
+        if Failing.seen == 7:
+            raise RuntimeError("no luck today")
+        return super().embed_audio(clips)
+
+
+class Slow(Recorded):
+    """Takes its time over every clip."""
+
+    info = SystemInfo("slow", 16000, digest="slow-1")
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        import time
+
+        time.sleep(0.2)
+        return super().embed_audio(clips)
