@@ -1,0 +1,91 @@
+"""From the texts in a predictions file to the queries and clips of a task, by exact spelling."""
+
+import difflib
+import html
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.submission.table_file import MOST_LISTED, refuse
+
+Indices = NDArray[np.int64]
+
+
+def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> Indices:
+    """Find the row that answers each query.
+
+    A caption that was written for several clips is several queries. A file may answer them with one row, or with as
+    many rows as there are queries, in their order.
+
+    Args:
+        path: of the file, for the message.
+        rows: the caption of every row; captions the task does not ask are passed over.
+        queries: what the task asks.
+
+    Returns:
+        Row of each query, counted from 0, shape `(queries,)`.
+
+    Raises:
+        UserError: queries without a row, or another number of rows; all of them are listed.
+    """
+    asked: dict[str, list[int]] = defaultdict(list)
+    for query, text in enumerate(queries):
+        asked[text].append(query)
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, text in enumerate(rows):
+        found[text].append(row)
+
+    row_of_query = np.full(len(queries), -1, np.int64)
+    missing, repeated = [], []
+    for text, positions in asked.items():
+        answers = found.get(text, [])
+        if not answers:
+            missing.append(text)
+        elif len(answers) in (1, len(positions)):
+            row_of_query[positions] = answers
+        else:
+            times = "once" if len(positions) == 1 else f"{len(positions)} times"
+            repeated.append(f"{len(answers)} rows for {text!r}, which is asked {times}; leave one")
+    problems = [f"no row for {text!r}{hint}" for text, hint in _hints(missing, found)]
+    refuse(path, problems + repeated, f"the captions are not those of the {len(queries):,} queries")
+    return row_of_query
+
+
+def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[str, int]:
+    """Find the item each name means.
+
+    Args:
+        path: of the file, for the message.
+        names: as the file spells them; may repeat.
+        items: clip names of the task.
+
+    Returns:
+        Index of every item by its name.
+
+    Raises:
+        UserError: names of no item; all of them are listed, each with the name that may have been meant.
+    """
+    index = {name: item for item, name in enumerate(items)}
+    unknown = [name for name in dict.fromkeys(names) if name not in index]
+    problems = [f"no clip is called {name!r}{hint}" for name, hint in _hints(unknown, index)]
+    refuse(path, problems, f"names that are not among the {len(items):,} clips")
+    return index
+
+
+def _hints(wrong: Sequence[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Pair each wrong text with the known one that may have been meant; only for those that will be listed."""
+    known = list(known) if wrong else []
+    by_plain = {_plain(text): text for text in known}
+    for text in wrong[:MOST_LISTED]:
+        near = [by_plain[_plain(text)]] if _plain(text) in by_plain else difflib.get_close_matches(text, known, 1, 0.8)
+        yield text, f"; did you mean {near[0]!r}?" if near else ""
+    yield from ((text, "") for text in wrong[MOST_LISTED:])
+
+
+def _plain(text: str) -> str:
+    """What is left of a spelling when all that programs tend to change in it is taken away."""
+    bare = html.unescape(text).replace("\\", "/").rpartition("/")[2]
+    return " ".join(bare.removesuffix(".wav").casefold().replace(":", "_").split())
