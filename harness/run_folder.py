@@ -1,0 +1,167 @@
+"""The run folder: everything one evaluation found out, on disk, whole or not at all.
+
+`<UTC time>-<system>-<protocol>/` holds `record.json`, `per_query.parquet`, `ranking.parquet`, on request `embeddings/`,
+and whatever files the caller adds.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.code_digest import code_digest
+from harness.errors import UserError
+from harness.records import EvaluationRecord, load_record
+
+Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
+
+PER_QUERY_COLUMNS = ("query", "text", "clip", "rank_pessimistic", "rank_optimistic")
+"""Query index and text, name of the clip it came from, ranks (from 1) of its first relevant item; measures follow."""
+
+RANKING_COLUMNS = ("query", "rank", "item", "score")
+"""Query index, rank from 1, name of the item, score: the best items of every query, best first."""
+
+_INCOMPLETE = ".incomplete-"
+
+
+def write_run(
+    out: Path,
+    record: EvaluationRecord,
+    *,
+    per_query: Columns,
+    ranking: Columns,
+    embeddings: Mapping[str, NDArray[np.float32]] | None = None,
+    write_more: Callable[[Path], object] | None = None,
+) -> Path:
+    """Write a run folder into `out` and return its path.
+
+    Args:
+        out: the folder of run folders; made where it does not exist.
+        record: what goes into `record.json`.
+        per_query: `PER_QUERY_COLUMNS` and one column per measure, all of one length.
+        ranking: `RANKING_COLUMNS`.
+        embeddings: arrays kept as `embeddings/<name>.npy`.
+        write_more: called with the folder, to add files of its own to it.
+
+    Raises:
+        UserError: the disk is full or `out` cannot be written; nothing is left behind.
+        ValueError: a column is missing.
+    """
+    _require(PER_QUERY_COLUMNS, per_query)
+    _require(RANKING_COLUMNS, ranking)
+    folder = out / f"{_INCOMPLETE}{record.id}"
+    try:
+        folder.mkdir(parents=True)
+        _write_table(folder / "per_query.parquet", per_query)
+        _write_table(folder / "ranking.parquet", ranking)
+        if embeddings:
+            (folder / "embeddings").mkdir()
+            for name, vectors in embeddings.items():
+                np.save(folder / "embeddings" / f"{name}.npy", vectors)
+        if write_more:
+            write_more(folder)
+        (folder / "record.json").write_text(record.to_json(), encoding="utf-8")
+        return place_run(folder, out, record)
+    except OSError as error:
+        raise UserError(
+            f"cannot write the run into {out}: {error.strerror or error}; make room there or choose another folder "
+            "with --out"
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def place_run(folder: Path, out: Path, record: EvaluationRecord) -> Path:
+    """Rename a complete folder to the first free name for `record` in `out`: as it is, or with -2, -3 and so on."""
+    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), record.system.name, record.protocol.name)
+    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts)
+    for attempt in count(1):
+        target = out / (name if attempt == 1 else f"{name}-{attempt}")
+        if target.exists():
+            continue
+        try:
+            return folder.rename(target)
+        except OSError:
+            # Another process took the name in the meantime; anything else is an error.
+            if not target.exists():
+                raise
+    raise AssertionError("unreachable")
+
+
+def read_record(folder: Path) -> EvaluationRecord:
+    """Read the record of a run folder.
+
+    Raises:
+        UserError: there is none, or `load_record` refuses it.
+    """
+    path = folder / "record.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}; expected a run folder as `lbar eval` writes it") from error
+    return load_record(text, str(path))
+
+
+def find_runs(out: Path) -> list[Path]:
+    """All complete run folders in `out`, oldest first."""
+    if not out.is_dir():
+        return []
+    return sorted(path.parent for path in out.glob("*/record.json") if not path.parent.name.startswith("."))
+
+
+def find_finished(
+    out: Path,
+    *,
+    system_digest: str | None,
+    system_code: str,
+    protocol_digest: str,
+    dataset_digest: str,
+    audio_digest: str | None,
+    precision: str,
+) -> Path | None:
+    """The newest comparable run of exactly this evaluation by exactly this code, if there is one."""
+    if system_digest is None:
+        return None
+    wanted = (
+        system_digest,
+        system_code,
+        protocol_digest,
+        dataset_digest,
+        audio_digest,
+        precision,
+        code_digest(__name__),
+    )
+    for folder in reversed(find_runs(out)):
+        try:
+            record = read_record(folder)
+        except UserError:
+            continue
+        found = (
+            record.system.digest,
+            record.system.code,
+            record.protocol.digest,
+            record.dataset.digest,
+            record.dataset.audio_digest,
+            record.settings.precision,
+            record.environment.code,
+        )
+        if record.comparable and found == wanted:
+            return folder
+    return None
+
+
+def _require(names: Sequence[str], columns: Columns) -> None:
+    if missing := [name for name in names if name not in columns]:
+        raise ValueError(f"columns missing: {', '.join(missing)}; expected {', '.join(names)}")
+
+
+def _write_table(path: Path, columns: Columns) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(dict(columns)), path, compression="zstd")

@@ -1,0 +1,78 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from harness.errors import UserError
+from harness.protocols import get_protocol
+from harness.records import EvaluationRecord, ProtocolRecord, load_record
+from leaderboard.cli import board
+
+HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
+
+
+def record(protocol: str) -> EvaluationRecord:
+    historic = load_record(HISTORIC.read_text(encoding="utf-8"))
+    return historic.model_copy(update={"protocol": ProtocolRecord.model_validate(get_protocol(protocol))})
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    for protocol in ("everyday", "everyday-multi"):
+        (tmp_path / protocol).mkdir()
+        (tmp_path / protocol / "record.json").write_text(record(protocol).to_json())
+    return tmp_path
+
+
+def run(*arguments: object) -> str:
+    app = typer.Typer()
+    app.command()(board)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.stdout
+
+
+def test_a_pipe_gets_plain_text_of_a_hundred_columns(out: Path) -> None:
+    shown = run("--out", out)
+    assert "\x1b" not in shown
+    assert "everyday, text-to-audio" in shown
+    assert "everyday-multi, text-to-audio" in shown
+    assert "[0.290, 0.334]" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert run("--runs", out) == shown
+
+
+def test_json_is_one_document(out: Path) -> None:
+    document = json.loads(run("--runs", out, "--json"))
+    assert [standing["protocol"]["name"] for standing in document["standings"]] == ["everyday", "everyday-multi"]
+    assert json.loads(run("--runs", out / "absent", "--json")) == {"standings": [], "not_comparable": []}
+
+
+def test_one_protocol_may_be_asked_for(out: Path) -> None:
+    document = json.loads(run("--runs", out, "--json", "--protocol", "everyday-multi"))
+    assert [standing["protocol"]["name"] for standing in document["standings"]] == ["everyday-multi"]
+    with pytest.raises(UserError, match="unknown protocol 'evryday'"):
+        board(out, ["evryday"])
+
+
+def test_no_runs_say_how_to_make_one(tmp_path: Path) -> None:
+    assert run("--out", tmp_path) == f"no runs in {tmp_path}; `lbar eval SYSTEM --protocol NAME` makes one\n"
+
+
+def test_importing_it_imports_nothing_heavy() -> None:
+    code = "import sys, leaderboard.cli; assert not {'torch', 'mlflow', 'pandas', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+
+
+def test_the_board_reads_records_never_a_system(out: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from leaderboard.cli import board; board(Path(sys.argv[1]));"
+        "heavy = {'torch', 'mlflow', 'pandas', 'matplotlib', 'systems'} & set(sys.modules); assert not heavy, heavy"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code, out], cwd=root, check=True, capture_output=True, text=True)
+    assert "linear" in done.stdout
