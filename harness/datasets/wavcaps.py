@@ -1,0 +1,73 @@
+"""WavCaps: machine-written captions for four sources of sound, for training only."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.from_captions import from_captions
+from harness.errors import UserError
+
+SOURCES = {
+    "AudioSet_SL": ("as_final.json",),
+    "BBC_Sound_Effects": ("bbc_final.json",),
+    "FreeSound": ("fsd_final.json", "fsd_final_2s.json"),
+    "SoundBible": ("sb_final.json",),
+}
+# Published as broken or missing.
+BROKEN = frozenset(
+    f"AudioSet_SL/{video}.flac"
+    for video in ("YVcu0pVF1npM", "Y06-g5jz-OGc", "Y3sSblRfEG2o", "YWudGD6ZHRoY", "YFli8wjBFV2M", "YmW3S0u8bj58")
+)
+
+
+def load(data_root: Path, split: str) -> RetrievalDataset:
+    """Load all four sources. A clip is named `<source>/<id>.flac`, as ids repeat between sources.
+
+    Raises:
+        UserError: a source's JSON file is missing or not as published.
+    """
+    home = _home(data_root)
+    captions: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
+    for source, names in SOURCES.items():
+        path = next((path for name in names if (path := home / "json_files" / source / name).is_file()), None)
+        if path is None:
+            problems.append(f"{home / 'json_files' / source / names[0]} is missing")
+            continue
+        for number, (clip, caption) in enumerate(_items(path, source)):
+            if not caption.strip():
+                problems.append(f"{path}: the caption of entry {number} ({clip}) is empty")
+            if clip in captions:
+                problems.append(f"{path}: entry {number} ({clip}) is there twice")
+            captions[clip] = (caption,)
+    if problems:
+        raise UserError(
+            f"WavCaps in {home} is incomplete or damaged; `lbar data fetch wavcaps` says where to get it", problems
+        )
+    kept = {clip: texts for clip, texts in captions.items() if clip not in BROKEN}
+    return from_captions("wavcaps", split, home, kept, (home / "audio").joinpath)
+
+
+def _home(data_root: Path) -> Path:
+    subfolders = sorted(data_root.iterdir()) if data_root.is_dir() else []
+    candidates = [data_root, *(sub for sub in subfolders if sub.name.lower().startswith("wavcaps"))]
+    home = next((folder for folder in candidates if (folder / "json_files").is_dir()), None)
+    if home is None:
+        raise UserError(
+            f"no folder json_files in {data_root} or a subfolder wavcaps*; "
+            "`lbar data fetch wavcaps` says where to get it"
+        )
+    return home
+
+
+def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
+    """Clip name and caption of each entry."""
+    try:
+        for item in json.loads(path.read_bytes())["data"]:
+            # AudioSet ids carry the extension of the videos' audio, the archives hold FLAC.
+            yield f"{source}/{str(item['id']).removesuffix('.wav')}.flac", str(item["caption"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f'{path}: not a WavCaps file ({error!r}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
+        ) from error

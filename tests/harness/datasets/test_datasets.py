@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from harness.datasets import SPLITS, load, selected_splits
+from harness.errors import UserError
+
+
+def test_an_unknown_data_set_or_split_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"unknown data set 'clohto'; known are clotho, audiocaps"):
+        load("clohto", "evaluation", tmp_path)
+    with pytest.raises(UserError, match=r"clotho has no split 'test'; known are development, validation, evaluation"):
+        load("clotho", "test", tmp_path)
+
+
+def test_all_splits_are_selected_unless_some_are_given() -> None:
+    assert selected_splits("clotho") == SPLITS["clotho"]
+    assert selected_splits("clotho", ["evaluation"]) == ("evaluation",)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "split", "clips", "captions"),
+    [
+        ("clotho", "development", 3839, 19195),
+        ("clotho", "validation", 1045, 5225),
+        ("clotho", "evaluation", 1045, 5225),
+        ("audiocaps", "train", 49838, 49838),
+        ("audiocaps", "val", 495, 2475),
+        ("audiocaps", "test", 975, 4875),
+        ("audiocaps", "test-957", 957, 4785),
+        ("audiocaps", "val-v2", 495, 2475),
+        ("audiocaps", "test-v2", 975, 4875),
+    ],
+)
+def test_real_counts(shared: Path, name: str, split: str, clips: int, captions: int) -> None:
+    from_parent, from_folder = (load(name, split, root) for root in (shared / "data", shared / "data" / name))
+    assert from_parent == from_folder
+    assert (len(from_folder.clips), len(from_folder.queries)) == (clips, captions)
+    assert from_folder.root == shared / "data" / name
