@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from harness.errors import UserError
 from harness.system import RetrievalSystem
@@ -41,18 +41,14 @@ def load_system(name: str, *, device: str = "cpu", precision: str = "fp32") -> R
     Raises:
         UserError: there is no such system, its code does not import, or what it needs is missing.
     """
-    target = name if _is_card(name) or ":" in name else registered().get(name)
-    if target is None:
-        near = difflib.get_close_matches(name, registered(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(registered()) or 'none'}"
-        raise UserError(
-            f"unknown system {name!r}; {hint} A card's path ending in .yaml or package.module:factory also names one"
-        )
+    target = _target(name)
     if _is_card(target):
-        system = _from_card(Path(target), device=device, precision=precision)
+        card, folder = read_card(target)
+        factory = _import_factory(str(card["factory"]), said_by=f"card {target}")
+        system = factory(card, folder, device=device, precision=precision)
     else:
         factory = _import_factory(target, said_by=repr(name))
-        system = cast(Any, factory)(**_accepted(factory, device=device, precision=precision))
+        system = factory(**_accepted(factory, device=device, precision=precision))
     for method in ("embed_audio", "embed_text", "info"):
         if not hasattr(system, method):
             raise UserError(f"{name!r} built a {type(system).__name__} without {method!r}; see harness.RetrievalSystem")
@@ -63,10 +59,20 @@ def _is_card(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-def _from_card(path: Path, *, device: str, precision: str) -> object:
-    """A card names its factory; everything else in it is the factory's to read."""
+def read_card(name: str) -> tuple[dict[str, object], Path]:
+    """Read a card by its registered name or its path.
+
+    Returns:
+        What the card says, and the folder it lies in.
+
+    Raises:
+        UserError: there is no such card, or it cannot be read.
+    """
     import yaml
 
+    path = Path(_target(name))
+    if not _is_card(path.name):
+        raise UserError(f"{name!r} is a system without a card; expected one with a card, or a card's path (*.yaml)")
     try:
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -75,8 +81,21 @@ def _from_card(path: Path, *, device: str, precision: str) -> object:
         raise UserError(f"card {path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(card, dict) or not isinstance(card.get("factory"), str):
         raise UserError(f"card {path} has no line `factory: package.module:function` that says what builds the system")
-    factory = _import_factory(card["factory"], said_by=f"card {path}")
-    return factory(card, path.parent, device=device, precision=precision)
+    return card, path.parent
+
+
+def _target(name: str) -> str:
+    """What a name stands for: a card's path or `package.module:factory`."""
+    if _is_card(name) or ":" in name:
+        return name
+    known = registered()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'};"
+        raise UserError(
+            f"unknown system {name!r}; {hint} a card's path ending in .yaml or package.module:factory names one too"
+        )
+    return known[name]
 
 
 def _import_factory(target: str, *, said_by: str) -> Callable[..., object]:

@@ -11,7 +11,7 @@ from harness.errors import UserError
 from harness.registry import load_system, registered
 from harness.system import SystemInfo
 
-SYSTEM = '''
+SYSTEM = """
 import numpy as np
 from harness.system import SystemInfo
 
@@ -33,7 +33,7 @@ class Half:
     info = SystemInfo("half", 16000)
 
 not_a_factory = 3
-'''
+"""
 
 
 @pytest.fixture

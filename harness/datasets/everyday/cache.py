@@ -1,0 +1,124 @@
+"""Rendering a split once into the cache, and reading it from there."""
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cache import cache_root
+from harness.datasets.clotho import read_split
+from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.everyday.captions import write_captions
+from harness.datasets.everyday.scenes import draw_scenes
+from harness.datasets.everyday.writing import captions_name, digest, file_names, size_in_bytes, write_split
+from harness.errors import UserError
+from harness.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class Edition:
+    """One version of the data set: number of scenes per split, and the digest of the files of each split."""
+
+    version: str
+    sizes: Mapping[str, int]
+    digests: Mapping[str, str]
+
+    @property
+    def seed(self) -> str:
+        """What names the random draws of this version."""
+        return f"everyday {self.version}"
+
+
+EDITION = Edition(
+    version="1",
+    sizes={"development": 1000, "validation": 200, "evaluation": 200},
+    digests={
+        "development": "e06712659fe08fe6ce055fd369ed1e602238f1d9c775659d14fecf1ea0eb11d4",
+        "validation": "7826372f93b6827cc361ebf17c8cbb37241e4f325b10a93a228bad85df487925",
+        "evaluation": "02731e08ea516dbb95406a5490209b95def2cd1f3df420c73c1ee23e8a89d6e6",
+    },
+)
+"""The edition in use. Whatever changes a sample or a letter is a new version with new digests."""
+
+
+def load(split: str, *, progress: Progress = silent) -> RetrievalDataset:
+    """Load one split of the bundled benchmark: rendered on first use, verified on every use.
+
+    Args:
+        split: `development`, `validation` or `evaluation`.
+        progress: opened when there is something to render.
+
+    Raises:
+        UserError: an unknown split, a cache that cannot be written to, or files that are not what they must be.
+    """
+    if split not in EDITION.sizes:
+        raise UserError(f"everyday has no split {split!r}; known are {', '.join(EDITION.sizes)}")
+    folder = prepare(EDITION, split, cache_root(), progress)
+    return read_split(folder / captions_name(split), folder / split, "everyday", split)
+
+
+def prepare(edition: Edition, split: str, root: Path, progress: Progress = silent) -> Path:
+    """Make sure that a split is in the cache, whole and unchanged, and return the folder it is in.
+
+    Several processes may do so at once: one renders, the others wait for it.
+
+    Raises:
+        UserError: the cache cannot be written to, or the files are not what they must be.
+    """
+    folder = root / f"everyday-{edition.version}"
+    # The captions file is put there last.
+    if not (folder / captions_name(split)).exists():
+        _render(edition, split, folder, progress)
+    elif _digest(folder, split) != edition.digests[split]:
+        raise UserError(
+            f"{folder}: the files of the {split} split were changed or damaged since they were rendered (SHA-256 over "
+            f"all of them differs from version {edition.version}'s); delete this folder and run again to render anew"
+        )
+    return folder
+
+
+def _render(edition: Edition, split: str, folder: Path, progress: Progress) -> None:
+    from filelock import FileLock
+
+    scenes = draw_scenes(edition.seed, edition.sizes)[split]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f".{split}.lock"):
+            if (folder / captions_name(split)).exists():
+                return
+            _remove_leftovers(folder, split)
+            with tempfile.TemporaryDirectory(prefix=f".{split}-", dir=folder) as name:
+                unfinished = Path(name)
+                advance = progress(f"render everyday/{split}", len(scenes))
+                write_split(unfinished, split, scenes, write_captions(edition.seed, split, scenes), advance)
+                _refuse_other(edition, split, digest(unfinished, split))
+                for finished in (split, *file_names(split)):
+                    (unfinished / finished).replace(folder / finished)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: the bundled benchmark cannot be rendered there: {error.strerror or error}; its {split} split "
+            f"needs {size_in_bytes(scenes) / 1e6:.0f} MB; make room, or name another folder in LBAR_CACHE"
+        ) from error
+
+
+def _remove_leftovers(folder: Path, split: str) -> None:
+    """What a process left that was killed while it rendered, or while it put the finished files in their place."""
+    for unfinished in (*folder.glob(f".{split}-*"), folder / split):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _refuse_other(edition: Edition, split: str, found: str) -> None:
+    if found != edition.digests[split]:
+        raise UserError(
+            f"everyday {edition.version} {split} came out with SHA-256 {found} where {edition.digests[split]} is "
+            "expected: this installation renders other bytes, so its figures could not be compared; reinstall lbar, "
+            "and if that does not help, report the processor and the versions of numpy and soundfile"
+        )
+
+
+def _digest(folder: Path, split: str) -> str | None:
+    try:
+        return digest(folder, split)
+    except OSError:
+        return None

@@ -1,0 +1,75 @@
+"""Log-mel front end of PaSST and of EfficientAT's MobileNets."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv1d, pad
+
+SAMPLE_RATE = 32_000
+PRE_EMPHASIS = 0.97
+N_FFT = 1024
+HOP = 320
+WINDOW = 800
+BANDS = 128
+F_MIN, F_MAX = 0.0, 15_000.0
+
+
+class KaldiLogMel(nn.Module):
+    """Waveforms at 32 kHz to the 128-band log-mel image the published encoders were trained on, as in evaluation.
+
+    Pre-emphasis, power spectrum of 25 ms Hann windows every 10 ms, Kaldi's mel bank from 0 to 15 kHz, logarithm, and a
+    shift and scale to about [-1, 1]. A waveform shorter than half a Fourier frame, which cannot be mirrored at its
+    ends, is first filled up with zeros. Always computed in float32: under autocast the quiet bands would be lost.
+
+    >>> KaldiLogMel()(torch.zeros(2, 32_000)).shape
+    torch.Size([2, 128, 100])
+    """
+
+    window: Tensor
+    bank: Tensor
+    emphasis: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
+        self.register_buffer("bank", kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
+        self.register_buffer("emphasis", torch.tensor([[[-PRE_EMPHASIS, 1.0]]]), persistent=False)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Compute the log-mel images.
+
+        Args:
+            waveforms: `(clips, samples)` in [-1, 1] at 32 kHz.
+
+        Returns:
+            Float32 `(clips, 128, frames)`; frames are 10 ms apart, `1 + (samples - 1) // 320` of them.
+        """
+        with torch.autocast(waveforms.device.type, enabled=False):
+            return (torch.log(self.mel(waveforms.float()) + 1e-5) + 4.5) / 5
+
+    def mel(self, waveforms: Tensor) -> Tensor:
+        """Power per mel band, `(clips, 128, frames)`, of float32 `(clips, samples)`."""
+        # Mirroring takes more samples than it adds, and the emphasis takes one.
+        shortage = max(N_FFT // 2 + 2 - waveforms.shape[-1], 0)
+        emphasised = conv1d(pad(waveforms, (0, shortage)).unsqueeze(1), self.emphasis).squeeze(1)
+        spectrum = torch.stft(
+            emphasised, N_FFT, HOP, WINDOW, self.window, center=True, pad_mode="reflect", return_complex=True
+        )
+        return self.bank @ (spectrum.real.square() + spectrum.imag.square())
+
+
+def kaldi_mel_bank(bands: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Tensor:
+    """Triangles of equal width on Kaldi's mel scale, 1127 ln(1 + f / 700), drawn in mel rather than in hertz.
+
+    Returns:
+        `(bands, n_fft // 2 + 1)`; the column of the Nyquist frequency is zero, as Kaldi has none.
+    """
+
+    def mel(hertz: Tensor) -> Tensor:
+        return 1127 * torch.log1p(hertz / 700)
+
+    edges = mel(torch.tensor([f_min, f_max], dtype=torch.float64))
+    centres = torch.linspace(edges[0].item(), edges[1].item(), bands + 2, dtype=torch.float64)
+    step = centres[1] - centres[0]
+    bins = mel(torch.arange(n_fft // 2, dtype=torch.float64) * sample_rate / n_fft)
+    triangles = (1 - (bins - centres[1:-1, None]).abs() / step).clamp(min=0)
+    return pad(triangles, (0, 1)).float()

@@ -1,0 +1,93 @@
+"""Fitting `linear`: in closed form, the same whenever the data are the same."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.datasets import RetrievalDataset
+from harness.errors import UserError
+from harness.measures import parse_measure
+from harness.pcm_store import PcmStore
+from harness.ranking import rank_tiles
+from harness.relevance import Relevance
+from harness.scoring import score_tiles
+from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
+
+
+def fit(
+    card: LinearCard,
+    dataset: RetrievalDataset,
+    store: PcmStore,
+    on_progress: Callable[[int], None] | None = None,
+) -> LinearSystem:
+    """Fit a linear system to the clips and captions of a data set.
+
+    A clip's target is the mean of its captions' unit vectors in the caption space, which gives the same regression as
+    one example per caption. The rank is reduced to the directions in which the predictions vary most.
+
+    Args:
+        card: what the system is to be.
+        dataset: clips with their captions, decoded in `store`.
+        store: at 32 kHz.
+        on_progress: called with the number of clips each step has added.
+
+    Raises:
+        UserError: the captions hold fewer words, or the data set fewer clips, than the card's dimensions need.
+    """
+    from sklearn.decomposition import PCA, TruncatedSVD
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    captions = [query.text for query in dataset.queries]
+    vectorizer = tfidf(min_df=card.least_captions)
+    try:
+        words = vectorizer.fit_transform(captions)
+    except ValueError:
+        raise UserError(_too_small(dataset, card, "no word that is used often enough")) from None
+    if min(words.shape) <= card.topics or min(len(dataset.clips), card.topics) < card.rank:
+        raise UserError(_too_small(dataset, card, f"{words.shape[1]} words and {len(dataset.clips)} clips"))
+    lsa = TruncatedSVD(card.topics, algorithm="arpack", random_state=0).fit(words)
+    sums = np.zeros((len(dataset.clips), card.topics))
+    clip_of_caption = [query.clip for query in dataset.queries]
+    np.add.at(sums, clip_of_caption, unit_rows(lsa.transform(words)))
+    targets = sums / np.bincount(clip_of_caption, minlength=len(sums))[:, None]
+
+    describe = card.statistics()
+    statistics = np.zeros((len(dataset.clips), describe.dimension), np.float32)
+    for row, clip in zip(statistics, dataset.clips, strict=True):
+        row[:] = describe(store.read(clip))
+        if on_progress is not None:
+            on_progress(1)
+    scaler = StandardScaler().fit(statistics.astype(np.float64))
+    standardised = scaler.transform(statistics)
+    ridge = Ridge(alpha=card.ridge, solver="cholesky").fit(standardised, targets)
+    reduced = PCA(card.rank, svd_solver="full").fit(ridge.predict(standardised))
+
+    found = {
+        "idf": vectorizer.idf_,
+        "topics": lsa.components_,
+        "centre": reduced.mean_,
+        "text_projection": reduced.components_.T,
+        "audio_mean": scaler.mean_,
+        "audio_scale": scaler.scale_,
+        "audio_projection": ridge.coef_.T @ reduced.components_.T,
+    }
+    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in found.items()}
+    return LinearSystem(card, LinearWeights(tuple(vectorizer.get_feature_names_out()), **arrays))
+
+
+def mean_average_precision(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -> float:
+    """mAP@10 of the system, text to audio, on a data set decoded in `store`."""
+    audio = system.embed_audio([store.read(clip) for clip in dataset.clips])
+    text = system.embed_text([query.text for query in dataset.queries])
+    relevance = Relevance.from_lists([[query.clip] for query in dataset.queries])
+    ranks = rank_tiles(score_tiles(text, audio), relevance)
+    return float(parse_measure("mAP@10")(ranks).mean())
+
+
+def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:
+    return (
+        f"{dataset.name} {dataset.split} is too small for card {card.name!r}: it has {found}; "
+        f"expected more than {card.topics} words in {card.least_captions} captions each, and {card.rank} clips; "
+        "lower topics and rank in the card"
+    )

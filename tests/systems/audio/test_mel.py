@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from systems.audio.mel import KaldiLogMel
+
+
+@pytest.fixture(scope="module")
+def front_end() -> KaldiLogMel:
+    return KaldiLogMel()
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).uniform(-0.5, 0.5, shape).astype(np.float32))
+
+
+def by_definition(waveform: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One clip, frame by frame and triangle by triangle, in float64."""
+    emphasised = waveform[1:] - 0.97 * waveform[:-1]
+    mirrored = np.pad(emphasised, 512, mode="reflect")
+    window = np.zeros(1024)
+    window[112:912] = np.hanning(800)
+    frames = [mirrored[start : start + 1024] * window for start in range(0, len(emphasised) + 1, 320)]
+    power = np.abs(np.fft.rfft(frames)) ** 2
+    mels = 1127 * np.log(1 + np.arange(513) * 31.25 / 700)
+    edges = np.linspace(0, 1127 * np.log(1 + 15_000 / 700), 130)
+    bank = np.array([np.interp(mels, edges[band : band + 3], [0, 1, 0], 0, 0) for band in range(128)])
+    return (np.log(bank @ power.T + 1e-5) + 4.5) / 5
+
+
+@pytest.mark.shared
+def test_golden_output_of_the_reference(shared: Path, front_end: KaldiLogMel) -> None:
+    golden = np.load(shared / "golden" / "frontends.npz")
+    waveform = torch.from_numpy(golden["x_int16"].astype(np.float32) / 32768)
+    images = front_end(torch.stack([waveform, waveform * 1e-3])).numpy()
+    np.testing.assert_allclose(images[0], golden["passt_mn_logmel"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(images[1], golden["passt_logmel_x_times_1e_3"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(front_end.bank, golden["kaldi_fb_128x513"], rtol=0, atol=3e-5)
+
+
+@pytest.mark.parametrize("samples", [514, 1_000, 9_601, 32_000])
+def test_the_definition(front_end: KaldiLogMel, samples: int) -> None:
+    waveforms = noise(3, samples)
+    images = front_end(waveforms)
+    assert images.shape == (3, 128, 1 + (samples - 1) // 320)
+    for image, waveform in zip(images, waveforms, strict=True):
+        np.testing.assert_allclose(image, by_definition(waveform.double().numpy()), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 2, 320, 513])
+def test_too_short_to_mirror_is_filled_with_zeros(front_end: KaldiLogMel, samples: int) -> None:
+    waveform = noise(1, samples)
+    filled = np.zeros(514)
+    filled[:samples] = waveform[0]
+    np.testing.assert_allclose(front_end(waveform)[0], by_definition(filled), rtol=0, atol=1e-4)
+
+
+def test_float32_whatever_the_autocast(front_end: KaldiLogMel) -> None:
+    waveforms = noise(2, 16_000)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        image = front_end(waveforms)
+        half = front_end(waveforms.bfloat16())
+    assert image.dtype == half.dtype == torch.float32
+    torch.testing.assert_close(image, front_end(waveforms), rtol=0, atol=0)
+    torch.testing.assert_close(half, front_end(waveforms.bfloat16().float()), rtol=0, atol=0)
+
+
+def test_nothing_of_it_is_in_a_checkpoint(front_end: KaldiLogMel) -> None:
+    assert not front_end.state_dict()
+    assert not list(front_end.parameters())

@@ -1,0 +1,66 @@
+"""A small data set in Clotho's layout, and a card for it."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from systems.linear import LinearCard
+
+RATE = 32_000
+WORDS = {"low": "hum", "high": "whistle", "noise": "hiss", "clicks": "ticking"}
+WAYS = ("A {}.", "The {} goes on.", "Somebody hears a {} far away.", "{} in a room.", "There is a {} again.")
+
+
+def sound(kind: str, random: np.random.Generator) -> NDArray[np.float64]:
+    """One to two seconds of a kind of sound."""
+    time = np.arange(round(RATE * random.uniform(1, 2))) / RATE
+    if kind == "low":
+        return 0.3 * np.sin(2 * np.pi * random.uniform(100, 200) * time)
+    if kind == "high":
+        return 0.3 * np.sin(2 * np.pi * random.uniform(2_000, 4_000) * time)
+    noise = random.uniform(-0.5, 0.5, len(time))
+    return noise if kind == "noise" else noise * (time % 0.25 < 0.02)
+
+
+@pytest.fixture(scope="session")
+def small_clotho(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data root: 24 clips of one or two kinds of sound for development, 8 for validation, five captions each."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for split, count in {"development": 24, "validation": 8}.items():
+        (root / split).mkdir()
+        rows = []
+        for index in range(count):
+            kinds = random.choice(list(WORDS), 1 + index % 2, replace=False)
+            soundfile.write(
+                root / split / f"{index}.wav", np.concatenate([sound(kind, random) for kind in kinds]), RATE
+            )
+            said = " and ".join(WORDS[kind] for kind in kinds)
+            rows.append([f"{index}.wav", *(way.format(said) for way in WAYS)])
+        with (root / f"clotho_captions_{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["file_name", *(f"caption_{number}" for number in range(1, 6))], *rows])
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_card() -> LinearCard:
+    """A linear system that the small data set can fit."""
+    return LinearCard(
+        factory="systems.linear:from_card",
+        name="small",
+        weights="small.safetensors",
+        dataset="clotho",
+        licence="Apache-2.0",
+        source="test",
+        bands=8,
+        quantiles=(0.1, 0.9),
+        lags=(1, 10),
+        least_captions=2,
+        topics=8,
+        ridge=1.0,
+        rank=4,
+    )

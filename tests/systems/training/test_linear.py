@@ -1,0 +1,100 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.datasets import RetrievalDataset, load
+from harness.errors import UserError
+from harness.pcm_store import PcmStore
+from systems.linear import LinearCard, LinearSystem
+from systems.training.linear import fit, mean_average_precision
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> PcmStore:
+    return PcmStore(tmp_path_factory.mktemp("store"), 32_000)
+
+
+@pytest.fixture(scope="module")
+def splits(small_clotho: Path, store: PcmStore) -> dict[str, RetrievalDataset]:
+    splits = {split: load("clotho", split, small_clotho) for split in ("development", "validation")}
+    for split in splits.values():
+        assert store.ensure(split.clips) == []
+    return splits
+
+
+@pytest.fixture(scope="module")
+def system(small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore) -> LinearSystem:
+    return fit(small_card, splits["development"], store)
+
+
+def test_generalises(system: LinearSystem, splits: dict[str, RetrievalDataset], store: PcmStore) -> None:
+    captions = ["A hum", "A whistle", "A hiss", "A ticking"]
+    scores = system.embed_text(captions) @ system.embed_audio([store.read(c) for c in splits["validation"].clips]).T
+    first_captions = [query.text.lower() for query in splits["validation"].queries[::5]]
+    for caption, row in zip(captions, scores, strict=True):
+        assert caption.split()[1] in first_captions[int(row.argmax())]
+
+
+def test_full_rank_is_ridge_regression_onto_the_mean_caption(
+    small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
+) -> None:
+    """Against the normal equations, written for one example per caption."""
+    card = small_card.model_copy(update={"rank": small_card.topics})
+    development = splits["development"]
+    system = fit(card, development, store)
+    to_embedding = system.weights.text_projection.astype(np.float64)
+    np.testing.assert_allclose(to_embedding.T @ to_embedding, np.eye(card.rank), atol=1e-5)
+
+    statistics = np.array([card.statistics()(store.read(clip)) for clip in development.clips], np.float64)
+    x = (statistics - statistics.mean(axis=0)) / np.where(statistics.std(axis=0) > 0, statistics.std(axis=0), 1)
+    per_caption = x[[query.clip for query in development.queries]]
+    y = system.embed_text([query.text for query in development.queries]).astype(np.float64)
+    penalty = 5 * card.ridge * np.eye(x.shape[1])
+    expected = x @ np.linalg.solve(per_caption.T @ per_caption + penalty, per_caption.T @ y)
+    found = system.embed_audio([store.read(clip) for clip in development.clips])
+    np.testing.assert_allclose(found, expected, atol=2e-4)
+
+
+def test_lower_rank_keeps_the_directions_that_vary_most(
+    system: LinearSystem, small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
+) -> None:
+    full = fit(small_card.model_copy(update={"rank": small_card.topics}), splits["development"], store)
+    clips = [store.read(clip) for clip in splits["development"].clips]
+    np.testing.assert_allclose(system.embed_audio(clips), full.embed_audio(clips)[:, : small_card.rank], atol=1e-5)
+    spread = full.embed_audio(clips).std(axis=0)
+    assert (np.diff(spread) <= 1e-6).all()
+
+
+def test_the_same_data_give_the_same_weights(
+    system: LinearSystem, small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
+) -> None:
+    assert fit(small_card, splits["development"], store).weights.to_bytes() == system.weights.to_bytes()
+
+
+def test_map_counts_as_the_definition(
+    system: LinearSystem, splits: dict[str, RetrievalDataset], store: PcmStore
+) -> None:
+    validation = splits["validation"]
+    audio = system.embed_audio([store.read(clip) for clip in validation.clips]).astype(np.float64)
+    audio /= np.linalg.norm(audio, axis=1, keepdims=True)
+    values = []
+    for query in validation.queries:
+        scores = audio @ system.embed_text([query.text])[0]
+        rank = 1 + sum(score >= scores[query.clip] for i, score in enumerate(scores) if i != query.clip)
+        values.append(1 / rank if rank <= 10 else 0)
+    assert mean_average_precision(system, validation, store) == pytest.approx(np.mean(values), abs=0.03)
+
+
+def test_progress_counts_clips(small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore) -> None:
+    steps: list[int] = []
+    fit(small_card, splits["development"], store, steps.append)
+    assert sum(steps) == len(splits["development"].clips)
+
+
+@pytest.mark.parametrize("change", [{"topics": 500}, {"rank": 30}, {"least_captions": 10_000}])
+def test_too_small_a_data_set(
+    change: dict[str, int], small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
+) -> None:
+    with pytest.raises(UserError, match="clotho development is too small for card 'small'"):
+        fit(small_card.model_copy(update=change), splits["development"], store)
