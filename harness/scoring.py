@@ -1,0 +1,136 @@
+"""How well every item matches every query: scores, one tile of queries at a time."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import UserError
+from harness.ranking_counts import THREADS
+
+Vectors = NDArray[np.floating[Any]]
+Scores = NDArray[np.float32]
+
+# Large enough for a matrix product at full speed, small enough to stay near the processor.
+_SCORES_PER_TILE = 1 << 20
+_LEAST_ROWS = 64
+
+# Matrix products treat the last rows and columns, those that fill no whole register block, with another order of
+# summation, so equal items would score unequal there and ties be lost. Both sides are padded to a multiple of this.
+_REGISTER_BLOCK = 16
+
+
+def unit_vectors(vectors: Vectors, out: Scores | None = None) -> Scores:
+    """Scale every row to length one, in float32.
+
+    A row of zeros stays as it is: its cosine with anything is 0, so it ties with everything and ranks last under
+    pessimistic ties. Non-finite values stay non-finite, for the ranking to refuse.
+
+    Args:
+        vectors: shape `(n, d)`.
+        out: where to put the result; a new array by default.
+
+    >>> unit_vectors(np.array([[3.0, -4.0], [0.0, 0.0]])).tolist()
+    [[0.6000000238418579, -0.800000011920929], [0.0, 0.0]]
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    with np.errstate(all="ignore"):
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        units: Scores = np.divide(vectors, np.sqrt(squares)[:, None], out=out)
+        # Squares near the ends of float32's range have lost digits, or everything: these rows again in float64.
+        extreme = np.flatnonzero(~((squares > 1e-30) & (squares < 1e30)))
+        if extreme.size:
+            rows = vectors[extreme].astype(np.float64)
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            units[extreme] = rows / np.where(lengths == 0, 1, lengths)
+    return units
+
+
+def score_tiles(
+    queries: Vectors,
+    items: Vectors,
+    score: Callable[[Scores, Scores], Vectors] | None = None,
+) -> Iterator[tuple[slice, Scores]]:
+    """Score all items for some queries at a time, so that the whole score matrix never exists.
+
+    Args:
+        queries: embeddings, shape `(q, d)`; may be a memory map.
+        items: embeddings, shape `(n, d)`.
+        score: a system's own score, from `(rows, d)` and `(n, d)` to `(rows, n)`, higher meaning a better match;
+            without it the cosine.
+
+    Yields:
+        The queries of a tile and their float32 scores, shape `(rows, n)`, queries in order. Under the cosine, equal
+        items get equal scores. The array is overwritten by the next tile: use or copy it before going on.
+
+    Raises:
+        UserError: `score` returned another shape.
+        ValueError: the embeddings are not two matrices of the same width.
+    """
+    if queries.ndim != 2 or items.ndim != 2 or queries.shape[1] != items.shape[1]:
+        raise ValueError(f"expected (q, d) and (n, d) embeddings, got {queries.shape} and {items.shape}")
+    step = _whole_blocks(max(_SCORES_PER_TILE // max(len(items), 1), _LEAST_ROWS))
+    tiles = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
+    return _cosines(queries, items, tiles) if score is None else _own_scores(queries, items, tiles, score)
+
+
+def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[tuple[slice, Scores]]:
+    """Cosines, computed ahead of their use: one tile per core, each by a matrix product on that core alone.
+
+    Products that share all cores would leave most of them idle while the caller works on a tile.
+    """
+    from threadpoolctl import threadpool_limits
+
+    targets = np.zeros((items.shape[1], _whole_blocks(len(items))), np.float32)
+    targets[:, : len(items)] = unit_vectors(items).T
+    # One buffer per thread, and one for the tile the caller has.
+    rows = _whole_blocks(tiles[0].stop) if tiles else 0
+    buffers = [
+        (np.zeros((rows, len(targets)), np.float32), np.empty((rows, targets.shape[1]), np.float32))
+        for _ in tiles[: THREADS + 1]
+    ]
+
+    def compute(number: int) -> tuple[slice, Scores]:
+        tile = tiles[number]
+        units, scores = buffers[number % len(buffers)]
+        count = tile.stop - tile.start
+        padded = _whole_blocks(count)
+        unit_vectors(queries[tile], out=units[:count])
+        np.matmul(units[:padded], targets, out=scores[:padded])
+        return tile, scores[:count, : len(items)]
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(THREADS) as threads:
+        ahead: deque[Future[tuple[slice, Scores]]] = deque()
+        try:
+            for number in range(len(tiles)):
+                if len(ahead) == len(buffers):
+                    yield ahead.popleft().result()
+                ahead.append(threads.submit(compute, number))
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _own_scores(
+    queries: Vectors, items: Vectors, tiles: list[slice], score: Callable[[Scores, Scores], Vectors]
+) -> Iterator[tuple[slice, Scores]]:
+    """A system's `score`, checked for its shape. It is called by one thread: it need not be safe for more."""
+    items = np.asarray(items, dtype=np.float32)
+    for tile in tiles:
+        expected = (tile.stop - tile.start, len(items))
+        scores = np.asarray(score(np.asarray(queries[tile], dtype=np.float32), items), dtype=np.float32)
+        if scores.shape != expected:
+            raise UserError(
+                f"the system's score returned shape {scores.shape} for {expected[0]} queries and {expected[1]} items; "
+                f"return one score for every query and item, shape {expected}"
+            )
+        yield tile, scores
+
+
+def _whole_blocks(count: int) -> int:
+    return -(-count // _REGISTER_BLOCK) * _REGISTER_BLOCK
