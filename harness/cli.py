@@ -1,0 +1,274 @@
+"""The command `lbar`: parses, calls, prints."""
+
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from harness.errors import UserError
+
+COMMANDS = "lbar.commands"
+"""Entry point group by which other packages add a command."""
+
+
+class _Commands(TyperGroup):
+    """Turns what the user can mend into one line and an exit code, for every command alike."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            _show_error(error)
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            _say("lbar: interrupted; what is done is kept, and the same command goes on from there")
+            raise typer.Exit(3) from None
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Evaluate, compare and submit systems for language-based audio retrieval.",
+)
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
+app.add_typer(data_app, name="data")
+
+ProtocolOption = Annotated[str, typer.Option("--protocol", help="Evaluation protocol; `lbar protocols` lists them.")]
+DataRoot = Annotated[
+    Path, typer.Option("--data-root", envvar="LBAR_DATA", help="Folder with the data sets as officially unpacked.")
+]
+Runs = Annotated[Path, typer.Option("--out", envvar="LBAR_RUNS", help="Folder of run folders.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
+Precision = Annotated[str, typer.Option("--precision", help="fp32 or bf16.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
+
+
+@app.command("eval")
+def evaluate_systems(
+    systems: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Registered names, cards (*.yaml) or package.module:factory; none means every available one."
+        ),
+    ] = None,
+    protocol: ProtocolOption = "everyday",
+    data_root: DataRoot = Path("data"),
+    out: Runs = Path("runs"),
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    batch_size: Annotated[str, typer.Option(help="auto, or a number of clips.")] = "auto",
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave broken clips out; the record is then not comparable.")
+    ] = False,
+    keep_embeddings: Annotated[bool, typer.Option(help="Store the embeddings in the run folder.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Evaluate even where a finished run is there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate systems by a protocol: run folders, MLflow, a predictions file each, and the leaderboard."""
+    from harness.batch import evaluate_all
+    from harness.evaluation import Options
+    from harness.progress import bars
+    from harness.protocols import get_protocol
+
+    options = Options(
+        data_root=data_root,
+        out=out,
+        device=device,
+        precision=precision,
+        batch_size=_batch_size(batch_size),
+        skip_broken=skip_broken,
+        keep_embeddings=keep_embeddings,
+        again=again,
+    )
+    rules = get_protocol(protocol)
+    with bars() as progress:
+        batch = evaluate_all(systems or [], rules, options, progress=progress, say=_say)
+    if as_json:
+        _print_json([run.record.model_dump(mode="json") for run in batch.runs])
+    elif batch.runs:
+        _run_command("board", out=out, protocol=[protocol])
+    for name, error in batch.failures.items():
+        _show_error(error, name)
+    if batch.failures:
+        raise typer.Exit(2)
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="A ranked list (2022 to 2024) or a score matrix (2025).")],
+    protocol: ProtocolOption,
+    data_root: DataRoot = Path("data"),
+    format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
+    as_json: AsJson = False,
+) -> None:
+    """Score a predictions file, ours or anybody's."""
+    from harness.datasets import load
+    from harness.protocols import get_protocol
+    from harness.submission.score import score_file
+    from harness.task import pose
+
+    rules = get_protocol(protocol)
+    result = score_file(file, pose(rules, load(rules.dataset, rules.split, data_root)), format)
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        typer.echo(result.to_text())
+
+
+@app.command("check")
+def check_system(system: str, device: Device = "cpu", precision: Precision = "fp32", as_json: AsJson = False) -> None:
+    """Tell a system's author what the harness would trip over."""
+    from dataclasses import asdict
+
+    from harness.conformance import check
+    from harness.devices import resolve
+    from harness.registry import load_system
+
+    findings = check(load_system(system, device=resolve(device), precision=precision))
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{system}: {finding.message}")
+        if not findings:
+            typer.echo(f"{system}: nothing found; it does what the harness relies on")
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command("systems")
+def list_systems(as_json: AsJson = False) -> None:
+    """List registered systems."""
+    from harness.registry import registered
+
+    found = registered()
+    if as_json:
+        _print_json(found)
+    else:
+        for name, target in found.items():
+            typer.echo(f"{name:24} {Path(target).name if target.endswith('.yaml') else target}")
+
+
+@app.command("protocols")
+def list_protocols(as_json: AsJson = False) -> None:
+    """List evaluation protocols."""
+    from dataclasses import asdict
+
+    from harness.protocols import PROTOCOLS
+
+    if as_json:
+        _print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in PROTOCOLS.values()])
+        return
+    for protocol in PROTOCOLS.values():
+        typer.echo(
+            f"{protocol.name:20} {protocol.dataset}/{protocol.split:12} {protocol.direction:14} "
+            f"{', '.join(protocol.measures)}  {protocol.digest[:12]}"
+        )
+
+
+@app.command()
+def track(
+    folders: Annotated[list[Path] | None, typer.Argument(help="Run folders; none means every one in --out.")] = None,
+    out: Runs = Path("runs"),
+) -> None:
+    """Mirror run folders into MLflow; what is already there stays as it is."""
+    from harness.tracking import mirror_all
+
+    failed = False
+    for folder, outcome in mirror_all(out, folders):
+        failed = failed or not outcome.done
+        typer.echo(f"{folder.name}: {outcome.message}")
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Describe this machine, the packages, and where lbar keeps things."""
+    from harness.cache import cache_root
+    from harness.environment import describe_environment
+
+    facts = describe_environment().model_dump(mode="json") | {"cache": str(cache_root())}
+    if as_json:
+        _print_json(facts)
+        return
+    for name, value in facts.items():
+        shown = ", ".join(f"{key} {entry}" for key, entry in value.items()) if isinstance(value, dict) else value
+        typer.echo(f"{name:18} {shown}")
+
+
+@data_app.command()
+def verify(name: str, data_root: DataRoot = Path("data"), as_json: AsJson = False) -> None:
+    """Check presence, counts, checksums and that every clip decodes; list all problems at once."""
+    from dataclasses import asdict
+
+    from harness.datasets.verify import verify as verify_dataset
+    from harness.progress import bars
+
+    with bars() as progress:
+        findings = verify_dataset(name, data_root, progress=progress)
+    if as_json:
+        _print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(str(finding))
+        typer.echo(f"{name}: {len(findings)} problems found" if findings else f"{name}: complete and unharmed")
+    if findings:
+        raise typer.Exit(1)
+
+
+@data_app.command()
+def fetch(name: str, data_root: DataRoot = Path("data")) -> None:
+    """Download what may be downloaded, and say what you must get yourself."""
+    from harness.datasets.fetch import fetch as fetch_dataset
+    from harness.progress import bars
+
+    with bars() as progress:
+        for line in fetch_dataset(name, data_root, progress=progress):
+            typer.echo(line)
+
+
+def _batch_size(value: str) -> int | None:
+    if value == "auto":
+        return None
+    if not value.isdigit() or int(value) == 0:
+        raise UserError(f"--batch-size {value!r} is neither `auto` nor a number of clips above 0")
+    return int(value)
+
+
+def _run_command(name: str, **arguments: object) -> None:
+    """Call a command that another package added, where it is installed."""
+    for entry in entry_points(group=COMMANDS, name=name):
+        entry.load()(**arguments)
+
+
+def _print_json(document: object) -> None:
+    import json
+
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _show_error(error: UserError, who: str = "lbar") -> None:
+    for line in (f"{who}: {error}", *(f"  {problem}" for problem in error.problems)):
+        _say(line)
+
+
+def build() -> typer.Typer:
+    """The whole command, with what other packages add to it."""
+    for entry in entry_points(group=COMMANDS):
+        app.command(entry.name)(entry.load())
+    return app
+
+
+def main() -> None:
+    """Run the command line; the exit code is 0 done, 1 a check found something, 2 mend something, 3 interrupted."""
+    build()()
