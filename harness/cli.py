@@ -92,6 +92,7 @@ def evaluate_systems(
         _print_json([run.record.model_dump(mode="json") for run in batch.runs])
     elif batch.runs:
         _run_command("board", out=out, protocol=[protocol])
+        _say(f"{out}: a folder per run, with its record, its rankings and its predictions file")
     for name, error in batch.failures.items():
         _show_error(error, name)
     if batch.failures:

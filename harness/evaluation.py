@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from harness import datasets
 from harness.cache import cache_root
 from harness.code_digest import code_digest
-from harness.embeddings import embed_in_batches, embedding_key
 from harness.environment import describe_environment
 from harness.errors import UserError
 from harness.measures import parse_measure
@@ -38,6 +37,7 @@ from harness.submission.predictions import write_predictions
 from harness.summary import summarise
 from harness.system import Array, RetrievalSystem
 from harness.task import RetrievalTask, pose
+from harness.task_embedding import TaskEmbedder
 
 KEPT_RANKS = 100
 """How many of the best items of every query go into `ranking.parquet`."""
@@ -102,43 +102,34 @@ def evaluate(
     store = PcmStore(cache_root() / "pcm" / protocol.dataset, system.info.sample_rate)
     task, skipped = _decode(task, store, options, progress)
     audio_digest = store.digest(task.clips)
-    finished = (
-        None
-        if options.again
-        else find_finished(
-            options.out,
-            system_digest=system.info.digest,
-            system_code=code_digest(type(system).__module__),
-            protocol_digest=protocol.digest,
-            dataset_digest=task.digest,
-            audio_digest=audio_digest,
-            precision=options.precision,
-        )
+    system_record = SystemRecord(**asdict(system.info), code=code_digest(type(system).__module__))
+    dataset_record = DatasetRecord(
+        name=protocol.dataset,
+        split=protocol.split,
+        digest=task.digest,
+        audio_digest=audio_digest,
+        clips=len(task.clips),
+        queries=len(task.queries),
     )
-    if finished is not None:
-        return Run(finished, read_record(finished), reused=True)
+    if not options.again:
+        finished = find_finished(options.out, system_record, protocol.digest, dataset_record, options.precision)
+        if finished is not None:
+            return Run(finished, read_record(finished), reused=True)
 
+    embedder = TaskEmbedder(system, options.device, options.precision, options.batch_size, progress)
     embedding = perf_counter()
-    audio = _embed_audio(system, task, store, audio_digest, options, progress)
+    audio = embedder.clips(task, store, audio_digest)
     embedded_audio = perf_counter()
-    text = _embed_text(system, task, options, progress)
+    text = embedder.captions(task)
     embedded_text = perf_counter()
     ranks, best, best_scores = _rank(system, task, audio, text, progress)
-    measured = summarise(
-        ranks, [parse_measure(name) for name in protocol.measures], task.clusters, seed=SEED, resamples=RESAMPLES
-    )
+    measures = [parse_measure(name) for name in protocol.measures]
+    measured = summarise(ranks, measures, task.clusters, seed=SEED, resamples=RESAMPLES)
     scored = perf_counter()
     record = EvaluationRecord(
         protocol=ProtocolRecord.model_validate(protocol),
-        system=SystemRecord(**asdict(system.info), code=code_digest(type(system).__module__)),
-        dataset=DatasetRecord(
-            name=protocol.dataset,
-            split=protocol.split,
-            digest=task.digest,
-            audio_digest=audio_digest,
-            clips=len(task.clips),
-            queries=len(task.queries),
-        ),
+        system=system_record,
+        dataset=dataset_record,
         measures=tuple(MeasureRecord.model_validate(value) for value in measured),
         tied_fraction=ranks.tied_fraction,
         skipped=skipped,
@@ -189,55 +180,6 @@ def _decode(
     names = {clip.name for clip, _ in broken}
     kept = task.without([index for index, clip in enumerate(task.clips) if clip.name in names])
     return kept, tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
-
-
-def _embed_audio(
-    system: RetrievalSystem,
-    task: RetrievalTask,
-    store: PcmStore,
-    audio_digest: str,
-    options: Options,
-    progress: Progress,
-) -> Array:
-    return embed_in_batches(
-        lambda index: store.read(task.clips[index]),
-        len(task.clips),
-        system.embed_audio,
-        what="clip",
-        system=system.info.name,
-        batch_size=options.batch_size,
-        store=_embedding_store(system, options, "audio", audio_digest),
-        on_progress=progress(f"{system.info.name}: clips", len(task.clips)),
-    )
-
-
-def _embed_text(system: RetrievalSystem, task: RetrievalTask, options: Options, progress: Progress) -> Array:
-    """Embed each distinct caption once."""
-    distinct = list(dict.fromkeys(task.captions))
-    vectors = embed_in_batches(
-        distinct.__getitem__,
-        len(distinct),
-        system.embed_text,
-        what="caption",
-        system=system.info.name,
-        batch_size=options.batch_size,
-        store=_embedding_store(system, options, "text", embedding_key(distinct)),
-        on_progress=progress(f"{system.info.name}: captions", len(distinct)),
-    )
-    if len(distinct) == len(task.captions):
-        return vectors
-    position = {text: index for index, text in enumerate(distinct)}
-    return vectors[[position[text] for text in task.captions]]
-
-
-def _embedding_store(system: RetrievalSystem, options: Options, side: str, content: str) -> Path | None:
-    """Where embeddings of this content by this system are kept; nowhere if the system cannot be told from others."""
-    if system.info.digest is None:
-        return None
-    kind = options.device.partition(":")[0]
-    code = code_digest(type(system).__module__)
-    key = embedding_key(system.info.digest, code, side, content, kind, options.precision)
-    return cache_root() / "embeddings" / key
 
 
 def _tiles(

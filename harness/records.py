@@ -100,7 +100,7 @@ class Settings(_Frozen):
 
 
 class Seconds(_Frozen):
-    """Wall time by stage."""
+    """Wall time by stage. What was kept from before took none of it, so these are not speeds."""
 
     embed_audio: NonNegativeFloat
     embed_text: NonNegativeFloat

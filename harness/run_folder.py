@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.code_digest import code_digest
 from harness.errors import UserError
-from harness.records import EvaluationRecord, load_record
+from harness.records import DatasetRecord, EvaluationRecord, SystemRecord, load_record
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 
@@ -115,41 +115,19 @@ def find_runs(out: Path) -> list[Path]:
 
 
 def find_finished(
-    out: Path,
-    *,
-    system_digest: str | None,
-    system_code: str,
-    protocol_digest: str,
-    dataset_digest: str,
-    audio_digest: str | None,
-    precision: str,
+    out: Path, system: SystemRecord, protocol_digest: str, dataset: DatasetRecord, precision: str
 ) -> Path | None:
     """The newest comparable run of exactly this evaluation by exactly this code, if there is one."""
-    if system_digest is None:
+    if system.digest is None:
         return None
-    wanted = (
-        system_digest,
-        system_code,
-        protocol_digest,
-        dataset_digest,
-        audio_digest,
-        precision,
-        code_digest(__name__),
-    )
+    wanted = (system, protocol_digest, dataset, precision, code_digest(__name__))
     for folder in reversed(find_runs(out)):
         try:
             record = read_record(folder)
         except UserError:
             continue
-        found = (
-            record.system.digest,
-            record.system.code,
-            record.protocol.digest,
-            record.dataset.digest,
-            record.dataset.audio_digest,
-            record.settings.precision,
-            record.environment.code,
-        )
+        environment, settings = record.environment, record.settings
+        found = (record.system, record.protocol.digest, record.dataset, settings.precision, environment.code)
         if record.comparable and found == wanted:
             return folder
     return None

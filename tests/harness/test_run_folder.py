@@ -171,17 +171,21 @@ def here_and_now(**changes: Any) -> EvaluationRecord:
     return record.model_copy(update={"environment": record.environment.model_copy(update=code)})
 
 
-def finished(out: Path, **changes: Any) -> Path | None:
+def finished(
+    out: Path,
+    system: dict[str, Any] | None = None,
+    dataset: dict[str, Any] | None = None,
+    protocol_digest: str | None = None,
+    precision: str = "fp32",
+) -> Path | None:
     record = new_record()
-    wanted = {
-        "system_digest": record.system.digest,
-        "system_code": record.system.code,
-        "protocol_digest": record.protocol.digest,
-        "dataset_digest": record.dataset.digest,
-        "audio_digest": record.dataset.audio_digest,
-        "precision": record.settings.precision,
-    }
-    return find_finished(out, **(wanted | changes))
+    return find_finished(
+        out,
+        record.system.model_copy(update=system),
+        protocol_digest or record.protocol.digest,
+        record.dataset.model_copy(update=dataset),
+        precision,
+    )
 
 
 def test_a_finished_run_is_found_again_newest_first(tmp_path: Path) -> None:
@@ -197,13 +201,13 @@ def test_a_finished_run_is_found_again_newest_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"system_digest": None},
-        {"system_digest": "other"},
-        {"system_code": "other"},
+        {"system": {"digest": None}},
+        {"system": {"digest": "other"}},
+        {"system": {"code": "other"}},
         {"protocol_digest": "other"},
-        {"dataset_digest": "other"},
-        {"audio_digest": "other"},
-        {"audio_digest": None},
+        {"dataset": {"digest": "other"}},
+        {"dataset": {"audio_digest": "other"}},
+        {"dataset": {"audio_digest": None}},
         {"precision": "bf16"},
     ],
 )
@@ -223,7 +227,7 @@ def test_a_system_of_unknown_digest_is_never_reused(tmp_path: Path) -> None:
     record = here_and_now()
     unknown = record.model_copy(update={"system": record.system.model_copy(update={"digest": None})})
     write(tmp_path, unknown)
-    assert finished(tmp_path, system_digest=None) is None
+    assert finished(tmp_path, system={"digest": None}) is None
 
 
 def test_the_record_is_readable_json(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Both sides of a task as vectors: each clip and each distinct caption embedded once, and kept where that is safe."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cache import cache_root
+from harness.code_digest import code_digest
+from harness.embeddings import embed_in_batches, embedding_key
+from harness.pcm_store import PcmStore
+from harness.progress import Progress, silent
+from harness.system import Array, RetrievalSystem
+from harness.task import RetrievalTask
+
+
+@dataclass(frozen=True)
+class TaskEmbedder:
+    """A system, where and how it runs, and how to tell of its progress.
+
+    Embeddings are kept under what decides them: the system and its code, the content, the kind of device, the
+    precision. They serve an interrupted evaluation, and every other protocol on the same clips. Of a system that does
+    not say what decides its output (no `info.digest`) nothing is kept.
+    """
+
+    system: RetrievalSystem
+    device: str
+    precision: str
+    batch_size: int | None = None
+    progress: Progress = silent
+
+    def clips(self, task: RetrievalTask, store: PcmStore, audio_digest: str) -> Array:
+        """Embed the task's clips, decoded in `store`; shape `(clips, d)`."""
+        return embed_in_batches(
+            lambda index: store.read(task.clips[index]),
+            len(task.clips),
+            self.system.embed_audio,
+            what="clip",
+            system=self.system.info.name,
+            batch_size=self.batch_size,
+            store=self._kept("audio", audio_digest),
+            on_progress=self.progress(f"{self.system.info.name}: clips", len(task.clips)),
+        )
+
+    def captions(self, task: RetrievalTask) -> Array:
+        """Embed the task's captions; shape `(captions, d)`, with equal rows for captions that read the same."""
+        distinct = list(dict.fromkeys(task.captions))
+        vectors = embed_in_batches(
+            distinct.__getitem__,
+            len(distinct),
+            self.system.embed_text,
+            what="caption",
+            system=self.system.info.name,
+            batch_size=self.batch_size,
+            store=self._kept("text", embedding_key(distinct)),
+            on_progress=self.progress(f"{self.system.info.name}: captions", len(distinct)),
+        )
+        if len(distinct) == len(task.captions):
+            return vectors
+        position = {text: index for index, text in enumerate(distinct)}
+        return vectors[[position[text] for text in task.captions]]
+
+    def _kept(self, side: str, content: str) -> Path | None:
+        digest = self.system.info.digest
+        if digest is None:
+            return None
+        code = code_digest(type(self.system).__module__)
+        kind_of_device = self.device.partition(":")[0]
+        return cache_root() / "embeddings" / embedding_key(digest, code, side, content, kind_of_device, self.precision)

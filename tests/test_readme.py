@@ -1,0 +1,135 @@
+"""The README does what it says: its commands run, in its order, and its first screen has the two that matter."""
+
+import functools
+import hashlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+import soundfile
+
+from harness.datasets import published
+from harness.datasets.published import PublishedFile, PublishedSplit
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SPLITS = {"development": 3, "validation": 2, "evaluation": 12}
+FIRST_SCREEN = 30
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines()]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Clotho's publisher is this machine, and Clotho is small."""
+    py7zr = pytest.importorskip("py7zr", reason="needs py7zr (extra fetch)")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    site = tmp_path / "site"
+    site.mkdir()
+    names = []
+    for split, count in SPLITS.items():
+        captions, archive = f"clotho_captions_{split}.csv", f"clotho_audio_{split}.7z"
+        rows = ["file_name,caption_1,caption_2"]
+        folder = tmp_path / "made" / split
+        folder.mkdir(parents=True)
+        for index in range(count):
+            rows.append(f"{index} .wav,a sound of {split} {index},it goes on {split} {index}")
+            soundfile.write(folder / f"{index} .wav", np.sin(np.arange(16000) * (1 + index) / 50) / 2, 16000)
+        (site / captions).write_text("\n".join(rows) + "\n")
+        with py7zr.SevenZipFile(site / archive, "w") as file:
+            file.writeall(folder, split)
+        names += [(captions, split), (archive, split)]
+        counts = PublishedSplit(md5(site / captions), count, 2 * count)
+        monkeypatch.setitem(published.SPLITS, ("clotho", split), counts)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    files = tuple(PublishedFile(name, md5(site / name), f"{address}/{name}", split) for name, split in names)
+    monkeypatch.setitem(published.FILES, "clotho", files)
+    yield
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_the_first_screen_has_two_commands_and_what_they_print() -> None:
+    screen = "\n".join(README.splitlines()[:FIRST_SCREEN])
+    assert [block.strip() for block in blocks("sh", screen)] == [
+        "python3 -m pip install tox && tox -e eval",
+        "python3 -m pip install tox && tox",
+    ]
+    assert "mAP@10" in blocks("text", screen)[0]
+
+
+def test_tox_knows_the_environments_the_readme_names() -> None:
+    tox = (ROOT / "tox.ini").read_text()
+    assert "env_list = py311" in tox
+    for command in commands():
+        for name in re.findall(r"tox -e (\w+)", command):
+            assert f"[testenv:{name}]" in tox
+
+
+@pytest.mark.usefixtures("small_clotho", "migrated_runs")
+def test_every_command_runs(participant: Path, tones: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from harness.cli import build
+
+    (participant / "mine.py").write_text(blocks("python")[0])
+    monkeypatch.syspath_prepend(str(participant))
+    app, runner = build(), CliRunner()
+    folder = tones()
+    for command in commands():
+        if command.startswith("python3 -m pip"):
+            continue
+        lbar = re.sub(r"^tox -e eval --", "lbar eval", command).removeprefix("lbar ")
+        assert lbar != command, f"neither lbar nor tox: {command}"
+        data_root = folder if "--protocol folder" in lbar else participant / "DIR"
+        arguments = [str(data_root) if word == "DIR" else word for word in shlex.split(lbar)]
+        if arguments[:1] == ["score"]:
+            shutil.copy(next(Path("runs").glob("*-clotho-dcase2024/*.output.csv")), "predictions.csv")
+        if "clotho-dcase2024" in arguments and not (participant / "DIR").exists():
+            assert runner.invoke(app, ["data", "fetch", "clotho", "--data-root", "DIR"]).exit_code == 0
+        done = runner.invoke(app, arguments)
+        assert done.exit_code == 0, f"{command}: {done.output}"
+    monkeypatch.delitem(sys.modules, "mine", raising=False)
+
+
+def test_the_python_runs(participant: Path, migrated_runs: Path) -> None:
+    code = blocks("python")[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "name='mAP@10' value=0.6" in done.stdout
+
+
+def test_what_it_says_eval_prints_is_what_eval_prints(participant: Path, migrated_runs: Path) -> None:
+    command = [sys.executable, "-m", "harness", "eval", "--device", "cpu"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    printed = [re.sub(r"\d{4}-\d\d-\d\d", "DATE", line).rstrip() for line in done.stdout.splitlines()]
+    promised = [re.sub(r"\d{4}-\d\d-\d\d", "DATE", line).rstrip() for line in blocks("text")[0].splitlines()]
+    assert [line for line in printed if line] == promised
