@@ -41,6 +41,8 @@ def bars() -> Iterator[Progress]:
     with RichProgress(*columns, console=console, transient=True) as shown:
 
         def start(stage: str, total: int) -> Advance:
+            for ended in [task.id for task in shown.tasks if task.finished]:
+                shown.remove_task(ended)
             task = shown.add_task(stage, total=total)
             return lambda step: shown.advance(task, step)
 

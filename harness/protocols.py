@@ -53,13 +53,16 @@ class Protocol:
 
 _MULTI_2025 = ("mAP@16", "mAP@10", "R@1", "R@5", "R@10")
 
+# What papers print as R@k of audio-to-text is whether any of a clip's captions is among the first k.
+_AUDIO_TO_TEXT = ("mAP@10", "Hit@1", "Hit@5", "Hit@10", "R@10")
+
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
         Protocol("everyday", "everyday", "evaluation"),
         Protocol("everyday-multi", "everyday", "evaluation", annotations="relevance_evaluation.csv"),
         Protocol("everyday-validation", "everyday", "validation"),
-        Protocol("everyday-a2t", "everyday", "evaluation", "audio-to-text", submission=None),
+        Protocol("everyday-a2t", "everyday", "evaluation", "audio-to-text", _AUDIO_TO_TEXT, submission=None),
         Protocol("clotho-dcase2024", "clotho", "evaluation"),
         Protocol(
             "clotho-dcase2025",
@@ -70,10 +73,10 @@ PROTOCOLS = {
             submission="score-matrix",
         ),
         Protocol("clotho-validation", "clotho", "validation"),
-        Protocol("clotho-a2t", "clotho", "evaluation", "audio-to-text", submission=None),
+        Protocol("clotho-a2t", "clotho", "evaluation", "audio-to-text", _AUDIO_TO_TEXT, submission=None),
         Protocol("audiocaps", "audiocaps", "test"),
         Protocol("audiocaps-957", "audiocaps", "test-957"),
-        Protocol("audiocaps-a2t", "audiocaps", "test", "audio-to-text", submission=None),
+        Protocol("audiocaps-a2t", "audiocaps", "test", "audio-to-text", _AUDIO_TO_TEXT, submission=None),
         Protocol("folder", "folder", "all"),
     )
 }
