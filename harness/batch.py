@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from harness.devices import resolve
 from harness.errors import UserError
-from harness.evaluation import Options, Run, evaluate
+from harness.evaluation import Options, Run, evaluate_prepared
+from harness.guards import checked_info
+from harness.preparation import PreparedTask, prepare
 from harness.progress import Progress, silent
 from harness.protocols import Protocol
-from harness.registry import load_system, registered
+from harness.registry import build_system, registered
 from harness.tracking import try_mirror
 
 
@@ -31,36 +32,52 @@ def evaluate_all(
     """Evaluate systems, mirror each run folder into MLflow, and tell how it went, a line at a time.
 
     Args:
-        names: as `load_system` takes them; none means every registered system whose parts are all here.
+        names: as `build_system` takes them; none means every registered system whose parts are all here.
         protocol: the rules.
-        options: where things are and go; `device` may be `auto`.
+        options: where things are and go; `device` and `precision` are what each system is asked to be built for.
         progress: opened for every stage.
         say: receives the lines.
+
+    Raises:
+        UserError: the data set is missing or broken, which no system could help.
     """
-    options = replace(options, device=resolve(options.device))
+    prepared: dict[int, PreparedTask] = {}
     runs: list[Run] = []
     failures: dict[str, UserError] = {}
+    mirrors = True
     for name in names or registered():
         try:
-            system = load_system(name, device=options.device, precision=options.precision)
+            built = build_system(name, device=options.device, precision=options.precision)
+            rate = checked_info(built.system).sample_rate
         except UserError as error:
             if names:
                 failures[name] = error
             else:
                 say(f"{name}: not available: {error}")
             continue
+        if rate not in prepared:
+            prepared[rate] = prepare(
+                protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=progress
+            )
+        own_options = replace(options, device=built.device, precision=built.precision)
         try:
-            run = evaluate(system, protocol, options, progress=progress)
+            run = evaluate_prepared(built.system, prepared[rate], own_options, progress=progress)
         except UserError as error:
             failures[name] = error
             continue
         runs.append(run)
-        measured = run.record.primary
-        say(
-            f"{name}: {measured.name} {measured.value:.4f} [{measured.low:.4f}, {measured.high:.4f}] on {protocol.name}"
-            f"{', evaluated before' if run.reused else f' in {run.record.seconds.total:.1f} s'}: {run.folder}"
-        )
-        warning = try_mirror(run.folder, out=options.out)
-        if warning:
+        say(_told(name, run))
+        if mirrors and (warning := try_mirror(run.folder, out=options.out)):
+            mirrors = False
             say(f"{name}: {warning}")
     return Batch(tuple(runs), failures)
+
+
+def _told(name: str, run: Run) -> str:
+    record = run.record
+    primary = record.primary
+    when = "evaluated before" if run.reused else f"in {record.seconds.total:.1f} s"
+    return (
+        f"{name}: {primary.name} {primary.value:.4f} [{primary.low:.4f}, {primary.high:.4f}] "
+        f"on {record.protocol.name}, {when}: {run.folder}"
+    )

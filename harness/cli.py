@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from harness.errors import UserError
+from harness.cli_options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, print_json
+from harness.errors import UserError, one_line
 
 COMMANDS = "lbar.commands"
 """Entry point group by which other packages add a command."""
@@ -38,15 +39,6 @@ app = typer.Typer(
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
 app.add_typer(data_app, name="data")
 
-ProtocolOption = Annotated[str, typer.Option("--protocol", help="Evaluation protocol; `lbar protocols` lists them.")]
-DataRoot = Annotated[
-    Path, typer.Option("--data-root", envvar="LBAR_DATA", help="Folder with the data sets as officially unpacked.")
-]
-Runs = Annotated[Path, typer.Option("--out", envvar="LBAR_RUNS", help="Folder of run folders.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
-Precision = Annotated[str, typer.Option("--precision", help="fp32 or bf16.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
-
 
 @app.command("eval")
 def evaluate_systems(
@@ -56,7 +48,7 @@ def evaluate_systems(
             help="Registered names, cards (*.yaml) or package.module:factory; none means every available one."
         ),
     ] = None,
-    protocol: ProtocolOption = "everyday",
+    protocol: ProtocolName = "everyday",
     data_root: DataRoot = Path("data"),
     out: Runs = Path("runs"),
     device: Device = "auto",
@@ -89,7 +81,7 @@ def evaluate_systems(
     with bars() as progress:
         batch = evaluate_all(systems or [], rules, options, progress=progress, say=_say)
     if as_json:
-        _print_json([run.record.model_dump(mode="json") for run in batch.runs])
+        print_json([run.record.model_dump(mode="json") for run in batch.runs])
     elif batch.runs:
         _run_command("board", out=out, protocol=[protocol])
         _say(f"{out}: a folder per run, with its record, its rankings and its predictions file")
@@ -102,7 +94,7 @@ def evaluate_systems(
 @app.command()
 def score(
     file: Annotated[Path, typer.Argument(help="A ranked list (2022 to 2024) or a score matrix (2025).")],
-    protocol: ProtocolOption,
+    protocol: ProtocolName,
     data_root: DataRoot = Path("data"),
     format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
     as_json: AsJson = False,
@@ -116,23 +108,22 @@ def score(
     rules = get_protocol(protocol)
     result = score_file(file, pose(rules, load(rules.dataset, rules.split, data_root)), format)
     if as_json:
-        _print_json(result.to_json())
+        print_json(result.to_json())
     else:
         typer.echo(result.to_text())
 
 
 @app.command("check")
-def check_system(system: str, device: Device = "cpu", precision: Precision = "fp32", as_json: AsJson = False) -> None:
+def check_system(system: str, device: Device = "auto", precision: Precision = "fp32", as_json: AsJson = False) -> None:
     """Tell a system's author what the harness would trip over."""
     from dataclasses import asdict
 
     from harness.conformance import check
-    from harness.devices import resolve
     from harness.registry import load_system
 
-    findings = check(load_system(system, device=resolve(device), precision=precision))
+    findings = check(load_system(system, device=device, precision=precision))
     if as_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             typer.echo(f"{system}: {finding.message}")
@@ -149,7 +140,7 @@ def list_systems(as_json: AsJson = False) -> None:
 
     found = registered()
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         for name, target in found.items():
             typer.echo(f"{name:24} {Path(target).name if target.endswith('.yaml') else target}")
@@ -163,7 +154,7 @@ def list_protocols(as_json: AsJson = False) -> None:
     from harness.protocols import PROTOCOLS
 
     if as_json:
-        _print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in PROTOCOLS.values()])
+        print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in PROTOCOLS.values()])
         return
     for protocol in PROTOCOLS.values():
         typer.echo(
@@ -196,7 +187,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     facts = describe_environment().model_dump(mode="json") | {"cache": str(cache_root())}
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     for name, value in facts.items():
         shown = ", ".join(f"{key} {entry}" for key, entry in value.items()) if isinstance(value, dict) else value
@@ -214,7 +205,7 @@ def verify(name: str, data_root: DataRoot = Path("data"), as_json: AsJson = Fals
     with bars() as progress:
         findings = verify_dataset(name, data_root, progress=progress)
     if as_json:
-        _print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             typer.echo(str(finding))
@@ -248,12 +239,6 @@ def _run_command(name: str, **arguments: object) -> None:
         entry.load()(**arguments)
 
 
-def _print_json(document: object) -> None:
-    import json
-
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-
-
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 
@@ -266,7 +251,13 @@ def _show_error(error: UserError, who: str = "lbar") -> None:
 def build() -> typer.Typer:
     """The whole command, with what other packages add to it."""
     for entry in entry_points(group=COMMANDS):
-        app.command(entry.name)(entry.load())
+        try:
+            command = entry.load()
+        except Exception as error:
+            # Somebody's broken package must not take the other commands with it.
+            _say(f"lbar: command {entry.name!r} of {entry.value} is left out: {one_line(error)}")
+            continue
+        app.command(entry.name)(command)
     return app
 
 

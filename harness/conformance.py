@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import UserError
-from harness.guards import METHODS, checked_embeddings, checked_scores
-from harness.system import Array, SystemInfo
+from harness.errors import UserError, one_line
+from harness.guards import METHODS, checked_embeddings, checked_scores, info_faults, is_sample_rate
+from harness.system import Array
 
 TOLERANCE = 1e-4
-SAMPLE_RATES = range(4_000, 192_001)
 _USUAL_RATE = 32_000
 
 
@@ -39,7 +38,7 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
     Returns:
         What is wrong, in the order it should be mended; nothing for a system that keeps the contract.
     """
-    findings = list(_findings("info", _info, system))
+    findings = list(_findings("info", info_faults, system))
     name, sample_rate = _name_and_rate(system)
     audio = _audio_side(system, name, sample_rate, np.random.default_rng(seed))
     text = _text_side(system, name)
@@ -91,7 +90,7 @@ class _Side:
         try:
             return self.method(items)
         except Exception as error:
-            raise UserError(f"{self.system_name}: {self.method_name} raised {_in_one_line(error)}") from error
+            raise UserError(f"{self.system_name}: {self.method_name} raised {one_line(error)}") from error
 
     def embed(self, items: list[Any]) -> Array:
         vectors = checked_embeddings(self.call(copy.deepcopy(items)), len(items), self.what, self.system_name, 0)
@@ -114,37 +113,13 @@ class _Side:
             yield f"{self.system_name}: {self.method_name} {sentence.format(found_and_allowed)}"
 
 
-def _info(system: Any) -> Iterator[str]:
-    try:
-        info = system.info
-    except Exception as error:
-        yield f"the system has no usable info ({_in_one_line(error)}); set info = SystemInfo(name=..., sample_rate=...)"
-        return
-    if not isinstance(info, SystemInfo):
-        yield f"info is a {type(info).__name__}; expected harness.system.SystemInfo(name=..., sample_rate=...)"
-        return
-    if not isinstance(info.name, str) or not info.name.strip():
-        yield f"info.name is {info.name!r}; expected the name tables should call the system by"
-    if not _is_sample_rate(info.sample_rate):
-        yield (
-            f"info.sample_rate is {info.sample_rate!r}; expected a whole number of Hz "
-            f"from {SAMPLE_RATES[0]:,} to {SAMPLE_RATES[-1]:,}, such as 32000"
-        )
-    if not isinstance(info.trained_on, tuple):
-        yield f"info.trained_on is {info.trained_on!r}; expected a tuple of data set names, such as ('Clotho',)"
-
-
 def _name_and_rate(system: Any) -> tuple[str, int]:
     """As `info` has it, or what stands in for it so that the other checks can run."""
     try:
         name, sample_rate = str(system.info.name), system.info.sample_rate
     except Exception:
         return type(system).__name__, _USUAL_RATE
-    return name, sample_rate if _is_sample_rate(sample_rate) else _USUAL_RATE
-
-
-def _is_sample_rate(value: object) -> bool:
-    return isinstance(value, int) and value in SAMPLE_RATES
+    return name, sample_rate if is_sample_rate(sample_rate) else _USUAL_RATE
 
 
 def _output(side: _Side) -> Iterator[str]:
@@ -256,7 +231,7 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
         try:
             result = system.score(captions.copy(), clips.copy())
         except Exception as error:
-            raise UserError(f"{name}: score raised {_in_one_line(error)}") from error
+            raise UserError(f"{name}: score raised {one_line(error)}") from error
         types.add(str(getattr(result, "dtype", "")))
         return checked_scores(result, (len(captions), len(clips)), name)
 
@@ -318,7 +293,3 @@ def _text_side(system: object, name: str) -> _Side:
             "outer blanks": " A dog barks. ",
         },
     )
-
-
-def _in_one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -27,3 +27,12 @@ def resolve(device: str) -> str:
         reason = str(error).splitlines()[0]
         raise UserError(f"device {device!r} cannot be used here ({reason}); use auto or cpu") from error
     return device
+
+
+def kind_of(device: str) -> str:
+    """What kind of processor a device is: different kinds round differently.
+
+    >>> kind_of("cuda:1")
+    'cuda'
+    """
+    return device.partition(":")[0]

@@ -4,14 +4,15 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from harness.errors import UserError
+from harness.errors import UserError, one_line
 from harness.guards import checked_embeddings
+from harness.locking import exclusive
+from harness.progress import Progress, silent
 from harness.system import Array
 
 Item = TypeVar("Item")
@@ -36,7 +37,7 @@ def embed_in_batches(
     system: str,
     batch_size: int | None = None,
     store: Path | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> Array:
     """Embed `count` items in order.
 
@@ -49,7 +50,7 @@ def embed_in_batches(
         batch_size: how many at once; `None` starts with `FIRST_BATCH` and halves when the device is out of memory.
         store: folder in which every finished batch is kept; a later call with the same folder goes on from there, and
             a second process at the same work waits for the first. `None` keeps nothing.
-        on_progress: called with the number of items each step has added, those found in the store included.
+        progress: opened for the whole; what is found in the store counts as done.
 
     Returns:
         Float32 array of shape `(count, d)`; with a store it is a read-only memory map.
@@ -58,27 +59,27 @@ def embed_in_batches(
         UserError: the system fails, returns something other than finite `(n, d)` numbers, or the store cannot be
             written.
     """
-    report = on_progress or (lambda _: None)
+    advance = progress(f"{system}: {what}s", count)
     if store is None:
         rows: list[Array] = []
         for batch in _batches(read, _NOTHING, count, embed, what, system, batch_size):
             rows.append(batch)
-            report(len(batch))
+            advance(len(batch))
         return np.concatenate(rows) if rows else _NOTHING
 
     finished = _finished(store)
     if len(finished) < count:
-        with _exclusive(store):
+        with exclusive(store / "lock", "embeddings"):
             finished = _finished(store)
-            report(len(finished))
+            advance(len(finished))
             with (store / "rows.f32").open("ab") as file:
                 file.truncate(finished.nbytes)
                 for batch in _batches(read, finished, count, embed, what, system, batch_size):
                     _append(store, file, batch)
-                    report(len(batch))
+                    advance(len(batch))
         finished = _finished(store)
     else:
-        report(count)
+        advance(count)
     return finished
 
 
@@ -107,8 +108,7 @@ def _batches(
                 continue
             advice = "; try a smaller --batch-size" if _is_out_of_memory(error) else ""
             raise UserError(
-                f"{system} failed on {what}s {start} to {stop - 1} of {count}: "
-                f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{advice}"
+                f"{system} failed on {what}s {start} to {stop - 1} of {count}: {one_line(error)}{advice}"
             ) from error
         batch = checked_embeddings(result, len(items), what, system, start)
         if start and batch.shape[1] != dimension:
@@ -140,22 +140,6 @@ def _append(store: Path, file: BinaryIO, batch: Array) -> None:
         temporary.replace(store / "dimension")
     file.write(np.ascontiguousarray(batch).data)
     file.flush()
-
-
-@contextmanager
-def _exclusive(store: Path) -> Iterator[None]:
-    """Hold the store against other processes, and turn what the disk refuses into a line for the user."""
-    from filelock import FileLock
-
-    try:
-        store.mkdir(parents=True, exist_ok=True)
-        with FileLock(store / "lock"):
-            yield
-    except OSError as error:
-        raise UserError(
-            f"cannot keep embeddings in {store}: {error.strerror or error}; "
-            "free some space there or set LBAR_CACHE to a folder that can be written"
-        ) from error
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -13,3 +13,13 @@ class UserError(Exception):
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+def one_line(error: BaseException, most: int = 300) -> str:
+    """What an exception says, with its kind, in one line of at most about `most` characters.
+
+    >>> one_line(ValueError("no  luck"))
+    'ValueError: no luck'
+    """
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:most]}" if said else type(error).__name__

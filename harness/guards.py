@@ -1,12 +1,65 @@
 """What a system returns is looked at before anything is computed from it."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 
-from harness.errors import UserError
-from harness.system import Array
+from harness.errors import UserError, one_line
+from harness.system import Array, SystemInfo
 
 METHODS = {"clip": "embed_audio", "caption": "embed_text"}
+SAMPLE_RATES = range(4_000, 192_001)
 _MOST_NAMED = 8
+
+
+def is_sample_rate(value: object) -> bool:
+    """Whether a system may ask for clips at this rate."""
+    return isinstance(value, int) and value in SAMPLE_RATES
+
+
+def info_faults(system: Any) -> Iterator[str]:
+    """What is wrong with what a system says of itself, one sentence each."""
+    try:
+        info = system.info
+    except Exception as error:
+        yield f"the system has no usable info ({one_line(error)}); set info = SystemInfo(name=..., sample_rate=...)"
+        return
+    if not isinstance(info, SystemInfo):
+        yield f"info is a {type(info).__name__}; expected harness.SystemInfo(name=..., sample_rate=...)"
+        return
+    if not isinstance(info.name, str) or not info.name.strip():
+        yield f"info.name is {info.name!r}; expected the name tables should call the system by"
+    if not is_sample_rate(info.sample_rate):
+        yield (
+            f"info.sample_rate is {info.sample_rate!r}; expected a whole number of Hz "
+            f"from {SAMPLE_RATES[0]:,} to {SAMPLE_RATES[-1]:,}, such as 32000"
+        )
+    if not isinstance(info.parameters, int) or info.parameters < 0:
+        yield f"info.parameters is {info.parameters!r}; expected their number"
+    if not isinstance(info.trained_on, tuple) or not all(isinstance(name, str) for name in info.trained_on):
+        yield f"info.trained_on is {info.trained_on!r}; expected a tuple of data set names, such as ('clotho',)"
+    for field in ("licence", "source"):
+        if not isinstance(getattr(info, field), str):
+            yield f"info.{field} is {getattr(info, field)!r}; expected text"
+    if not (info.digest is None or (isinstance(info.digest, str) and info.digest)):
+        yield f"info.digest is {info.digest!r}; expected None, or text that changes when the weights do"
+
+
+def checked_info(system: Any) -> SystemInfo:
+    """What a system says of itself.
+
+    Raises:
+        UserError: something is wrong with it, or a method is missing; all of it is listed.
+    """
+    faults = list(info_faults(system))
+    faults += [f"{method} is missing" for method in METHODS.values() if not callable(getattr(system, method, None))]
+    if faults:
+        raise UserError(
+            f"{type(system).__name__} is no system that can be evaluated: {faults[0]}", faults if faults[1:] else ()
+        )
+    info: SystemInfo = system.info
+    return info
 
 
 def checked_embeddings(result: object, expected_count: int, what: str, system_name: str, first_index: int) -> Array:
@@ -42,6 +95,28 @@ def checked_embeddings(result: object, expected_count: int, what: str, system_na
     if len(broken):
         raise UserError(f"{returned} NaN or infinity for {_named(broken.tolist(), what)}; every number must be finite")
     return embeddings
+
+
+def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
+    """A system's own `score(text, audio)`, looked at on every call; `None` where it has none.
+
+    Raises:
+        UserError: (the returned function) `score` raises, or returns no numpy array of numbers, another shape than
+            `(captions, clips)`, NaN or infinity.
+    """
+    score = getattr(system, "score", None)
+    if score is None:
+        return None
+    said_by = f"{system.info.name}: score"
+
+    def guarded(text: Array, audio: Array) -> Array:
+        try:
+            result = score(text, audio)
+        except Exception as error:
+            raise UserError(f"{said_by} raised {one_line(error)}") from error
+        return checked_scores(result, (len(text), len(audio)), system.info.name)
+
+    return guarded
 
 
 def checked_scores(result: object, shape: tuple[int, int], system_name: str) -> Array:

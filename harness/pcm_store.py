@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import logging
-import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import BrokenAudio, decode, file_status
+from harness.cache import cache_root
+from harness.cores import usable_cores
 from harness.datasets.dataset import Clip
-from harness.errors import UserError
+from harness.locking import exclusive
+from harness.progress import Progress, silent
 from harness.system import Array
 
 Pcm = NDArray[np.int16]
@@ -24,8 +24,6 @@ Key = tuple[str, int, int]
 """Path, size in bytes and time of the last change in nanoseconds: a changed file is another file."""
 
 _PIECE = 1 << 14
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +56,24 @@ class PcmStore:
         self._index_end = 0
         self._load()
 
+    @classmethod
+    def of(cls, dataset: str, sample_rate: int) -> "PcmStore":
+        """The store in the cache that all work on a data set shares."""
+        return cls(cache_root() / "pcm" / dataset, sample_rate)
+
     def ensure(
         self,
         clips: Sequence[Clip],
         *,
         workers: int | None = None,
-        on_progress: Callable[[int], None] | None = None,
+        progress: Progress = silent,
     ) -> list[tuple[Clip, BrokenAudio]]:
         """Decode what is not there yet. While another process does so, wait for it and take what it did.
 
         Args:
             clips: the clips that `read`, `length` and `digest` will be asked for.
             workers: decoding threads; `None` is one per core.
-            on_progress: called with the number of clips each step has added, those already there included.
+            progress: opened for the whole; clips already there count as done.
 
         Returns:
             The clips that cannot be had and why, in the order of `clips`.
@@ -79,7 +82,7 @@ class PcmStore:
             UserError: something is missing and the folder cannot be written, or the disk is full. What was decoded
                 before is kept.
         """
-        report = on_progress or (lambda _: None)
+        advance = progress("decode", len(clips))
         broken: dict[Path, BrokenAudio] = {}
         paths = list(dict.fromkeys(clip.path for clip in clips))
         for path in paths:
@@ -88,16 +91,16 @@ class PcmStore:
             except BrokenAudio as error:
                 broken[path] = error
         missing = self._missing([path for path in paths if path not in broken])
-        report(len(clips) - len(missing))
+        advance(len(clips) - len(missing))
         if missing:
-            with self._exclusive():
+            with exclusive(self.folder / f"{self.sample_rate}hz.lock", "decoded audio"):
                 self._load()
                 still_missing = self._missing(missing)
-                report(len(missing) - len(still_missing))
-                for path, problem in self._append(still_missing, workers or _cores()):
+                advance(len(missing) - len(still_missing))
+                for path, problem in self._append(still_missing, workers or usable_cores()):
                     if problem is not None:
                         broken[path] = problem
-                    report(1)
+                    advance(1)
         return [(clip, broken[clip.path]) for clip in clips if clip.path in broken]
 
     def read(self, clip: Clip) -> Array:
@@ -170,29 +173,6 @@ class PcmStore:
                 self._index_end += len(line)
                 yield path, None
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Hold the store against other processes, and turn what the disk refuses into a line for the user."""
-        from filelock import FileLock, Timeout
-
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / f"{self.sample_rate}hz.lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                _log.warning("waiting for another process that is decoding into %s", self.folder)
-                lock.acquire()
-            try:
-                yield
-            finally:
-                lock.release()
-        except OSError as error:
-            raise UserError(
-                f"cannot keep decoded audio in {self.folder}: {error.strerror or error}; "
-                "free some space there or set LBAR_CACHE to a folder that can be written"
-            ) from error
-
 
 def _key(path: Path) -> Key:
     status = file_status(path)
@@ -230,7 +210,3 @@ def _in_threads(
                 yield first, decoded.result()
         for first, decoded in waiting:
             yield first, decoded.result()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,6 +1,5 @@
 """How many items score above a relevant one, by counting, on every core."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -9,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cores import usable_cores
 from harness.relevance import Relevance
 
 Counts = NDArray[np.int64]
 Scores = NDArray[np.floating[Any]]
 
-THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS = usable_cores()
 """Threads that numpy work is shared among: one per core this process may use."""
 
 _SCORES_PER_BLOCK = 1 << 18  # stays in a core's own cache while it is read three times

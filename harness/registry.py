@@ -4,14 +4,18 @@ import difflib
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
-from harness.errors import UserError
+from harness.devices import resolve
+from harness.errors import UserError, one_line
 from harness.system import RetrievalSystem
+
+PRECISIONS = ("fp32", "bf16")
 
 GROUP = "lbar.systems"
 """Entry point group. An entry `name = "package.module:factory"` registers one system; an entry
@@ -24,39 +28,72 @@ def registered() -> dict[str, str]:
     for entry in entry_points(group=GROUP):
         if entry.attr:
             found[entry.name] = entry.value
-        else:
-            cards = sorted(Path(str(files(entry.value))).glob("*.yaml"))
-            found.update({card.stem: str(card) for card in cards})
+            continue
+        try:
+            cards = Path(str(files(entry.value))).glob("*.yaml")
+        except ModuleNotFoundError:
+            # Somebody's broken package is their system's error, not everybody's.
+            found[entry.name] = entry.value
+            continue
+        found.update({card.stem: str(card) for card in cards})
     return dict(sorted(found.items()))
 
 
-def load_system(name: str, *, device: str = "cpu", precision: str = "fp32") -> RetrievalSystem:
+@dataclass(frozen=True, slots=True)
+class BuiltSystem:
+    """A system, and what it was built for.
+
+    Attributes:
+        system: the system.
+        device: in torch's words; `own` where the factory takes no device, so that the system chooses for itself.
+        precision: `fp32` or `bf16`.
+    """
+
+    system: RetrievalSystem
+    device: str
+    precision: str
+
+
+def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> RetrievalSystem:
+    """The system that `build_system` builds."""
+    return build_system(name, device=device, precision=precision).system
+
+
+def build_system(name: str, *, device: str = "auto", precision: str = "fp32") -> BuiltSystem:
     """Build a system from a registered name, a card's path (`*.yaml`) or `package.module:factory`.
+
+    Of `device` and `precision` a factory gets those that are among its parameters. A card's factory gets the card as
+    a dictionary and the folder it lies in before them.
 
     Args:
         name: what to load.
-        device: where it runs, in torch's words.
+        device: where it is to run, in torch's words, or `auto`.
         precision: `fp32` or `bf16`.
 
     Raises:
-        UserError: there is no such system, its code does not import, or what it needs is missing.
+        UserError: there is no such system, it cannot be built, what it needs is missing, or it cannot do what is
+            asked for.
     """
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
     target = _target(name)
+    arguments: tuple[object, ...] = ()
     if _is_card(target):
         card, folder = read_card(target)
-        factory = _import_factory(str(card["factory"]), said_by=f"card {target}")
-        system = factory(card, folder, device=device, precision=precision)
-    else:
-        factory = _import_factory(target, said_by=repr(name))
-        system = factory(**_accepted(factory, device=device, precision=precision))
-    for method in ("embed_audio", "embed_text", "info"):
-        if not hasattr(system, method):
-            raise UserError(f"{name!r} built a {type(system).__name__} without {method!r}; see harness.RetrievalSystem")
-    return cast(RetrievalSystem, system)
-
-
-def _is_card(name: str) -> bool:
-    return name.endswith((".yaml", ".yml"))
+        arguments, target = (card, folder), str(card["factory"])
+    factory = import_named(target, said_by=name)
+    takes = _options_of(factory)
+    if precision != "fp32" and "precision" not in takes:
+        raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
+    chosen = resolve(device) if "device" in takes else "own"
+    options = {"device": chosen, "precision": precision}
+    try:
+        system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"{name} could not be built: {one_line(error)}") from error
+    return BuiltSystem(cast(RetrievalSystem, system), chosen, precision)
 
 
 def read_card(name: str) -> tuple[dict[str, object], Path]:
@@ -84,6 +121,10 @@ def read_card(name: str) -> tuple[dict[str, object], Path]:
     return card, path.parent
 
 
+def _is_card(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
 def _target(name: str) -> str:
     """What a name stands for: a card's path or `package.module:factory`."""
     if _is_card(name) or ":" in name:
@@ -98,23 +139,27 @@ def _target(name: str) -> str:
     return known[name]
 
 
-def _import_factory(target: str, *, said_by: str) -> Callable[..., object]:
+def import_named(target: str, *, said_by: str) -> Callable[..., object]:
+    """Import `package.module:function`, looked for in the working directory too.
+
+    Raises:
+        UserError: it cannot be imported, or is not callable.
+    """
     module_name, _, attribute = target.partition(":")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        factory = getattr(import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UserError(f"{said_by} names {target!r}, which cannot be imported: {error}") from error
-    if not callable(factory):
-        raise UserError(f"{said_by} names {target!r}, which is not a function or class that builds a system")
-    return cast(Callable[..., object], factory)
+        found = getattr(import_module(module_name), attribute)
+    except Exception as error:
+        raise UserError(f"{said_by}: {target} cannot be imported: {one_line(error)}") from error
+    if not callable(found):
+        raise UserError(f"{said_by}: {target} is not a function or a class")
+    return cast(Callable[..., object], found)
 
 
-def _accepted(factory: Callable[..., object], **options: str) -> dict[str, str]:
-    """The options this factory takes: a participant's class need not know of devices."""
+def _options_of(factory: Callable[..., object]) -> set[str]:
+    """Those of device and precision that a factory takes: a participant's class need not know of either."""
     parameters = inspect.signature(factory).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return options
-    names = {parameter.name for parameter in parameters}
-    return {name: value for name, value in options.items() if name in names}
+        return {"device", "precision"}
+    return {"device", "precision"} & {parameter.name for parameter in parameters}

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.code_digest import code_digest
+from harness.devices import kind_of
 from harness.errors import UserError
-from harness.records import DatasetRecord, EvaluationRecord, SystemRecord, load_record
+from harness.records import DatasetRecord, EvaluationRecord, Settings, SystemRecord, load_record
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 
@@ -115,22 +116,26 @@ def find_runs(out: Path) -> list[Path]:
 
 
 def find_finished(
-    out: Path, system: SystemRecord, protocol_digest: str, dataset: DatasetRecord, precision: str
+    out: Path, system: SystemRecord, protocol_digest: str, dataset: DatasetRecord, settings: Settings
 ) -> Path | None:
     """The newest comparable run of exactly this evaluation by exactly this code, if there is one."""
     if system.digest is None:
         return None
-    wanted = (system, protocol_digest, dataset, precision, code_digest(__name__))
+    wanted = (system, protocol_digest, dataset, *_deciding(settings), code_digest(__name__))
     for folder in reversed(find_runs(out)):
         try:
             record = read_record(folder)
         except UserError:
             continue
-        environment, settings = record.environment, record.settings
-        found = (record.system, record.protocol.digest, record.dataset, settings.precision, environment.code)
-        if record.comparable and found == wanted:
+        found = (record.system, record.protocol.digest, record.dataset, *_deciding(record.settings))
+        if record.comparable and (*found, record.environment.code) == wanted:
             return folder
     return None
+
+
+def _deciding(settings: Settings) -> tuple[object, ...]:
+    """Those settings that can change a result."""
+    return kind_of(settings.device), settings.precision, settings.seed, settings.resamples
 
 
 def _require(names: Sequence[str], columns: Columns) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import UserError
 from harness.ranking_counts import THREADS
 
 Vectors = NDArray[np.floating[Any]]
@@ -52,7 +51,7 @@ def unit_vectors(vectors: Vectors, out: Scores | None = None) -> Scores:
 def score_tiles(
     queries: Vectors,
     items: Vectors,
-    score: Callable[[Scores, Scores], Vectors] | None = None,
+    score: Callable[[Scores, Scores], Scores] | None = None,
 ) -> Iterator[tuple[slice, Scores]]:
     """Score all items for some queries at a time, so that the whole score matrix never exists.
 
@@ -67,7 +66,6 @@ def score_tiles(
         items get equal scores. The array is overwritten by the next tile: use or copy it before going on.
 
     Raises:
-        UserError: `score` returned another shape.
         ValueError: the embeddings are not two matrices of the same width.
     """
     if queries.ndim != 2 or items.ndim != 2 or queries.shape[1] != items.shape[1]:
@@ -117,19 +115,12 @@ def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[t
 
 
 def _own_scores(
-    queries: Vectors, items: Vectors, tiles: list[slice], score: Callable[[Scores, Scores], Vectors]
+    queries: Vectors, items: Vectors, tiles: list[slice], score: Callable[[Scores, Scores], Scores]
 ) -> Iterator[tuple[slice, Scores]]:
-    """A system's `score`, checked for its shape. It is called by one thread: it need not be safe for more."""
+    """`score` is called by one thread: it need not be safe for more."""
     items = np.asarray(items, dtype=np.float32)
     for tile in tiles:
-        expected = (tile.stop - tile.start, len(items))
-        scores = np.asarray(score(np.asarray(queries[tile], dtype=np.float32), items), dtype=np.float32)
-        if scores.shape != expected:
-            raise UserError(
-                f"the system's score returned shape {scores.shape} for {expected[0]} queries and {expected[1]} items; "
-                f"return one score for every query and item, shape {expected}"
-            )
-        yield tile, scores
+        yield tile, score(np.asarray(queries[tile], dtype=np.float32), items)
 
 
 def _whole_blocks(count: int) -> int:

@@ -5,10 +5,13 @@ from numpy.typing import ArrayLike, NDArray
 
 Values = NDArray[np.float64]
 
+RESAMPLES = 10_000
+SEED = 0
+
 _WEIGHTS_PER_CHUNK = 1 << 20
 
 
-def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = 10_000, seed: int = 0) -> Values:
+def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
     """Means over queries, in data sets made by drawing whole clips with replacement.
 
     Drawing clips keeps the captions of a clip together: they succeed and fail together, so drawing captions would give
@@ -51,7 +54,7 @@ def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = 10_
     return means
 
 
-def intervals(values: ArrayLike, clusters: ArrayLike, resamples: int = 10_000, seed: int = 0) -> Values:
+def intervals(values: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
     """95 % percentile intervals of the means of `bootstrap_means`.
 
     Returns:

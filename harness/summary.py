@@ -1,33 +1,14 @@
 """From ranks to what is reported: every measure with both bounds for ties and a 95 % interval over clips."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.measures import Measure, Ties
 from harness.ranking import Ranks
+from harness.records import MeasureRecord
 from harness.statistics import intervals
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredValue:
-    """One measure of one system: the mean over queries.
-
-    Attributes:
-        name: of the measure.
-        value: ties counted against the system; the figure to report.
-        optimistic: ties counted for the system.
-        low: lower end of the 95 % interval of `value`.
-        high: upper end of it.
-    """
-
-    name: str
-    value: float
-    optimistic: float
-    low: float
-    high: float
 
 
 def per_query_values(ranks: Ranks, measures: Sequence[Measure], ties: Ties = "pessimistic") -> NDArray[np.float64]:
@@ -35,39 +16,27 @@ def per_query_values(ranks: Ranks, measures: Sequence[Measure], ties: Ties = "pe
     return np.stack([measure(ranks, ties) for measure in measures], axis=1)
 
 
-def summarise(
-    ranks: Ranks,
-    measures: Sequence[Measure],
-    clusters: NDArray[np.int64],
-    *,
-    seed: int = 0,
-    resamples: int = 10_000,
-) -> list[MeasuredValue]:
+def summarise(ranks: Ranks, measures: Sequence[Measure], clusters: NDArray[np.int64]) -> tuple[MeasureRecord, ...]:
     """Average every measure over the queries.
 
     Args:
         ranks: of the relevant items of each query.
         measures: at least one.
         clusters: the clip each query belongs to, shape `(queries,)`; intervals resample clips.
-        seed: of the resampling.
-        resamples: how often.
 
     >>> from harness.measures import parse_measure
     >>> from harness.ranking import rank_scores
     >>> from harness.relevance import Relevance
     >>> ranks = rank_scores(np.array([[0.9, 0.1], [0.5, 0.5]]), Relevance.from_lists([[0], [0]]))
     >>> summarise(ranks, [parse_measure("R@1")], np.array([0, 0]))
-    [MeasuredValue(name='R@1', value=0.5, optimistic=1.0, low=0.5, high=0.5)]
+    (MeasureRecord(name='R@1', value=0.5, optimistic=1.0, low=0.5, high=0.5),)
     """
     values = per_query_values(ranks, measures)
-    best = per_query_values(ranks, measures, "optimistic")
-    columns = zip(
-        measures,
-        values.mean(axis=0).tolist(),
-        best.mean(axis=0).tolist(),
-        intervals(values, clusters, resamples, seed).tolist(),
-        strict=True,
+    best = per_query_values(ranks, measures, "optimistic").mean(axis=0)
+    bounds = intervals(values, clusters)
+    return tuple(
+        MeasureRecord(name=str(measure), value=value, optimistic=optimistic, low=low, high=high)
+        for measure, value, optimistic, (low, high) in zip(
+            measures, values.mean(axis=0).tolist(), best.tolist(), bounds.tolist(), strict=True
+        )
     )
-    return [
-        MeasuredValue(str(measure), value, optimistic, low, high) for measure, value, optimistic, (low, high) in columns
-    ]

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from harness.cache import cache_root
 from harness.code_digest import code_digest
+from harness.devices import kind_of
 from harness.embeddings import embed_in_batches, embedding_key
-from harness.pcm_store import PcmStore
+from harness.preparation import PreparedTask
 from harness.progress import Progress, silent
 from harness.system import Array, RetrievalSystem
 from harness.task import RetrievalTask
@@ -27,17 +28,18 @@ class TaskEmbedder:
     batch_size: int | None = None
     progress: Progress = silent
 
-    def clips(self, task: RetrievalTask, store: PcmStore, audio_digest: str) -> Array:
-        """Embed the task's clips, decoded in `store`; shape `(clips, d)`."""
+    def clips(self, prepared: PreparedTask) -> Array:
+        """Embed a task's clips; shape `(clips, d)`."""
+        clips = prepared.task.clips
         return embed_in_batches(
-            lambda index: store.read(task.clips[index]),
-            len(task.clips),
+            lambda index: prepared.store.read(clips[index]),
+            len(clips),
             self.system.embed_audio,
             what="clip",
             system=self.system.info.name,
             batch_size=self.batch_size,
-            store=self._kept("audio", audio_digest),
-            on_progress=self.progress(f"{self.system.info.name}: clips", len(task.clips)),
+            store=self._kept("audio", prepared.audio_digest),
+            progress=self.progress,
         )
 
     def captions(self, task: RetrievalTask) -> Array:
@@ -51,7 +53,7 @@ class TaskEmbedder:
             system=self.system.info.name,
             batch_size=self.batch_size,
             store=self._kept("text", embedding_key(distinct)),
-            on_progress=self.progress(f"{self.system.info.name}: captions", len(distinct)),
+            progress=self.progress,
         )
         if len(distinct) == len(task.captions):
             return vectors
@@ -63,5 +65,5 @@ class TaskEmbedder:
         if digest is None:
             return None
         code = code_digest(type(self.system).__module__)
-        kind_of_device = self.device.partition(":")[0]
-        return cache_root() / "embeddings" / embedding_key(digest, code, side, content, kind_of_device, self.precision)
+        key = embedding_key(digest, code, side, content, kind_of(self.device), self.precision)
+        return cache_root() / "embeddings" / key

@@ -1,24 +1,24 @@
 """`lbar board`."""
 
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harness.cli_options import AsJson, Runs, print_json
 from harness.protocols import get_protocol
 
 
 def board(
-    out: Annotated[Path, typer.Option("--out", "--runs", help="Folder of run folders.")] = Path("runs"),
+    out: Runs = Path("runs"),
     protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the leaderboard: every system's newest run, one table per protocol, with 95 % intervals."""
     from rich.console import Console
 
     from leaderboard.runs import Board, collect
-    from leaderboard.table import as_json, render
+    from leaderboard.table import render, to_json
 
     wanted = {get_protocol(name).name for name in protocol or ()}
     found = collect(out)
@@ -27,8 +27,8 @@ def board(
             tuple(row for row in found.rows if row.record.protocol.name in wanted),
             tuple(run for run in found.set_aside if run.record and run.record.protocol.name in wanted),
         )
-    if json:
-        typer.echo(dumps(as_json(found), indent=2))
+    if as_json:
+        print_json(to_json(found))
         return
     console = Console(highlight=False)
     if not console.is_terminal:

@@ -139,7 +139,7 @@ def _size(parameters: int) -> str:
     return str(parameters)
 
 
-def as_json(board: Board) -> dict[str, Sequence[object]]:
+def to_json(board: Board) -> dict[str, Sequence[object]]:
     """The same content as plain values."""
     return {
         "standings": [

@@ -25,6 +25,7 @@ class LinearCard(BaseModel):
 
     Attributes:
         factory: what builds a system from the card.
+        trainer: what fits one.
         name: how tables call it.
         weights: the weights file, relative to the card's folder.
         dataset: the data set it is fitted on (split `development`) and was chosen on (split `validation`).
@@ -42,6 +43,7 @@ class LinearCard(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     factory: str
+    trainer: str
     name: str
     weights: str
     dataset: str
@@ -179,14 +181,8 @@ def parse_card(card: Mapping[str, object]) -> LinearCard:
         raise UserError(f"card {card.get('name', '?')!r} of a linear system does not fit", problems) from None
 
 
-def from_card(
-    card: Mapping[str, object],
-    folder: Path,
-    *,
-    device: str = "cpu",
-    precision: str = "fp32",  # noqa: ARG001
-) -> LinearSystem:
-    """Build the system a card describes. It always computes in float32.
+def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> LinearSystem:
+    """Build the system a card describes.
 
     Raises:
         UserError: something is wrong with the card or its weights file.
@@ -196,6 +192,6 @@ def from_card(
 
 
 def _digest(card: LinearCard, weights: LinearWeights) -> str:
-    """SHA-256 over the card and the weights, wherever the weights file lies."""
-    said = card.model_dump_json(exclude={"weights"})
+    """SHA-256 over what decides the output: the weights, and how a clip is described before they are applied."""
+    said = card.model_dump_json(include={"bands", "quantiles", "lags"})
     return hashlib.sha256(said.encode() + weights.to_bytes()).hexdigest()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.errors import UserError
 from harness.system import Array, SystemInfo
 
 DIMENSION = 128
@@ -36,8 +37,14 @@ class RandomSystem:
         return np.stack([_draw(caption.encode()) for caption in captions])
 
 
-def from_card(card: Mapping[str, object], folder: Path, **_: str) -> RandomSystem:  # noqa: ARG001
-    """Build the system; neither its card nor a device changes it."""
+def from_card(card: Mapping[str, object], folder: Path) -> RandomSystem:  # noqa: ARG001
+    """Build the system; a card has nothing to say of it but its name.
+
+    Raises:
+        UserError: the card says something else.
+    """
+    if set(card) != {"factory", "name"} or card["name"] != RandomSystem.info.name:
+        raise UserError("a card of `random` has the lines `factory` and `name: random`, and no other")
     return RandomSystem()
 
 

@@ -2,12 +2,12 @@
 
 import hashlib
 import html
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.cores import usable_cores
 from harness.datasets import RetrievalDataset, audiocaps, clotho, load, selected_splits
 from harness.datasets.dataset import Clip
 from harness.datasets.layout import AUDIO_SUFFIXES, find_files
@@ -147,7 +147,7 @@ def _undecodable(dataset: RetrievalDataset, progress: Progress) -> list[Finding]
         return None
 
     findings = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         for path, message in zip(paths, pool.map(problem, paths), strict=True):
             advance(1)
             if message is not None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,21 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.measures import parse_measure
 from harness.ranking import Ranks, rank_scores, ranks_from_lists
+from harness.records import MeasureRecord
 from harness.relevance import Relevance
 from harness.submission.formats import FORMATS, detect
 from harness.submission.matching import match_names, match_queries
 from harness.submission.ranked_list import read_ranked_list
 from harness.submission.score_matrix import ScoreMatrix, read_score_matrix
 from harness.submission.table_file import refuse
-from harness.summary import MeasuredValue, per_query_values, summarise
+from harness.summary import per_query_values, summarise
 from harness.task import RetrievalTask
 
 _SCORES_PER_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
+class FileScore:
     """What a predictions file is worth.
 
     Attributes:
@@ -41,7 +42,7 @@ class Scores:
 
     protocol: str
     format: str
-    measures: tuple[MeasuredValue, ...]
+    measures: tuple[MeasureRecord, ...]
     per_query: NDArray[np.float64]
     ranks: Ranks
     surplus: int
@@ -53,7 +54,7 @@ class Scores:
             "protocol": self.protocol,
             "format": self.format,
             "queries": len(self.per_query),
-            "measures": [asdict(measure) for measure in self.measures],
+            "measures": [measure.model_dump() for measure in self.measures],
             "tied_fraction": self.ranks.tied_fraction,
             "surplus": self.surplus,
             "left_out": list(self.left_out),
@@ -73,7 +74,7 @@ class Scores:
         return "\n".join(lines)
 
 
-def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> Scores:  # noqa: A002
+def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileScore:  # noqa: A002
     """Score a ranked list or a score matrix.
 
     Args:
@@ -97,10 +98,10 @@ def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> Scores:
     within = [measure for measure in measures if measure.cutoff <= depth or depth == len(task.items)]
     if not within:
         raise UserError(f"{path}: lists of {depth} clips are too short for {', '.join(task.protocol.measures)}")
-    return Scores(
+    return FileScore(
         protocol=task.protocol.name,
         format=found,
-        measures=tuple(summarise(ranks, within, task.clusters)),
+        measures=summarise(ranks, within, task.clusters),
         per_query=per_query_values(ranks, within),
         ranks=ranks,
         surplus=surplus,

@@ -1,16 +1,15 @@
 """Fitting `linear`: in closed form, the same whenever the data are the same."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from harness.datasets import RetrievalDataset
 from harness.errors import UserError
-from harness.measures import parse_measure
+from harness.measurement import measure
 from harness.pcm_store import PcmStore
-from harness.ranking import rank_tiles
-from harness.relevance import Relevance
-from harness.scoring import score_tiles
+from harness.progress import Progress, silent
+from harness.protocols import Protocol
+from harness.records import MeasureRecord
+from harness.task import pose
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
 
 
@@ -18,7 +17,7 @@ def fit(
     card: LinearCard,
     dataset: RetrievalDataset,
     store: PcmStore,
-    on_progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> LinearSystem:
     """Fit a linear system to the clips and captions of a data set.
 
@@ -29,7 +28,7 @@ def fit(
         card: what the system is to be.
         dataset: clips with their captions, decoded in `store`.
         store: at 32 kHz.
-        on_progress: called with the number of clips each step has added.
+        progress: opened for the clips.
 
     Raises:
         UserError: the captions hold fewer words, or the data set fewer clips, than the card's dimensions need.
@@ -54,10 +53,10 @@ def fit(
 
     describe = card.statistics()
     statistics = np.zeros((len(dataset.clips), describe.dimension), np.float32)
+    advance = progress("fit", len(dataset.clips))
     for row, clip in zip(statistics, dataset.clips, strict=True):
         row[:] = describe(store.read(clip))
-        if on_progress is not None:
-            on_progress(1)
+        advance(1)
     scaler = StandardScaler().fit(statistics.astype(np.float64))
     standardised = scaler.transform(statistics)
     ridge = Ridge(alpha=card.ridge, solver="cholesky").fit(standardised, targets)
@@ -76,13 +75,12 @@ def fit(
     return LinearSystem(card, LinearWeights(tuple(vectorizer.get_feature_names_out()), **arrays))
 
 
-def mean_average_precision(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -> float:
-    """mAP@10 of the system, text to audio, on a data set decoded in `store`."""
+def validate(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -> MeasureRecord:
+    """The primary measure, text to audio, on a data set decoded in `store`."""
     audio = system.embed_audio([store.read(clip) for clip in dataset.clips])
     text = system.embed_text([query.text for query in dataset.queries])
-    relevance = Relevance.from_lists([[query.clip] for query in dataset.queries])
-    ranks = rank_tiles(score_tiles(text, audio), relevance)
-    return float(parse_measure("mAP@10")(ranks).mean())
+    protocol = Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split)
+    return measure(system, pose(protocol, dataset), audio, text).measures[0]
 
 
 def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:

@@ -6,51 +6,51 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harness.cache import cache_root
 from harness.datasets import RetrievalDataset, load
 from harness.errors import UserError
 from harness.pcm_store import PcmStore
+from harness.preparation import broken_clips
 from harness.progress import Progress, silent
 from systems.audio.mel import SAMPLE_RATE
-from systems.linear import LinearCard, LinearSystem
-from systems.training.linear import fit, mean_average_precision
+from systems.linear import LinearSystem, parse_card
+from systems.training.linear import fit, validate
 
 
-def train_linear(card: LinearCard, out: Path, data_root: Path, *, progress: Progress = silent) -> tuple[Path, float]:
+def train_linear(card: Mapping[str, object], out: Path, data_root: Path, progress: Progress = silent) -> str:
     """Fit on the development split and write `out/<name>/{card.yaml,<name>.safetensors,training.json}`.
 
     Returns:
-        The folder, and mAP@10 on the validation split.
+        A line that names the card and says what it reaches on the validation split.
 
     Raises:
-        UserError: data are missing or broken, or the folder cannot be written.
+        UserError: the card does not fit, data are missing or broken, or the folder cannot be written.
     """
-    store = PcmStore(cache_root() / "pcm" / card.dataset, SAMPLE_RATE)
-    development = _decoded(load(card.dataset, "development", data_root, progress=progress), store, progress)
-    validation = _decoded(load(card.dataset, "validation", data_root, progress=progress), store, progress)
-    system = fit(card, development, store, progress("fit", len(development.clips)))
-    reached = mean_average_precision(system, validation, store)
+    parsed = parse_card(card)
+    store = PcmStore.of(parsed.dataset, SAMPLE_RATE)
+    development, validation = (
+        _decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress)
+        for split in ("development", "validation")
+    )
+    system = fit(parsed, development, store, progress)
+    reached = validate(system, validation, store)
     trained = {
         "dataset": development.name,
-        "development": {"dataset_digest": development.digest, "audio_digest": store.digest(development.clips)},
+        "development": {"captions_digest": development.digest, "audio_digest": store.digest(development.clips)},
         "validation": {
-            "dataset_digest": validation.digest,
+            "captions_digest": validation.digest,
             "audio_digest": store.digest(validation.clips),
-            "mAP@10": reached,
+            reached.name: reached.value,
         },
         "system_digest": system.info.digest,
         "packages": {name: version(name) for name in ("numpy", "scikit-learn", "torch")},
     }
-    return _write(system, trained, out), reached
+    folder = _write(system, trained, out)
+    return f"{folder / 'card.yaml'}: {reached.name} {reached.value:.4f} on the validation split"
 
 
 def _decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> RetrievalDataset:
-    broken = store.ensure(dataset.clips, on_progress=progress("decode", len(dataset.clips)))
-    if broken:
-        raise UserError(
-            f"{len(broken)} of {len(dataset.clips)} clips of {dataset.name} {dataset.split} are broken or missing",
-            [str(error) for _, error in broken],
-        )
+    if broken := store.ensure(dataset.clips, progress=progress):
+        raise broken_clips(broken, len(dataset.clips), f"mend them before training on {dataset.name} {dataset.split}")
     return dataset
 
 

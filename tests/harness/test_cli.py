@@ -41,7 +41,7 @@ def test_eval_from_files_to_board(lbar: Lbar, tones: Tones) -> None:
     root = tones()
     done = lbar("eval", "tone_system:ToneSystem", "--protocol", "folder", "--data-root", root, "--device", "cpu")
     assert done.returncode == 0, done.stderr
-    assert "tone_system:ToneSystem: mAP@10 1.0000 [1.0000, 1.0000] on folder in" in done.stderr
+    assert "tone_system:ToneSystem: mAP@10 1.0000 [1.0000, 1.0000] on folder, in" in done.stderr
     assert "tone" in done.stdout
     assert "mAP@10" in done.stdout
     (folder,) = runs()
@@ -72,8 +72,10 @@ def test_one_failing_system_does_not_stop_the_next(lbar: Lbar, tones: Tones) -> 
     ("arguments", "message"),
     [
         (["eval", "random", "--protocol", "nonsense"], "lbar: unknown protocol 'nonsense'; known are everyday"),
+        (["eval", "linear", "--precision", "fp8"], "linear: unknown precision 'fp8'; known are fp32, bf16"),
+        (["eval", "linear", "--precision", "bf16"], "linear: linear computes in one precision only"),
         (["eval", "random", "--batch-size", "0"], "lbar: --batch-size '0' is neither `auto` nor a number"),
-        (["eval", "random", "--device", "cuda:7"], "lbar: device 'cuda:7' cannot be used here"),
+        (["eval", "linear", "--device", "cuda:7"], "linear: device 'cuda:7' cannot be used here"),
         (["score", "absent.csv", "--protocol", "clotho-dcase2024", "--data-root", "nowhere"], "lbar: "),
         (["check", "nonsense"], "lbar: unknown system 'nonsense'"),
         (["data", "verify", "nonsense"], "lbar: unknown data set 'nonsense'"),

@@ -81,7 +81,7 @@ class InfoRaises(Right):
         raise RuntimeError("no\nweights")
 
 
-@fails("info", saying=r"info is a dict; expected harness.system.SystemInfo")
+@fails("info", saying=r"info is a dict; expected harness.SystemInfo")
 class InfoIsADict(Right):
     info = {"name": "mine", "sample_rate": 16_000}  # noqa: RUF012
 

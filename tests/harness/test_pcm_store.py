@@ -125,7 +125,7 @@ def test_broken_clips_are_all_named_and_the_rest_is_kept(folder: Path, clips: li
     clips[4].path.write_bytes(b"no audio")
     steps: list[int] = []
     store = PcmStore(folder, RATE)
-    broken = store.ensure(clips, on_progress=steps.append)
+    broken = store.ensure(clips, progress=lambda stage, total: steps.append)
     assert [clip for clip, _ in broken] == [clips[1], clips[4]]
     assert [clips[i].name in str(error) for i, (_, error) in zip((1, 4), broken, strict=True)] == [True, True]
     assert sum(steps) == len(clips)
@@ -137,7 +137,7 @@ def test_broken_clips_are_all_named_and_the_rest_is_kept(folder: Path, clips: li
 def test_one_path_twice_is_stored_once(folder: Path, clips: list[Clip]) -> None:
     steps: list[int] = []
     store = PcmStore(folder, RATE)
-    store.ensure([clips[0], clips[0], clips[1]], on_progress=steps.append)
+    store.ensure([clips[0], clips[0], clips[1]], progress=lambda stage, total: steps.append)
     assert sum(steps) == 3
     assert len((folder / f"{RATE}hz.jsonl").read_text().splitlines()) == 2
 
@@ -152,7 +152,7 @@ def test_torn_anywhere_loses_only_the_torn_clip(folder: Path, clips: list[Clip])
         index.write_bytes(whole_index[:-cut])
         steps: list[int] = []
         store = PcmStore(folder, RATE)
-        store.ensure(clips[:3], on_progress=steps.append)
+        store.ensure(clips[:3], progress=lambda stage, total, steps=steps: steps.append)
         assert steps == [2, 0, 1]
         assert_holds(store, clips[:3])
         assert samples.read_bytes() == whole_samples
@@ -181,7 +181,7 @@ def test_kill_loses_nothing_done(folder: Path, tmp_path: Path) -> None:
     done = index.read_bytes().count(b"\n")
     steps: list[int] = []
     store = PcmStore(folder, RATE)
-    store.ensure(clips, on_progress=steps.append)
+    store.ensure(clips, progress=lambda stage, total: steps.append)
     assert steps[0] == done >= 5
     undisturbed = PcmStore(tmp_path / "other", RATE)
     undisturbed.ensure(clips)

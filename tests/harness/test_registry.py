@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.registry import load_system, registered
+from harness.registry import build_system, load_system, registered
 from harness.system import SystemInfo
 
 SYSTEM = """
@@ -29,8 +29,13 @@ def from_card(card, folder, *, device, precision):
     system.card, system.folder, system.precision = card, folder, precision
     return system
 
-class Half:
-    info = SystemInfo("half", 16000)
+class Broken:
+    def __init__(self):
+        raise RuntimeError("no weights")
+
+class Free(Mine):
+    def __init__(self):
+        super().__init__()
 
 not_a_factory = 3
 """
@@ -40,6 +45,7 @@ not_a_factory = 3
 def participant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a participant's module, as the working directory."""
     (tmp_path / "participant_module.py").write_text(SYSTEM)
+    (tmp_path / "unreadable_module.py").write_text("def (")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     yield tmp_path
@@ -51,9 +57,11 @@ def test_registered_systems_are_there() -> None:
 
 
 def test_module_and_factory(participant: Path) -> None:
-    system = load_system("participant_module:Mine", device="cpu", precision="bf16")
+    system = load_system("participant_module:Mine", device="cpu")
     assert system.info == SystemInfo("mine", 16000)
     assert system.device == "cpu"
+    assert build_system("participant_module:Mine", device="cpu").device == "cpu"
+    assert build_system("participant_module:Free").device == "own"
     assert system.embed_text(["a"]).dtype == np.float32
 
 
@@ -73,8 +81,9 @@ def test_a_card(participant: Path) -> None:
         ("nowhere.yaml", "there is no card nowhere.yaml"),
         ("participant_module:absent", "has no attribute 'absent'"),
         ("no_such_module:Mine", "No module named 'no_such_module'"),
-        ("participant_module:not_a_factory", "not a function or class"),
-        ("participant_module:Half", "without 'embed_audio'"),
+        ("participant_module:not_a_factory", "not a function or a class"),
+        ("participant_module:Broken", "participant_module:Broken could not be built: RuntimeError: no weights"),
+        ("unreadable_module:Mine", "cannot be imported: SyntaxError"),
     ],
 )
 def test_wrong_names(participant: Path, name: str, message: str) -> None:
@@ -90,7 +99,7 @@ def test_wrong_names(participant: Path, name: str, message: str) -> None:
         ("factory: [", "cannot be read"),
         ("- a list", "has no line `factory:"),
         ("name: mine", "has no line `factory:"),
-        ("factory: participant_module:absent", "which cannot be imported"),
+        ("factory: participant_module:absent", "cannot be imported"),
     ],
 )
 def test_wrong_cards(participant: Path, text: str, message: str) -> None:
@@ -99,3 +108,8 @@ def test_wrong_cards(participant: Path, text: str, message: str) -> None:
         load_system(f".{os.sep}card.yaml")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_precision_that_is_not_taken_is_one_line(participant: Path) -> None:
+    with pytest.raises(UserError, match="participant_module:Mine computes in one precision only; leave --precision"):
+        load_system("participant_module:Mine", precision="bf16")

@@ -176,7 +176,7 @@ def finished(
     system: dict[str, Any] | None = None,
     dataset: dict[str, Any] | None = None,
     protocol_digest: str | None = None,
-    precision: str = "fp32",
+    settings: dict[str, Any] | None = None,
 ) -> Path | None:
     record = new_record()
     return find_finished(
@@ -184,7 +184,7 @@ def finished(
         record.system.model_copy(update=system),
         protocol_digest or record.protocol.digest,
         record.dataset.model_copy(update=dataset),
-        precision,
+        record.settings.model_copy(update=settings),
     )
 
 
@@ -208,7 +208,9 @@ def test_a_finished_run_is_found_again_newest_first(tmp_path: Path) -> None:
         {"dataset": {"digest": "other"}},
         {"dataset": {"audio_digest": "other"}},
         {"dataset": {"audio_digest": None}},
-        {"precision": "bf16"},
+        {"settings": {"precision": "bf16"}},
+        {"settings": {"device": "cuda:0"}},
+        {"settings": {"seed": 1}},
     ],
 )
 def test_a_run_of_anything_else_is_not_reused(tmp_path: Path, changes: dict[str, Any]) -> None:

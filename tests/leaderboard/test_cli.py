@@ -43,17 +43,17 @@ def test_a_pipe_gets_plain_text_of_a_hundred_columns(out: Path) -> None:
     assert "everyday-multi, text-to-audio" in shown
     assert "[0.290, 0.334]" in shown
     assert max(map(len, shown.splitlines())) <= 100
-    assert run("--runs", out) == shown
+    assert run("--out", out) == shown
 
 
 def test_json_is_one_document(out: Path) -> None:
-    document = json.loads(run("--runs", out, "--json"))
+    document = json.loads(run("--out", out, "--json"))
     assert [standing["protocol"]["name"] for standing in document["standings"]] == ["everyday", "everyday-multi"]
-    assert json.loads(run("--runs", out / "absent", "--json")) == {"standings": [], "not_comparable": []}
+    assert json.loads(run("--out", out / "absent", "--json")) == {"standings": [], "not_comparable": []}
 
 
 def test_one_protocol_may_be_asked_for(out: Path) -> None:
-    document = json.loads(run("--runs", out, "--json", "--protocol", "everyday-multi"))
+    document = json.loads(run("--out", out, "--json", "--protocol", "everyday-multi"))
     assert [standing["protocol"]["name"] for standing in document["standings"]] == ["everyday-multi"]
     with pytest.raises(UserError, match="unknown protocol 'evryday'"):
         board(out, ["evryday"])

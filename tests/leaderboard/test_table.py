@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.protocols import get_protocol
 from harness.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
 from leaderboard.runs import Board, Row, SetAside
-from leaderboard.table import as_json, render, standings
+from leaderboard.table import to_json, render, standings
 
 HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
 
@@ -112,7 +112,7 @@ def test_other_data_gets_another_table() -> None:
 
 def test_json_holds_every_digit() -> None:
     board = Board((row("linear", 0.1 + 0.2),), (SetAside(Path("runs/x"), None, "is not JSON"),))
-    document = as_json(board)
+    document = to_json(board)
     (standing,) = document["standings"]
     assert isinstance(standing, dict)
     assert standing["protocol"]["name"] == "everyday"

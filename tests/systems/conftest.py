@@ -51,6 +51,7 @@ def small_card() -> LinearCard:
     """A linear system that the small data set can fit."""
     return LinearCard(
         factory="systems.linear:from_card",
+        trainer="systems.training.recipe:train_linear",
         name="small",
         weights="small.safetensors",
         dataset="clotho",

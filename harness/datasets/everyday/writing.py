@@ -4,12 +4,12 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
+from harness.cores import usable_cores
 from harness.datasets.everyday.captions import Caption
 from harness.datasets.everyday.claims import SceneIndex
 from harness.datasets.everyday.render import render, wav_bytes
@@ -55,7 +55,7 @@ def write_split(
     def write(scene: Scene) -> None:
         (folder / split / scene.name).write_bytes(wav_bytes(render(scene)))
 
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(usable_cores())
     try:
         for _ in pool.map(write, scenes):
             advance(1)
@@ -73,7 +73,7 @@ def digest(folder: Path, split: str) -> str:
     """
     clips = sorted(path for path in (folder / split).iterdir() if not path.name.startswith("."))
     paths = clips + [folder / name for name in sorted(file_names(split))]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         contents = pool.map(lambda path: hashlib.sha256(path.read_bytes()).hexdigest(), paths)
         lines = [f"{path.name}\0{content}\n" for path, content in zip(paths, contents, strict=True)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -13,7 +13,7 @@ from harness.protocols import Direction, Protocol, get_protocol
 from harness.ranking import rank_scores, top_k
 from harness.relevance import Relevance
 from harness.submission.ranked_list import read_ranked_list, write_ranked_list
-from harness.submission.score import Scores, score_file
+from harness.submission.score import FileScore, score_file
 from harness.submission.score_matrix import write_score_matrix
 from harness.task import RetrievalTask, pose
 
@@ -36,7 +36,7 @@ def make_task(
     )
 
 
-def values(scores: Scores) -> dict[str, float]:
+def values(scores: FileScore) -> dict[str, float]:
     return {measure.name: measure.value for measure in scores.measures}
 
 

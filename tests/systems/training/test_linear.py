@@ -7,7 +7,7 @@ from harness.datasets import RetrievalDataset, load
 from harness.errors import UserError
 from harness.pcm_store import PcmStore
 from systems.linear import LinearCard, LinearSystem
-from systems.training.linear import fit, mean_average_precision
+from systems.training.linear import fit, validate
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +83,14 @@ def test_map_counts_as_the_definition(
         scores = audio @ system.embed_text([query.text])[0]
         rank = 1 + sum(score >= scores[query.clip] for i, score in enumerate(scores) if i != query.clip)
         values.append(1 / rank if rank <= 10 else 0)
-    assert mean_average_precision(system, validation, store) == pytest.approx(np.mean(values), abs=0.03)
+    measured = validate(system, validation, store)
+    assert measured.name == "mAP@10"
+    assert measured.value == pytest.approx(np.mean(values), abs=0.03)
 
 
 def test_progress_counts_clips(small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore) -> None:
     steps: list[int] = []
-    fit(small_card, splits["development"], store, steps.append)
+    fit(small_card, splits["development"], store, lambda stage, total: steps.append)
     assert sum(steps) == len(splits["development"].clips)
 
 

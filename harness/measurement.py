@@ -1,0 +1,78 @@
+"""From the embeddings of a task to ranks, measures and the best items: all in memory, nothing written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.guards import guarded_score
+from harness.measures import parse_measure
+from harness.progress import Progress, silent
+from harness.ranking import Ranks, rank_tiles, top_k
+from harness.records import MeasureRecord
+from harness.scoring import score_tiles
+from harness.summary import summarise
+from harness.system import Array, RetrievalSystem
+from harness.task import RetrievalTask
+
+KEPT_RANKS = 100
+"""How many of the best items of every query are kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What a system is worth on a task.
+
+    Attributes:
+        measures: the protocol's, in its order.
+        ranks: of the relevant items.
+        best: indices of the best items of every query, best first, shape `(queries, at most KEPT_RANKS)`.
+        best_scores: their scores.
+    """
+
+    measures: tuple[MeasureRecord, ...]
+    ranks: Ranks
+    best: NDArray[np.int64]
+    best_scores: Array
+
+
+def measure(
+    system: RetrievalSystem, task: RetrievalTask, audio: Array, text: Array, *, progress: Progress = silent
+) -> Measurement:
+    """Rank every item for every query, in one pass over the scores.
+
+    Args:
+        system: asked for its `score`, where it has one.
+        task: what the embeddings are of.
+        audio: of the task's clips, shape `(clips, d)`.
+        text: of the task's captions, shape `(captions, d)`.
+        progress: opened for the ranking.
+
+    Raises:
+        UserError: the system's own `score` fails, or a score is not finite.
+    """
+    kept = min(KEPT_RANKS, len(task.items))
+    best = np.empty((len(task.queries), kept), np.int64)
+    best_scores = np.empty((len(task.queries), kept), np.float32)
+    advance = progress("rank", len(task.queries))
+
+    def keep_best() -> Iterator[tuple[slice, Array]]:
+        for rows, scores in task_scores(system, task, audio, text):
+            best[rows], best_scores[rows] = top_k(scores, kept)
+            yield rows, scores
+            advance(len(scores))
+
+    ranks = rank_tiles(keep_best(), task.relevance)
+    measures = [parse_measure(name) for name in task.protocol.measures]
+    return Measurement(summarise(ranks, measures, task.clusters), ranks, best, best_scores)
+
+
+def task_scores(
+    system: RetrievalSystem, task: RetrievalTask, audio: Array, text: Array
+) -> Iterator[tuple[slice, Array]]:
+    """The scores of all items, some queries at a time, as `score_tiles` yields them."""
+    score = guarded_score(system)
+    if task.protocol.direction == "text-to-audio":
+        return score_tiles(text, audio, score)
+    return score_tiles(audio, text, score and (lambda clips, captions: score(captions, clips).T))
