@@ -37,7 +37,7 @@ class Board:
 def collect(out: Path) -> Board:
     """Read the run folders in `out`.
 
-    Of several comparable runs of one system (name and digest) under one protocol and on the same data the newest
+    Of several comparable runs of one system (name, digest and precision) under one protocol and on the same data the newest
     stands; so it does of several that are set aside for the same reason.
     """
     rows: dict[tuple[str | None, ...], Row] = {}
@@ -51,7 +51,13 @@ def collect(out: Path) -> Board:
     # Later entries replace earlier ones.
     for run in sorted(runs, key=lambda run: (run.record.created, run.record.id)):
         record = run.record
-        key = (record.system.name, record.system.digest, record.protocol.digest, record.dataset.digest)
+        key = (
+            record.system.name,
+            record.system.digest,
+            record.settings.precision,
+            record.protocol.digest,
+            record.dataset.digest,
+        )
         reason = _reason_against(record)
         if reason is None:
             rows[key] = run

@@ -89,7 +89,7 @@ def _table(standing: Standing, *, ambiguous: bool, width: int) -> Table:
         by_name = {measure.name: measure for measure in record.measures}
         table.add_row(
             str(place),
-            _two_lines(record.system.name, _card(record)),
+            _two_lines(record.system.name, _about(record)),
             *(_measure(by_name[name], wide=wide) if name in by_name else "-" for name in names),
             _two_lines(f"{record.created:%Y-%m-%d}", f"{record.tied_fraction:.1%} tied"),
         )
@@ -120,10 +120,11 @@ def _two_lines(first: str, second: str) -> Text:
     return Text.assemble(first, "\n", (second, "dim"))
 
 
-def _card(record: EvaluationRecord) -> str:
-    """Size and training data in a line, as far as they are given."""
+def _about(record: EvaluationRecord) -> str:
+    """Size, training data and an unusual precision in a line, as far as there is something to say."""
     size = _size(record.system.parameters) if record.system.parameters else ""
-    return "; ".join(part for part in (size, ", ".join(record.system.trained_on)) if part)
+    precision = "" if record.settings.precision == "fp32" else record.settings.precision
+    return "; ".join(part for part in (size, ", ".join(record.system.trained_on), precision) if part)
 
 
 def _size(parameters: int) -> str:

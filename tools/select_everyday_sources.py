@@ -6,7 +6,8 @@ The input folder holds `manifest.csv` and `audio/*.ogg`. The rule: a recording i
 label, that is when one of the classes in `ACCEPTED` is among the tagger's three best with a score of 0.2 or more. The
 accepted classes are the AudioSet classes of the label itself, or, where AudioSet has none (blackbird, lark, tuba), the
 narrowest classes that contain it. Where the tagger hears only the wider class ("Insect" for a bee), the recording goes
-under the wider name. Everything else is dropped, and so is what would make a scene ambiguous (`SET_ASIDE`).
+under the wider name. Everything else is dropped, and so is the drum kit: of its drums and cymbals neither could be
+counted in a scene.
 
 Each kept recording is cut to one vocalisation or stroke where such can be counted, else to a passage of six seconds or
 less, and written as 16-bit FLAC: decoding FLAC is integer arithmetic and gives the same samples on every machine.
@@ -21,8 +22,6 @@ import numpy as np
 import soundfile
 
 LOWEST_SCORE = 0.2
-
-SET_ASIDE = {"drum kit": "drums and cymbals in one recording: neither could be counted in a scene"}
 
 # Label in the manifest: label in `everyday`, and the AudioSet classes that confirm it.
 ACCEPTED: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -77,7 +76,7 @@ ACCEPTED: dict[str, tuple[str, tuple[str, ...]]] = {
     "water": ("water", ("Water", "Stream", "Trickle, dribble", "Pour")),
 }
 
-# Two recordings whose own words say more than the label: many frogs, not one.
+# A recording whose own words say more than its label: many frogs, not one.
 RELABELLED = {"gcompris_lrfrogsinpondduringstormlacut.ogg": "frogs"}
 BACKGROUNDS = ("frogs", "grasshopper", "rain", "train", "water")
 
@@ -174,7 +173,7 @@ def tagger_scores(evidence: str) -> dict[str, float]:
 
 def confirmed(manifest_label: str, evidence: str) -> bool:
     """Whether the tagger hears what the manifest says."""
-    if manifest_label not in ACCEPTED or manifest_label in SET_ASIDE:
+    if manifest_label not in ACCEPTED:
         return False
     scores = tagger_scores(evidence)
     return any(scores.get(name, 0.0) >= LOWEST_SCORE for name in ACCEPTED[manifest_label][1])

@@ -84,7 +84,7 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
     `caption`. `key` is the column that names the clip.
 
     Raises:
-        UserError: a column is missing, a name or caption is empty, a clip has two rows in the first form, or there is
+        UserError: a column is missing, a name or caption is empty, a name is a path, a clip has two rows in the first form, or there is
             no row. All such problems are listed.
     """
     names = table.column(key)
@@ -96,6 +96,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
     for row, (line, name) in enumerate(zip(table.lines, names, strict=True)):
         if not name.strip():
             problems.append(f"line {line}: {key} is empty")
+        if "/" in name or "\\" in name:
+            problems.append(f"line {line}: {key} {name!r} is a path; expected the bare file name")
         if name in first_line and columns != ["caption"]:
             problems.append(f"{key} {name!r} is on line {first_line[name]} and again on line {line}; keep one row")
         first_line.setdefault(name, line)
