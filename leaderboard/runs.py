@@ -37,8 +37,8 @@ class Board:
 def collect(out: Path) -> Board:
     """Read the run folders in `out`.
 
-    Of several comparable runs of one system (name, digest and precision) under one protocol and on the same data the newest
-    stands; so it does of several that are set aside for the same reason.
+    Of several comparable runs of one system (name, digest, precision) under one protocol and on the same data the
+    newest stands; so it does of several that are set aside for the same reason.
     """
     rows: dict[tuple[str | None, ...], Row] = {}
     set_aside: dict[tuple[str | None, ...], SetAside] = {}

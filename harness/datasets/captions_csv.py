@@ -84,8 +84,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
     `caption`. `key` is the column that names the clip.
 
     Raises:
-        UserError: a column is missing, a name or caption is empty, a name is a path, a clip has two rows in the first form, or there is
-            no row. All such problems are listed.
+        UserError: a column is missing, a name or caption is empty, a name is a path, a clip has two rows in the first
+            form, or there is no row. All such problems are listed.
     """
     names = table.column(key)
     columns = _caption_columns(table)

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.protocols import get_protocol
 from harness.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
 from leaderboard.runs import Board, Row, SetAside
-from leaderboard.table import to_json, render, standings
+from leaderboard.table import render, standings, to_json
 
 HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
 
