@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.errors import UserError
+from harness.errors import UserError, one_line
 from harness.system import Array
 
 # libsndfile shortens what a cut file declares without an error, and only its log tells. A writer that cannot seek back
 # declares a huge length instead of the true one: that is no sign of a cut.
 _SHORTENED = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _LENGTH_UNKNOWN = 0x7FFF0000
+
+_RATES = range(1_000, 768_001)
 
 
 class BrokenAudio(UserError):  # noqa: N818
@@ -79,9 +81,12 @@ def _read(path: Path) -> tuple[Array, int]:
             integers = file.subtype == "PCM_16"
             samples = file.read(dtype="int16" if integers else "float32")
             rate, announced, log = file.samplerate, file.frames, file.extra_info
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.strip().rstrip(".")
+    # The library's own errors are RuntimeErrors; a nonsensical header can also ask for more memory than there is.
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+        reason = getattr(error, "error_string", one_line(error)).strip().rstrip(".")
         raise BrokenAudio(f"{path} cannot be read as audio ({reason}); copy or download it again") from None
+    if rate not in _RATES:
+        raise BrokenAudio(f"{path} says that it has {rate} samples a second; expected {_RATES[0]:,} to {_RATES[-1]:,}")
     for expected, found in _SHORTENED.findall(log):
         if int(found) < int(expected) < _LENGTH_UNKNOWN:
             raise _cut_short(path, f"{found} of the {expected} bytes its header announces")

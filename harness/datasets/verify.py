@@ -132,7 +132,7 @@ def _spelling(name: str) -> str:
 
 
 def _undecodable(dataset: RetrievalDataset, progress: Progress) -> list[Finding]:
-    from harness.audio import decode
+    from harness.audio import BrokenAudio, decode
 
     paths = [clip.path for clip in dataset.clips if clip.path.is_file()]
     advance = progress(f"{dataset.name} {dataset.split}", len(paths))
@@ -140,10 +140,8 @@ def _undecodable(dataset: RetrievalDataset, progress: Progress) -> list[Finding]
     def problem(path: Path) -> str | None:
         try:
             decode(path, _SAMPLE_RATE)
-        except UserError as error:
+        except BrokenAudio as error:
             return str(error)
-        except (OSError, RuntimeError, ValueError, MemoryError) as error:
-            return f"{path} cannot be decoded: {error}"
         return None
 
     findings = []

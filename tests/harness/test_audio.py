@@ -169,3 +169,10 @@ def test_real_clips_decode_in_full(shared: Path) -> None:
     for path in paths:
         info = soundfile.info(path)
         assert len(decode(path, 16_000)) == pytest.approx(info.frames * 16_000 / info.samplerate, abs=1)
+
+
+def test_a_nonsensical_rate_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "slow.wav"
+    soundfile.write(path, np.zeros(100), 1)
+    with pytest.raises(BrokenAudio, match="says that it has 1 samples a second"):
+        decode(path, 32_000)

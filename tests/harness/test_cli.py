@@ -90,12 +90,13 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(lbar: Lbar, argument
     assert done.stdout == ""
 
 
-def test_check(lbar: Lbar) -> None:
-    good = lbar("check", "tone_system:ToneSystem")
-    assert good.returncode == 1
-    assert "Traceback" not in good.stdout + good.stderr
-    listed = lbar("check", "random", "--json")
-    assert (listed.returncode, json.loads(listed.stdout)) == (0, [])
+def test_check_says_what_is_wrong(lbar: Lbar) -> None:
+    wrong = lbar("check", "tone_system:ToneSystem")
+    assert wrong.returncode == 1
+    assert "tone_system:ToneSystem: tone: embed_text raised TypeError" in wrong.stdout
+    assert "Traceback" not in wrong.stderr
+    right = lbar("check", "random", "--json")
+    assert (right.returncode, json.loads(right.stdout)) == (0, [])
 
 
 def test_listings(lbar: Lbar) -> None:

@@ -35,18 +35,12 @@ def test_what_the_machine_says_of_itself() -> None:
     assert Environment.model_validate_json(found.model_dump_json()) == found
 
 
-def test_it_is_cheap_and_imports_nothing_heavy() -> None:
+def test_it_imports_nothing_heavy() -> None:
     code = (
-        "import sys, time; from harness.environment import describe_environment; t = time.perf_counter();"
-        "e = describe_environment(); s = time.perf_counter() - t;"
-        "assert not {'torch', 'pandas', 'mlflow'} & set(sys.modules); assert e.torch_threads is None; print(s)"
+        "import sys; from harness.environment import describe_environment; found = describe_environment();"
+        "assert not {'torch', 'pandas', 'mlflow'} & set(sys.modules); assert found.torch_threads is None"
     )
-    root = Path(__file__).parents[2]
-    seconds = [
-        float(subprocess.run([sys.executable, "-c", code], cwd=root, check=True, capture_output=True).stdout)
-        for _ in range(3)
-    ]
-    assert min(seconds) < 0.2
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_torch_is_asked_where_it_is_loaded() -> None:
