@@ -1,5 +1,8 @@
 """The command `lbar`: parses, calls, prints."""
 
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +43,10 @@ data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check 
 app.add_typer(data_app, name="data")
 
 
+DatasetName = Annotated[str, typer.Argument(help="clotho, audiocaps, wavcaps, everyday or folder.")]
+Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
+
+
 @app.command("eval")
 def evaluate_systems(
     systems: Annotated[
@@ -78,7 +85,8 @@ def evaluate_systems(
         again=again,
     )
     rules = get_protocol(protocol)
-    with bars() as progress:
+    # What a system prints is no part of what this command prints.
+    with bars() as progress, redirect_stdout(sys.stderr):
         batch = evaluate_all(systems or [], rules, options, progress=progress, say=_say)
     if as_json:
         print_json([run.record.model_dump(mode="json") for run in batch.runs])
@@ -101,12 +109,16 @@ def score(
 ) -> None:
     """Score a predictions file, ours or anybody's."""
     from harness.datasets import load
+    from harness.datasets.deviations import differences_from_published
     from harness.protocols import get_protocol
     from harness.submission.score import score_file
     from harness.task import pose
 
     rules = get_protocol(protocol)
-    result = score_file(file, pose(rules, load(rules.dataset, rules.split, data_root)), format)
+    dataset = load(rules.dataset, rules.split, data_root)
+    for difference in differences_from_published(dataset, data_root):
+        _say(f"not comparable: {difference}")
+    result = score_file(file, pose(rules, dataset), format)
     if as_json:
         print_json(result.to_json())
     else:
@@ -114,14 +126,20 @@ def score(
 
 
 @app.command("check")
-def check_system(system: str, device: Device = "auto", precision: Precision = "fp32", as_json: AsJson = False) -> None:
+def check_system(
+    system: Annotated[str, typer.Argument(help="A registered name, a card (*.yaml) or package.module:factory.")],
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    as_json: AsJson = False,
+) -> None:
     """Tell a system's author what the harness would trip over."""
     from dataclasses import asdict
 
     from harness.conformance import check
     from harness.registry import load_system
 
-    findings = check(load_system(system, device=device, precision=precision))
+    with redirect_stdout(sys.stderr):
+        findings = check(load_system(system, device=device, precision=precision))
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -142,8 +160,8 @@ def list_systems(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        for name, target in found.items():
-            typer.echo(f"{name:24} {Path(target).name if target.endswith('.yaml') else target}")
+        rows = [(name, Path(target).name if target.endswith(".yaml") else target) for name, target in found.items()]
+        _print_table(("system", "built from"), rows)
 
 
 @app.command("protocols")
@@ -156,11 +174,11 @@ def list_protocols(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in PROTOCOLS.values()])
         return
-    for protocol in PROTOCOLS.values():
-        typer.echo(
-            f"{protocol.name:20} {protocol.dataset}/{protocol.split:12} {protocol.direction:14} "
-            f"{', '.join(protocol.measures)}  {protocol.digest[:12]}"
-        )
+    rows = [
+        (protocol.name, f"{protocol.dataset}/{protocol.split}", protocol.direction, " ".join(protocol.measures))
+        for protocol in PROTOCOLS.values()
+    ]
+    _print_table(("protocol", "data", "direction", "measures"), rows)
 
 
 @app.command()
@@ -172,7 +190,10 @@ def track(
     from harness.tracking import mirror_all
 
     failed = False
-    for folder, outcome in mirror_all(out, folders):
+    outcomes = mirror_all(out, folders)
+    if not outcomes:
+        typer.echo(f"no runs in {out}")
+    for folder, outcome in outcomes:
         failed = failed or not outcome.done
         typer.echo(f"{folder.name}: {outcome.message}")
     if failed:
@@ -180,22 +201,30 @@ def track(
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def doctor(data_root: DataRoot = Path("data"), out: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Describe this machine, the packages, and where lbar keeps things."""
     from harness.cache import cache_root
+    from harness.devices import resolve
     from harness.environment import describe_environment
+    from harness.tracking import tracking_uri
 
-    facts = describe_environment().model_dump(mode="json") | {"cache": str(cache_root())}
+    folders = {"cache": cache_root(), "data": data_root, "runs": out}
+    facts = describe_environment(resolve("auto")).model_dump(mode="json") | {
+        "folders": {name: str(folder.absolute()) for name, folder in folders.items()},
+        "tracking": tracking_uri(out),
+    }
     if as_json:
         print_json(facts)
         return
     for name, value in facts.items():
-        shown = ", ".join(f"{key} {entry}" for key, entry in value.items()) if isinstance(value, dict) else value
-        typer.echo(f"{name:18} {shown}")
+        parts = value.items() if isinstance(value, dict) else [("", value)]
+        _print_table((), [(f"{name} {part}".strip(), str(entry)) for part, entry in parts if entry not in (None, [])])
 
 
 @data_app.command()
-def verify(name: str, data_root: DataRoot = Path("data"), as_json: AsJson = False) -> None:
+def verify(
+    name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None, as_json: AsJson = False
+) -> None:
     """Check presence, counts, checksums and that every clip decodes; list all problems at once."""
     from dataclasses import asdict
 
@@ -203,25 +232,25 @@ def verify(name: str, data_root: DataRoot = Path("data"), as_json: AsJson = Fals
     from harness.progress import bars
 
     with bars() as progress:
-        findings = verify_dataset(name, data_root, progress=progress)
+        findings = verify_dataset(name, data_root, splits=splits, progress=progress)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
             typer.echo(str(finding))
-        typer.echo(f"{name}: {len(findings)} problems found" if findings else f"{name}: complete and unharmed")
+        typer.echo(f"{name}: {len(findings)} found to mend" if findings else f"{name}: complete and unharmed")
     if findings:
         raise typer.Exit(1)
 
 
 @data_app.command()
-def fetch(name: str, data_root: DataRoot = Path("data")) -> None:
+def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None) -> None:
     """Download what may be downloaded, and say what you must get yourself."""
     from harness.datasets.fetch import fetch as fetch_dataset
     from harness.progress import bars
 
     with bars() as progress:
-        for line in fetch_dataset(name, data_root, progress=progress):
+        for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
             typer.echo(line)
 
 
@@ -239,8 +268,16 @@ def _run_command(name: str, **arguments: object) -> None:
         entry.load()(**arguments)
 
 
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns, as wide as what is in them."""
+    lines = [header, *rows] if header else rows
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))] if lines else []
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
 def _say(line: str) -> None:
-    typer.echo(line, err=True)
+    sys.stderr.write(f"{line}\n")
 
 
 def _show_error(error: UserError, who: str = "lbar") -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import UserError, one_line
-from harness.guards import METHODS, checked_embeddings, checked_scores, info_faults, is_sample_rate
+from harness.guards import METHODS, checked_embeddings, checked_scores, info_faults, is_sample_rate, unequal_widths
 from harness.system import Array
 
 TOLERANCE = 1e-4
@@ -89,7 +89,7 @@ class _Side:
     def call(self, items: list[Any]) -> object:
         try:
             return self.method(items)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"{self.system_name}: {self.method_name} raised {one_line(error)}") from error
 
     def embed(self, items: list[Any]) -> Array:
@@ -220,17 +220,14 @@ _CHECKS: dict[str, Callable[[_Side], Iterator[str]]] = {
 
 def _one_space(audio: _Side, text: _Side) -> Iterator[str]:
     if audio.vectors is not None and text.vectors is not None and audio.vectors.shape[1] != text.vectors.shape[1]:
-        yield (
-            f"{audio.system_name}: embed_audio returns {audio.vectors.shape[1]} numbers a clip, embed_text "
-            f"{text.vectors.shape[1]} a caption; project both to one dimension"
-        )
+        yield unequal_widths(audio.system_name, audio.vectors, text.vectors)
 
 
 def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
     def score(captions: Array, clips: Array) -> Array:
         try:
             result = system.score(captions.copy(), clips.copy())
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"{name}: score raised {one_line(error)}") from error
         types.add(str(getattr(result, "dtype", "")))
         return checked_scores(result, (len(captions), len(clips)), name)

@@ -102,7 +102,7 @@ def _batches(
             result = embed(items)
         except UserError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if _is_out_of_memory(error) and size > 1 and batch_size is None:
                 size //= 2
                 continue
@@ -142,5 +142,5 @@ def _append(store: Path, file: BinaryIO, batch: Array) -> None:
     file.flush()
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

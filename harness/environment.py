@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.code_digest import code_digest
+from harness.code_digest import harness_code
 
 if TYPE_CHECKING:
     from _typeshed import StrPath
@@ -100,7 +100,7 @@ def describe_environment(device: str = "cpu") -> Environment:
     asks_torch = "torch" in sys.modules or not device.startswith("cpu")
     accelerator, processes = _accelerator(device) if asks_torch else (None, ())
     return Environment(
-        code=code_digest(__name__),
+        code=harness_code(),
         git=describe_git(),
         packages=installed_packages(),
         python=platform.python_version(),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.code_digest import code_digest
+from harness.code_digest import system_code
 from harness.environment import describe_environment
 from harness.guards import checked_info
 from harness.measurement import Measurement, measure, task_scores
@@ -88,12 +88,12 @@ def evaluate_prepared(
     """
     started = perf_counter()
     task = prepared.task
-    about_system = SystemRecord(**asdict(checked_info(system)), code=code_digest(type(system).__module__))
+    about_system = SystemRecord(**asdict(checked_info(system)), code=system_code(system))
     about_dataset = DatasetRecord(
         name=task.protocol.dataset,
         split=task.protocol.split,
         digest=task.digest,
-        audio_digest=prepared.audio_digest,
+        audio_digest=prepared.store.files_digest(task.clips),
         clips=len(task.clips),
         queries=len(task.queries),
     )
@@ -104,7 +104,7 @@ def evaluate_prepared(
         seed=SEED,
         resamples=RESAMPLES,
     )
-    if not options.again:
+    if not options.again and prepared.comparable:
         finished = find_finished(options.out, about_system, task.protocol.digest, about_dataset, settings)
         if finished is not None and (not options.keep_embeddings or (finished / "embeddings").is_dir()):
             return Run(finished, read_record(finished), reused=True)
@@ -124,8 +124,8 @@ def evaluate_prepared(
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
         skipped=prepared.skipped,
-        comparable=not prepared.skipped,
-        reasons=(f"{len(prepared.skipped)} broken clips were left out",) if prepared.skipped else (),
+        comparable=prepared.comparable,
+        reasons=prepared.reasons,
         environment=describe_environment(options.device),
         settings=settings,
         seconds=Seconds(embed_audio=heard - begun, embed_text=read - heard, score=ended - read, total=ended - started),

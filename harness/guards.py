@@ -22,7 +22,7 @@ def info_faults(system: Any) -> Iterator[str]:
     """What is wrong with what a system says of itself, one sentence each."""
     try:
         info = system.info
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         yield f"the system has no usable info ({one_line(error)}); set info = SystemInfo(name=..., sample_rate=...)"
         return
     if not isinstance(info, SystemInfo):
@@ -97,6 +97,14 @@ def checked_embeddings(result: object, expected_count: int, what: str, system_na
     return embeddings
 
 
+def unequal_widths(system_name: str, audio: Array, text: Array) -> str:
+    """The sentence for embeddings that no cosine can compare."""
+    return (
+        f"{system_name}: embed_audio returns {audio.shape[1]} numbers a clip, embed_text {text.shape[1]} a caption; "
+        "project both to one dimension"
+    )
+
+
 def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
     """A system's own `score(text, audio)`, looked at on every call; `None` where it has none.
 
@@ -112,7 +120,7 @@ def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
     def guarded(text: Array, audio: Array) -> Array:
         try:
             result = score(text, audio)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise UserError(f"{said_by} raised {one_line(error)}") from error
         return checked_scores(result, (len(text), len(audio)), system.info.name)
 

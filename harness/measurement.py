@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.guards import guarded_score
+from harness.errors import UserError
+from harness.guards import guarded_score, unequal_widths
 from harness.measures import parse_measure
 from harness.progress import Progress, silent
 from harness.ranking import Ranks, rank_tiles, top_k
@@ -50,7 +51,7 @@ def measure(
         progress: opened for the ranking.
 
     Raises:
-        UserError: the system's own `score` fails, or a score is not finite.
+        UserError: the two sides are of different widths, the system's own `score` fails, or a score is not finite.
     """
     kept = min(KEPT_RANKS, len(task.items))
     best = np.empty((len(task.queries), kept), np.int64)
@@ -73,6 +74,8 @@ def task_scores(
 ) -> Iterator[tuple[slice, Array]]:
     """The scores of all items, some queries at a time, as `score_tiles` yields them."""
     score = guarded_score(system)
+    if score is None and audio.shape[1] != text.shape[1]:
+        raise UserError(unequal_widths(system.info.name, audio, text))
     if task.protocol.direction == "text-to-audio":
         return score_tiles(text, audio, score)
     return score_tiles(audio, text, score and (lambda clips, captions: score(captions, clips).T))

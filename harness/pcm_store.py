@@ -20,19 +20,21 @@ from harness.progress import Progress, silent
 from harness.system import Array
 
 Pcm = NDArray[np.int16]
-Key = tuple[str, int, int]
-"""Path, size in bytes and time of the last change in nanoseconds: a changed file is another file."""
+Key = tuple[str, int, int, int]
+"""Path, size in bytes, and the times of the last change of content and of status in nanoseconds: a changed file is
+another file, also where a copying tool has set the first time back."""
 
 _PIECE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Where a clip lies in the samples file, and the digest of its samples."""
+    """Where a clip lies in the samples file, and the digests of its samples and of the file they come from."""
 
     start: int
     length: int
     digest: str
+    file_digest: str
 
 
 class PcmStore:
@@ -58,8 +60,8 @@ class PcmStore:
 
     @classmethod
     def of(cls, dataset: str, sample_rate: int) -> "PcmStore":
-        """The store in the cache that all work on a data set shares."""
-        return cls(cache_root() / "pcm" / dataset, sample_rate)
+        """The store in the cache that all work on a data set shares, of what this very decoder makes."""
+        return cls(cache_root() / "pcm" / f"{dataset}-{_decoder()}", sample_rate)
 
     def ensure(
         self,
@@ -117,12 +119,16 @@ class PcmStore:
         return self._stored[self._keys[clip.path]].length
 
     def digest(self, clips: Sequence[Clip]) -> str:
-        """What tells these clips, in this order, from all others. `ensure` must have succeeded, else `KeyError`.
+        """What tells the samples of these clips, in this order, from all others: what a system hears.
 
         SHA-256 over the rate and each clip's XXH3 (128 bits), which is made while decoding and must not slow it down.
+        `ensure` must have succeeded for the clips, else `KeyError`.
         """
-        digests = (self._stored[self._keys[clip.path]].digest for clip in clips)
-        return hashlib.sha256("\n".join((str(self.sample_rate), *digests)).encode()).hexdigest()
+        return _sha256(str(self.sample_rate), *(self._stored[self._keys[clip.path]].digest for clip in clips))
+
+    def files_digest(self, clips: Sequence[Clip]) -> str:
+        """The same of the files the clips were decoded from: equal whatever the rate."""
+        return _sha256(*(self._stored[self._keys[clip.path]].file_digest for clip in clips))
 
     def _missing(self, paths: Sequence[Path]) -> list[Path]:
         return [path for path in paths if self._keys[path] not in self._stored]
@@ -141,8 +147,8 @@ class PcmStore:
         for line in lines:
             try:
                 entry = json.loads(line)
-                key = (entry["path"], entry["size"], entry["mtime_ns"])
-                stored = _Stored(self._samples_end, entry["length"], entry["xxh128"])
+                key = (entry["path"], entry["size"], entry["mtime_ns"], entry["ctime_ns"])
+                stored = _Stored(self._samples_end, entry["length"], entry["xxh128"], entry["file_xxh128"])
             except (ValueError, KeyError, TypeError):
                 break
             if not line.endswith(b"\n") or stored.start + stored.length > available:
@@ -160,33 +166,57 @@ class PcmStore:
                 if isinstance(result, BrokenAudio):
                     yield path, result
                     continue
-                pcm, digest = result
-                name, size, mtime_ns = key = self._keys[path]
-                entry = {"path": name, "size": size, "mtime_ns": mtime_ns, "length": len(pcm), "xxh128": digest}
+                pcm = result.samples
+                key = self._keys[path]
+                entry = dict(zip(("path", "size", "mtime_ns", "ctime_ns"), key, strict=True))
+                entry |= {"length": len(pcm), "xxh128": result.digest, "file_xxh128": result.file_digest}
                 line = json.dumps(entry).encode() + b"\n"
                 samples.write(pcm.data)
                 samples.flush()
                 index.write(line)
                 index.flush()
-                self._stored[key] = _Stored(self._samples_end, len(pcm), digest)
+                self._stored[key] = _Stored(self._samples_end, len(pcm), result.digest, result.file_digest)
                 self._samples_end += len(pcm)
                 self._index_end += len(line)
                 yield path, None
 
 
+def _decoder() -> str:
+    """A few letters that change with the code and the libraries that decode: what they make may differ."""
+    import soundfile
+    import soxr
+
+    code = (Path(__file__).with_name(name).read_text() for name in ("audio.py", "pcm_store.py"))
+    return _sha256(*code, soxr.__version__, soundfile.__libsndfile_version__)[:8]
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
 def _key(path: Path) -> Key:
     status = file_status(path)
-    return str(path.absolute()), status.st_size, status.st_mtime_ns
+    return str(path.absolute()), status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def _pcm(path: Path, sample_rate: int) -> tuple[Pcm, str] | BrokenAudio:
-    """The clip's samples rounded to 16 bits and their digest, or what is wrong with the file."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Decoded:
+    """A clip's samples, rounded to 16 bits, their digest, and that of the file they come from."""
+
+    samples: Pcm
+    digest: str
+    file_digest: str
+
+
+def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
+    """The clip decoded, or what is wrong with the file."""
     import xxhash
 
     try:
         waveform = decode(path, sample_rate)
     except BrokenAudio as error:
         return error
+    file_digest = xxhash.xxh3_128_hexdigest(path.read_bytes())
     pcm = np.empty(len(waveform), np.int16)
     # In pieces that stay in the processor's own cache.
     for start in range(0, len(waveform), _PIECE):
@@ -194,14 +224,12 @@ def _pcm(path: Path, sample_rate: int) -> tuple[Pcm, str] | BrokenAudio:
         piece *= 32768
         np.rint(piece, out=piece)
         pcm[start : start + _PIECE] = np.minimum(piece, 32767, out=piece)
-    return pcm, xxhash.xxh3_128_hexdigest(pcm.data)
+    return _Decoded(pcm, xxhash.xxh3_128_hexdigest(pcm.data), file_digest)
 
 
-def _in_threads(
-    paths: Sequence[Path], sample_rate: int, workers: int
-) -> Iterator[tuple[Path, tuple[Pcm, str] | BrokenAudio]]:
+def _in_threads(paths: Sequence[Path], sample_rate: int, workers: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
     """Decode in order, never more than a few clips ahead of whoever takes them."""
-    waiting: deque[tuple[Path, Future[tuple[Pcm, str] | BrokenAudio]]] = deque()
+    waiting: deque[tuple[Path, Future[_Decoded | BrokenAudio]]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for path in paths:
             waiting.append((path, pool.submit(_pcm, path, sample_rate)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness import datasets
 from harness.datasets.dataset import Clip
+from harness.datasets.deviations import differences_from_published
 from harness.errors import UserError
 from harness.pcm_store import PcmStore
 from harness.progress import Progress, silent
@@ -21,14 +22,19 @@ class PreparedTask:
     Attributes:
         task: what is asked, of the clips that are there.
         store: holds the clips.
-        audio_digest: of all of them.
         skipped: broken clips that were left out.
+        reasons: why a result on this task may not stand beside others; none where it may.
     """
 
     task: RetrievalTask
     store: PcmStore
-    audio_digest: str
     skipped: tuple[SkippedClip, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether a result on this task may stand beside others."""
+        return not self.reasons
 
 
 def prepare(
@@ -51,7 +57,9 @@ def prepare(
     Raises:
         UserError: data is missing, or clips are broken (all of them are listed).
     """
-    task = pose(protocol, datasets.load(protocol.dataset, protocol.split, data_root, progress=progress))
+    dataset = datasets.load(protocol.dataset, protocol.split, data_root, progress=progress)
+    reasons = differences_from_published(dataset, data_root)
+    task = pose(protocol, dataset)
     store = PcmStore.of(protocol.dataset, sample_rate)
     broken = store.ensure(task.clips, progress=progress)
     if broken and not skip_broken:
@@ -59,12 +67,19 @@ def prepare(
     if broken:
         names = {clip.name for clip, _ in broken}
         task = task.without([index for index, clip in enumerate(task.clips) if clip.name in names])
+        reasons.append(f"{len(broken)} broken clips were left out")
     skipped = tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
-    return PreparedTask(task, store, store.digest(task.clips), skipped)
+    return PreparedTask(task, store, skipped, tuple(reasons))
 
 
 def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str) -> UserError:
-    """The error that lists all broken clips."""
+    """The error that lists all broken clips, or says in one line that there is no audio at all."""
+    if len(broken) == count and not any(clip.path.exists() for clip, _ in broken):
+        folder = broken[0][0].path.parent
+        return UserError(
+            f"none of the {count} clips is in {folder}; unpack the audio there, or see `lbar data fetch` and "
+            "`lbar data verify`"
+        )
     return UserError(
         f"{len(broken)} of {count} clips are broken or missing; {mend}", [str(error) for _, error in broken]
     )

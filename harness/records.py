@@ -58,11 +58,14 @@ class SystemRecord(_Frozen):
     licence: str
     source: str
     digest: str | None
-    code: str
+    code: str | None
 
 
 class DatasetRecord(_Frozen):
-    """What it was asked on: `clips` and `queries` are counts of what was really used."""
+    """What it was asked on: `clips` and `queries` are counts of what was really used.
+
+    `digest` is over names, captions and relevance, `audio_digest` over the audio files.
+    """
 
     name: str
     split: str

@@ -91,7 +91,7 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32") ->
         system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
     except UserError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{name} could not be built: {one_line(error)}") from error
     return BuiltSystem(cast(RetrievalSystem, system), chosen, precision)
 
@@ -150,7 +150,7 @@ def import_named(target: str, *, said_by: str) -> Callable[..., object]:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(import_module(module_name), attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{said_by}: {target} cannot be imported: {one_line(error)}") from error
     if not callable(found):
         raise UserError(f"{said_by}: {target} is not a function or a class")

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.code_digest import code_digest
+from harness.code_digest import harness_code
 from harness.devices import kind_of
 from harness.errors import UserError
 from harness.records import DatasetRecord, EvaluationRecord, Settings, SystemRecord, load_record
@@ -68,9 +68,13 @@ def write_run(
             write_more(folder)
         (folder / "record.json").write_text(record.to_json(), encoding="utf-8")
         return place_run(folder, out, record)
-    except OSError as error:
+    except (OSError, UserError) as error:
+        # What wrote the caller's files may have made a line of it already, which names a folder that is gone by then.
+        cause = error.__cause__ if isinstance(error, UserError) else error
+        if not isinstance(cause, OSError):
+            raise
         raise UserError(
-            f"cannot write the run into {out}: {error.strerror or error}; make room there or choose another folder "
+            f"cannot write the run into {out}: {cause.strerror or cause}; make room there or choose another folder "
             "with --out"
         ) from error
     finally:
@@ -119,9 +123,9 @@ def find_finished(
     out: Path, system: SystemRecord, protocol_digest: str, dataset: DatasetRecord, settings: Settings
 ) -> Path | None:
     """The newest comparable run of exactly this evaluation by exactly this code, if there is one."""
-    if system.digest is None:
+    if system.digest is None or system.code is None:
         return None
-    wanted = (system, protocol_digest, dataset, *_deciding(settings), code_digest(__name__))
+    wanted = (system, protocol_digest, dataset, *_deciding(settings), harness_code())
     for folder in reversed(find_runs(out)):
         try:
             record = read_record(folder)
@@ -135,7 +139,7 @@ def find_finished(
 
 def _deciding(settings: Settings) -> tuple[object, ...]:
     """Those settings that can change a result."""
-    return kind_of(settings.device), settings.precision, settings.seed, settings.resamples
+    return kind_of(settings.device), settings.precision, settings.batch_size, settings.seed, settings.resamples
 
 
 def _require(names: Sequence[str], columns: Columns) -> None:

@@ -68,7 +68,7 @@ def score_tiles(
     Raises:
         ValueError: the embeddings are not two matrices of the same width.
     """
-    if queries.ndim != 2 or items.ndim != 2 or queries.shape[1] != items.shape[1]:
+    if queries.ndim != 2 or items.ndim != 2 or (score is None and queries.shape[1] != items.shape[1]):
         raise ValueError(f"expected (q, d) and (n, d) embeddings, got {queries.shape} and {items.shape}")
     step = _whole_blocks(max(_SCORES_PER_TILE // max(len(items), 1), _LEAST_ROWS))
     tiles = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]

@@ -56,13 +56,14 @@ class RetrievalTask:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the protocol, the names, the captions and the relevance: everything but the audio."""
+        """SHA-256 over the protocol, names, captions, relevance and clusters: everything but the audio."""
         digest = hashlib.sha256(self.protocol.digest.encode())
         for side in (self._clip_names, self.captions):
             digest.update(len(side).to_bytes(8, "little"))
             for entry in side:
                 digest.update(entry.encode() + b"\0")
         digest.update(self.relevance.offsets.tobytes() + self.relevance.items.tobytes())
+        digest.update(self.clusters.tobytes())
         return digest.hexdigest()
 
     def without(self, dropped: Collection[int]) -> "RetrievalTask":

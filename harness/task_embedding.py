@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cache import cache_root
-from harness.code_digest import code_digest
+from harness.code_digest import system_code
 from harness.devices import kind_of
 from harness.embeddings import embed_in_batches, embedding_key
+from harness.environment import installed_packages
 from harness.preparation import PreparedTask
 from harness.progress import Progress, silent
 from harness.system import Array, RetrievalSystem
@@ -18,8 +19,9 @@ class TaskEmbedder:
     """A system, where and how it runs, and how to tell of its progress.
 
     Embeddings are kept under what decides them: the system and its code, the content, the kind of device, the
-    precision. They serve an interrupted evaluation, and every other protocol on the same clips. Of a system that does
-    not say what decides its output (no `info.digest`) nothing is kept.
+    precision, the batch size that was asked for, the packages. They serve an interrupted evaluation, and every other
+    protocol on the same clips. Of a system that does not say what decides its output (no `info.digest`, or code that
+    only a notebook has) nothing is kept.
     """
 
     system: RetrievalSystem
@@ -38,7 +40,7 @@ class TaskEmbedder:
             what="clip",
             system=self.system.info.name,
             batch_size=self.batch_size,
-            store=self._kept("audio", prepared.audio_digest),
+            store=self._kept("audio", prepared.store.digest(clips)),
             progress=self.progress,
         )
 
@@ -61,9 +63,8 @@ class TaskEmbedder:
         return vectors[[position[text] for text in task.captions]]
 
     def _kept(self, side: str, content: str) -> Path | None:
-        digest = self.system.info.digest
-        if digest is None:
+        digest, code = self.system.info.digest, system_code(self.system)
+        if digest is None or code is None:
             return None
-        code = code_digest(type(self.system).__module__)
-        key = embedding_key(digest, code, side, content, kind_of(self.device), self.precision)
-        return cache_root() / "embeddings" / key
+        how = (kind_of(self.device), self.precision, self.batch_size, installed_packages())
+        return cache_root() / "embeddings" / embedding_key(digest, code, side, content, *how)

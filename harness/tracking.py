@@ -31,8 +31,8 @@ _MAX_VALUE = 500
 
 _ENVIRONMENT = {
     # A server that is away should cost seconds, not the four minutes MLflow waits by default.
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -88,10 +88,13 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     Raises:
         UserError: MLflow cannot be reached at all.
     """
-    outcomes = []
+    outcomes: list[tuple[Path, Outcome]] = []
+    folders = find_runs(out) if folders is None else folders
+    if not folders:
+        return outcomes
     with _client(out) as client:
         client.search_experiments(max_results=1)
-        for folder in find_runs(out) if folders is None else folders:
+        for folder in folders:
             try:
                 outcome = Outcome(True, _mirror(client, folder, read_record(folder), out))
             except Exception as error:

@@ -57,6 +57,7 @@ def collect(out: Path) -> Board:
             record.settings.precision,
             record.protocol.digest,
             record.dataset.digest,
+            record.dataset.audio_digest,
         )
         reason = _reason_against(record)
         if reason is None:

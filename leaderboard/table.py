@@ -36,9 +36,9 @@ def standings(rows: Iterable[Row]) -> list[Standing]:
     """
     order = {name: index for index, name in enumerate(PROTOCOLS)}
 
-    def group_of(row: Row) -> tuple[int, str, str]:
-        record = row.record
-        return order.get(record.protocol.name, len(order)), record.protocol.digest, record.dataset.digest
+    def group_of(row: Row) -> tuple[int, str, str, str]:
+        protocol, dataset = row.record.protocol, row.record.dataset
+        return order.get(protocol.name, len(order)), protocol.digest, dataset.digest, dataset.audio_digest or ""
 
     def place_of(row: Row) -> tuple[float, str, str]:
         record = row.record
@@ -55,20 +55,29 @@ def standings(rows: Iterable[Row]) -> list[Standing]:
 def render(board: Board, width: int) -> Group:
     """Everything `lbar board` shows, for a terminal of `width` characters."""
     groups = standings(board.rows)
-    names = [standing.first.protocol.name for standing in groups]
     parts: list[RenderableType] = []
     for standing in groups:
-        parts += [_table(standing, ambiguous=names.count(standing.first.protocol.name) > 1, width=width), ""]
+        parts += [_table(standing, _told_apart(standing, groups), width), ""]
     if board.set_aside:
         parts += [Text("Not comparable", style="bold"), *_set_aside(board)]
     return Group(*parts)
 
 
-def _table(standing: Standing, *, ambiguous: bool, width: int) -> Table:
+def _told_apart(standing: Standing, groups: Sequence[Standing]) -> str:
+    """What tells this table from others of its protocol: other captions, or other audio under the same captions."""
     first = standing.first
-    title = f"{first.protocol.name}, {first.protocol.direction}, {first.dataset.queries:,} queries"
-    if ambiguous:
-        title += f", data {first.dataset.digest[:8]}"
+    alike = [group.first.dataset for group in groups if group.first.protocol.name == first.protocol.name]
+    if len(alike) == 1:
+        return ""
+    if sum(dataset.digest == first.dataset.digest for dataset in alike) == 1:
+        return f", data {first.dataset.digest[:8]}"
+    return f", audio {(first.dataset.audio_digest or 'unknown')[:8]}"
+
+
+def _table(standing: Standing, told_apart: str, width: int) -> Table:
+    first = standing.first
+    count = "1 query" if first.dataset.queries == 1 else f"{first.dataset.queries:,} queries"
+    title = f"{first.protocol.name}, {first.protocol.direction}, {count}{told_apart}"
     table = Table(
         title=Text(title, style="bold"),
         title_justify="left",

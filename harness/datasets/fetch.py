@@ -57,11 +57,12 @@ def fetch(
             raise UserError(f"another process is fetching into {home}; wait for it to end") from error
         except OSError as error:
             raise UserError(f"{home} cannot be written: {error.strerror}; choose another --data-root") from error
+    yourself = [GET_YOURSELF[name].format(home=home)] if name in GET_YOURSELF else []
     if problems:
-        raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", problems)
-    if name in GET_YOURSELF:
-        lines.append(GET_YOURSELF[name].format(home=home))
-    return lines
+        raise UserError(
+            f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", [*problems, *yourself]
+        )
+    return lines + yourself
 
 
 def _home(name: str, data_root: Path) -> Path:

@@ -1,6 +1,5 @@
 """Look at a data set as it lies on disk, and list everything that is wrong with it."""
 
-import hashlib
 import html
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +9,8 @@ from pathlib import Path
 from harness.cores import usable_cores
 from harness.datasets import RetrievalDataset, audiocaps, clotho, load, selected_splits
 from harness.datasets.dataset import Clip
+from harness.datasets.deviations import differences_from_published
 from harness.datasets.layout import AUDIO_SUFFIXES, find_files
-from harness.datasets.published import SPLITS as PUBLISHED
 from harness.errors import UserError
 from harness.progress import Progress, silent
 
@@ -63,7 +62,10 @@ def verify(
     listed = frozenset(clip.path for dataset in loaded.values() for clip in dataset.clips)
     for split in asked:
         if split in loaded:
-            findings += _differences_from_published(loaded[split], data_root)
+            findings += [
+                Finding(split, str(data_root), message)
+                for message in differences_from_published(loaded[split], data_root)
+            ]
             findings += _missing_and_surplus(loaded[split], listed)
             findings += _undecodable(loaded[split], progress)
     return findings
@@ -71,25 +73,6 @@ def verify(
 
 def _is_expected(name: str, split: str, data_root: Path) -> bool:
     return (name, split) not in _OPTIONAL or bool(find_files(data_root, name, audiocaps.captions_names(split)))
-
-
-def _differences_from_published(dataset: RetrievalDataset, data_root: Path) -> list[Finding]:
-    published = PUBLISHED.get((dataset.name, dataset.split))
-    if published is None:
-        return []
-    path = _READERS[dataset.name].captions_file(data_root, dataset.split)
-    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    messages = []
-    if md5 != published.captions_md5:
-        twin = next(
-            (f" (it is {name} {split})" for (name, split), other in PUBLISHED.items() if other.captions_md5 == md5), ""
-        )
-        messages.append(f"{path} is not the published file{twin}: MD5 {md5}, expected {published.captions_md5}")
-    counts = (("clips", len(dataset.clips), published.clips), ("captions", len(dataset.queries), published.captions))
-    messages += [
-        f"{path} has {found} {what}, expected {expected}" for what, found, expected in counts if found != expected
-    ]
-    return [Finding(dataset.split, str(path), message) for message in messages]
 
 
 def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> list[Finding]:

@@ -1,44 +1,75 @@
-"""A change of code is a change of its digest."""
+"""A change of the code that decides a system's output is a change of its digest, wherever that code lies."""
 
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from harness import code_digest
-from harness.code_digest import code_digest as digest_of
+from harness.code_digest import harness_code, system_code
+from harness.registry import load_system
+
+Digest = Callable[[], str | None]
+
+FILES = {
+    "own_helper.py": "GAIN = 1\nclass Base:\n    def embed_audio(self, clips): return GAIN\n",
+    "own_system.py": "from own_helper import Base\nclass Mine(Base):\n    def embed_text(self, captions): return 1\n",
+    "whole/__init__.py": "",
+    "whole/inner/__init__.py": "",
+    "whole/inner/mel.py": "BANDS = 128\n",
+    "whole/system.py": "class Mine:\n    def embed_audio(self, clips): return 1\n",
+}
 
 
-def load(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> str:
-    monkeypatch.syspath_prepend(str(folder))
-    sys.modules.pop(name, None)
-    code_digest._digest.cache_clear()
-    importlib.invalidate_caches()
-    importlib.import_module(name)
-    found = digest_of(name)
-    sys.modules.pop(name)
-    return found
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("own_helper", "own_system", "whole", "whole.system", "whole.inner", "whole.inner.mel"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return tmp_path
 
 
-def test_a_module_is_known_by_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = tmp_path / "lone_module.py"
-    module.write_text("gain = 1\n")
-    first = load(monkeypatch, tmp_path, "lone_module")
-    assert load(monkeypatch, tmp_path, "lone_module") == first
-    module.write_text("gain = 2\n")
-    assert load(monkeypatch, tmp_path, "lone_module") != first
+@pytest.mark.parametrize(
+    ("module", "changed"),
+    [
+        ("own_system", "own_system.py"),
+        ("own_system", "own_helper.py"),
+        ("whole.system", "whole/system.py"),
+        ("whole.system", "whole/inner/mel.py"),
+    ],
+)
+def test_every_file_that_decides_counts(folder: Path, module: str, changed: str) -> None:
+    system = importlib.import_module(module).Mine()
+    first = system_code(system)
+    assert first is not None
+    assert system_code(system) == first
+    (folder / changed).write_text(FILES[changed].replace("1", "2"))
+    assert system_code(system) != first
 
 
-def test_a_package_is_known_by_all_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "whole_package"
-    (package / "inner").mkdir(parents=True)
-    for file in ("__init__.py", "inner/__init__.py", "inner/mel.py"):
-        (package / file).write_text("")
-    first = load(monkeypatch, tmp_path, "whole_package")
-    (package / "inner" / "mel.py").write_text("bands = 128\n")
-    assert load(monkeypatch, tmp_path, "whole_package") != first
+def test_a_namespace_is_known_by_its_functions(folder: Path) -> None:
+    mine = importlib.import_module("own_system").Mine()
+    system = SimpleNamespace(embed_audio=mine.embed_audio, embed_text=mine.embed_text)
+    first = system_code(system)
+    (folder / "own_helper.py").write_text(FILES["own_helper.py"].replace("1", "2"))
+    assert first is not None
+    assert system_code(system) != first
 
 
-def test_what_has_no_source_still_has_a_digest() -> None:
-    assert len(digest_of("sys")) == 64
+def test_code_without_a_file_cannot_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook."""
+    space: dict[str, object] = {"__name__": "no_file"}
+    exec("class Mine:\n    def embed_audio(self, clips): return 1\n", space)
+    monkeypatch.setitem(sys.modules, "no_file", type(sys)("no_file"))
+    assert system_code(space["Mine"]()) is None  # type: ignore[operator]
+
+
+def test_systems_and_harness_have_digests_of_their_own() -> None:
+    codes = {system_code(load_system(name)) for name in ("linear", "random")}
+    assert len(codes) == 1, "both are of the package systems"
+    assert harness_code() not in codes

@@ -144,3 +144,38 @@ def test_a_full_disk_leaves_no_run_behind(tones: Tones, tmp_path: Path, monkeypa
     with pytest.raises(UserError, match="cannot write the run into .*No space left on device"):
         evaluate(load_system("tone_system:ToneSystem"), FOLDER, where)
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_batch_size_that_is_asked_for_is_obeyed(tones: Tones, tmp_path: Path) -> None:
+    system, where = load_system("tone_system:Recorded"), options(tones(), tmp_path)
+    evaluate(system, FOLDER, where)
+    small = evaluate(system, FOLDER, options(where.data_root, tmp_path, batch_size=3))
+    assert not small.reused
+    assert small.record.settings.batch_size == 3
+    assert Path("embedded.txt").read_text().split() == ["8", "3", "3", "2"]
+
+
+def test_leaving_clips_out_never_finds_a_run_without_them(tones: Tones, tmp_path: Path) -> None:
+    system, where = load_system("tone_system:ToneSystem"), options(tones(), tmp_path)
+    captions = (where.data_root / "captions.csv").read_text().splitlines(keepends=True)
+    (where.data_root / "captions.csv").write_text("".join(captions[:-1]))
+    assert evaluate(system, FOLDER, where).record.comparable
+    (where.data_root / "captions.csv").write_text("".join(captions))
+    (where.data_root / "tone 7.wav").write_bytes(b"")
+    skipped = evaluate(system, FOLDER, options(where.data_root, tmp_path, skip_broken=True))
+    assert not skipped.reused
+    assert not skipped.record.comparable
+
+
+def test_a_published_split_that_was_changed_is_not_comparable(tones: Tones, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    folder = tones()
+    (folder / "captions.csv").rename(root / "clotho_captions_evaluation.csv")
+    folder.rename(root / "evaluation")
+    record = evaluate(
+        load_system("tone_system:ToneSystem"), get_protocol("clotho-dcase2024"), options(root, tmp_path)
+    ).record
+    assert not record.comparable
+    assert "is not the published file" in record.reasons[0]
+    assert record.reasons[1].endswith("has 8 clips, expected 1045")

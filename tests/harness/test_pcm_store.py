@@ -93,13 +93,33 @@ def test_full_scale_stays_in_range(folder: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(store.read(clip), np.array([32767, -32768, 32767, -32768]) / 32768)
 
 
-def test_what_is_there_is_not_decoded_again(folder: Path, clips: list[Clip]) -> None:
+def test_what_is_there_is_not_decoded_again(folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
     PcmStore(folder, RATE).ensure(clips)
-    for clip in clips:
-        status = clip.path.stat()
-        clip.path.write_bytes(b"x" * status.st_size)
-        os.utime(clip.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    monkeypatch.setattr("harness.pcm_store.decode", lambda *_: pytest.fail("decoded again"))
     assert PcmStore(folder, RATE).ensure(clips) == []
+
+
+def test_a_file_replaced_with_its_times_set_back_is_decoded_anew(folder: Path, clips: list[Clip]) -> None:
+    before = PcmStore(folder, RATE)
+    before.ensure(clips)
+    path = clips[0].path
+    status = path.stat()
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, -samples, rate)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    after = PcmStore(folder, RATE)
+    after.ensure(clips)
+    assert after.digest(clips) != before.digest(clips)
+    assert after.files_digest(clips) != before.files_digest(clips)
+
+
+def test_the_files_digest_does_not_depend_on_the_rate(folder: Path, clips: list[Clip]) -> None:
+    stores = [PcmStore(folder, rate) for rate in (16_000, 32_000)]
+    for store in stores:
+        assert store.ensure(clips) == []
+    assert stores[0].files_digest(clips) == stores[1].files_digest(clips)
+    assert stores[0].digest(clips) != stores[1].digest(clips)
 
 
 def test_a_changed_file_is_decoded_anew(folder: Path, clips: list[Clip]) -> None:

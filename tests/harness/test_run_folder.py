@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.code_digest import code_digest
+from harness.code_digest import harness_code
 from harness.errors import UserError
 from harness.records import EvaluationRecord, load_record
 from harness.run_folder import find_finished, find_runs, read_record, write_run
@@ -167,7 +167,7 @@ def test_a_folder_without_a_record_is_one_line(tmp_path: Path) -> None:
 def here_and_now(**changes: Any) -> EvaluationRecord:
     """A record as this very code would write it."""
     record = new_record(**changes)
-    code = {"code": code_digest("harness")}
+    code = {"code": harness_code()}
     return record.model_copy(update={"environment": record.environment.model_copy(update=code)})
 
 

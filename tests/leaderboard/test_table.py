@@ -98,15 +98,16 @@ def test_the_order_does_not_depend_on_how_runs_were_found() -> None:
     ]
 
 
-def test_other_data_gets_another_table() -> None:
+@pytest.mark.parametrize(("field", "label"), [("digest", "data"), ("audio_digest", "audio")])
+def test_other_data_gets_another_table(field: str, label: str) -> None:
     def on(digest: str) -> EvaluationRecord:
         record = row("linear", 0.5).record
-        return record.model_copy(update={"dataset": record.dataset.model_copy(update={"digest": digest})})
+        return record.model_copy(update={"dataset": record.dataset.model_copy(update={field: digest})})
 
     lines = text(Board((Row(Path("a"), on("aaaaaaaaaa")), Row(Path("b"), on("bbbbbbbbbb"))), ()), 100)
     assert [line for line in lines if "queries" in line] == [
-        "everyday, text-to-audio, 1,000 queries, data aaaaaaaa",
-        "everyday, text-to-audio, 1,000 queries, data bbbbbbbb",
+        f"everyday, text-to-audio, 1,000 queries, {label} aaaaaaaa",
+        f"everyday, text-to-audio, 1,000 queries, {label} bbbbbbbb",
     ]
 
 
