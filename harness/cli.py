@@ -68,7 +68,10 @@ def evaluate_systems(
     again: Annotated[bool, typer.Option("--again", help="Evaluate even where a finished run is there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate systems by a protocol: run folders, MLflow, a predictions file each, and the leaderboard."""
+    """Evaluate systems by a protocol.
+
+    Leaves a folder per run with its record, rankings and predictions file, mirrors it into MLflow, prints the board.
+    """
     from harness.batch import evaluate_all
     from harness.evaluation import Options
     from harness.progress import bars
@@ -186,7 +189,10 @@ def track(
     folders: Annotated[list[Path] | None, typer.Argument(help="Run folders; none means every one in --out.")] = None,
     out: Runs = Path("runs"),
 ) -> None:
-    """Mirror run folders into MLflow; what is already there stays as it is."""
+    """Mirror run folders into MLflow.
+
+    What is already there stays as it is.
+    """
     from harness.tracking import mirror_all
 
     failed = False
@@ -202,30 +208,33 @@ def track(
 
 @app.command()
 def doctor(data_root: DataRoot = Path("data"), out: Runs = Path("runs"), as_json: AsJson = False) -> None:
-    """Describe this machine, the packages, and where lbar keeps things."""
+    """Describe this machine and lbar's folders."""
     from harness.cache import cache_root
     from harness.devices import resolve
     from harness.environment import describe_environment
-    from harness.tracking import tracking_uri
+    from harness.tracking import tracking_place
 
     folders = {"cache": cache_root(), "data": data_root, "runs": out}
     facts = describe_environment(resolve("auto")).model_dump(mode="json") | {
         "folders": {name: str(folder.absolute()) for name, folder in folders.items()},
-        "tracking": tracking_uri(out),
+        "tracking": tracking_place(out),
     }
     if as_json:
         print_json(facts)
         return
-    for name, value in facts.items():
-        parts = value.items() if isinstance(value, dict) else [("", value)]
-        _print_table((), [(f"{name} {part}".strip(), str(entry)) for part, entry in parts if entry not in (None, [])])
+    parts = ((name, value.items() if isinstance(value, dict) else [("", value)]) for name, value in facts.items())
+    rows = [(f"{name} {part}".strip(), str(entry)) for name, entries in parts for part, entry in entries if entry]
+    _print_table((), rows)
 
 
 @data_app.command()
 def verify(
     name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None, as_json: AsJson = False
 ) -> None:
-    """Check presence, counts, checksums and that every clip decodes; list all problems at once."""
+    """Check a data set; list all that is wrong.
+
+    Looks at presence, counts, checksums, and whether every clip decodes.
+    """
     from dataclasses import asdict
 
     from harness.datasets.verify import verify as verify_dataset
@@ -245,7 +254,10 @@ def verify(
 
 @data_app.command()
 def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None) -> None:
-    """Download what may be downloaded, and say what you must get yourself."""
+    """Download what may be downloaded.
+
+    Says what you must get yourself. A download that was cut goes on where it stopped.
+    """
     from harness.datasets.fetch import fetch as fetch_dataset
     from harness.progress import bars
 

@@ -45,6 +45,11 @@ def tracking_uri(out: Path) -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(out / 'mlflow.db').absolute()}"
 
 
+def tracking_place(out: Path) -> str:
+    """The same for a person to read: without a password."""
+    return _without_password(tracking_uri(out))
+
+
 def mirror(run_folder: Path, *, out: Path) -> str:
     """Copy one run folder, except its embeddings, into MLflow.
 
@@ -170,13 +175,16 @@ def _quiet() -> Iterator[None]:
 
 
 def _failure(error: Exception, out: Path) -> UserError:
-    """One line about what MLflow said, without the password an address may hold."""
+    """One line about what MLflow said."""
     said = " ".join(str(error).split()) or type(error).__name__
     # Of a connection that failed, only the innermost reason says something.
     cause = re.search(r"\(Caused by \w+\(['\"](.+?)['\"]\)", said)
     said = cause[1] if cause else said
-    line = f"MLflow at {tracking_uri(out)} failed: {said}"
-    return UserError(_cut(re.sub(r"//[^/@\s]+@", "//", line)))
+    return UserError(_cut(_without_password(f"MLflow at {tracking_uri(out)} failed: {said}")))
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]+@", "//", text)
 
 
 def _cut(text: str) -> str:

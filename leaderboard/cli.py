@@ -14,7 +14,10 @@ def board(
     protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the leaderboard: every system's newest run, one table per protocol, with 95 % intervals."""
+    """Show the leaderboard.
+
+    Every system's newest run, one table per protocol, with 95 % intervals over clips.
+    """
     from rich.console import Console
 
     from leaderboard.runs import Board, collect

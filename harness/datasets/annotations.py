@@ -4,7 +4,8 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-from harness.datasets.captions_csv import read_csv, refuse_if_any
+from harness.csv_file import refuse
+from harness.datasets.captions_csv import read_csv
 from harness.datasets.dataset import RetrievalDataset
 
 
@@ -46,7 +47,7 @@ def read_annotations(path: Path, dataset: RetrievalDataset) -> tuple[list[int], 
         ]
         problems += [f"line {line}: {name!r} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1]
         relevant.append([clip_of[name] for name in names if name in clip_of])
-    refuse_if_any(path, problems)
+    refuse(path, problems, f"not annotations of {dataset.name} {dataset.split}")
     return asked, relevant
 
 

@@ -5,7 +5,8 @@ Captions are not portable between the two versions, so `test` and `val` are 1.0,
 
 from pathlib import Path
 
-from harness.datasets.captions_csv import captions_by_clip, read_csv, refuse_if_any
+from harness.csv_file import refuse
+from harness.datasets.captions_csv import captions_by_clip, read_csv
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.from_captions import from_captions
 from harness.datasets.layout import AUDIO_SUFFIXES, find_file
@@ -82,7 +83,7 @@ def _start_times(path: Path, videos: tuple[str, ...], starts: tuple[str, ...]) -
         for video, start in dict.fromkeys(zip(videos, starts, strict=True))
         if start != start_of[video]
     ]
-    refuse_if_any(path, problems)
+    refuse(path, problems, "not a valid captions file")
     return {_clip_name(video): start for video, start in start_of.items()}
 
 

@@ -1,12 +1,11 @@
 """Reading CSV files of captions: every cell verbatim, everything that is wrong with a file named at once."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.csv_file import read_rows, refuse
 from harness.errors import UserError
 
 _NUMBERED = re.compile(r"caption_(\d+)")
@@ -46,24 +45,7 @@ def read_csv(path: Path) -> CsvTable:
         UserError: the file is missing, empty, not UTF-8, not well-formed CSV, has a column twice, or rows with another
             number of cells than the header.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        text = content.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"{path}: byte {error.start} (line {line}) is 0x{content[error.start]:02x}, which is not UTF-8; "
-            "save the file as UTF-8 (spreadsheets call it 'CSV UTF-8')"
-        ) from error
-    try:
-        records = list(_records(text))
-    except csv.Error as error:
-        raise UserError(
-            f"{path}: not well-formed CSV: {error}; look for a double quote that is never closed"
-        ) from error
+    records = list(read_rows(path))
     if not records:
         raise UserError(f"{path}: the file is empty; expected a header and one row per clip")
     (_, header), *body = records
@@ -73,7 +55,7 @@ def read_csv(path: Path) -> CsvTable:
         for line, cells in body
         if len(cells) != len(header)
     ]
-    refuse_if_any(path, problems)
+    refuse(path, problems)
     return CsvTable(path, tuple(header), tuple(tuple(cells) for _, cells in body), tuple(line for line, _ in body))
 
 
@@ -105,7 +87,7 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
             if not cells[row].strip():
                 problems.append(f"line {line}: {column} of {name!r} is empty")
             captions.setdefault(name, []).append(cells[row])
-    refuse_if_any(table.path, problems)
+    refuse(table.path, problems, "not a valid captions file")
     return {name: tuple(texts) for name, texts in captions.items()}
 
 
@@ -116,29 +98,6 @@ def is_captions_header(header: Sequence[str]) -> bool:
     (True, False)
     """
     return "file_name" in header and any(name == "caption" or _NUMBERED.fullmatch(name) for name in header)
-
-
-def refuse_if_any(path: Path, problems: Sequence[str]) -> None:
-    """Raise what is wrong with a file: a single problem in the message itself, several as a list.
-
-    Raises:
-        UserError: `problems` is not empty.
-    """
-    if len(problems) == 1:
-        raise UserError(f"{path}: {problems[0]}")
-    if problems:
-        raise UserError(f"{path}: {len(problems)} things are wrong with this file", problems)
-
-
-def _records(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The records that are not blank lines, each with the line it begins on."""
-    # `newline=""` keeps a line end inside quotes as it is; `strict` refuses a quote that would swallow the file's rest.
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    begins = 1
-    for cells in reader:
-        if cells:
-            yield begins, cells
-        begins = reader.line_num + 1
 
 
 def _caption_columns(table: CsvTable) -> list[str]:

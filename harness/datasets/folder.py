@@ -3,7 +3,8 @@
 import csv
 from pathlib import Path
 
-from harness.datasets.captions_csv import captions_by_clip, is_captions_header, read_csv, refuse_if_any
+from harness.csv_file import refuse
+from harness.datasets.captions_csv import captions_by_clip, is_captions_header, read_csv
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.from_captions import from_captions
 from harness.errors import UserError
@@ -21,13 +22,14 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     captions = captions_by_clip(read_csv(path))
     folders = [data_root, *sorted(sub for sub in data_root.iterdir() if sub.is_dir())]
     places = {name: [folder / name for folder in folders if (folder / name).is_file()] for name in captions}
-    refuse_if_any(
+    refuse(
         path,
         [
             f"{name!r} is in several folders: {', '.join(map(str, found))}; keep one"
             for name, found in places.items()
             if len(found) > 1
         ],
+        "clips are in several folders",
     )
     usual = next((found[0].parent for found in places.values() if found), data_root)
     return from_captions("folder", split, data_root, captions, lambda name: (places[name] or [usual / name])[0])

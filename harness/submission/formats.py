@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Literal, get_args
 
+from harness.csv_file import read_rows
 from harness.errors import UserError
 from harness.submission.ranked_list import is_ranked_list
 from harness.submission.score_matrix import is_score_matrix
-from harness.submission.table_file import read_rows
 
 Format = Literal["ranked-list", "score-matrix"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -18,12 +18,12 @@ def detect(path: Path) -> Format:
     Raises:
         UserError: it cannot be read or has neither header.
     """
-    _, header = next(read_rows(path), (1, []))
+    line, header = next(read_rows(path), (1, []))
     if is_ranked_list(header):
         return "ranked-list"
     if is_score_matrix(header):
         return "score-matrix"
     raise UserError(
-        f"{path}: the first row is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_10 "
+        f"{path}: line {line}: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_10 "
         "(a ranked list, 2022 to 2024) or index,<clip>.wav,<clip>.wav,... (a score matrix, 2025)"
     )

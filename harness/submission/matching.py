@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.submission.table_file import MOST_LISTED, refuse
+from harness.csv_file import refuse
 
 Indices = NDArray[np.int64]
+
+_MOST_COMPARED = 20
 
 
 def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> Indices:
@@ -76,13 +78,15 @@ def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[
 
 
 def _hints(wrong: Sequence[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pair each wrong text with the known one that may have been meant; only for those that will be listed."""
+    """Pair each wrong text with the known one that may have been meant."""
     known = list(known) if wrong else []
     by_plain = {_plain(text): text for text in known}
-    for text in wrong[:MOST_LISTED]:
-        near = [by_plain[_plain(text)]] if _plain(text) in by_plain else difflib.get_close_matches(text, known, 1, 0.8)
+    for place, text in enumerate(wrong):
+        near = [by_plain[_plain(text)]] if _plain(text) in by_plain else []
+        # Comparing letter by letter takes long: in a file of another data set, minutes for all.
+        if not near and place < _MOST_COMPARED:
+            near = difflib.get_close_matches(text, known, 1, 0.8)
         yield text, f"; did you mean {near[0]!r}?" if near else ""
-    yield from ((text, "") for text in wrong[MOST_LISTED:])
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.submission.table_file import NO_ROW, read_rows, refuse, write_rows
+from harness.csv_file import NO_ROW, read_rows, refuse, write_rows
 
 DEPTH = 10
 """Clips per caption the challenge asks for."""
@@ -46,22 +46,22 @@ def read_ranked_list(path: Path) -> RankedLists:
     """Read a ranked-list file.
 
     Raises:
-        UserError: it cannot be read, or rows are wrong: all of them are listed, with row and column.
+        UserError: it cannot be read, or rows are wrong: all of them are listed, with line and column.
     """
     rows = read_rows(path)
-    _, header = next(rows, (1, []))
+    line, header = next(rows, (1, []))
     problems: list[str] = []
     if not is_ranked_list(header):
         problems.append(
-            f"row 1: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_{DEPTH}"
+            f"line {line}: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_{DEPTH}"
         )
         refuse(path, problems, "not a ranked list")
     queries: list[str] = []
     names: list[tuple[str, ...]] = []
-    for row, (query, *ranked) in rows:
+    for line, (query, *ranked) in rows:
         queries.append(query)
         names.append(tuple(ranked))
-        problems += _problems(row, query, ranked, header)
+        problems += _problems(line, query, ranked, header)
     if not queries:
         problems.append(NO_ROW)
     refuse(path, problems, "not a valid ranked list")
@@ -84,7 +84,7 @@ def write_ranked_list(path: Path, queries: Sequence[str], names: Sequence[Sequen
     header = ["caption", *(f"file_name_{column + 1}" for column in range(depth))]
     rows = [[query, *ranked] for query, ranked in zip(queries, names, strict=True)]
     problems = [
-        problem for row, (query, *ranked) in enumerate(rows, 2) for problem in _problems(row, query, ranked, header)
+        problem for line, (query, *ranked) in enumerate(rows, 2) for problem in _problems(line, query, ranked, header)
     ]
     if not rows:
         problems.append(NO_ROW)
@@ -92,20 +92,20 @@ def write_ranked_list(path: Path, queries: Sequence[str], names: Sequence[Sequen
     write_rows(path, [header, *rows])
 
 
-def _problems(row: int, query: str, ranked: Sequence[str], header: Sequence[str]) -> list[str]:
+def _problems(line: int, query: str, ranked: Sequence[str], header: Sequence[str]) -> list[str]:
     if len(ranked) != len(header) - 1:
         return [
-            f"row {row}: {len(ranked) + 1} columns, expected {len(header)} as in the header "
+            f"line {line}: {len(ranked) + 1} columns, expected {len(header)} as in the header "
             "(a caption or name that holds a comma must be quoted)"
         ]
-    problems = [f"row {row}, column caption: empty"] if not query else []
+    problems = [f"line {line}, column caption: empty"] if not query else []
     first_column: dict[str, str] = {}
     for column, name in zip(header[1:], ranked, strict=True):
         if not name:
-            problems.append(f"row {row}, column {column}: empty; expected a clip's file name")
+            problems.append(f"line {line}, column {column}: empty; expected a clip's file name")
         elif "/" in name or "\\" in name:
-            problems.append(f"row {row}, column {column}: {name!r} is a path; expected bare file names")
+            problems.append(f"line {line}, column {column}: {name!r} is a path; expected bare file names")
         elif name in first_column:
-            problems.append(f"row {row}, column {column}: {name!r} is already in column {first_column[name]}")
+            problems.append(f"line {line}, column {column}: {name!r} is already in column {first_column[name]}")
         first_column.setdefault(name, column)
     return problems

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.csv_file import refuse
 from harness.errors import UserError
 from harness.measures import parse_measure
 from harness.ranking import Ranks, rank_scores, ranks_from_lists
@@ -19,7 +20,6 @@ from harness.submission.formats import FORMATS, detect
 from harness.submission.matching import match_names, match_queries
 from harness.submission.ranked_list import read_ranked_list
 from harness.submission.score_matrix import ScoreMatrix, read_score_matrix
-from harness.submission.table_file import refuse
 from harness.summary import per_query_values, summarise
 from harness.task import RetrievalTask
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.submission.table_file import NO_ROW, read_rows, refuse, write_rows
+from harness.csv_file import NO_ROW, read_rows, refuse, write_rows
 from harness.system import Array
 
 CORNER = "index"
@@ -39,10 +39,10 @@ class ScoreMatrix:
         next(rows)
         problems: list[str] = []
         empty = True
-        for row, (query, *cells) in rows:
+        for line, (query, *cells) in rows:
             empty = False
-            found = [f"row {row}, column {CORNER}: empty; expected a caption"] if not query else []
-            scores, wrong_cells = self._parse(row, cells)
+            found = [f"line {line}, column {CORNER}: empty; expected a caption"] if not query else []
+            scores, wrong_cells = self._parse(line, cells)
             found += wrong_cells
             if found:
                 problems += found
@@ -52,16 +52,16 @@ class ScoreMatrix:
             problems.append(NO_ROW)
         refuse(self.path, problems, "not a valid score matrix")
 
-    def _parse(self, row: int, cells: list[str]) -> tuple[NDArray[np.float64], list[str]]:
+    def _parse(self, line: int, cells: list[str]) -> tuple[NDArray[np.float64], list[str]]:
         if len(cells) != len(self.names):
             return np.empty(0), [
-                f"row {row}: {len(cells) + 1} columns, expected {len(self.names) + 1} as in the header "
+                f"line {line}: {len(cells) + 1} columns, expected {len(self.names) + 1} as in the header "
                 "(a caption that holds a comma must be quoted)"
             ]
         # Double precision keeps the order and the ties of whatever digits the file has.
         scores = np.fromiter(map(_number, cells), np.float64, len(cells))
         return scores, [
-            f"row {row}, column {self.names[column]!r}: {cells[column]!r}; expected a finite number"
+            f"line {line}, column {self.names[column]!r}: {cells[column]!r}; expected a finite number"
             for column in np.flatnonzero(~np.isfinite(scores)).tolist()
         ]
 
@@ -81,15 +81,15 @@ def read_score_matrix(path: Path) -> ScoreMatrix:
     Raises:
         UserError: it cannot be read, or its header is wrong.
     """
-    _, header = next(read_rows(path), (1, []))
+    line, header = next(read_rows(path), (1, []))
     if not is_score_matrix(header):
         refuse(
             path,
-            [f"row 1: the header is {','.join(header)[:80]!r}; expected {CORNER},<clip>.wav,<clip>.wav,..."],
+            [f"line {line}: the header is {','.join(header)[:80]!r}; expected {CORNER},<clip>.wav,<clip>.wav,..."],
             "not a score matrix",
         )
     names = tuple(header[1:])
-    refuse(path, _header_problems(names), "not a valid score matrix")
+    refuse(path, _header_problems(names, line), "not a valid score matrix")
     return ScoreMatrix(path, names)
 
 
@@ -106,15 +106,15 @@ def write_score_matrix(path: Path, queries: Sequence[str], names: Sequence[str],
         UserError: the file cannot be written, or would not be valid.
         ValueError: not one row per query, or not one score per name.
     """
-    first_row: dict[str, int] = {}
+    first_line: dict[str, int] = {}
     problems = _header_problems(names)
     if not queries:
         problems.append(NO_ROW)
-    for row, query in enumerate(queries, 2):
+    for line, query in enumerate(queries, 2):
         if not query:
-            problems.append(f"row {row}, column {CORNER}: empty; expected a caption")
-        elif first_row.setdefault(query, row) != row:
-            problems.append(f"row {row}: {query!r} is already in row {first_row[query]}; each caption has one row")
+            problems.append(f"line {line}, column {CORNER}: empty; expected a caption")
+        elif first_line.setdefault(query, line) != line:
+            problems.append(f"line {line}: {query!r} is already on line {first_line[query]}; each caption has one row")
     refuse(path, problems, "what would be written is not a valid score matrix")
     write_rows(path, chain([[CORNER, *names]], _formatted(path, queries, names, rows)))
 
@@ -122,30 +122,32 @@ def write_score_matrix(path: Path, queries: Sequence[str], names: Sequence[str],
 def _formatted(
     path: Path, queries: Sequence[str], names: Sequence[str], rows: Iterable[Array]
 ) -> Iterator[Sequence[str]]:
-    for row, (query, scores) in enumerate(zip(queries, rows, strict=True), 2):
+    for line, (query, scores) in enumerate(zip(queries, rows, strict=True), 2):
         if scores.shape != (len(names),):
-            raise ValueError(f"row {row} has scores of shape {scores.shape}, expected ({len(names)},)")
+            raise ValueError(f"line {line} has scores of shape {scores.shape}, expected ({len(names)},)")
         wrong = np.flatnonzero(~np.isfinite(scores)).tolist()
         refuse(
             path,
-            [f"row {row}, column {names[column]!r}: {scores[column]} is not a finite score" for column in wrong],
+            [f"line {line}, column {names[column]!r}: {scores[column]} is not a finite score" for column in wrong],
             "what would be written is not a valid score matrix",
         )
         yield [query, *map("%.9g".__mod__, scores.astype(np.float32).tolist())]
 
 
-def _header_problems(names: Sequence[str]) -> list[str]:
+def _header_problems(names: Sequence[str], line: int = 1) -> list[str]:
     problems: list[str] = []
     first_column: dict[str, int] = {}
     for column, name in enumerate(names, 2):
         if not name:
-            problems.append(f"row 1, column {column}: empty; expected a clip's file name")
+            problems.append(f"line {line}, column {column}: empty; expected a clip's file name")
         elif "/" in name or "\\" in name:
-            problems.append(f"row 1, column {column}: {name!r} is a path; expected bare file names")
+            problems.append(f"line {line}, column {column}: {name!r} is a path; expected bare file names")
         elif name.startswith("._"):
-            problems.append(f"row 1, column {column}: {name!r} is a hidden file of macOS, not a clip; leave it out")
+            problems.append(
+                f"line {line}, column {column}: {name!r} is a hidden file of macOS, not a clip; leave it out"
+            )
         elif first_column.setdefault(name, column) != column:
-            problems.append(f"row 1, column {column}: {name!r} is already column {first_column[name]}")
+            problems.append(f"line {line}, column {column}: {name!r} is already column {first_column[name]}")
     return problems
 
 

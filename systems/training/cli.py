@@ -15,7 +15,10 @@ def train(
     ),
     data_root: DataRoot = Path("data"),
 ) -> None:
-    """Train systems: writes OUT/NAME with its card, its weights, and what it was trained on."""
+    """Train systems.
+
+    Writes OUT/NAME with the card, the weights, and what they were trained on.
+    """
     from harness.progress import bars
     from systems.training.trainer import trainer_of
 

@@ -55,7 +55,7 @@ def test_all_problems_are_listed_with_their_lines(tmp_path: Path, birds: Retriev
         "a bird,[]",
         "a wren ,[3]",
     )
-    with pytest.raises(UserError, match=r"relevant.csv: 6 things are wrong") as caught:
+    with pytest.raises(UserError, match=r"relevant.csv: not annotations of birds all: 6 problems") as caught:
         read_annotations(path, birds)
     assert caught.value.problems == (
         "line 2: 'a wren' is no caption of birds all, to the letter",

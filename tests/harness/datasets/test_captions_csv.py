@@ -99,7 +99,7 @@ def test_other_columns_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
         ("file_name,caption_1\na.wav,x\nb.wav,y\na.wav,z\n", "'a.wav' is on line 2 and again on line 4"),
         ("file_name,caption_1\na.wav,x,y\n", "line 2: 3 cells where the header has 2"),
         ("file_name,caption_1\na.wav\n", "line 2: 1 cells where the header has 2"),
-        ('file_name,caption_1\na.wav,"x\nb.wav,y\n', "not well-formed CSV"),
+        ('file_name,caption_1\na.wav,"x\nb.wav,y\n', "line 2: not well-formed CSV"),
         (b"file_name,caption_1\na.wav,caf\xe9\n", r"byte 29 \(line 2\) is 0xe9, which is not UTF-8; save the file"),
         ("file_name,caption_1\na.wav,x\n".encode("utf-16"), r"byte 0 \(line 1\) is 0xff, which is not UTF-8"),
     ],
@@ -115,7 +115,7 @@ def test_all_problems_are_listed(tmp_path: Path) -> None:
         "line 2: caption_2 of 'a.wav' is empty",
         "file_name 'a.wav' is on line 2 and again on line 3; keep one row",
     )
-    assert "3 things are wrong" in str(error)
+    assert str(error).endswith("captions.csv: not a valid captions file: 3 problems")
 
 
 def test_a_line_end_inside_quotes_counts_as_a_line(tmp_path: Path) -> None:

@@ -24,6 +24,6 @@ def test_goes_by_the_header(tmp_path: Path, header: str, format_name: str) -> No
 def test_says_what_it_found_and_expected(tmp_path: Path, content: str) -> None:
     (tmp_path / "file.csv").write_text(content)
     with pytest.raises(
-        UserError, match=r"file.csv: the first row is .*; expected caption,file_name_1.* or index,<clip>"
+        UserError, match=r"file.csv: line 1: the header is .*; expected caption,file_name_1.* or index,<clip>"
     ):
         detect(tmp_path / "file.csv")

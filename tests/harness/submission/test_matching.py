@@ -66,5 +66,14 @@ def test_lists_each_unknown_name_once() -> None:
     assert len(caught.value.problems) == 2
 
 
+def test_suggests_spellings_however_many_are_wrong() -> None:
+    names = [f"KOOKABURRA {number}.wav" for number in range(100)]
+    with pytest.raises(UserError) as caught:
+        match_names(PATH, [name.lower() for name in names], names)
+    assert caught.value.problems == tuple(
+        f"no clip is called {name.lower()!r}; did you mean {name!r}?" for name in names
+    )
+
+
 def test_index_of_every_item() -> None:
     assert match_names(PATH, ["b.wav"], ["a.wav", "b.wav"]) == {"a.wav": 0, "b.wav": 1}

@@ -73,21 +73,21 @@ def test_lists_every_problem_with_row_and_column(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"lists.csv: not a valid ranked list: 7 problems") as caught:
         read_ranked_list(tmp_path / "lists.csv")
     assert caught.value.problems == (
-        "row 3: 4 columns, expected 3 as in the header (a caption or name that holds a comma must be quoted)",
-        "row 4, column file_name_2: 'a.wav' is already in column file_name_1",
-        "row 5, column caption: empty",
-        "row 5, column file_name_1: '/data/a.wav' is a path; expected bare file names",
-        "row 5, column file_name_2: empty; expected a clip's file name",
-        r"row 6, column file_name_1: 'C:\\a.wav' is a path; expected bare file names",
-        "row 7: 2 columns, expected 3 as in the header (a caption or name that holds a comma must be quoted)",
+        "line 3: 4 columns, expected 3 as in the header (a caption or name that holds a comma must be quoted)",
+        "line 4, column file_name_2: 'a.wav' is already in column file_name_1",
+        "line 5, column caption: empty",
+        "line 5, column file_name_1: '/data/a.wav' is a path; expected bare file names",
+        "line 5, column file_name_2: empty; expected a clip's file name",
+        r"line 6, column file_name_1: 'C:\\a.wav' is a path; expected bare file names",
+        "line 7: 2 columns, expected 3 as in the header (a caption or name that holds a comma must be quoted)",
     )
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "row 1: the header is ''; expected caption,file_name_1"),
-        ("Rain falls,a.wav\n", "row 1: the header is 'Rain falls,a.wav'"),
+        ("", "line 1: the header is ''; expected caption,file_name_1"),
+        ("Rain falls,a.wav\n", "line 1: the header is 'Rain falls,a.wav'"),
         ("caption,file_name_1\n", "there is no row below the header"),
     ],
 )
@@ -103,7 +103,7 @@ def test_refuses_other_files(tmp_path: Path, content: str, message: str) -> None
         ([], [], "no row"),
         (["Rain"], [["a.wav", "a.wav"]], "already in column file_name_1"),
         (["Rain"], [["x/a.wav"]], "bare file names"),
-        (["Rain", "Wind"], [["a.wav"], ["a.wav", "b.wav"]], "row 3: 3 columns"),
+        (["Rain", "Wind"], [["a.wav"], ["a.wav", "b.wav"]], "line 3: 3 columns"),
         ([""], [["a.wav"]], "column caption: empty"),
     ],
 )

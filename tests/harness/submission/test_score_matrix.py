@@ -58,23 +58,23 @@ def test_lists_every_problem_when_the_end_is_reached(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"scores.csv: not a valid score matrix: 7 problems") as caught:
         next(rows)
     assert caught.value.problems == (
-        "row 2, column 'b.wav': 'nan'; expected a finite number",
-        "row 3: 4 columns, expected 3 as in the header (a caption that holds a comma must be quoted)",
-        "row 5, column index: empty; expected a caption",
-        "row 5, column 'a.wav': 'inf'; expected a finite number",
-        "row 5, column 'b.wav': ''; expected a finite number",
-        "row 6, column 'a.wav': 'x'; expected a finite number",
-        "row 6, column 'b.wav': '1e400'; expected a finite number",
+        "line 2, column 'b.wav': 'nan'; expected a finite number",
+        "line 3: 4 columns, expected 3 as in the header (a caption that holds a comma must be quoted)",
+        "line 5, column index: empty; expected a caption",
+        "line 5, column 'a.wav': 'inf'; expected a finite number",
+        "line 5, column 'b.wav': ''; expected a finite number",
+        "line 6, column 'a.wav': 'x'; expected a finite number",
+        "line 6, column 'b.wav': '1e400'; expected a finite number",
     )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "row 1: the header is ''; expected index,<clip>.wav"),
-        (",a.wav\nRain,1\n", "row 1: the header is ',a.wav'"),
+        ("", "line 1: the header is ''; expected index,<clip>.wav"),
+        (",a.wav\nRain,1\n", "line 1: the header is ',a.wav'"),
         ("index,a.wav,,a.wav\n", "not a valid score matrix: 2 problems"),
-        ("index,a.wav,a.wav\n", "row 1, column 3: 'a.wav' is already column 2"),
+        ("index,a.wav,a.wav\n", "line 1, column 3: 'a.wav' is already column 2"),
         ("index,x/a.wav\n", "column 2: 'x/a.wav' is a path; expected bare file names"),
         ("index,._a.wav\n", "column 2: '._a.wav' is a hidden file of macOS"),
         ("index,a.wav\n", "no row below the header"),
@@ -89,10 +89,15 @@ def test_refuses_other_files(tmp_path: Path, text: str, message: str) -> None:
     ("queries", "columns", "scores", "message"),
     [
         ([], ["a.wav"], np.zeros((0, 1)), "no row"),
-        (["Rain", "Rain"], ["a.wav"], np.zeros((2, 1)), "row 3: 'Rain' is already in row 2; each caption has one row"),
-        ([""], ["a.wav"], np.zeros((1, 1)), "row 2, column index: empty"),
+        (
+            ["Rain", "Rain"],
+            ["a.wav"],
+            np.zeros((2, 1)),
+            "line 3: 'Rain' is already on line 2; each caption has one row",
+        ),
+        ([""], ["a.wav"], np.zeros((1, 1)), "line 2, column index: empty"),
         (["Rain"], ["a.wav", "a.wav"], np.zeros((1, 2)), "already column 2"),
-        (["Rain"], ["a.wav"], np.full((1, 1), np.nan), "row 2, column 'a.wav': nan is not a finite score"),
+        (["Rain"], ["a.wav"], np.full((1, 1), np.nan), "line 2, column 'a.wav': nan is not a finite score"),
     ],
 )
 def test_writes_nothing_invalid(

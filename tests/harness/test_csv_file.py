@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.csv_file import MOST_LISTED, read_rows, refuse, write_rows
 from harness.errors import UserError
-from harness.submission.table_file import MOST_LISTED, read_rows, refuse, write_rows
 
 ROWS = [["caption", "file_name_1"], [' A dog, "Rex", barks ', "Käuzchen &#39;1&#39; .wav"]]
 
@@ -49,10 +49,16 @@ def test_bom_and_line_ends_do_not_matter(tmp_path: Path, bom: bytes, line_end: b
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("caption,x\nCafé,b\n".encode("latin-1"), r"table.csv: not UTF-8 after row \d \(byte 0xe9\); save it as UTF-8"),
-        ("caption,x\n".encode("utf-16"), r"not UTF-8 after row 0"),
-        (b'caption,x\n"a"b,c\n', r"table.csv: row 2 is not CSV .* quote cells that hold commas"),
-        (b'caption,x\n"a,c\n', r"row 2 is not CSV"),
+        (
+            "caption,x\nCafé,b\n".encode("latin-1"),
+            r"table.csv: byte 13 \(line 2\) is 0xe9, which is not UTF-8; save the file as UTF-8",
+        ),
+        ("caption,x\n".encode("utf-16"), r"byte 0 \(line 1\) is 0xff, which is not UTF-8"),
+        (b"\xef\xbb\xbfcaption,x\r\n\xc3\xa9,\xc3", r"byte 17 \(line 2\) is 0xc3, which is not UTF-8"),
+        (b"caption,x\n" + b"a,b\n" * 9999 + b"a,\x80\n", r"byte 40008 \(line 10001\) is 0x80, which is not UTF-8"),
+        (b'caption,x\n"a"b,c\n', r"table.csv: line 2: not well-formed CSV .* not doubled inside a quoted cell"),
+        (b'caption,x\n"a,c\n', r"line 2: not well-formed CSV .* a double quote that is never closed"),
+        (b'caption,x\n\n"a\nb",c\n"a,c\nd,e\n', r"line 5: not well-formed CSV"),
     ],
 )
 def test_says_why_it_cannot_read(tmp_path: Path, content: bytes, message: str) -> None:
@@ -61,8 +67,13 @@ def test_says_why_it_cannot_read(tmp_path: Path, content: bytes, message: str) -
         list(read_rows(tmp_path / "table.csv"))
 
 
+def test_a_record_has_the_line_it_begins_on(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_bytes(b'\ncaption,x\r\n"a\nb\r\n",c\n\n\nd,e')
+    assert list(read_rows(tmp_path / "table.csv")) == [(2, ["caption", "x"]), (3, ["a\nb\r\n", "c"]), (8, ["d", "e"])]
+
+
 def test_says_which_file_is_absent(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"cannot read .*absent.csv: No such file"):
+    with pytest.raises(UserError, match=r"absent.csv: cannot be read: No such file"):
         list(read_rows(tmp_path / "absent.csv"))
 
 
@@ -84,13 +95,20 @@ def test_says_where_it_cannot_write(tmp_path: Path) -> None:
 
 def test_one_problem_is_the_message(tmp_path: Path) -> None:
     refuse(tmp_path, [], "bad")
-    with pytest.raises(UserError, match="row 3: empty") as caught:
-        refuse(tmp_path, ["row 3: empty"], "bad")
+    with pytest.raises(UserError, match="line 3: empty") as caught:
+        refuse(tmp_path, ["line 3: empty"], "bad")
     assert caught.value.problems == ()
 
 
-def test_many_problems_are_counted_and_cut_short(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"bad: 25 problems$") as caught:
-        refuse(tmp_path, [f"row {row}" for row in range(25)], "bad")
-    assert len(caught.value.problems) == MOST_LISTED + 1
-    assert caught.value.problems[-1] == "and 5 more"
+def test_several_problems_are_counted_and_listed(tmp_path: Path) -> None:
+    problems = [f"line {line}" for line in range(MOST_LISTED)]
+    with pytest.raises(UserError, match=r": not a valid file: 1000 problems$") as caught:
+        refuse(tmp_path, problems)
+    assert caught.value.problems == tuple(problems)
+
+
+def test_very_many_problems_are_cut_short(tmp_path: Path) -> None:
+    problems = [f"line {line}" for line in range(MOST_LISTED + 5)]
+    with pytest.raises(UserError, match=r": bad: 1005 problems$") as caught:
+        refuse(tmp_path, problems, "bad")
+    assert caught.value.problems == (*problems[:MOST_LISTED], "and 5 more")

@@ -1,0 +1,111 @@
+"""CSV files: read as a stream; written as the challenge does, with minimal double quoting (RFC 4180), without BOM, LF.
+
+Cells are verbatim in both directions: outer blanks, `&#39;` and ` .wav` belong to the names and captions they are in.
+"""
+
+import csv
+import io
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from harness.errors import UserError
+
+MOST_LISTED = 1000
+NO_ROW = "there is no row below the header"
+_NEEDS_QUOTES = re.compile('[,"\r\n]')
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield every record, the header first, with the line of the file it begins on, counted from 1.
+
+    Blank lines are passed over; a byte order mark and CRLF are accepted.
+
+    Raises:
+        UserError: the file cannot be read, is not UTF-8, or not well-formed CSV.
+    """
+    begins = 1
+    try:
+        with path.open("rb") as file:
+            # `newline=""` keeps a line end inside quotes as it is; `strict` refuses a quote that would swallow the
+            # rest of the file.
+            reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+            try:
+                for cells in reader:
+                    if cells:
+                        yield begins, cells
+                    begins = reader.line_num + 1
+            except UnicodeDecodeError:
+                file.seek(0)
+                raise UserError(f"{path}: {_not_utf8(file)}") from None
+    except csv.Error as error:
+        raise UserError(
+            f"{path}: line {begins}: not well-formed CSV ({error}); look for a double quote that is never closed, or "
+            "not doubled inside a quoted cell"
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write rows of cells, the header first, under a temporary name that becomes `path` when all is written.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(",".join(map(_quoted, row)) + "\n" for row in rows)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file") -> None:
+    """Raise everything that is wrong with a file at once; without problems do nothing.
+
+    Args:
+        path: the file that has them.
+        problems: one line each. A single one goes into the message itself; several are listed, of very many the first
+            `MOST_LISTED`.
+        found: what several of them make of the file, for the message.
+
+    Raises:
+        UserError: there are problems.
+    """
+    if not problems:
+        return
+    if len(problems) == 1:
+        raise UserError(f"{path}: {problems[0]}")
+    listed = list(problems[:MOST_LISTED])
+    if len(problems) > MOST_LISTED:
+        listed.append(f"and {len(problems) - MOST_LISTED} more")
+    raise UserError(f"{path}: {found}: {len(problems)} problems", listed)
+
+
+def _not_utf8(file: Iterable[bytes]) -> str:
+    """Say where a file that could not be decoded is not UTF-8: the text layer knows the place in its buffer only."""
+    start = 0
+    for line, content in enumerate(file, 1):
+        try:
+            content.decode()
+        except UnicodeDecodeError as error:
+            return (
+                f"byte {start + error.start} (line {line}) is 0x{content[error.start]:02x}, which is not UTF-8; "
+                "save the file as UTF-8 (spreadsheets call it 'CSV UTF-8')"
+            )
+        start += len(content)
+    return "it changed while it was read; read it again"
+
+
+def _quoted(cell: str) -> str:
+    # The csv module would leave a lone carriage return bare, and no reader gives that back.
+    if _NEEDS_QUOTES.search(cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell

@@ -1,0 +1,44 @@
+"""What somebody gets who installs the package instead of the checkout."""
+
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("harness", "systems", "leaderboard")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built from a copy: building leaves traces."""
+    copy, out = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("wheel")
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, copy)
+    command = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy)]
+    subprocess.run([sys.executable, "-m", *command], check=True)
+    (path,) = out.glob("lbar-*.whl")
+    return zipfile.ZipFile(path)
+
+
+@pytest.mark.slow
+def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    files = {
+        file.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packed == files
+
+
+@pytest.mark.slow
+def test_the_licences_travel_with_it(wheel: zipfile.ZipFile) -> None:
+    names = {Path(name).name for name in wheel.namelist() if ".dist-info/licenses/" in name}
+    assert names == {"LICENSE", "LICENCES.md", "GPL-2.0.txt", "GPL-3.0.txt"}
