@@ -28,22 +28,31 @@ def info_faults(system: Any) -> Iterator[str]:
     if not isinstance(info, SystemInfo):
         yield f"info is a {type(info).__name__}; expected harness.SystemInfo(name=..., sample_rate=...)"
         return
-    if not isinstance(info.name, str) or not info.name.strip():
-        yield f"info.name is {info.name!r}; expected the name tables should call the system by"
-    if not is_sample_rate(info.sample_rate):
-        yield (
-            f"info.sample_rate is {info.sample_rate!r}; expected a whole number of Hz "
-            f"from {SAMPLE_RATES[0]:,} to {SAMPLE_RATES[-1]:,}, such as 32000"
-        )
-    if not isinstance(info.parameters, int) or info.parameters < 0:
-        yield f"info.parameters is {info.parameters!r}; expected their number"
-    if not isinstance(info.trained_on, tuple) or not all(isinstance(name, str) for name in info.trained_on):
-        yield f"info.trained_on is {info.trained_on!r}; expected a tuple of data set names, such as ('clotho',)"
-    for field in ("licence", "source"):
-        if not isinstance(getattr(info, field), str):
-            yield f"info.{field} is {getattr(info, field)!r}; expected text"
-    if not (info.digest is None or (isinstance(info.digest, str) and info.digest)):
-        yield f"info.digest is {info.digest!r}; expected None, or text that changes when the weights do"
+    faults = (
+        (isinstance(info.name, str) and info.name.strip(), "name", "the name tables should call the system by"),
+        (
+            is_sample_rate(info.sample_rate),
+            "sample_rate",
+            f"a whole number of Hz from {SAMPLE_RATES[0]:,} to {SAMPLE_RATES[-1]:,}, such as 32000",
+        ),
+        (isinstance(info.parameters, int) and info.parameters >= 0, "parameters", "their number"),
+        (_is_tuple_of_text(info.trained_on), "trained_on", "a tuple of data set names, such as ('clotho',)"),
+        (isinstance(info.licence, str), "licence", "text"),
+        (isinstance(info.source, str), "source", "text"),
+        (
+            info.digest is None or (isinstance(info.digest, str) and info.digest),
+            "digest",
+            "None or text that is not empty",
+        ),
+        (info.card is None or isinstance(info.card, dict), "card", "None or a dictionary"),
+    )
+    for sound, field, expected in faults:
+        if not sound:
+            yield f"info.{field} is {getattr(info, field)!r}; expected {expected}"
+
+
+def _is_tuple_of_text(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
 
 
 def checked_info(system: Any) -> SystemInfo:

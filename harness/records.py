@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     FiniteFloat,
+    JsonValue,
     NonNegativeFloat,
     NonNegativeInt,
     ValidationError,
@@ -59,6 +60,7 @@ class SystemRecord(_Frozen):
     source: str
     digest: str | None
     code: str | None
+    card: dict[str, JsonValue] | None = None
 
 
 class DatasetRecord(_Frozen):

@@ -6,7 +6,9 @@ and whatever files the caller adds.
 
 import re
 import shutil
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ RANKING_COLUMNS = ("query", "rank", "item", "score")
 """Query index, rank from 1, name of the item, score: the best items of every query, best first."""
 
 _INCOMPLETE = ".incomplete-"
+_DAY_S = 86_400
 
 
 def write_run(
@@ -58,6 +61,7 @@ def write_run(
     folder = out / f"{_INCOMPLETE}{record.id}"
     try:
         folder.mkdir(parents=True)
+        _remove_abandoned(out)
         _write_table(folder / "per_query.parquet", per_query)
         _write_table(folder / "ranking.parquet", ranking)
         if embeddings:
@@ -79,6 +83,15 @@ def write_run(
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what processes left that were killed while they wrote: no writing takes a day."""
+    for folder in out.glob(f"{_INCOMPLETE}*"):
+        # Another process may finish its folder meanwhile.
+        with suppress(FileNotFoundError):
+            if time.time() - folder.stat().st_mtime > _DAY_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def place_run(folder: Path, out: Path, record: EvaluationRecord) -> Path:

@@ -23,6 +23,7 @@ class SystemInfo:
         source: where it comes from: a paper, an address, a repository.
         digest: SHA-256 over everything that decides its output (card and weights). `None` means unknown: then nothing
             the system computes is kept for a later evaluation.
+        card: what the card it was built from says, where there is one.
     """
 
     name: str
@@ -32,6 +33,7 @@ class SystemInfo:
     licence: str = ""
     source: str = ""
     digest: str | None = None
+    card: dict[str, object] | None = None
 
 
 @runtime_checkable

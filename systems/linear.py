@@ -137,6 +137,7 @@ class LinearSystem:
             licence=card.licence,
             source=card.source,
             digest=_digest(card, weights),
+            card=card.model_dump(mode="json"),
         )
         self._statistics = card.statistics(device)
         self._vectorizer = tfidf(vocabulary=weights.vocabulary)

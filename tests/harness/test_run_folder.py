@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -235,3 +236,12 @@ def test_a_system_of_unknown_digest_is_never_reused(tmp_path: Path) -> None:
 def test_the_record_is_readable_json(tmp_path: Path) -> None:
     folder = write(tmp_path, new_record())
     assert json.loads((folder / "record.json").read_text())["schema_version"] == 1
+
+
+def test_what_a_killed_process_left_goes_after_a_day(tmp_path: Path) -> None:
+    for name, age_s in (("old", 100_000), ("young", 10)):
+        folder = tmp_path / f".incomplete-{name}"
+        folder.mkdir()
+        os.utime(folder, (time.time() - age_s,) * 2)
+    write(tmp_path, new_record())
+    assert [path.name for path in tmp_path.glob(".incomplete-*")] == [".incomplete-young"]

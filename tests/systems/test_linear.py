@@ -119,6 +119,7 @@ def test_the_system_that_comes_with_the_package() -> None:
     assert check(system) == []
     assert system.info.name == "linear"
     assert system.info.trained_on == ("everyday",)
+    assert system.info.card == read_card("linear")[0]
     card, folder = read_card("linear")
     assert (folder / str(card["weights"])).stat().st_size < 1_500_000
 
