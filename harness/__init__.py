@@ -17,6 +17,7 @@ _HOMES = {
     "Protocol": "harness.protocols",
     "Relevance": "harness.relevance",
     "RetrievalDataset": "harness.datasets",
+    "PairScorer": "harness.system",
     "RetrievalSystem": "harness.system",
     "SystemInfo": "harness.system",
     "UserError": "harness.errors",

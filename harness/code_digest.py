@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-_METHODS = ("embed_audio", "embed_text", "score")
+_METHODS = ("embed_audio", "embed_text", "score", "score_pairs")
 
 
 def harness_code() -> str:

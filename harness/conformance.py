@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 
 from harness.errors import UserError, one_line
-from harness.guards import METHODS, checked_embeddings, checked_scores, info_faults, is_sample_rate, unequal_widths
-from harness.system import Array
+from harness.guards import (
+    METHODS,
+    checked_embeddings,
+    checked_scores,
+    guarded_pair_scores,
+    info_faults,
+    is_sample_rate,
+    unequal_widths,
+)
+from harness.system import Array, PairScorer
 
 TOLERANCE = 1e-4
 _USUAL_RATE = 32_000
@@ -42,6 +50,8 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
     name, sample_rate = _name_and_rate(system)
     audio = _audio_side(system, name, sample_rate, np.random.default_rng(seed))
     text = _text_side(system, name)
+    if isinstance(system, PairScorer):
+        return findings + list(_findings("score_pairs", _pairs, system, name, text.all_lengths, audio.all_lengths))
     for side in (audio, text):
         findings += _findings(f"{side.method_name} output", _output, side)
         if side.vectors is None:
@@ -241,6 +251,23 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
             f"{name}: score gives a caption and a clip another score in a smaller tile; "
             "let each score depend on its own caption and clip only"
         )
+
+
+def _pairs(system: PairScorer, name: str, captions: list[str], clips: list[Array]) -> Iterator[str]:
+    def score(order: list[int]) -> Array:
+        return guarded_pair_scores(system, [captions[i] for i in order], [clips[i].copy() for i in order])
+
+    def differ(found: Array, expected: Array) -> bool:
+        return bool(np.abs(found - expected).max() > TOLERANCE * np.abs(expected).max())
+
+    order = list(range(len(clips)))
+    together = score(order)
+    if differ(score(order), together):
+        yield f"{name}: score_pairs gives the same pairs other scores the second time; switch off what draws at random"
+    if differ(np.concatenate([score([i]) for i in order]), together):
+        yield f"{name}: score_pairs scores a pair otherwise alone than with others; keep padding out of the scores"
+    if differ(score(order[::-1])[::-1], together):
+        yield f"{name}: score_pairs scores depend on the order of the pairs; keep a pair's score to that pair"
 
 
 def _audio_side(system: object, name: str, sample_rate: int, generator: np.random.Generator) -> _Side:

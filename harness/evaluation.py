@@ -3,6 +3,7 @@
 import shlex
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from harness.code_digest import system_code
 from harness.environment import describe_environment
 from harness.guards import checked_info
-from harness.measurement import Measurement, measure, task_scores
+from harness.measurement import Measurement, embedding_tiles, measure, pair_tiles
 from harness.measures import parse_measure
 from harness.preparation import PreparedTask, prepare
 from harness.progress import Progress, silent
@@ -21,7 +22,7 @@ from harness.records import DatasetRecord, EvaluationRecord, ProtocolRecord, Sec
 from harness.run_folder import find_finished, read_record, write_run
 from harness.statistics import RESAMPLES, SEED
 from harness.submission.predictions import write_predictions
-from harness.system import RetrievalSystem
+from harness.system import Array, PairScorer, System
 from harness.task import RetrievalTask
 from harness.task_embedding import TaskEmbedder
 
@@ -59,9 +60,7 @@ class Run(NamedTuple):
     reused: bool
 
 
-def evaluate(
-    system: RetrievalSystem, protocol: Protocol, options: Options = Options(), *, progress: Progress = silent
-) -> Run:
+def evaluate(system: System, protocol: Protocol, options: Options = Options(), *, progress: Progress = silent) -> Run:
     """Evaluate a system and write its run folder.
 
     Args:
@@ -78,9 +77,7 @@ def evaluate(
     return evaluate_prepared(system, prepared, options, progress=progress)
 
 
-def evaluate_prepared(
-    system: RetrievalSystem, prepared: PreparedTask, options: Options, *, progress: Progress = silent
-) -> Run:
+def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, *, progress: Progress = silent) -> Run:
     """Evaluate a system on a task that is prepared at its sampling rate, and write its run folder.
 
     What was embedded before (by an interrupted evaluation, or under another protocol on the same clips) is taken from
@@ -110,12 +107,18 @@ def evaluate_prepared(
             return Run(finished, read_record(finished), reused=True)
 
     embedder = TaskEmbedder(system, options.device, options.precision, options.batch_size, progress)
-    begun = perf_counter()
-    audio = embedder.clips(prepared)
-    heard = perf_counter()
-    text = embedder.captions(task)
-    read = perf_counter()
-    measured = measure(system, task, audio, text, progress=progress)
+    begun = heard = read = perf_counter()
+    embeddings: dict[str, Array] = {}
+    if isinstance(system, PairScorer):
+        tiles = partial(pair_tiles, task, embedder.pairs(system, prepared))
+    else:
+        audio = embedder.clips(system, prepared)
+        heard = perf_counter()
+        text = embedder.captions(system, task)
+        read = perf_counter()
+        embeddings = {"audio": audio, "text": text}
+        tiles = partial(embedding_tiles, system, task, audio, text)
+    measured = measure(task, tiles(), progress=progress)
     ended = perf_counter()
     record = EvaluationRecord(
         protocol=ProtocolRecord.model_validate(task.protocol),
@@ -136,10 +139,8 @@ def evaluate_prepared(
         record,
         per_query=_per_query(task, measured),
         ranking=_ranking(task, measured),
-        embeddings={"audio": audio, "text": text} if options.keep_embeddings else None,
-        write_more=lambda folder: write_predictions(
-            folder, system.info.name, task, measured.best, task_scores(system, task, audio, text)
-        ),
+        embeddings=embeddings if options.keep_embeddings else None,
+        write_more=lambda folder: write_predictions(folder, system.info.name, task, measured.best, tiles()),
     )
     return Run(folder, record, reused=False)
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import UserError, one_line
-from harness.system import Array, SystemInfo
+from harness.system import Array, PairScorer, SystemInfo
 
 METHODS = {"clip": "embed_audio", "caption": "embed_text"}
 SAMPLE_RATES = range(4_000, 192_001)
@@ -62,7 +62,8 @@ def checked_info(system: Any) -> SystemInfo:
         UserError: something is wrong with it, or a method is missing; all of it is listed.
     """
     faults = list(info_faults(system))
-    faults += [f"{method} is missing" for method in METHODS.values() if not callable(getattr(system, method, None))]
+    if not isinstance(system, PairScorer):
+        faults += [f"{method} is missing" for method in METHODS.values() if not callable(getattr(system, method, None))]
     if faults:
         raise UserError(
             f"{type(system).__name__} is no system that can be evaluated: {faults[0]}", faults if faults[1:] else ()
@@ -104,6 +105,28 @@ def checked_embeddings(result: object, expected_count: int, what: str, system_na
     if len(broken):
         raise UserError(f"{returned} NaN or infinity for {_named(broken.tolist(), what)}; every number must be finite")
     return embeddings
+
+
+def guarded_pair_scores(system: PairScorer, captions: list[str], clips: list[Array]) -> Array:
+    """One call of `score_pairs`, looked at.
+
+    Raises:
+        UserError: it raises, or returns no numpy array of numbers, another shape than `(n,)`, NaN or infinity.
+    """
+    said_by = f"{system.info.name}: score_pairs"
+    try:
+        result = system.score_pairs(captions, clips)
+    except MemoryError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{said_by} raised {one_line(error)}") from error
+    array = _floating(result, f"{said_by} returned", f"{len(clips)} pairs")
+    if array.shape != (len(clips),):
+        raise UserError(f"{said_by} returned an array of shape {array.shape}; expected ({len(clips)},): one a pair")
+    scores = _as_float32(array)
+    if not np.isfinite(scores).all():
+        raise UserError(f"{said_by} returned NaN or infinity; every score must be finite")
+    return scores
 
 
 def unequal_widths(system_name: str, audio: Array, text: Array) -> str:

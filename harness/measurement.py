@@ -20,6 +20,8 @@ from harness.task import RetrievalTask
 KEPT_RANKS = 100
 """How many of the best items of every query are kept."""
 
+_ROWS_PER_TILE = 1024
+
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
@@ -38,28 +40,28 @@ class Measurement:
     best_scores: Array
 
 
-def measure(
-    system: RetrievalSystem, task: RetrievalTask, audio: Array, text: Array, *, progress: Progress = silent
-) -> Measurement:
+Tiles = Iterator[tuple[slice, Array]]
+"""Some queries at a time, in order, and their scores of all items, shape `(some, items)`."""
+
+
+def measure(task: RetrievalTask, tiles: Tiles, *, progress: Progress = silent) -> Measurement:
     """Rank every item for every query, in one pass over the scores.
 
     Args:
-        system: asked for its `score`, where it has one.
-        task: what the embeddings are of.
-        audio: of the task's clips, shape `(clips, d)`.
-        text: of the task's captions, shape `(captions, d)`.
+        task: what was asked.
+        tiles: the scores, from `embedding_tiles` or `pair_tiles`.
         progress: opened for the ranking.
 
     Raises:
-        UserError: the two sides are of different widths, the system's own `score` fails, or a score is not finite.
+        UserError: a score is not finite.
     """
     kept = min(KEPT_RANKS, len(task.items))
     best = np.empty((len(task.queries), kept), np.int64)
     best_scores = np.empty((len(task.queries), kept), np.float32)
     advance = progress("rank", len(task.queries))
 
-    def keep_best() -> Iterator[tuple[slice, Array]]:
-        for rows, scores in task_scores(system, task, audio, text):
+    def keep_best() -> Tiles:
+        for rows, scores in tiles:
             best[rows], best_scores[rows] = top_k(scores, kept)
             yield rows, scores
             advance(len(scores))
@@ -69,13 +71,23 @@ def measure(
     return Measurement(summarise(ranks, measures, task.clusters), ranks, best, best_scores)
 
 
-def task_scores(
-    system: RetrievalSystem, task: RetrievalTask, audio: Array, text: Array
-) -> Iterator[tuple[slice, Array]]:
-    """The scores of all items, some queries at a time, as `score_tiles` yields them."""
+def embedding_tiles(system: RetrievalSystem, task: RetrievalTask, audio: Array, text: Array) -> Tiles:
+    """Scores from the embeddings of the task's clips, `(clips, d)`, and captions, `(captions, d)`.
+
+    Raises:
+        UserError: the two sides are of different widths, or the system's own `score` fails.
+    """
     score = guarded_score(system)
     if score is None and audio.shape[1] != text.shape[1]:
         raise UserError(unequal_widths(system.info.name, audio, text))
     if task.protocol.direction == "text-to-audio":
         return score_tiles(text, audio, score)
     return score_tiles(audio, text, score and (lambda clips, captions: score(captions, clips).T))
+
+
+def pair_tiles(task: RetrievalTask, scores: Array) -> Tiles:
+    """Scores from a whole matrix of captions by clips."""
+    oriented = scores if task.protocol.direction == "text-to-audio" else scores.T
+    for start in range(0, len(oriented), _ROWS_PER_TILE):
+        tile = slice(start, min(start + _ROWS_PER_TILE, len(oriented)))
+        yield tile, np.ascontiguousarray(oriented[tile])

@@ -13,7 +13,7 @@ from typing import cast
 
 from harness.devices import resolve
 from harness.errors import UserError, one_line
-from harness.system import RetrievalSystem
+from harness.system import System
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -49,12 +49,12 @@ class BuiltSystem:
         precision: `fp32` or `bf16`.
     """
 
-    system: RetrievalSystem
+    system: System
     device: str
     precision: str
 
 
-def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> RetrievalSystem:
+def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> System:
     """The system that `build_system` builds."""
     return build_system(name, device=device, precision=precision).system
 
@@ -93,7 +93,7 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32") ->
         raise
     except (Exception, SystemExit) as error:
         raise UserError(f"{name} could not be built: {one_line(error)}") from error
-    return BuiltSystem(cast(RetrievalSystem, system), chosen, precision)
+    return BuiltSystem(cast(System, system), chosen, precision)
 
 
 def read_card(name: str) -> tuple[dict[str, object], Path]:

@@ -53,3 +53,18 @@ class RetrievalSystem(Protocol):
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions, verbatim as in the data set, as an `(m, d)` array."""
         ...
+
+
+@runtime_checkable
+class PairScorer(Protocol):
+    """A cross-encoder: it looks at a caption and a clip together and has no vectors to give."""
+
+    info: SystemInfo
+
+    def score_pairs(self, captions: Sequence[str], clips: Sequence[Array]) -> Array:
+        """Score captions and clips pair by pair, shape `(n,)` for `n` of each; higher means a better match."""
+        ...
+
+
+System = RetrievalSystem | PairScorer
+"""What can be evaluated."""

@@ -1,16 +1,21 @@
-"""Both sides of a task as vectors: each clip and each distinct caption embedded once, and kept where that is safe."""
+"""A task as a system sees it: each clip and each distinct caption computed once, and kept where that is safe."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from harness.cache import cache_root
 from harness.code_digest import system_code
+from harness.datasets.dataset import Clip
 from harness.devices import kind_of
-from harness.embeddings import embed_in_batches, embedding_key
+from harness.embeddings import FIRST_BATCH, embed_in_batches, embedding_key
 from harness.environment import installed_packages
+from harness.guards import guarded_pair_scores
 from harness.preparation import PreparedTask
 from harness.progress import Progress, silent
-from harness.system import Array, RetrievalSystem
+from harness.system import Array, PairScorer, RetrievalSystem, System
 from harness.task import RetrievalTask
 
 
@@ -24,43 +29,68 @@ class TaskEmbedder:
     only a notebook has) nothing is kept.
     """
 
-    system: RetrievalSystem
+    system: System
     device: str
     precision: str
     batch_size: int | None = None
     progress: Progress = silent
 
-    def clips(self, prepared: PreparedTask) -> Array:
+    def clips(self, system: RetrievalSystem, prepared: PreparedTask) -> Array:
         """Embed a task's clips; shape `(clips, d)`."""
         clips = prepared.task.clips
         return embed_in_batches(
             lambda index: prepared.store.read(clips[index]),
             len(clips),
-            self.system.embed_audio,
+            system.embed_audio,
             what="clip",
-            system=self.system.info.name,
+            system=system.info.name,
             batch_size=self.batch_size,
             store=self._kept("audio", prepared.store.digest(clips)),
             progress=self.progress,
         )
 
-    def captions(self, task: RetrievalTask) -> Array:
-        """Embed the task's captions; shape `(captions, d)`, with equal rows for captions that read the same."""
+    def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
+        """Embed a task's captions; shape `(captions, d)`, with equal rows for captions that read the same."""
         distinct = list(dict.fromkeys(task.captions))
         vectors = embed_in_batches(
             distinct.__getitem__,
             len(distinct),
-            self.system.embed_text,
+            system.embed_text,
             what="caption",
-            system=self.system.info.name,
+            system=system.info.name,
             batch_size=self.batch_size,
             store=self._kept("text", embedding_key(distinct)),
             progress=self.progress,
         )
-        if len(distinct) == len(task.captions):
-            return vectors
-        position = {text: index for index, text in enumerate(distinct)}
-        return vectors[[position[text] for text in task.captions]]
+        return _for_each(task.captions, distinct, vectors)
+
+    def pairs(self, system: PairScorer, prepared: PreparedTask) -> Array:
+        """Score every caption of a task with every clip; shape `(captions, clips)`.
+
+        The scores of a caption are kept as an embedding is, so that this longest of works goes on where it stopped.
+        """
+        task, store = prepared.task, prepared.store
+        distinct = list(dict.fromkeys(task.captions))
+        size = self.batch_size or FIRST_BATCH
+        parts = [task.clips[start : start + size] for start in range(0, len(task.clips), size)]
+
+        def rows(captions: Sequence[str]) -> Array:
+            return np.stack([np.concatenate([score(caption, part) for part in parts]) for caption in captions])
+
+        def score(caption: str, part: Sequence[Clip]) -> Array:
+            return guarded_pair_scores(system, [caption] * len(part), [store.read(clip) for clip in part])
+
+        scores = embed_in_batches(
+            distinct.__getitem__,
+            len(distinct),
+            rows,
+            what="caption",
+            system=system.info.name,
+            batch_size=1,
+            store=self._kept("pairs", embedding_key(store.digest(task.clips), distinct)),
+            progress=self.progress,
+        )
+        return _for_each(task.captions, distinct, scores)
 
     def _kept(self, side: str, content: str) -> Path | None:
         digest, code = self.system.info.digest, system_code(self.system)
@@ -68,3 +98,11 @@ class TaskEmbedder:
             return None
         how = (kind_of(self.device), self.precision, self.batch_size, installed_packages())
         return cache_root() / "embeddings" / embedding_key(digest, code, side, content, *how)
+
+
+def _for_each(captions: Sequence[str], distinct: Sequence[str], rows: Array) -> Array:
+    """The row of each caption, from one row for each distinct one."""
+    if len(distinct) == len(captions):
+        return rows
+    position = {text: index for index, text in enumerate(distinct)}
+    return rows[[position[text] for text in captions]]

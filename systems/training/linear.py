@@ -4,7 +4,7 @@ import numpy as np
 
 from harness.datasets import RetrievalDataset
 from harness.errors import UserError
-from harness.measurement import measure
+from harness.measurement import embedding_tiles, measure
 from harness.pcm_store import PcmStore
 from harness.progress import Progress, silent
 from harness.protocols import Protocol
@@ -80,7 +80,8 @@ def validate(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -
     audio = system.embed_audio([store.read(clip) for clip in dataset.clips])
     text = system.embed_text([query.text for query in dataset.queries])
     protocol = Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split)
-    return measure(system, pose(protocol, dataset), audio, text).measures[0]
+    task = pose(protocol, dataset)
+    return measure(task, embedding_tiles(system, task, audio, text)).measures[0]
 
 
 def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:

@@ -368,3 +368,41 @@ def test_clips_are_what_the_contract_promises() -> None:
     assert all(clip.ndim == 1 and np.abs(clip).max() <= 1 for clip in seen)
     lengths = {len(clip) for clip in seen}
     assert (min(lengths), max(lengths)) == (1_600, 480_000)
+
+
+class RightPairs:
+    """A cross-encoder that keeps the contract: loudness against the caption's length."""
+
+    info = SystemInfo("pairs", 16_000)
+
+    def score_pairs(self, captions, clips):
+        return np.array(
+            [-abs(len(text) / 100 - clip.std()) for text, clip in zip(captions, clips, strict=True)], np.float32
+        )
+
+
+class DrawingPairs(RightPairs):
+    random = np.random.default_rng(0)
+
+    def score_pairs(self, captions, clips):
+        return super().score_pairs(captions, clips) + self.random.standard_normal(len(clips)).astype(np.float32)
+
+
+class MixingPairs(RightPairs):
+    def score_pairs(self, captions, clips):
+        scores = super().score_pairs(captions, clips)
+        return scores - scores.mean()
+
+
+def test_a_cross_encoder_that_keeps_the_contract():
+    assert check(RightPairs()) == []
+
+
+@pytest.mark.parametrize(
+    ("system", "saying"),
+    [(DrawingPairs, "other scores the second time"), (MixingPairs, "otherwise alone than with others")],
+)
+def test_a_cross_encoder_that_does_not(system, saying):
+    findings = check(system())
+    assert saying in findings[0].message
+    assert {finding.check for finding in findings} == {"score_pairs"}

@@ -179,3 +179,28 @@ def test_a_published_split_that_was_changed_is_not_comparable(tones: Tones, tmp_
     assert not record.comparable
     assert "is not the published file" in record.reasons[0]
     assert record.reasons[1].endswith("has 8 clips, expected 1045")
+
+
+def test_a_cross_encoder_is_evaluated_pair_by_pair(tones: Tones, tmp_path: Path) -> None:
+    system, where = load_system("tone_system:Pairs"), options(tones(), tmp_path)
+    vectors = evaluate(load_system("tone_system:ToneSystem"), FOLDER, where).record
+    run = evaluate(system, FOLDER, where)
+    assert values(run.record) == values(vectors)
+    assert Path("scored.txt").read_text().split() == ["8"] * 16
+    backwards = evaluate(system, FOLDER_A2T, where)
+    assert values(backwards.record)["R@1"] == 0.5
+    assert len(Path("scored.txt").read_text().split()) == 16, "kept for the other direction"
+    assert read_ranked_list(run.folder / "pairs.output.csv").names[0][0] == "tone 0.wav"
+
+
+def test_an_interrupted_cross_encoder_goes_on(tones: Tones, tmp_path: Path) -> None:
+    system, where = load_system("tone_system:PairsFailing"), options(tones(), tmp_path)
+    with pytest.raises(UserError, match="pairs-failing: score_pairs raised RuntimeError: no luck today"):
+        evaluate(system, FOLDER, where)
+    assert values(evaluate(system, FOLDER, where).record)["R@1"] == 1
+    assert type(system).calls == 5 + 12
+
+
+def test_pair_scores_of_the_wrong_shape_are_one_line(tones: Tones, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"score_pairs returned an array of shape \(8, 1\); expected \(8,\)"):
+        evaluate(load_system("tone_system:PairsOfTheWrongShape"), FOLDER, options(tones(), tmp_path))

@@ -77,3 +77,36 @@ class Slow(Recorded):
 
         time.sleep(0.2)
         return super().embed_audio(clips)
+
+
+class Pairs:
+    """A cross-encoder: compares the pitch it hears with the one it reads."""
+
+    info = SystemInfo("pairs", 16000, digest="pairs-1")
+
+    def score_pairs(self, captions: Sequence[str], clips: Sequence[Array]) -> Array:
+        with open("scored.txt", "a") as file:  # noqa: PTH123
+            file.write(f"{len(clips)}\n")
+        tone = ToneSystem()
+        text, audio = tone.embed_text(captions), tone.embed_audio(clips)
+        return (text * audio).sum(axis=1)
+
+
+class PairsFailing(Pairs):
+    """Fails once, at the fifth caption."""
+
+    info = SystemInfo("pairs-failing", 16000, digest="pairs-failing-1")
+    calls = 0
+
+    def score_pairs(self, captions: Sequence[str], clips: Sequence[Array]) -> Array:
+        PairsFailing.calls += 1
+        if PairsFailing.calls == 5:
+            raise RuntimeError("no luck today")
+        return super().score_pairs(captions, clips)
+
+
+class PairsOfTheWrongShape(Pairs):
+    """Returns a matrix for a list of pairs."""
+
+    def score_pairs(self, captions: Sequence[str], clips: Sequence[Array]) -> Array:
+        return super().score_pairs(captions, clips)[:, None]
