@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cores import usable_cores
-from harness.datasets import RetrievalDataset, audiocaps, clotho, load, selected_splits
+from harness.datasets import RetrievalDataset, audiocaps, load, selected_splits
 from harness.datasets.dataset import Clip
 from harness.datasets.deviations import differences_from_published
 from harness.datasets.layout import AUDIO_SUFFIXES, find_files
@@ -16,7 +16,6 @@ from harness.progress import Progress, silent
 
 # Every clip is decoded in full; the rate decides only how much work the resampling is.
 _SAMPLE_RATE = 32000
-_READERS = {"clotho": clotho, "audiocaps": audiocaps}
 _OPTIONAL = frozenset({("audiocaps", "test-957"), ("audiocaps", "val-v2"), ("audiocaps", "test-v2")})
 
 
