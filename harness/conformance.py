@@ -17,12 +17,11 @@ from harness.guards import (
     METHODS,
     checked_embeddings,
     checked_scores,
-    guarded_pair_scores,
     info_faults,
     is_sample_rate,
     unequal_widths,
 )
-from harness.system import Array, PairScorer
+from harness.system import Array, PairScorer, is_pair_scorer
 
 TOLERANCE = 1e-4
 _USUAL_RATE = 32_000
@@ -50,7 +49,7 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
     name, sample_rate = _name_and_rate(system)
     audio = _audio_side(system, name, sample_rate, np.random.default_rng(seed))
     text = _text_side(system, name)
-    if isinstance(system, PairScorer):
+    if is_pair_scorer(system):
         return findings + list(_findings("score_pairs", _pairs, system, name, text.all_lengths, audio.all_lengths))
     for side in (audio, text):
         findings += _findings(f"{side.method_name} output", _output, side)
@@ -240,7 +239,7 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
         except (Exception, SystemExit) as error:
             raise UserError(f"{name}: score raised {one_line(error)}") from error
         types.add(str(getattr(result, "dtype", "")))
-        return checked_scores(result, (len(captions), len(clips)), name)
+        return checked_scores(result, (len(captions), len(clips)), f"{name}: score")
 
     types: set[str] = set()
     whole, tile = score(text[:3], audio), score(text[:1], audio[:2])
@@ -255,7 +254,11 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
 
 def _pairs(system: PairScorer, name: str, captions: list[str], clips: list[Array]) -> Iterator[str]:
     def score(order: list[int]) -> Array:
-        return guarded_pair_scores(system, [captions[i] for i in order], [clips[i].copy() for i in order])
+        try:
+            result = system.score_pairs([captions[i] for i in order], [clips[i].copy() for i in order])
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{name}: score_pairs raised {one_line(error)}") from error
+        return checked_scores(result, (len(order),), f"{name}: score_pairs")
 
     def differ(found: Array, expected: Array) -> bool:
         return bool(np.abs(found - expected).max() > TOLERANCE * np.abs(expected).max())

@@ -22,7 +22,7 @@ from harness.records import DatasetRecord, EvaluationRecord, ProtocolRecord, Sec
 from harness.run_folder import find_finished, read_record, write_run
 from harness.statistics import RESAMPLES, SEED
 from harness.submission.predictions import write_predictions
-from harness.system import Array, PairScorer, System
+from harness.system import System, is_pair_scorer
 from harness.task import RetrievalTask
 from harness.task_embedding import TaskEmbedder
 
@@ -106,11 +106,12 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         if finished is not None and (not options.keep_embeddings or (finished / "embeddings").is_dir()):
             return Run(finished, read_record(finished), reused=True)
 
-    embedder = TaskEmbedder(system, options.device, options.precision, options.batch_size, progress)
+    embedder = TaskEmbedder(options.device, options.precision, options.batch_size, progress)
     begun = heard = read = perf_counter()
-    embeddings: dict[str, Array] = {}
-    if isinstance(system, PairScorer):
-        tiles = partial(pair_tiles, task, embedder.pairs(system, prepared))
+    if is_pair_scorer(system):
+        scores = embedder.pairs(system, prepared)
+        embeddings = {"pairs": scores}
+        tiles = partial(pair_tiles, task, scores)
     else:
         audio = embedder.clips(system, prepared)
         heard = perf_counter()

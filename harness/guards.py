@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import UserError, one_line
-from harness.system import Array, PairScorer, SystemInfo
+from harness.system import Array, SystemInfo, is_pair_scorer
 
 METHODS = {"clip": "embed_audio", "caption": "embed_text"}
 SAMPLE_RATES = range(4_000, 192_001)
@@ -62,7 +62,7 @@ def checked_info(system: Any) -> SystemInfo:
         UserError: something is wrong with it, or a method is missing; all of it is listed.
     """
     faults = list(info_faults(system))
-    if not isinstance(system, PairScorer):
+    if not is_pair_scorer(system):
         faults += [f"{method} is missing" for method in METHODS.values() if not callable(getattr(system, method, None))]
     if faults:
         raise UserError(
@@ -107,28 +107,6 @@ def checked_embeddings(result: object, expected_count: int, what: str, system_na
     return embeddings
 
 
-def guarded_pair_scores(system: PairScorer, captions: list[str], clips: list[Array]) -> Array:
-    """One call of `score_pairs`, looked at.
-
-    Raises:
-        UserError: it raises, or returns no numpy array of numbers, another shape than `(n,)`, NaN or infinity.
-    """
-    said_by = f"{system.info.name}: score_pairs"
-    try:
-        result = system.score_pairs(captions, clips)
-    except MemoryError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise UserError(f"{said_by} raised {one_line(error)}") from error
-    array = _floating(result, f"{said_by} returned", f"{len(clips)} pairs")
-    if array.shape != (len(clips),):
-        raise UserError(f"{said_by} returned an array of shape {array.shape}; expected ({len(clips)},): one a pair")
-    scores = _as_float32(array)
-    if not np.isfinite(scores).all():
-        raise UserError(f"{said_by} returned NaN or infinity; every score must be finite")
-    return scores
-
-
 def unequal_widths(system_name: str, audio: Array, text: Array) -> str:
     """The sentence for embeddings that no cosine can compare."""
     return (
@@ -154,26 +132,31 @@ def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
             result = score(text, audio)
         except (Exception, SystemExit) as error:
             raise UserError(f"{said_by} raised {one_line(error)}") from error
-        return checked_scores(result, (len(text), len(audio)), system.info.name)
+        return checked_scores(result, (len(text), len(audio)), said_by)
 
     return guarded
 
 
-def checked_scores(result: object, shape: tuple[int, int], system_name: str) -> Array:
-    """Return one tile of scores as float32, or say what is wrong with it.
+def checked_scores(result: object, shape: tuple[int, ...], said_by: str) -> Array:
+    """Return scores as float32, or say what is wrong with them.
 
     Args:
-        result: what the system's `score` returned.
-        shape: `(captions, clips)` of the embeddings that went in.
-        system_name: for the message.
+        result: what the system returned.
+        shape: expected: `(captions, clips)` of `score`, `(pairs,)` of `score_pairs`.
+        said_by: the system's name and its method, for the message.
 
     Raises:
         UserError: not a numpy array of numbers, another shape, or NaN or infinity.
     """
-    returned = f"{system_name}: score returned"
-    array = _floating(result, returned, f"{shape[0]} captions and {shape[1]} clips")
+    returned = f"{said_by} returned"
+    pairs = len(shape) == 1
+    given = f"{shape[0]} pairs" if pairs else f"{shape[0]} captions and {shape[1]} clips"
+    array = _floating(result, returned, given)
     if array.shape != shape:
-        raise UserError(f"{returned} an array of shape {array.shape}; expected {shape}: captions by clips")
+        raise UserError(
+            f"{returned} an array of shape {array.shape}; "
+            f"expected {shape}: {'one a pair' if pairs else 'captions by clips'}"
+        )
     scores = _as_float32(array)
     if not np.isfinite(scores).all():
         raise UserError(f"{returned} NaN or infinity; every score must be finite")

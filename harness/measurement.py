@@ -1,4 +1,4 @@
-"""From the embeddings of a task to ranks, measures and the best items: all in memory, nothing written."""
+"""From the scores of a task to ranks, measures and the best items: all in memory, nothing written."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Array = NDArray[np.float32]
 
@@ -55,7 +58,6 @@ class RetrievalSystem(Protocol):
         ...
 
 
-@runtime_checkable
 class PairScorer(Protocol):
     """A cross-encoder: it looks at a caption and a clip together and has no vectors to give."""
 
@@ -68,3 +70,8 @@ class PairScorer(Protocol):
 
 System = RetrievalSystem | PairScorer
 """What can be evaluated."""
+
+
+def is_pair_scorer(system: object) -> "TypeIs[PairScorer]":
+    """Whether a system scores pairs instead of embedding; only its method is asked for, its `info` may be broken."""
+    return callable(getattr(system, "score_pairs", None))

@@ -12,7 +12,7 @@ from harness.datasets.dataset import Clip
 from harness.devices import kind_of
 from harness.embeddings import FIRST_BATCH, embed_in_batches, embedding_key
 from harness.environment import installed_packages
-from harness.guards import guarded_pair_scores
+from harness.guards import checked_scores
 from harness.preparation import PreparedTask
 from harness.progress import Progress, silent
 from harness.system import Array, PairScorer, RetrievalSystem, System
@@ -21,7 +21,7 @@ from harness.task import RetrievalTask
 
 @dataclass(frozen=True)
 class TaskEmbedder:
-    """A system, where and how it runs, and how to tell of its progress.
+    """Where and how a system runs, and how to tell of its progress.
 
     Embeddings are kept under what decides them: the system and its code, the content, the kind of device, the
     precision, the batch size that was asked for, the packages. They serve an interrupted evaluation, and every other
@@ -29,7 +29,6 @@ class TaskEmbedder:
     only a notebook has) nothing is kept.
     """
 
-    system: System
     device: str
     precision: str
     batch_size: int | None = None
@@ -45,7 +44,7 @@ class TaskEmbedder:
             what="clip",
             system=system.info.name,
             batch_size=self.batch_size,
-            store=self._kept("audio", prepared.store.digest(clips)),
+            store=self._kept(system, "audio", prepared.store.digest(clips)),
             progress=self.progress,
         )
 
@@ -59,7 +58,7 @@ class TaskEmbedder:
             what="caption",
             system=system.info.name,
             batch_size=self.batch_size,
-            store=self._kept("text", embedding_key(distinct)),
+            store=self._kept(system, "text", embedding_key(distinct)),
             progress=self.progress,
         )
         return _for_each(task.captions, distinct, vectors)
@@ -78,7 +77,8 @@ class TaskEmbedder:
             return np.stack([np.concatenate([score(caption, part) for part in parts]) for caption in captions])
 
         def score(caption: str, part: Sequence[Clip]) -> Array:
-            return guarded_pair_scores(system, [caption] * len(part), [store.read(clip) for clip in part])
+            result = system.score_pairs([caption] * len(part), [store.read(clip) for clip in part])
+            return checked_scores(result, (len(part),), f"{system.info.name}: score_pairs")
 
         scores = embed_in_batches(
             distinct.__getitem__,
@@ -87,13 +87,13 @@ class TaskEmbedder:
             what="caption",
             system=system.info.name,
             batch_size=1,
-            store=self._kept("pairs", embedding_key(store.digest(task.clips), distinct)),
+            store=self._kept(system, "pairs", embedding_key(store.digest(task.clips), distinct)),
             progress=self.progress,
         )
         return _for_each(task.captions, distinct, scores)
 
-    def _kept(self, side: str, content: str) -> Path | None:
-        digest, code = self.system.info.digest, system_code(self.system)
+    def _kept(self, system: System, side: str, content: str) -> Path | None:
+        digest, code = system.info.digest, system_code(system)
         if digest is None or code is None:
             return None
         how = (kind_of(self.device), self.precision, self.batch_size, installed_packages())

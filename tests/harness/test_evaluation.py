@@ -187,6 +187,8 @@ def test_a_cross_encoder_is_evaluated_pair_by_pair(tones: Tones, tmp_path: Path)
     run = evaluate(system, FOLDER, where)
     assert values(run.record) == values(vectors)
     assert Path("scored.txt").read_text().split() == ["8"] * 16
+    kept = evaluate(system, FOLDER, options(where.data_root, tmp_path, keep_embeddings=True))
+    assert np.load(kept.folder / "embeddings" / "pairs.npy").shape == (16, 8)
     backwards = evaluate(system, FOLDER_A2T, where)
     assert values(backwards.record)["R@1"] == 0.5
     assert len(Path("scored.txt").read_text().split()) == 16, "kept for the other direction"
@@ -195,7 +197,7 @@ def test_a_cross_encoder_is_evaluated_pair_by_pair(tones: Tones, tmp_path: Path)
 
 def test_an_interrupted_cross_encoder_goes_on(tones: Tones, tmp_path: Path) -> None:
     system, where = load_system("tone_system:PairsFailing"), options(tones(), tmp_path)
-    with pytest.raises(UserError, match="pairs-failing: score_pairs raised RuntimeError: no luck today"):
+    with pytest.raises(UserError, match="pairs-failing failed on captions 4 to 4 of 16: RuntimeError: no luck today"):
         evaluate(system, FOLDER, where)
     assert values(evaluate(system, FOLDER, where).record)["R@1"] == 1
     assert type(system).calls == 5 + 12

@@ -70,6 +70,6 @@ def test_one_clip_is_named_in_the_singular() -> None:
     ],
 )
 def test_scores(result: object, message: str) -> None:
-    assert checked_scores(np.ones((2, 3)), (2, 3), "mine").dtype == np.float32
+    assert checked_scores(np.ones((2, 3)), (2, 3), "mine: score").dtype == np.float32
     with pytest.raises(UserError, match=message):
-        checked_scores(result, (2, 3), "mine")
+        checked_scores(result, (2, 3), "mine: score")
