@@ -4,13 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from harness.availability import look_at
+from harness.catalogue import registered
 from harness.errors import UserError
 from harness.evaluation import Options, Run, evaluate_prepared
 from harness.guards import checked_info
 from harness.preparation import PreparedTask, prepare
 from harness.progress import Progress, silent
 from harness.protocols import Protocol
-from harness.registry import build_system, registered
+from harness.registry import build_system
 from harness.tracking import try_mirror
 
 
@@ -45,7 +47,7 @@ def evaluate_all(
     runs: list[Run] = []
     failures: dict[str, UserError] = {}
     mirrors = True
-    for name in names or registered():
+    for name in names or _available(say):
         try:
             built = build_system(name, device=options.device, precision=options.precision)
             rate = checked_info(built.system).sample_rate
@@ -71,6 +73,15 @@ def evaluate_all(
             mirrors = False
             say(f"{name}: {warning}")
     return Batch(tuple(runs), failures)
+
+
+def _available(say: Callable[[str], None]) -> list[str]:
+    """The registered systems whose files are here; the others are told of in one line."""
+    listed = [look_at(name) for name in registered()]
+    absent = [system.name for system in listed if system.missing]
+    if absent:
+        say(f"left out, as their weights are not here (`lbar systems` says how to get them): {', '.join(absent)}")
+    return [system.name for system in listed if not system.missing]
 
 
 def _told(name: str, run: Run) -> str:

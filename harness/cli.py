@@ -41,6 +41,10 @@ app = typer.Typer(
 )
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
 app.add_typer(data_app, name="data")
+systems_app = typer.Typer(
+    invoke_without_command=True, rich_markup_mode=None, help="List systems, or get what they need."
+)
+app.add_typer(systems_app, name="systems")
 
 
 DatasetName = Annotated[str, typer.Argument(help="clotho, audiocaps, wavcaps, everyday or folder.")]
@@ -154,17 +158,40 @@ def check_system(
         raise typer.Exit(1)
 
 
-@app.command("systems")
-def list_systems(as_json: AsJson = False) -> None:
-    """List registered systems."""
-    from harness.registry import registered
+@systems_app.callback()
+def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
+    """List registered systems: what they are, what was published of them, and whether their files are here.
 
-    found = registered()
+    The published figure is the primary measure in per cent, as printed.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from harness.listing import as_document, as_row, listings
+
+    found = listings()
     if as_json:
-        print_json(found)
+        print_json([as_document(listing) for listing in found])
     else:
-        rows = [(name, Path(target).name if target.endswith(".yaml") else target) for name, target in found.items()]
-        _print_table(("system", "built from"), rows)
+        _print_table(
+            ("system", "parameters", "published", "protocol", "files", "about"), [as_row(one) for one in found]
+        )
+
+
+@systems_app.command("fetch")
+def fetch_system(
+    name: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    training: Annotated[bool, typer.Option("--training", help="Also what only training needs.")] = False,
+) -> None:
+    """Download what may be downloaded of a system's files.
+
+    They go into the folder LBAR_WEIGHTS, else `weights`. A download that was cut goes on where it stopped.
+    """
+    from harness.card_fetch import fetch_files
+    from harness.progress import bars
+
+    with bars() as progress:
+        for line in fetch_files(name, training=training, progress=progress):
+            typer.echo(line)
 
 
 @app.command("protocols")

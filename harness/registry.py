@@ -1,42 +1,20 @@
 """From what a person types to a system: a registered name, a card's path, or `package.module:factory`."""
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
-from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
+from harness.cards import read_card
+from harness.catalogue import is_card, target_of
 from harness.devices import resolve
 from harness.errors import UserError, one_line
 from harness.system import System
 
 PRECISIONS = ("fp32", "bf16")
-
-GROUP = "lbar.systems"
-"""Entry point group. An entry `name = "package.module:factory"` registers one system; an entry
-`anything = "package"` registers every card (`*.yaml`) in that package's folder under the card's file name."""
-
-
-def registered() -> dict[str, str]:
-    """Every registered system: its name, and the card's path or the factory that builds it."""
-    found: dict[str, str] = {}
-    for entry in entry_points(group=GROUP):
-        if entry.attr:
-            found[entry.name] = entry.value
-            continue
-        try:
-            cards = Path(str(files(entry.value))).glob("*.yaml")
-        except ModuleNotFoundError:
-            # Somebody's broken package is their system's error, not everybody's.
-            found[entry.name] = entry.value
-            continue
-        found.update({card.stem: str(card) for card in cards})
-    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +54,9 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32") ->
     """
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
-    target = _target(name)
+    target = target_of(name)
     arguments: tuple[object, ...] = ()
-    if _is_card(target):
+    if is_card(target):
         card, folder = read_card(target)
         arguments, target = (card, folder), str(card["factory"])
     factory = import_named(target, said_by=name)
@@ -94,49 +72,6 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32") ->
     except (Exception, SystemExit) as error:
         raise UserError(f"{name} could not be built: {one_line(error)}") from error
     return BuiltSystem(cast(System, system), chosen, precision)
-
-
-def read_card(name: str) -> tuple[dict[str, object], Path]:
-    """Read a card by its registered name or its path.
-
-    Returns:
-        What the card says, and the folder it lies in.
-
-    Raises:
-        UserError: there is no such card, or it cannot be read.
-    """
-    import yaml
-
-    path = Path(_target(name))
-    if not _is_card(path.name):
-        raise UserError(f"{name!r} is a system without a card; expected one with a card, or a card's path (*.yaml)")
-    try:
-        card = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no card {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"card {path} cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(card, dict) or not isinstance(card.get("factory"), str):
-        raise UserError(f"card {path} has no line `factory: package.module:function` that says what builds the system")
-    return card, path.parent
-
-
-def _is_card(name: str) -> bool:
-    return name.endswith((".yaml", ".yml"))
-
-
-def _target(name: str) -> str:
-    """What a name stands for: a card's path or `package.module:factory`."""
-    if _is_card(name) or ":" in name:
-        return name
-    known = registered()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'};"
-        raise UserError(
-            f"unknown system {name!r}; {hint} a card's path ending in .yaml or package.module:factory names one too"
-        )
-    return known[name]
 
 
 def import_named(target: str, *, said_by: str) -> Callable[..., object]:

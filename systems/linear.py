@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
 
+from harness.card_files import required_file
+from harness.cards import Card, parse_card
 from harness.errors import UserError
 from harness.system import Array, SystemInfo
 from systems.audio.mel import SAMPLE_RATE
@@ -20,17 +21,11 @@ if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
 
-class LinearCard(BaseModel):
+class LinearCard(Card):
     """What decides a linear system beside its weights, and how these are fitted.
 
     Attributes:
-        factory: what builds a system from the card.
-        trainer: what fits one.
-        name: how tables call it.
-        weights: the weights file, relative to the card's folder.
         dataset: the data set it is fitted on (split `development`) and was chosen on (split `validation`).
-        licence: of the weights.
-        source: where the weights come from.
         bands: see `ClipStatistics`.
         quantiles: see `ClipStatistics`.
         lags: see `ClipStatistics`.
@@ -40,15 +35,7 @@ class LinearCard(BaseModel):
         rank: of the regression; dimension of the embeddings.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    factory: str
-    trainer: str
-    name: str
-    weights: str
     dataset: str
-    licence: str
-    source: str
     bands: int
     quantiles: tuple[float, ...]
     lags: tuple[int, ...]
@@ -110,8 +97,6 @@ class LinearWeights:
             with safe_open(path, "numpy") as file:
                 vocabulary = tuple(json.loads(file.metadata()["vocabulary"]))
                 arrays = {field.name: file.get_tensor(field.name) for field in fields(cls)[1:]}
-        except FileNotFoundError:
-            raise UserError(f"there are no weights {path}; `lbar train linear` makes them") from None
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             reason = " ".join(str(error).split())
             raise UserError(
@@ -133,7 +118,7 @@ class LinearSystem:
             name=card.name,
             sample_rate=SAMPLE_RATE,
             parameters=weights.parameters,
-            trained_on=(card.dataset,),
+            trained_on=card.heard,
             licence=card.licence,
             source=card.source,
             digest=_digest(card, weights),
@@ -169,27 +154,14 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(normalize(vectors))
 
 
-def parse_card(card: Mapping[str, object]) -> LinearCard:
-    """Check what a card's file says.
-
-    Raises:
-        UserError: a field is missing, unknown or of the wrong kind; all of them are listed.
-    """
-    try:
-        return LinearCard.model_validate(card)
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-        raise UserError(f"card {card.get('name', '?')!r} of a linear system does not fit", problems) from None
-
-
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> LinearSystem:
     """Build the system a card describes.
 
     Raises:
         UserError: something is wrong with the card or its weights file.
     """
-    parsed = parse_card(card)
-    return LinearSystem(parsed, LinearWeights.read(folder / parsed.weights), device)
+    parsed = parse_card(LinearCard, card)
+    return LinearSystem(parsed, LinearWeights.read(required_file(parsed.files, "weights", folder, parsed.name)), device)
 
 
 def _digest(card: LinearCard, weights: LinearWeights) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.cards import Card, parse_card
 from harness.errors import UserError
 from harness.system import Array, SystemInfo
 
@@ -38,13 +39,13 @@ class RandomSystem:
 
 
 def from_card(card: Mapping[str, object], folder: Path) -> RandomSystem:  # noqa: ARG001
-    """Build the system; a card has nothing to say of it but its name.
+    """Build the system; a card decides nothing of it.
 
     Raises:
-        UserError: the card says something else.
+        UserError: the card does not fit, or gives it another name.
     """
-    if set(card) != {"factory", "name"} or card["name"] != RandomSystem.info.name:
-        raise UserError("a card of `random` has the lines `factory` and `name: random`, and no other")
+    if parse_card(Card, card).name != RandomSystem.info.name:
+        raise UserError("a card of `random` has the line `name: random`, as all of them give the same vectors")
     return RandomSystem()
 
 

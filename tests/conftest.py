@@ -32,7 +32,7 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the person who runs the tests gets in, and nothing gets out into their cache."""
     monkeypatch.setenv("LBAR_CACHE", str(session_cache))
-    for name in ("LBAR_DATA", "LBAR_RUNS", "MLFLOW_TRACKING_URI"):
+    for name in ("LBAR_DATA", "LBAR_RUNS", "LBAR_WEIGHTS", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
 
 

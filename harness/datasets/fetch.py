@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.datasets import audiocaps, clotho, selected_splits
-from harness.datasets.download import download
 from harness.datasets.layout import find_files
 from harness.datasets.published import FILES, GET_YOURSELF, PublishedFile
 from harness.datasets.unpack import unpack
+from harness.download import download
 from harness.errors import UserError
 from harness.progress import Progress, silent
 

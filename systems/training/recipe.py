@@ -1,22 +1,28 @@
 """From a card to a trained system in a folder of its own."""
 
-import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from harness.card_files import CardFile
+from harness.cards import parse_card
 from harness.datasets import RetrievalDataset, load
-from harness.errors import UserError
 from harness.pcm_store import PcmStore
 from harness.preparation import broken_clips
 from harness.progress import Progress, silent
 from systems.audio.mel import SAMPLE_RATE
-from systems.linear import LinearSystem, parse_card
+from systems.linear import LinearCard
+from systems.training.export import export
 from systems.training.linear import fit, validate
 
 
-def train_linear(card: Mapping[str, object], out: Path, data_root: Path, progress: Progress = silent) -> str:
+def train_linear(
+    card: Mapping[str, object],
+    folder: Path,  # noqa: ARG001
+    out: Path,
+    data_root: Path,
+    progress: Progress = silent,
+) -> str:
     """Fit on the development split and write `out/<name>/{card.yaml,<name>.safetensors,training.json}`.
 
     Returns:
@@ -25,10 +31,10 @@ def train_linear(card: Mapping[str, object], out: Path, data_root: Path, progres
     Raises:
         UserError: the card does not fit, data are missing or broken, or the folder cannot be written.
     """
-    parsed = parse_card(card)
+    parsed = parse_card(LinearCard, card)
     store = PcmStore.of(parsed.dataset, SAMPLE_RATE)
     development, validation = (
-        _decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress)
+        decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress)
         for split in ("development", "validation")
     )
     system = fit(parsed, development, store, progress)
@@ -44,37 +50,28 @@ def train_linear(card: Mapping[str, object], out: Path, data_root: Path, progres
         "system_digest": system.info.digest,
         "packages": {name: version(name) for name in ("numpy", "scikit-learn", "torch")},
     }
-    folder = _write(system, trained, out)
-    return f"{folder / 'card.yaml'}: {reached.name} {reached.value:.4f} on the validation split"
+    weights = f"{parsed.name}.safetensors"
+    written = export(
+        out / parsed.name,
+        parsed.model_copy(
+            update={
+                "parameters": system.info.parameters,
+                "trained_on": (parsed.dataset,),
+                "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}`")},
+            }
+        ).model_dump(mode="json", exclude_defaults=True),
+        trained,
+        {weights: system.weights.to_bytes()},
+    )
+    return f"{written}: {reached.name} {reached.value:.4f} on the validation split"
 
 
-def _decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> RetrievalDataset:
+def decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> RetrievalDataset:
+    """A data set all of whose clips the store holds.
+
+    Raises:
+        UserError: clips are broken or missing; all of them are listed.
+    """
     if broken := store.ensure(dataset.clips, progress=progress):
         raise broken_clips(broken, len(dataset.clips), f"mend them before training on {dataset.name} {dataset.split}")
     return dataset
-
-
-def _write(system: LinearSystem, trained: Mapping[str, object], out: Path) -> Path:
-    """Put the files in place one by one, the card last: it is what a system is loaded by."""
-    import yaml
-
-    folder = out / system.card.name
-    weights = f"{system.card.name}.safetensors"
-    card = system.card.model_copy(update={"weights": weights}).model_dump(mode="json")
-    contents = {
-        weights: system.weights.to_bytes(),
-        "training.json": (json.dumps(trained, indent=2) + "\n").encode(),
-        "card.yaml": yaml.safe_dump(card, sort_keys=False).encode(),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
-            for name, content in contents.items():
-                (Path(unfinished) / name).write_bytes(content)
-            for name in contents:
-                (Path(unfinished) / name).replace(folder / name)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {folder}: {error.strerror or error}; make room or name another folder by --out"
-        ) from error
-    return folder

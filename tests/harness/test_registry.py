@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.catalogue import registered
 from harness.errors import UserError
-from harness.registry import build_system, load_system, registered
+from harness.registry import build_system, load_system
 from harness.system import SystemInfo
 
 SYSTEM = """

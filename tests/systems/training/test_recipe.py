@@ -7,8 +7,9 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
+from harness.cards import read_card
 from harness.errors import UserError
-from harness.registry import load_system, read_card
+from harness.registry import load_system
 from systems.linear import LinearCard
 from systems.training.cli import train
 from systems.training.recipe import train_linear
@@ -41,9 +42,9 @@ def test_train_writes_a_system_that_loads(card_file: Path, small_clotho: Path, t
 
 def test_training_again_replaces_it(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:
     card, folder = read_card(str(card_file))[0], tmp_path / "out" / "small"
-    first = train_linear(card, tmp_path / "out", small_clotho)
+    first = train_linear(card, tmp_path, tmp_path / "out", small_clotho)
     content = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert train_linear(card, tmp_path / "out", small_clotho) == first
+    assert train_linear(card, tmp_path, tmp_path / "out", small_clotho) == first
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
 
 
@@ -53,7 +54,7 @@ def test_broken_clips_are_all_named(card_file: Path, small_clotho: Path, tmp_pat
     (root / "development" / "3.wav").unlink()
     (root / "development" / "5.wav").write_bytes(b"no audio")
     with pytest.raises(UserError, match="2 of 24 clips") as caught:
-        train_linear(read_card(str(card_file))[0], tmp_path / "out", root)
+        train_linear(*read_card(str(card_file)), tmp_path / "out", root)
     assert [name in problem for name, problem in zip(("3.wav", "5.wav"), caught.value.problems, strict=True)]
     assert not (tmp_path / "out").exists()
 
@@ -61,7 +62,7 @@ def test_broken_clips_are_all_named(card_file: Path, small_clotho: Path, tmp_pat
 def test_a_folder_that_cannot_be_written(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(UserError, match="--out"):
-        train_linear(read_card(str(card_file))[0], tmp_path / "out", small_clotho)
+        train_linear(*read_card(str(card_file)), tmp_path / "out", small_clotho)
 
 
 def test_what_cannot_be_trained_is_one_line() -> None:

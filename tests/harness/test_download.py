@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from harness.datasets.download import download
+from harness.download import download
 from harness.errors import UserError
 from harness.progress import Advance
 

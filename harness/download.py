@@ -1,4 +1,4 @@
-"""One file over HTTP: continued where it stopped, put in place only when its checksum is right."""
+"""One file over HTTP: continued where it stopped, put in place only when it is whole."""
 
 import errno
 from pathlib import Path
@@ -14,8 +14,11 @@ _CHUNK_BYTES = 1 << 16
 _TIMEOUT_SECONDS = 30
 
 
-def download(url: str, target: Path, md5: str, progress: Progress = silent) -> None:
+def download(url: str, target: Path, md5: str | None, progress: Progress = silent) -> None:
     """Download a file, verified.
+
+    A file whose checksum nobody published (`md5` is `None`) counts as right when all that the server announced is
+    there.
 
     What has arrived is kept in `<target>.part` until the file is complete and its MD5 is right, so an interrupted
     download continues there, in this call or a later one. A server that cannot continue is asked for the whole.
@@ -29,9 +32,9 @@ def download(url: str, target: Path, md5: str, progress: Progress = silent) -> N
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not part.is_file() or pooch.file_hash(str(part), alg="md5") != md5:
+        if md5 is None or not part.is_file() or pooch.file_hash(str(part), alg="md5") != md5:
             _complete(url, part, progress)
-        found = pooch.file_hash(str(part), alg="md5")
+        found = None if md5 is None else pooch.file_hash(str(part), alg="md5")
         if found == md5:
             part.replace(target)
             return

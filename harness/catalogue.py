@@ -1,0 +1,56 @@
+"""Which systems are registered, and what a name a person types stands for."""
+
+import difflib
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+
+from harness.errors import UserError
+
+GROUP = "lbar.systems"
+"""Entry point group. An entry `name = "package.module:factory"` registers one system; an entry
+`anything = "package"` registers every card (`*.yaml`) in that package's folder under the card's file name."""
+
+
+def registered() -> dict[str, str]:
+    """Every registered system: its name, and the card's path or the factory that builds it."""
+    found: dict[str, str] = {}
+    for entry in entry_points(group=GROUP):
+        if entry.attr:
+            found[entry.name] = entry.value
+            continue
+        try:
+            cards = Path(str(files(entry.value))).glob("*.yaml")
+        except ModuleNotFoundError:
+            # Somebody's broken package is their system's error, not everybody's.
+            found[entry.name] = entry.value
+            continue
+        found.update({card.stem: str(card) for card in cards})
+    return dict(sorted(found.items()))
+
+
+def target_of(name: str) -> str:
+    """What a name stands for: a card's path or `package.module:factory`.
+
+    Raises:
+        UserError: it is none of these, and no system is registered under it.
+    """
+    if is_card(name) or ":" in name:
+        return name
+    known = registered()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'};"
+        raise UserError(
+            f"unknown system {name!r}; {hint} a card's path ending in .yaml or package.module:factory names one too"
+        )
+    return known[name]
+
+
+def is_card(target: str) -> bool:
+    """Whether a target is a card's path.
+
+    >>> is_card("mine.yaml"), is_card("mine:System")
+    (True, False)
+    """
+    return target.endswith((".yaml", ".yml"))
