@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv1d, pad
+from torch.nn.functional import pad
 
 SAMPLE_RATE = 32_000
 PRE_EMPHASIS = 0.97
@@ -12,13 +12,20 @@ WINDOW = 800
 BANDS = 128
 F_MIN, F_MAX = 0.0, 15_000.0
 
+LOWER_JITTER, UPPER_JITTER = 10, 2_000
+"""How many whole hertz the edges are drawn from: upwards from 0, downwards from half the sampling rate."""
+
 
 class KaldiLogMel(nn.Module):
-    """Waveforms at 32 kHz to the 128-band log-mel image the published encoders were trained on, as in evaluation.
+    """Waveforms at 32 kHz to the 128-band log-mel image the published encoders were trained on.
 
     Pre-emphasis, power spectrum of 25 ms Hann windows every 10 ms, Kaldi's mel bank from 0 to 15 kHz, logarithm, and a
     shift and scale to about [-1, 1]. A waveform shorter than half a Fourier frame, which cannot be mirrored at its
     ends, is first filled up with zeros. Always computed in float32: under autocast the quiet bands would be lost.
+
+    Args:
+        edge_jitter: whether the mel bank's edges are drawn anew for each batch in training mode: the lower from 0 to
+            9 Hz, the upper from 14,001 to 16,000 Hz.
 
     >>> KaldiLogMel()(torch.zeros(2, 32_000)).shape
     torch.Size([2, 128, 100])
@@ -26,35 +33,47 @@ class KaldiLogMel(nn.Module):
 
     window: Tensor
     bank: Tensor
-    emphasis: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, *, edge_jitter: bool = False) -> None:
         super().__init__()
+        self.edge_jitter = edge_jitter
         self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
         self.register_buffer("bank", kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
-        self.register_buffer("emphasis", torch.tensor([[[-PRE_EMPHASIS, 1.0]]]), persistent=False)
 
-    def forward(self, waveforms: Tensor) -> Tensor:
+    def forward(self, waveforms: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Compute the log-mel images.
 
         Args:
             waveforms: `(clips, samples)` in [-1, 1] at 32 kHz.
+            generator: on the CPU; draws the edges of the mel bank, if they are jittered. None is torch's global one.
 
         Returns:
             Float32 `(clips, 128, frames)`; frames are 10 ms apart, `1 + (samples - 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            return (torch.log(self.mel(waveforms.float()) + 1e-5) + 4.5) / 5
+            if not (self.training and self.edge_jitter):
+                return self.log_mel(waveforms.float(), self.bank)
+            bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
+            return self.log_mel(waveforms.float(), bank.to(self.bank.device))
 
-    def mel(self, waveforms: Tensor) -> Tensor:
-        """Power per mel band, `(clips, 128, frames)`, of float32 `(clips, samples)`."""
+    def log_mel(self, waveforms: Tensor, bank: Tensor) -> Tensor:
+        """Log-mel images `(clips, bands, frames)` of float32 `(clips, samples)`, by a mel bank `(bands, 513)`."""
         # Mirroring takes more samples than it adds, and the emphasis takes one.
         shortage = max(N_FFT // 2 + 2 - waveforms.shape[-1], 0)
-        emphasised = conv1d(pad(waveforms, (0, shortage)).unsqueeze(1), self.emphasis).squeeze(1)
+        filled = pad(waveforms, (0, shortage))
+        # No convolution: a GPU would round its input to ten bits (TF32).
+        emphasised = filled[:, 1:] - PRE_EMPHASIS * filled[:, :-1]
         spectrum = torch.stft(
             emphasised, N_FFT, HOP, WINDOW, self.window, center=True, pad_mode="reflect", return_complex=True
         )
-        return self.bank @ (spectrum.real.square() + spectrum.imag.square())
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (torch.log(bank @ power + 1e-5) + 4.5) / 5
+
+
+def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:
+    """Draw the edges of a jittered mel bank in Hz, the lower first."""
+    lower = torch.randint(LOWER_JITTER, (), generator=generator).item()
+    return float(lower), SAMPLE_RATE / 2 - torch.randint(UPPER_JITTER, (), generator=generator).item()
 
 
 def kaldi_mel_bank(bands: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Tensor:

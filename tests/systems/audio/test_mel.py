@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from systems.audio.mel import KaldiLogMel
+from systems.audio.mel import KaldiLogMel, draw_edges, kaldi_mel_bank
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,41 @@ def test_too_short_to_mirror_is_filled_with_zeros(front_end: KaldiLogMel, sample
     filled = np.zeros(514)
     filled[:samples] = waveform[0]
     np.testing.assert_allclose(front_end(waveform)[0], by_definition(filled), rtol=0, atol=1e-4)
+
+
+@pytest.mark.shared
+def test_golden_output_of_the_reference_in_training(shared: Path, front_end: KaldiLogMel) -> None:
+    golden = np.load(shared / "golden" / "frontends.npz")
+    waveform = torch.from_numpy(golden["x_int16"].astype(np.float32) / 32768)
+    bank = kaldi_mel_bank(128, 1024, 32_000, *golden["passt_train_fmin_fmax"])
+    image = front_end.log_mel(waveform[None], bank)[0]
+    np.testing.assert_allclose(image, golden["passt_train_logmel"], rtol=0, atol=1e-4)
+    assert np.abs(front_end(waveform[None])[0].numpy() - golden["passt_train_logmel"]).max() > 0.01
+
+
+def test_edges_jitter_in_training_only_and_on_request() -> None:
+    waveforms = noise(2, 16_000)
+    jittering = KaldiLogMel(edge_jitter=True)
+    exact = KaldiLogMel()(waveforms)
+    torch.testing.assert_close(jittering.eval()(waveforms), exact, rtol=0, atol=0)
+    jittered = jittering.train()(waveforms, torch.Generator().manual_seed(1))
+    bank = kaldi_mel_bank(128, 1024, 32_000, *draw_edges(torch.Generator().manual_seed(1)))
+    torch.testing.assert_close(jittered, jittering.log_mel(waveforms, bank), rtol=0, atol=0)
+    assert not torch.allclose(jittered, exact, atol=1e-2)
+    torch.testing.assert_close(KaldiLogMel().train()(waveforms), exact, rtol=0, atol=0)
+
+
+def test_edges_are_drawn_from_the_whole_range() -> None:
+    generator = torch.Generator().manual_seed(0)
+    lower, upper = zip(*(draw_edges(generator) for _ in range(2_000)), strict=True)
+    assert set(lower) == set(range(10))
+    assert min(upper) in range(14_001, 14_010)
+    assert max(upper) in range(15_991, 16_001)
+
+
+def test_silence_is_finite(front_end: KaldiLogMel) -> None:
+    assert front_end(torch.zeros(1, 32_000)).isfinite().all()
+    assert KaldiLogMel(edge_jitter=True)(torch.zeros(1, 0)).isfinite().all()
 
 
 def test_float32_whatever_the_autocast(front_end: KaldiLogMel) -> None:

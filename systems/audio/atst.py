@@ -1,0 +1,100 @@
+"""ATST-Frame: a transformer over slices of the log-mel spectrogram, one vector every 40 ms."""
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field, PositiveInt
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
+
+
+class AtstConfig(TransformerConfig):
+    """Size of an ATST-Frame; the defaults are the published base model.
+
+    Attributes:
+        encoder: which encoder this configures.
+        bands: of the log-mel image.
+        patch_frames: frames of 10 ms per token.
+        frames: of the longest image.
+        frequency_warp: the smallest share of the bands that training may stretch over all of them; 1 is none.
+        top_db_scope: of the front end, see `AtstLogMel`.
+    """
+
+    encoder: Literal["atst"] = "atst"
+    bands: PositiveInt = 64
+    patch_frames: PositiveInt = 4
+    frames: PositiveInt = 1000
+    frequency_warp: Annotated[float, Field(gt=0, le=1)] = 0.9
+    top_db_scope: Literal["window", "batch"] = "window"
+
+
+class Atst(nn.Module):
+    """Log-mel images of `AtstLogMel` to one vector per 40 ms.
+
+    State-dict keys and shapes are those of the published file.
+
+    Attributes:
+        width: dimension of the features.
+
+    >>> atst = Atst(AtstConfig(width=32, depth=2, heads=4))
+    >>> atst.eval()(torch.zeros(2, 64, 101)).shape
+    torch.Size([2, 25, 32])
+    """
+
+    def __init__(self, config: AtstConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.width = width = config.width
+        # In the published file for its pre-training by masking; nothing is masked here.
+        self.mask_embed = nn.Parameter(torch.zeros(1, 1, width), requires_grad=False)
+        positions = 1 + config.frames // config.patch_frames
+        self.pos_embed = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, positions, width), std=0.02))
+        self.patch_embed = nn.ModuleDict({"patch_embed": nn.Linear(config.bands * config.patch_frames, width)})
+        self.blocks = nn.Sequential(*(Block(width, config.heads, qkv_bias=False) for _ in range(config.depth)))
+        self.norm_frame = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Describe each step of each window.
+
+        Args:
+            images: `(windows, bands, frames)`, at most as long as the configured frames; what does not fill a step at
+                the end is not looked at.
+            generator: on the CPU; draws the frequency warp, in training mode only. None is torch's global one.
+
+        Returns:
+            `(windows, frames // patch_frames, width)`.
+
+        Raises:
+            ValueError: the images are longer than the positional encoding.
+        """
+        if self.training and self.config.frequency_warp < 1:
+            images = stretch(images, self.draw(generator))
+        size = self.config.patch_frames
+        steps = images.shape[-1] // size
+        # The first position belongs to a summarising token that this model has not.
+        longest = self.pos_embed.shape[1] - 1
+        if steps > longest:
+            raise ValueError(
+                f"images of {images.shape[-1]} frames are {steps} steps long, but the positional encoding ends at "
+                f"{longest}; expected at most {(longest + 1) * size - 1} frames, so cut shorter windows"
+            )
+        windows, bands, _ = images.shape
+        slices = images[..., : steps * size].reshape(windows, bands, steps, size).transpose(1, 2).flatten(2)
+        tokens = self.patch_embed["patch_embed"](slices) + self.pos_embed[:, 1 : steps + 1]
+        features: Tensor = self.norm_frame(self.blocks(tokens))
+        return features
+
+    def draw(self, generator: torch.Generator | None = None) -> int:
+        """Draw how many of the lowest bands the warp keeps, the same for the whole batch."""
+        smallest = self.config.frequency_warp
+        share = smallest + (1 - smallest) * torch.rand((), generator=generator).item()
+        return max(int(share * self.config.bands), 1)
+
+
+def stretch(images: Tensor, kept: int) -> Tensor:
+    """Stretch the lowest bands over all of them, bicubically; `(windows, bands, frames)` in and out."""
+    bands, frames = images.shape[1:]
+    lowest = images[:, None, :kept]
+    return interpolate(lowest, (bands, frames), mode="bicubic", align_corners=True).squeeze(1)

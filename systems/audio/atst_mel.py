@@ -1,0 +1,112 @@
+"""Log-mel front end of ATST-Frame."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+SAMPLE_RATE = 16_000
+"""Rate the spectrogram is computed at; waveforms come in at twice that."""
+N_FFT = 1024
+HOP = 160
+BANDS = 64
+F_MIN, F_MAX = 60.0, 7_800.0
+TOP_DB = 80.0
+
+LOWPASS_ZEROS = 6
+ROLLOFF = 0.99
+_BLOCK = 32
+
+LEAST_DB, MOST_DB = -50.0, 80.0
+SHIFT, SCALE = 79.6482, 130.3324
+
+
+class AtstLogMel(nn.Module):
+    """Waveforms at 32 kHz to the 64-band log-mel image ATST-Frame was trained on.
+
+    Resampling to 16 kHz, power spectrum of 64 ms Hann windows every 10 ms, HTK mel bank from 60 Hz to 7.8 kHz, decibels
+    cut off 80 dB below the loudest, and a shift and scale to [-1, 1]. A waveform too short to be mirrored at its ends
+    is first filled up with zeros. Always computed in float32 or better, whatever the autocast.
+
+    Args:
+        top_db_scope: where the loudest is looked for: in each `window` by itself, or in the whole `batch` as the
+            published system does, whose result depends on what else is in the batch.
+
+    >>> AtstLogMel()(torch.zeros(2, 32_000)).shape
+    torch.Size([2, 64, 101])
+    """
+
+    window: Tensor
+    bank: Tensor
+    lowpass: Tensor
+
+    def __init__(self, top_db_scope: Literal["window", "batch"] = "window") -> None:
+        super().__init__()
+        self.top_db_scope = top_db_scope
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
+        self.register_buffer("bank", htk_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
+        # As a matrix from the samples a block is made of to the block, several times faster than a convolution.
+        kernel = halving_kernel()
+        shifted = [pad(kernel, (2 * place, 2 * (_BLOCK - 1 - place))) for place in range(_BLOCK)]
+        self.register_buffer("lowpass", torch.stack(shifted, dim=1).double(), persistent=False)
+
+    def forward(self, waveforms: Tensor, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
+        """Compute the log-mel images.
+
+        Args:
+            waveforms: `(windows, samples)` in [-1, 1] at 32 kHz.
+            generator: taken because every front end takes one; nothing is drawn here.
+
+        Returns:
+            Float32 `(windows, 64, frames)`; frames are 10 ms apart, `1 + samples // 320` of them.
+        """
+        with torch.autocast(waveforms.device.type, enabled=False):
+            decibels = 10 * self.mel(self.halve(waveforms.float())).clamp(min=1e-10).log10()
+            loudest = decibels.amax((1, 2), keepdim=True) if self.top_db_scope == "window" else decibels.amax()
+            audible = torch.maximum(decibels, loudest - TOP_DB).clamp(LEAST_DB, MOST_DB)
+            return (audible + SHIFT) / SCALE * 2 - 1
+
+    def halve(self, waveforms: Tensor) -> Tensor:
+        """Resample float32 `(windows, samples)` from 32 to 16 kHz, half as many samples, rounded up."""
+        samples, inputs = waveforms.shape[-1], len(self.lowpass)
+        halved = (samples + 1) // 2
+        blocks = max(math.ceil(halved / _BLOCK), 1)
+        before = (inputs - 2 * _BLOCK) // 2
+        filled = pad(waveforms, (before, 2 * _BLOCK * blocks + before - samples))
+        # In double precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
+        outputs = filled.unfold(-1, inputs, 2 * _BLOCK).double() @ self.lowpass
+        return outputs.flatten(1)[:, :halved].float()
+
+    def mel(self, waveforms: Tensor) -> Tensor:
+        """Power per mel band, `(windows, 64, frames)`, of float32 `(windows, samples)` at 16 kHz."""
+        shortage = max(N_FFT // 2 + 1 - waveforms.shape[-1], 0)
+        spectrum = torch.stft(
+            pad(waveforms, (0, shortage)), N_FFT, HOP, N_FFT, self.window, pad_mode="reflect", return_complex=True
+        )
+        return self.bank @ (spectrum.real.square() + spectrum.imag.square())
+
+
+def halving_kernel() -> Tensor:
+    """Hann-windowed sinc that halves the sampling rate: `(28,)`, the output sample's place at index 13."""
+    reach = math.ceil(LOWPASS_ZEROS * 2 / ROLLOFF)
+    # In zeros of the sinc, which lie 2 / ROLLOFF samples apart.
+    places = torch.arange(-reach, reach + 2, dtype=torch.float64) / 2 * ROLLOFF
+    places = places.clamp(-LOWPASS_ZEROS, LOWPASS_ZEROS)
+    hann = (places * math.pi / (2 * LOWPASS_ZEROS)).cos().square()
+    return (places.sinc() * hann * ROLLOFF / 2).float()
+
+
+def htk_mel_bank(bands: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Tensor:
+    """Triangles whose corners are equally spaced on HTK's mel scale, 2595 log10(1 + f / 700), drawn in hertz.
+
+    Returns:
+        `(bands, n_fft // 2 + 1)`, each triangle one at its peak.
+    """
+    lowest, highest = (2595 * math.log10(1 + hertz / 700) for hertz in (f_min, f_max))
+    mels = torch.linspace(lowest, highest, bands + 2, dtype=torch.float64)
+    corners = 700 * (10 ** (mels / 2595) - 1)
+    bins = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    left, peak, right = corners[:-2, None], corners[1:-1, None], corners[2:, None]
+    return torch.minimum((bins - left) / (peak - left), (right - bins) / (right - peak)).clamp(min=0).float()

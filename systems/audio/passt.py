@@ -1,0 +1,125 @@
+"""PaSST: a transformer over patches of the log-mel image that trains on a part of them."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import NonNegativeInt, PositiveInt
+from torch import Tensor, nn
+
+from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
+
+
+class PasstConfig(TransformerConfig):
+    """Size of a PaSST; the defaults are the published `passt_s_p16_s16_128_ap468`.
+
+    Attributes:
+        encoder: which encoder this configures.
+        patch: side of a patch, in bands and in frames.
+        bands: of the log-mel image.
+        frames: of the longest image.
+        classes: number of tags.
+        patchout_time: columns of patches left out in training.
+        patchout_frequency: rows of patches left out in training.
+    """
+
+    encoder: Literal["passt"] = "passt"
+    patch: PositiveInt = 16
+    bands: PositiveInt = 128
+    frames: PositiveInt = 1000
+    classes: PositiveInt = 527
+    patchout_time: NonNegativeInt = 15
+    patchout_frequency: NonNegativeInt = 2
+
+
+class Kept(NamedTuple):
+    """What structured patchout keeps, as increasing indices: columns (time) and rows (frequency) of patches."""
+
+    columns: Tensor
+    rows: Tensor
+
+
+class Passt(nn.Module):
+    """Log-mel images of `KaldiLogMel` to one vector per window, the mean of two summarising tokens.
+
+    State-dict keys and shapes are those of the published file.
+
+    Attributes:
+        width: dimension of the features.
+
+    >>> passt = Passt(PasstConfig(width=32, depth=2, heads=4, frames=100))
+    >>> passt.eval()(torch.zeros(2, 128, 100)).shape
+    torch.Size([2, 1, 32])
+    """
+
+    def __init__(self, config: PasstConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.width = width = config.width
+        rows, columns = config.bands // config.patch, config.frames // config.patch
+        self.cls_token = _learned(1, 1, width)
+        self.dist_token = _learned(1, 1, width)
+        self.new_pos_embed = _learned(1, 2, width)
+        self.freq_new_pos_embed = _learned(1, width, rows, 1)
+        self.time_new_pos_embed = _learned(1, width, 1, columns)
+        self.patch_embed = nn.ModuleDict({"proj": nn.Conv2d(1, width, config.patch, config.patch)})
+        self.blocks = nn.Sequential(*(Block(width, config.heads) for _ in range(config.depth)))
+        self.norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
+        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.classes))
+        # In the published file, but its output is never used.
+        self.head_dist = nn.Linear(width, config.classes).requires_grad_(False)
+
+    def forward(self, images: Tensor, generator: torch.Generator | None = None, kept: Kept | None = None) -> Tensor:
+        """Describe each window.
+
+        Args:
+            images: `(windows, bands, frames)`, at most as long as the configured frames; what does not fill a patch
+                at the end is not looked at.
+            generator: on the CPU; draws what patchout keeps, in training mode only. None is torch's global one.
+            kept: what patchout keeps, instead of a draw.
+
+        Returns:
+            `(windows, 1, width)`.
+
+        Raises:
+            ValueError: the images are longer than the positional encoding.
+        """
+        patches = self.patch_embed["proj"](images.unsqueeze(1))
+        rows, columns = patches.shape[2:]
+        longest = self.time_new_pos_embed.shape[-1]
+        if columns > longest:
+            raise ValueError(
+                f"images of {images.shape[-1]} frames are {columns} patches long, but the positional encoding ends "
+                f"at {longest}; expected at most {(longest + 1) * self.config.patch - 1} frames, so cut shorter windows"
+            )
+        patches = patches + self.time_new_pos_embed[..., :columns] + self.freq_new_pos_embed
+        if self.training and kept is None:
+            kept = self.draw(rows, columns, generator)
+        if kept is not None:
+            patches = patches.index_select(3, kept.columns.to(patches.device))
+            patches = patches.index_select(2, kept.rows.to(patches.device))
+        summaries = torch.cat([self.cls_token, self.dist_token], dim=1) + self.new_pos_embed
+        tokens = torch.cat([summaries.expand(len(images), -1, -1), patches.flatten(2).mT], dim=1)
+        features: Tensor = self.norm(self.blocks(tokens)[:, :2]).mean(dim=1, keepdim=True)
+        return features
+
+    def draw(self, rows: int, columns: int, generator: torch.Generator | None = None) -> Kept:
+        """Draw which columns, then which rows of patches are kept, the same for the whole batch; at least one each."""
+        kept_columns = _draw(columns, self.config.patchout_time, generator)
+        return Kept(kept_columns, _draw(rows, self.config.patchout_frequency, generator))
+
+    def tags(self, features: Tensor) -> Tensor:
+        """Score the tags, from the features of `forward`: logits, `(windows, classes)`."""
+        logits: Tensor = self.head(features.squeeze(1))
+        return logits
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Score the tags of images `(windows, bands, frames)`: logits, `(windows, classes)`."""
+        return self.tags(self(images))
+
+
+def _draw(count: int, left_out: int, generator: torch.Generator | None) -> Tensor:
+    return torch.randperm(count, generator=generator)[: max(count - left_out, 1)].sort().values
+
+
+def _learned(*shape: int) -> nn.Parameter:
+    return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))

@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from systems.audio.atst import Atst, AtstConfig
+from systems.audio.mobilenet import MobileNet, MobileNetConfig
+from systems.audio.passt import Passt, PasstConfig
+from systems.cost import Cost, cost, macs
+
+
+def full_size(name: str) -> Passt | Atst | MobileNet:
+    with torch.device("meta"):
+        if name == "passt":
+            return Passt(PasstConfig()).eval()
+        return Atst(AtstConfig()).eval() if name == "atst" else MobileNet(MobileNetConfig()).eval()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["passt", "atst", "mn40_as_ext"])
+def test_published_figures(shared: Path, name: str) -> None:
+    published = json.loads((shared / "golden" / "full_size_info.json").read_text())[name]
+    encoder = full_size(name)
+    images = torch.empty(1, *published["mel_shape"][-2:], device="meta")
+    found = cost(encoder, tuple(images.shape))
+    assert found.parameters == published["params"]
+    if isinstance(encoder, Atst):
+        assert found.macs == round(published["gmacs_10s"] * 1e9)
+        return
+    assert macs(lambda: encoder.logits(images)) == round(published["gmacs_10s"] * 1e9)
+    features = torch.empty(1, 1, encoder.width, device="meta")
+    assert found.macs == round(published["gmacs_10s"] * 1e9) - macs(lambda: encoder.tags(features))
+
+
+def test_patchout_saves_its_part() -> None:
+    tokens = (62 - 15) * (8 - 2) + 2
+    blocks = 12 * (12 * tokens * 768**2 + 2 * tokens**2 * 768)
+    assert cost(full_size("passt").train(), (1, 128, 1000)).macs == 62 * 8 * 16**2 * 768 + blocks
+
+
+def test_the_sum_of_what_is_multiplied() -> None:
+    layers = torch.nn.Sequential(torch.nn.Conv1d(2, 4, 3), torch.nn.BatchNorm1d(4), torch.nn.Linear(8, 5))
+    before = {key: value.clone() for key, value in layers.state_dict().items()}
+    assert cost(layers, (6, 2, 10)) == Cost(parameters=28 + 8 + 45, macs=6 * (4 * 8 * 2 * 3 + 4 * 8 * 5))
+    for key, value in layers.state_dict().items():
+        torch.testing.assert_close(value, before[key], rtol=0, atol=0)
