@@ -1,0 +1,1 @@
+"""The text side: captions to token ids, and token ids to vectors."""

@@ -1,0 +1,258 @@
+"""RoBERTa: caption token ids to one vector a caption."""
+
+import json
+import os
+import pickle
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from torch import Tensor
+
+from harness.errors import UserError, one_line
+from systems.text.captions import END, PAD, START, batches, pad
+
+if TYPE_CHECKING:
+    from transformers import RobertaConfig, RobertaModel
+
+# Of config.json: what changes the vectors. Shapes alone would not tell all of it.
+_SETTINGS = (
+    "vocab_size",
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "hidden_act",
+    "layer_norm_eps",
+    "pad_token_id",
+)
+_MEND = "copy the model's files there again, as transformers wrote them"
+_NAMED = 8
+
+
+class TextConfig(BaseModel):
+    """What decides the text encoder beside its weights. The defaults are those of RoBERTa-large.
+
+    Attributes:
+        vocabulary: number of tokens.
+        width: dimension of the vectors.
+        depth: number of layers.
+        heads: number of attention heads.
+        intermediate: width within the feed-forward layers.
+        positions: rows of the position embedding; a caption may have two tokens less.
+        dropout: in training, of hidden values and of attention.
+        longest: number of tokens that are kept of a caption, `<s>` and `</s>` among them.
+        normalised: whether captions are lower-cased and rid of punctuation.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    vocabulary: PositiveInt = 50_265
+    width: PositiveInt = 1024
+    depth: PositiveInt = 24
+    heads: PositiveInt = 16
+    intermediate: PositiveInt = 4096
+    positions: PositiveInt = 514
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    longest: Annotated[int, Field(ge=3)] = 32
+    normalised: bool = True
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        # Positions are counted from the one after the padding's.
+        if self.longest > self.positions - PAD - 1:
+            raise ValueError(f"longest {self.longest} exceeds what {self.positions} positions allow, two less")
+        return self
+
+
+def build(config: TextConfig) -> "RobertaModel":
+    """RoBERTa without pooler, in float32 with random weights, in training mode; on the device in force."""
+    settings = _settings(config)
+    from transformers import RobertaModel
+
+    model = RobertaModel(settings, add_pooling_layer=False)
+    model.set_attn_implementation("sdpa")
+    return model
+
+
+def build_empty(config: TextConfig) -> "RobertaModel":
+    """The same with shapes only, on the meta device, to be given weights by `load_state_dict(assign=True)`."""
+    with torch.device("meta"):
+        model = build(config)
+    # Two buffers are in no weights file: they count positions, and say that all tokens are of one type.
+    positions = torch.arange(config.positions, device="cpu")[None]
+    model.embeddings.register_buffer("position_ids", positions, persistent=False)
+    model.embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
+    return model
+
+
+def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
+    """RoBERTa with the weights that lie in a directory, in any layout transformers writes or wrote.
+
+    That is `config.json` with `model.safetensors` or `pytorch_model.bin`, whole or in shards with an index, from the
+    bare encoder or from one with a head (whose weights are ignored). Nothing is unpickled but tensors.
+
+    Args:
+        directory: where the files are; only these are read, no network is ever asked.
+        config: what the weights have to fit.
+
+    Returns:
+        The encoder in float32, in training mode, on the CPU.
+
+    Raises:
+        UserError: files are missing or damaged, or hold another model than `config` says.
+    """
+    _refuse_other_model(directory, config)
+    weights = {name.removeprefix("roberta."): weight for name, weight in _read_weights(directory).items()}
+    with torch.device("cpu"):
+        model = build(config)
+    _refuse_other_weights(directory, weights, {name: weight.shape for name, weight in model.state_dict().items()})
+    model.load_state_dict(weights, strict=False)
+    return model
+
+
+def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -> Tensor:
+    """The vector at each caption's first token.
+
+    Gradients and dropout are as the caller has set them.
+
+    Args:
+        model: from `build` or `read_pretrained`.
+        ids: token ids of each caption, `<s>` first.
+        most: number of captions that are computed together; those of similar length are.
+
+    Returns:
+        `(captions, width)`, in the given order, on the model's device.
+    """
+    if not ids:
+        return torch.zeros(0, model.config.hidden_size, device=model.device)
+    together = batches(ids, most)
+    vectors = []
+    for batch in together:
+        input_ids, mask = (part.to(model.device) for part in pad([ids[index] for index in batch]))
+        vectors.append(model(input_ids=input_ids, attention_mask=mask).last_hidden_state[:, 0])
+    order = torch.tensor([index for batch in together for index in batch])
+    return torch.cat(vectors)[order.argsort().to(model.device)]
+
+
+def _settings(config: TextConfig) -> "RobertaConfig":
+    # Read when transformers is first loaded: nothing is ever to be downloaded.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from transformers import RobertaConfig
+
+    return RobertaConfig(
+        vocab_size=config.vocabulary,
+        hidden_size=config.width,
+        num_hidden_layers=config.depth,
+        num_attention_heads=config.heads,
+        intermediate_size=config.intermediate,
+        max_position_embeddings=config.positions,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        bos_token_id=START,
+        pad_token_id=PAD,
+        eos_token_id=END,
+    )
+
+
+def _refuse_other_model(directory: Path, config: TextConfig) -> None:
+    said = _read_json(directory / "config.json")
+    if said.get("model_type") != "roberta":
+        raise UserError(
+            f"{directory}: config.json is of model_type {said.get('model_type')!r} where 'roberta' is expected; "
+            "take a RoBERTa"
+        )
+    expected = _settings(config)
+    defaults = type(expected)()
+    differing = [
+        f"{name} is {said.get(name, getattr(defaults, name))!r} where {getattr(expected, name)!r} is expected"
+        for name in _SETTINGS
+        if said.get(name, getattr(defaults, name)) != getattr(expected, name)
+    ]
+    if differing:
+        raise UserError(
+            f"{directory}: config.json is of another RoBERTa than the system's card: {', '.join(differing)}; "
+            "take the model the card means, or correct the card"
+        )
+
+
+def _read_weights(directory: Path) -> dict[str, Tensor]:
+    """All that the weights file or its shards hold; where there are several layouts, the one transformers takes."""
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        whole, index = directory / name, directory / f"{name}.index.json"
+        if whole.exists():
+            return _read_tensors(whole)
+        if index.exists():
+            shards = _read_json(index).get("weight_map")
+            if not isinstance(shards, dict):
+                raise UserError(f"{index} does not say which shard holds which weight; {_MEND}")
+            return {
+                key: weight
+                for shard in sorted({str(shard) for shard in shards.values()})
+                for key, weight in _read_tensors(directory / shard).items()
+            }
+    raise UserError(f"{directory} holds no weights: neither model.safetensors nor pytorch_model.bin; {_MEND}")
+
+
+def _read_json(path: Path) -> dict[str, object]:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"there is no {path} to read a RoBERTa from; {_MEND}") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({one_line(error)}); {_MEND}") from None
+    if not isinstance(said, dict):
+        raise UserError(f"{path} holds no JSON object; {_MEND}")
+    return said
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            tensors = load_file(path)
+        else:
+            # Of how old a file is there is nothing to warn of; what does not load is an error.
+            with warnings.catch_warnings(action="ignore"):
+                tensors = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"the shard {path} is missing; {_MEND}") from None
+    except pickle.UnpicklingError:
+        # What torch says of it ends in the advice to unpickle it unsafely.
+        raise UserError(f"{path} is damaged or holds more than tensors, which is not loaded; {_MEND}") from None
+    except Exception as error:  # Damaged files end in errors of many kinds.
+        raise UserError(f"{path} cannot be read as weights ({one_line(error)}); {_MEND}") from None
+    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+        raise UserError(f"{path} holds other things than named tensors; {_MEND}")
+    return tensors
+
+
+def _refuse_other_weights(directory: Path, found: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:
+    """A weight that is missing would stay random, and a layer too many would be passed over: both without a word."""
+    buffers = ("embeddings.position_ids", "embeddings.token_type_ids")  # Older versions wrote them.
+    problems = [f"{name} is missing" for name in expected if name not in found]
+    problems += [
+        f"{name} has shape {tuple(found[name].shape)} where {tuple(shape)} is expected"
+        for name, shape in expected.items()
+        if name in found and found[name].shape != shape
+    ]
+    problems += [
+        f"{name} is one too many"
+        for name in found
+        if name.startswith(("embeddings.", "encoder.")) and name not in expected and name not in buffers
+    ]
+    if problems:
+        more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+        raise UserError(
+            f"{directory}: the weights are not those of its config.json: {', '.join(problems[:_NAMED])}{more}; {_MEND}"
+        )
