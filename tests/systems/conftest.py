@@ -1,13 +1,18 @@
-"""A small data set in Clotho's layout, and a card for it."""
+"""A small data set in Clotho's layout, and cards and models to go with it."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from numpy.typing import NDArray
 
+from harness.card_files import CardFile
+from systems.dual_encoder import DualEncoder
+from systems.dual_encoder_card import DualEncoderCard
 from systems.linear import LinearCard
 
 RATE = 32_000
@@ -53,8 +58,9 @@ def small_card() -> LinearCard:
         factory="systems.linear:from_card",
         trainer="systems.training.recipe:train_linear",
         name="small",
-        weights="small.safetensors",
+        files={"weights": CardFile(path="small.safetensors", origin="`lbar train linear`")},
         dataset="clotho",
+        trained_on=("clotho",),
         licence="Apache-2.0",
         source="test",
         bands=8,
@@ -65,3 +71,46 @@ def small_card() -> LinearCard:
         ridge=1.0,
         rank=4,
     )
+
+
+TOKENIZER = Path(__file__).resolve().parents[2] / "systems" / "text" / "tiny_tokenizer"
+ENCODERS = {
+    "passt": {"encoder": "passt", "width": 32, "depth": 2, "heads": 4, "classes": 7},
+    "atst": {"encoder": "atst", "width": 32, "depth": 2, "heads": 4},
+    "mobilenet": {"encoder": "mobilenet", "width_multiplier": 0.1, "classes": 7},
+}
+
+
+@pytest.fixture(scope="session")
+def dual_card() -> Callable[..., DualEncoderCard]:
+    """Makes the card of a dual encoder of a few thousand weights, for the tokenizer that comes with the package."""
+
+    def make(encoder: str = "passt", **more: object) -> DualEncoderCard:
+        card = {
+            "factory": "systems.dual_encoder_system:from_card",
+            "name": f"small-{encoder}",
+            "audio": ENCODERS[encoder],
+            "text": {"vocabulary": 600, "width": 16, "depth": 1, "heads": 2, "intermediate": 32, "positions": 34},
+            "shared": 8,
+            "files": {"weights": {"path": "weights.safetensors"}, "tokenizer": {"path": str(TOKENIZER)}},
+        }
+        return DualEncoderCard.model_validate(card | more)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def seeded_model() -> Callable[[DualEncoderCard], DualEncoder]:
+    """Makes a dual encoder with random weights; its batch normalisation has seen some sound, so that clips differ."""
+
+    def make(card: DualEncoderCard) -> DualEncoder:
+        model = DualEncoder.seeded(card, 0)
+        random = np.random.default_rng(0)
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # The mean over all it has seen, not mostly what it started with.
+        with torch.no_grad():
+            model.train().embed_clips([sound(kind, random).astype(np.float32) for kind in WORDS])
+        return model.eval()
+
+    return make

@@ -1,0 +1,31 @@
+"""The audio encoders a card can choose from, each with the front end it was trained on."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from systems.audio.atst import Atst, AtstConfig
+from systems.audio.atst_mel import AtstLogMel
+from systems.audio.mel import KaldiLogMel
+from systems.audio.mobilenet import MobileNet, MobileNetConfig
+from systems.audio.passt import Passt, PasstConfig
+
+AudioConfig = Annotated[PasstConfig | AtstConfig | MobileNetConfig, Field(discriminator="encoder")]
+AudioEncoder = Passt | Atst | MobileNet
+FrontEnd = KaldiLogMel | AtstLogMel
+
+
+def build_encoder(config: AudioConfig) -> AudioEncoder:
+    """The encoder a card describes, with random weights, on the device in force."""
+    match config:
+        case PasstConfig():
+            return Passt(config)
+        case AtstConfig():
+            return Atst(config)
+        case MobileNetConfig():
+            return MobileNet(config)
+
+
+def build_front_end(config: AudioConfig) -> FrontEnd:
+    """What turns waveforms into that encoder's images."""
+    return AtstLogMel(config.top_db_scope) if isinstance(config, AtstConfig) else KaldiLogMel(edge_jitter=True)

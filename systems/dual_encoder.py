@@ -1,0 +1,83 @@
+"""The dual encoder: two towers, a linear projection on each, one shared space in which the cosine is the score."""
+
+from collections.abc import Sequence
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from harness.system import Array
+from systems.audio.encoder import build_encoder, build_front_end
+from systems.audio.windows import Window, average, cut, groups, passes, plan
+from systems.dual_encoder_card import DualEncoderCard
+from systems.text.roberta import build, build_empty, embed
+
+
+class DualEncoder(nn.Module):
+    """An audio encoder and RoBERTa, each projected into the shared space. Vectors are not normalised: the score does.
+
+    State-dict names: `audio.*` and `text.*`, each the published encoder's own, `audio_projection.*`,
+    `text_projection.*`. The front end has no weights.
+    """
+
+    def __init__(self, card: DualEncoderCard) -> None:
+        """Build it with random weights, on the device in force; see `seeded` and `empty`."""
+        super().__init__()
+        self.windows = card.windows
+        with torch.device("cpu"):
+            self.front_end = build_front_end(card.audio)
+        self.audio = build_encoder(card.audio)
+        self.text = build_empty(card.text) if torch.get_default_device().type == "meta" else build(card.text)
+        self.audio_projection = nn.Linear(self.audio.width, card.shared)
+        self.text_projection = nn.Linear(card.text.width, card.shared)
+
+    @classmethod
+    def seeded(cls, card: DualEncoderCard, seed: int) -> Self:
+        """With random weights that a seed decides."""
+        with torch.random.fork_rng(devices=()), torch.device("cpu"):
+            torch.manual_seed(seed)
+            return cls(card)
+
+    @classmethod
+    def empty(cls, card: DualEncoderCard) -> Self:
+        """With shapes only, taking no memory; for counting, and for weights that are taken over from a file."""
+        with torch.device("meta"):
+            return cls(card)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.audio_projection.weight.device
+
+    def embed_clips(
+        self, clips: Sequence[Array], at_once: int | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Project clips into the shared space.
+
+        Args:
+            clips: mono waveforms at 32 kHz of any lengths, each `(samples,)`.
+            at_once: how many windows go through the encoder together; `None` is all of them.
+            generator: draws the augmentation, in training mode only.
+
+        Returns:
+            `(clips, shared)`.
+        """
+        windows = plan([len(clip) for clip in clips], self.windows)
+        pooled = torch.zeros(len(clips), self.audio.width, device=self.device)
+        for group in groups(windows):
+            steps = torch.cat([self._embed_windows(clips, some, generator) for some in passes(group, at_once)])
+            pooled = pooled + average(steps, group, len(clips), self.windows.averaging)
+        projected: Tensor = self.audio_projection(pooled)
+        return projected
+
+    def _embed_windows(
+        self, clips: Sequence[Array], windows: Sequence[Window], generator: torch.Generator | None
+    ) -> Tensor:
+        """What the encoder says of windows of one length, `(windows, steps, width)`."""
+        steps: Tensor = self.audio(self.front_end(cut(clips, windows).to(self.device), generator), generator)
+        return steps
+
+    def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """Project captions, given as token ids, into the shared space; `(captions, shared)`."""
+        projected: Tensor = self.text_projection(embed(self.text, ids))
+        return projected

@@ -1,0 +1,112 @@
+"""A dual encoder as a retrieval system: from a card and its files to vectors."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from harness.card_files import required_file
+from harness.cards import parse_card
+from harness.errors import UserError
+from harness.system import Array, SystemInfo
+from systems.audio.mel import SAMPLE_RATE
+from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.dual_encoder import DualEncoder
+from systems.dual_encoder_card import DualEncoderCard
+from systems.layouts import system_state
+from systems.settings import contradictions
+from systems.text.captions import CaptionTokenizer
+
+_AT_ONCE_ON_CPU = 8
+"""Windows in one pass: more are no faster on a processor, and take memory by the gigabyte."""
+
+
+class DualEncoderSystem:
+    """Embeds clips at 32 kHz and captions by a `DualEncoder`."""
+
+    def __init__(
+        self,
+        card: DualEncoderCard,
+        model: DualEncoder,
+        tokenizer: CaptionTokenizer,
+        device: str = "cpu",
+        precision: str = "fp32",
+    ) -> None:
+        self.card = card
+        self.info = SystemInfo(
+            name=card.name,
+            sample_rate=SAMPLE_RATE,
+            parameters=sum(parameter.numel() for parameter in model.parameters()),
+            trained_on=card.heard,
+            licence=card.licence,
+            source=card.source,
+            digest=_digest(card, model, tokenizer),
+            card=card.model_dump(mode="json"),
+        )
+        self.model = model.eval().requires_grad_(False).to(device)
+        self._tokenizer = tokenizer
+        self._device = torch.device(device)
+        self._precision = precision
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        """Embed clips of any length, `(n, shared)`; an empty one counts as silence."""
+        with self._computing():
+            return _to_numpy(self.model.embed_clips(clips, _AT_ONCE_ON_CPU if self._device.type == "cpu" else None))
+
+    def embed_text(self, captions: Sequence[str]) -> Array:
+        """Embed captions, `(m, shared)`; what exceeds the card's number of tokens is not read."""
+        with self._computing():
+            return _to_numpy(self.model.embed_captions(self._tokenizer(captions)))
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        half = self._precision == "bf16"
+        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            yield
+
+
+def from_card(
+    card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32"
+) -> DualEncoderSystem:
+    """Build the system a card describes.
+
+    Raises:
+        UserError: something is wrong with the card, or a file is missing or does not belong to it.
+    """
+    parsed = parse_card(DualEncoderCard, card)
+    tokenizer = CaptionTokenizer.read(
+        required_file(parsed.files, "tokenizer", folder, parsed.name),
+        parsed.text.vocabulary,
+        parsed.text.longest,
+        parsed.text.normalised,
+    )
+    return DualEncoderSystem(parsed, _model(parsed, folder), tokenizer, device, precision)
+
+
+def _model(card: DualEncoderCard, folder: Path) -> DualEncoder:
+    if card.random_weights is not None:
+        return DualEncoder.seeded(card, card.random_weights)
+    checkpoint = read_checkpoint(required_file(card.files, "weights", folder, card.name))
+    if problems := contradictions(checkpoint.settings, card):
+        raise UserError(
+            f"{checkpoint.path} was trained otherwise than card {card.name!r} says: {'; '.join(problems)}; "
+            "correct the card",
+            problems,
+        )
+    model = DualEncoder.empty(card)
+    load_into(model, system_state(checkpoint), checkpoint.path)
+    return model
+
+
+def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokenizer) -> str:
+    """SHA-256 over what decides the vectors: sizes and windows, the weights in whatever file, the tokenizer."""
+    said = card.model_dump_json(include={"audio", "windows", "text", "shared"})
+    return hashlib.sha256("\n".join((said, tokenizer.digest, weights_digest(model))).encode()).hexdigest()
+
+
+def _to_numpy(vectors: Tensor) -> Array:
+    embeddings: Array = vectors.float().cpu().numpy()
+    return embeddings

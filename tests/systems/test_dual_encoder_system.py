@@ -1,0 +1,173 @@
+"""From a card and its files to vectors: golden numbers, the contract, and everything that can be wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from harness.cards import read_card
+from harness.conformance import check
+from harness.errors import UserError
+from harness.registry import load_system
+from systems.checkpoints import write_weights
+from systems.dual_encoder import DualEncoder
+from systems.dual_encoder_card import DualEncoderCard
+from systems.dual_encoder_system import DualEncoderSystem, from_card
+
+Card = Callable[..., DualEncoderCard]
+Seeded = Callable[[DualEncoderCard], DualEncoder]
+GOLDEN_CARD = {
+    "factory": "systems.dual_encoder_system:from_card",
+    "name": "salsa-tiny",
+    "audio": {"encoder": "passt", "width": 32, "depth": 2, "heads": 4, "classes": 7},
+    "windows": {"averaging": "published"},
+    "text": {"vocabulary": 390, "width": 32, "depth": 2, "heads": 4, "intermediate": 64, "positions": 40},
+    "shared": 16,
+    "files": {"weights": {"path": "salsa_tiny.ckpt"}, "tokenizer": {"path": "tiny_tokenizer"}},
+}
+
+
+@pytest.fixture
+def ready(dual_card: Card, seeded_model: Seeded, tmp_path: Path) -> tuple[dict[str, object], Path]:
+    """A card as a file would hold it, and its folder with the weights in it."""
+    card = dual_card()
+    write_weights(seeded_model(card), tmp_path / "weights.safetensors")
+    return card.model_dump(mode="json"), tmp_path
+
+
+@pytest.mark.shared
+def test_the_authors_checkpoint_gives_the_authors_embeddings(shared: Path) -> None:
+    golden = np.load(shared / "golden" / "salsa_tiny_io.npz")
+    clips = [
+        (np.round(np.clip(0.1 * np.random.RandomState(100 + i).standard_normal(n), -1, 1) * 32767) / 32768).astype("f4")
+        for i, n in enumerate((960_000, 384_000, 320_000))
+    ]
+    system = from_card(GOLDEN_CARD, shared / "golden")
+    audio, text = system.embed_audio(clips), system.embed_text([str(caption) for caption in golden["captions"]])
+    for found, expected in ((audio, golden["audio_emb"]), (text, golden["text_emb"])):
+        assert np.abs(found - expected).max() <= 5e-5 * np.abs(expected).max()
+    audio, text = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for vectors in (audio, text))
+    np.testing.assert_allclose(audio @ text.T, golden["similarity"], rtol=0, atol=5e-5)
+
+
+@pytest.mark.shared
+def test_a_card_that_contradicts_the_checkpoint(shared: Path) -> None:
+    card = GOLDEN_CARD | {"windows": {"seconds": 5}}
+    with pytest.raises(
+        UserError, match=r"salsa_tiny\.ckpt was trained otherwise than card 'salsa-tiny' says"
+    ) as caught:
+        from_card(card, shared / "golden")
+    assert caught.value.problems[0] == "audio_features.segment_length is 10, expected 5.0"
+
+
+@pytest.mark.shared
+def test_weights_of_another_architecture(shared: Path) -> None:
+    card = GOLDEN_CARD | {"files": GOLDEN_CARD["files"] | {"weights": {"path": "../weights/mn04_as_mAP_432.pt"}}}  # type: ignore[operator]
+    with pytest.raises(UserError, match="does not hold the weights of this DualEncoder: of 80 names 80 are missing"):
+        from_card(card, shared / "golden")
+
+
+@pytest.mark.parametrize("encoder", ["passt", "atst", "mobilenet"])
+def test_keeps_the_contract(dual_card: Card, seeded_model: Seeded, tmp_path: Path, encoder: str) -> None:
+    card = dual_card(encoder)
+    write_weights(seeded_model(card), tmp_path / "weights.safetensors")
+    assert check(from_card(card.model_dump(mode="json"), tmp_path)) == []
+
+
+@pytest.mark.parametrize("encoder", ["passt", "atst"])
+def test_bf16_stays_close(dual_card: Card, seeded_model: Seeded, tmp_path: Path, encoder: str) -> None:
+    card = dual_card(encoder)
+    write_weights(seeded_model(card), tmp_path / "weights.safetensors")
+    clips = [np.random.default_rng(seed).uniform(-0.5, 0.5, 100_000).astype(np.float32) for seed in range(3)]
+    captions = ["rain falls", "a dog barks at a car"]
+    whole, half = (from_card(card.model_dump(mode="json"), tmp_path, precision=p) for p in ("fp32", "bf16"))
+    for exact, rounded in (
+        (whole.embed_audio(clips), half.embed_audio(clips)),
+        (whole.embed_text(captions), half.embed_text(captions)),
+    ):
+        assert rounded.dtype == np.float32
+        cosines = (exact * rounded).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rounded, axis=1)
+        assert cosines.min() > 0.999
+        assert not np.array_equal(exact, rounded)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 100])
+def test_a_clip_of_next_to_nothing(ready: tuple[dict[str, object], Path], samples: int) -> None:
+    vectors = from_card(*ready).embed_audio([np.full(samples, 0.1, np.float32)])
+    assert np.isfinite(vectors).all()
+    assert vectors.any()
+
+
+@pytest.mark.parametrize("caption", ["", " ", "?!", "🐕", "x" * 10_000, "\ud800"])
+def test_an_unusual_caption(ready: tuple[dict[str, object], Path], caption: str) -> None:
+    system = from_card(*ready)
+    vector = system.embed_text([caption])
+    assert np.isfinite(vector).all()
+    np.testing.assert_allclose(system.embed_text(["a dog barks", caption])[1:], vector, rtol=1e-4, atol=1e-5)
+
+
+def test_info(ready: tuple[dict[str, object], Path]) -> None:
+    card, folder = ready
+    more = {"pretrained_on": ["AudioSet"], "trained_on": ["clotho"], "licence": "MIT", "source": "a test"}
+    info = from_card(card | more, folder).info
+    assert (info.name, info.sample_rate, info.licence, info.source) == ("small-passt", 32_000, "MIT", "a test")
+    assert info.trained_on == ("AudioSet", "clotho")
+    assert info.parameters > 10_000
+    assert info.card is not None
+    assert info.card["shared"] == 8
+
+
+def test_the_digest_follows_what_decides_the_vectors(
+    ready: tuple[dict[str, object], Path], seeded_model: Seeded, dual_card: Card
+) -> None:
+    card, folder = ready
+
+    def digest(**more: object) -> str | None:
+        return from_card(card | more, folder).info.digest
+
+    first = digest()
+    torch.save({"state_dict": seeded_model(dual_card()).state_dict()}, folder / "other.ckpt")
+    files = {"weights": {"path": "other.ckpt"}, "tokenizer": card["files"]["tokenizer"]}  # type: ignore[index]
+    assert digest(about="something else", licence="MIT") == first
+    assert digest(files=files) == first
+    assert digest(windows={"seconds": 5}) != first
+    assert digest(random_weights=0) != digest(random_weights=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"colour": "blue"}, "colour: Extra inputs are not permitted"),
+        ({"audio": {"encoder": "passt", "widht": 32}}, "audio.passt.widht: Extra inputs are not permitted"),
+        ({"audio": {"encoder": "cnn14"}}, "does not match any of the expected tags: 'passt', 'atst', 'mobilenet'"),
+        ({"audio": {"width": 32}}, "Unable to extract tag using discriminator 'encoder'"),
+        ({"files": {}}, "card 'small-passt' does not say where its tokenizer is"),
+        ({"windows": {"averaging": "median"}}, "windows.averaging: Input should be 'true-length' or 'published'"),
+        ({"shared": 9}, "does not hold the weights of this DualEncoder"),
+    ],
+)
+def test_a_card_that_is_wrong(ready: tuple[dict[str, object], Path], said: dict[str, object], message: str) -> None:
+    card, folder = ready
+    with pytest.raises(UserError) as caught:
+        from_card(card | said, folder)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LBAR_WEIGHTS", str(tmp_path))
+    with pytest.raises(UserError, match=r"passt-distilled-all needs .*roberta-large, .* `lbar systems fetch passt-dis"):
+        load_system("passt-distilled-all", device="cpu")
+
+
+@pytest.mark.parametrize("name", ["tiny-passt", "tiny-atst", "tiny-mn"])
+def test_the_tiny_ones_can_be_drawn(name: str, tmp_path: Path) -> None:
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump({"base": name, "random_weights": 3}))
+    card, _ = read_card(str(tmp_path / "card.yaml"))
+    system = from_card(card, Path(read_card(name)[1]))
+    assert isinstance(system, DualEncoderSystem)
+    assert system.embed_text(["rain"]).shape == (1, 96)
+    assert check(system) == []
