@@ -1,0 +1,306 @@
+"""`fusion`: the weighted mean of what several systems say, as challenge entries are made."""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from harness.cards import Card, common_part, parse_card, read_card
+from harness.catalogue import is_card, target_of
+from harness.code_digest import system_code
+from harness.errors import UserError, one_line
+from harness.guards import checked_embeddings, checked_info, guarded_score, unequal_widths
+from harness.registry import BuiltSystem, build_system
+from harness.scoring import Scores, Vectors, score_tiles, unit_vectors
+from harness.system import Array, RetrievalSystem, System, SystemInfo, is_pair_scorer
+
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class FusionCard(Card):
+    """What a card says of a fusion.
+
+    Attributes:
+        members: the systems, at least two: registered names, `package.module:factory`, or cards' paths from the
+            card's own folder.
+        weights: of the members, in their order; equal by default. A member of weight 0 is not even built.
+        dataset: on whose validation split `lbar train` fits the weights.
+    """
+
+    members: Annotated[tuple[str, ...], Field(min_length=2)]
+    weights: tuple[Weight, ...] = ()
+    dataset: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_weight_each(self) -> Self:
+        if self.weights and len(self.weights) != len(self.members):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.members)} members; give one each, or none")
+        if self.weights and not any(self.weights):
+            raise ValueError("all weights are 0; give at least one member a weight")
+        return self
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weights as parts of 1, one a member."""
+        weights = self.weights or (1.0,) * len(self.members)
+        largest = max(weights)
+        total = math.fsum(weight / largest for weight in weights)
+        return tuple(weight / largest / total for weight in weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A system that counts in a fusion.
+
+    Attributes:
+        system: what it is.
+        share: its weight as part of 1, above 0.
+        audio_width: how many numbers it gives a clip.
+        text_width: how many it gives a caption.
+    """
+
+    system: RetrievalSystem
+    share: float
+    audio_width: int
+    text_width: int
+
+    @classmethod
+    def of(cls, system: System, share: float) -> "Member":
+        """Look at a system before it is relied on; it embeds one clip and one caption.
+
+        Raises:
+            UserError: it has no embeddings, or such as cannot be compared.
+        """
+        name = checked_info(system).name
+        if is_pair_scorer(system):
+            raise UserError(
+                f"{name} scores pairs of caption and clip and has no embeddings to fuse; take it out of `members:`"
+            )
+        noise = np.random.default_rng(0).uniform(-0.1, 0.1, system.info.sample_rate).astype(np.float32)
+        try:
+            of_clip, of_caption = system.embed_audio([noise]), system.embed_text(["A dog barks."])
+        except (Exception, SystemExit) as error:
+            raise UserError(f"{name} fails on the clip and the caption it is tried on: {one_line(error)}") from error
+        audio = checked_embeddings(of_clip, 1, "clip", name, 0)
+        text = checked_embeddings(of_caption, 1, "caption", name, 0)
+        if guarded_score(system) is None and audio.shape[1] != text.shape[1]:
+            raise UserError(unequal_widths(name, audio, text))
+        return cls(system, share, audio.shape[1], text.shape[1])
+
+
+class CosineFusion:
+    """A fusion of systems that all compare by the cosine; its own cosine is the weighted mean of theirs.
+
+    With unit vectors aᵏ of a clip and tᵏ of a caption and shares wᵏ, the rows (√wᵏ aᵏ)ₖ and (√wᵏ tᵏ)ₖ have the inner
+    product Σ wᵏ aᵏ·tᵏ, and as Σ wᵏ = 1 both have length one, so that this is their cosine. Where a member gives a
+    vector of zeros the row would be shorter, and the other members' similarities would weigh more: √ of what is missing
+    goes into one more column for clips, and another for captions, which add to the length and to no product.
+    """
+
+    def __init__(self, card: FusionCard, members: Sequence[Member]) -> None:
+        self.members = tuple(members)
+        self.info = _info(card, self.members, "cosine")
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        """Embed clips at the highest of the members' rates, `(n, sum of widths + 2)`, rows of length one."""
+        return self._joined(_heard(self.members, clips, self.info.sample_rate), spare_column=0)
+
+    def embed_text(self, captions: Sequence[str]) -> Array:
+        """Embed captions, `(m, sum of widths + 2)`, rows of length one."""
+        return self._joined(_read(self.members, captions), spare_column=1)
+
+    def _joined(self, of_each: Iterable[Array], spare_column: int) -> Array:
+        shares = np.array([member.share for member in self.members])
+        units = [unit_vectors(vectors) for vectors in of_each]
+        spare = np.zeros((len(units[0]), 2), np.float32)
+        spare[:, spare_column] = np.sqrt(shares @ [~rows.any(axis=1) for rows in units])
+        weighted = (np.float32(root) * rows for root, rows in zip(np.sqrt(shares), units, strict=True))
+        return np.concatenate([*weighted, spare], axis=1)
+
+
+class ScoreFusion:
+    """A fusion of systems of which some have a score of their own: it carries all embeddings and asks each member."""
+
+    def __init__(self, card: FusionCard, members: Sequence[Member]) -> None:
+        self.members = tuple(members)
+        self.info = _info(card, self.members, "score")
+        self._audio_ends = np.cumsum([member.audio_width for member in self.members])
+        self._text_ends = np.cumsum([member.text_width for member in self.members])
+
+    def embed_audio(self, clips: Sequence[Array]) -> Array:
+        """Embed clips at the highest of the members' rates, `(n, sum of widths)`: the members' rows side by side."""
+        return np.concatenate(list(_heard(self.members, clips, self.info.sample_rate)), axis=1)
+
+    def embed_text(self, captions: Sequence[str]) -> Array:
+        """Embed captions, `(m, sum of widths)`: the members' rows side by side."""
+        return np.concatenate(list(_read(self.members, captions)), axis=1)
+
+    def score(self, text: Array, audio: Array) -> Array:
+        """The weighted mean of the members' scores, `(m, n)`."""
+        mean = np.zeros((len(text), len(audio)), np.float32)
+        texts = np.split(text, self._text_ends[:-1], axis=1)
+        audios = np.split(audio, self._audio_ends[:-1], axis=1)
+        for member, of_text, of_audio in zip(self.members, texts, audios, strict=True):
+            add_similarity(mean, member.share, member.system, of_text, of_audio)
+        return mean
+
+
+Fusion = CosineFusion | ScoreFusion
+
+
+def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32") -> Fusion:
+    """Build the fusion a card describes, members first.
+
+    Raises:
+        UserError: something is wrong with the card, or members are missing or cannot be fused; all of them are listed.
+    """
+    parsed = parse_card(FusionCard, card)
+    return fuse(parsed, [built.system for built in build_members(parsed, folder, device=device, precision=precision)])
+
+
+def build_members(card: FusionCard, folder: Path, *, device: str, precision: str) -> list[BuiltSystem]:
+    """Build those members of a card that have a weight.
+
+    Args:
+        card: the fusion's.
+        folder: the card's, from which members' paths go.
+        device: see `build_system`.
+        precision: see `build_system`.
+
+    Raises:
+        UserError: members cannot be built (all of them are listed), or fusions are members of each other in a circle.
+    """
+    counting = [member for member, share in zip(card.members, card.shares, strict=True) if share]
+    for member in counting:
+        _refuse_circle(member, folder, ())
+    built: list[BuiltSystem] = []
+    failed: dict[str, str] = {}
+    for member in counting:
+        try:
+            built.append(build_system(located(member, folder), device=device, precision=precision))
+        except UserError as error:
+            failed[member] = "; ".join(error.problems) or str(error)
+    if failed:
+        problems = [f"{member}: {problem}" for member, problem in failed.items()]
+        if len(problems) == 1:
+            raise UserError(f"fusion {card.name!r} lacks a member: {problems[0]}")
+        raise UserError(f"fusion {card.name!r} lacks members: {', '.join(failed)}", problems)
+    return built
+
+
+def fuse(card: FusionCard, systems: Sequence[System]) -> Fusion:
+    """Fuse systems.
+
+    Args:
+        card: says their weights.
+        systems: in the card's order, those whose weight is not 0.
+
+    Raises:
+        UserError: one of them cannot be fused.
+    """
+    shares = [share for share in card.shares if share]
+    members = [Member.of(system, share) for system, share in zip(systems, shares, strict=True)]
+    if all(guarded_score(member.system) is None for member in members):
+        return CosineFusion(card, members)
+    return ScoreFusion(card, members)
+
+
+def located(member: str, folder: Path) -> str:
+    """What a card's `members:` says, as `build_system` takes it: a path goes from the card's folder."""
+    return str(folder / member) if is_card(member) else member
+
+
+def add_similarity(total: Scores, share: float, system: RetrievalSystem, text: Vectors, audio: Vectors) -> None:
+    """Add `share` times a system's similarities, its own score or the cosine in float32, to `total`, in place.
+
+    Args:
+        total: shape `(captions, clips)`.
+        share: their weight.
+        system: what compares.
+        text: its embeddings of the captions, shape `(captions, d)`.
+        audio: its embeddings of the clips, shape `(clips, d)`.
+
+    Raises:
+        UserError: the system's own score fails.
+    """
+    for rows, scores in score_tiles(text, audio, guarded_score(system)):
+        total[rows] += np.float32(share) * scores
+
+
+def _refuse_circle(member: str, folder: Path, above: tuple[Path, ...]) -> None:
+    """Look through the members' members before any of them is built: that would never end."""
+    try:
+        target = target_of(located(member, folder))
+        if not is_card(target):
+            return
+        path = Path(target).resolve()
+        card, its_folder = read_card(target)
+        below = common_part(card).members
+    except UserError:
+        return  # It is told of when the member is built.
+    if path in above:
+        circle = " → ".join(card.name for card in (*above[above.index(path) :], path))
+        raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
+    for name in below:
+        _refuse_circle(name, its_folder, (*above, path))
+
+
+def _heard(members: Sequence[Member], clips: Sequence[Array], rate: int) -> Iterator[Array]:
+    """Each member's embeddings of clips, which are resampled once to each rate."""
+    at_rate = {rate: clips}
+    for member in members:
+        own = member.system.info.sample_rate
+        if own not in at_rate:
+            at_rate[own] = [_resampled(clip, rate, own) for clip in clips]
+        yield np.asarray(member.system.embed_audio(at_rate[own]), np.float32)
+
+
+def _read(members: Sequence[Member], captions: Sequence[str]) -> Iterator[Array]:
+    """Each member's embeddings of captions."""
+    for member in members:
+        yield np.asarray(member.system.embed_text(captions), np.float32)
+
+
+def _resampled(clip: Array, rate: int, wanted: int) -> Array:
+    """A clip as the harness would have decoded it at the wanted rate, but for the rounding to 16 bits."""
+    import soxr
+
+    samples = soxr.resample(clip, rate, wanted, quality="HQ")
+    # Of a sample or two nothing may be left, and no system is made for nothing.
+    return np.clip(samples if len(samples) else clip[:1], -1, 1)
+
+
+def _info(card: FusionCard, members: Sequence[Member], way: str) -> SystemInfo:
+    infos = [member.system.info for member in members]
+    heard = (*card.heard, *(name for info in infos for name in info.trained_on))
+    return SystemInfo(
+        name=card.name,
+        sample_rate=max(info.sample_rate for info in infos),
+        parameters=sum(info.parameters for info in infos),
+        trained_on=tuple(dict.fromkeys(heard)),
+        licence=card.licence,
+        source=card.source,
+        digest=_digest(members, way),
+        card=card.model_dump(mode="json"),
+    )
+
+
+def _digest(members: Sequence[Member], way: str) -> str | None:
+    """SHA-256 over the members and their shares; `None` where one of them does not say what decides its output.
+
+    The harness takes a system's code into account by its class, which is ours: what participants wrote counts here.
+    """
+    parts = []
+    for member in members:
+        ours = type(member.system).__module__.partition(".")[0] == __name__.partition(".")[0]
+        code = "" if ours else system_code(member.system)
+        if member.system.info.digest is None or code is None:
+            return None
+        parts.append((member.system.info.digest, code, member.share))
+    return hashlib.sha256(json.dumps([way, *parts]).encode()).hexdigest()
