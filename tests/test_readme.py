@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness import card_fetch
+from harness.cards import parse_card, read_card
 from harness.datasets import published
 from harness.datasets.published import PublishedFile, PublishedSplit
 
@@ -72,6 +74,12 @@ def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     thread.join()
 
 
+def arrive(url: str, target: Path, *_: object) -> None:
+    """What is asked of publishers far away comes at once, and is its address."""
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(url)
+
+
 def md5(path: Path) -> str:
     return hashlib.md5(path.read_bytes()).hexdigest()
 
@@ -100,6 +108,8 @@ def test_every_command_runs(participant: Path, tones: Callable[..., Path], monke
     from harness.cli import build
 
     (participant / "mine.py").write_text(blocks("python")[0])
+    (participant / "mix.yaml").write_text(blocks("yaml")[1])
+    monkeypatch.setattr(card_fetch, "download", arrive)
     monkeypatch.syspath_prepend(str(participant))
     app, runner = build(), CliRunner()
     folder = tones()
@@ -117,6 +127,15 @@ def test_every_command_runs(participant: Path, tones: Callable[..., Path], monke
         done = runner.invoke(app, arguments)
         assert done.exit_code == 0, f"{command}: {done.output}"
     monkeypatch.delitem(sys.modules, "mine", raising=False)
+
+
+def test_the_card_on_another_card_is_one(participant: Path) -> None:
+    from systems.dual_encoder_card import DualEncoderCard
+
+    (participant / "mine.yaml").write_text(blocks("yaml")[0])
+    card = parse_card(DualEncoderCard, read_card("mine.yaml")[0])
+    assert (card.name, card.files["weights"].path) == ("mine", "my_checkpoint.ckpt")
+    assert card.audio == parse_card(DualEncoderCard, read_card("passt-m3-clotho")[0]).audio
 
 
 def test_the_python_runs(participant: Path, migrated_runs: Path) -> None:
