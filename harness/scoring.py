@@ -17,10 +17,6 @@ Scores = NDArray[np.float32]
 _SCORES_PER_TILE = 1 << 20
 _LEAST_ROWS = 64
 
-# Matrix products treat the last rows and columns, those that fill no whole register block, with another order of
-# summation, so equal items would score unequal there and ties be lost. Both sides are padded to a multiple of this.
-_REGISTER_BLOCK = 16
-
 
 def unit_vectors(vectors: Vectors, out: Scores | None = None) -> Scores:
     """Scale every row to length one, in float32.
@@ -70,7 +66,7 @@ def score_tiles(
     """
     if queries.ndim != 2 or items.ndim != 2 or (score is None and queries.shape[1] != items.shape[1]):
         raise ValueError(f"expected (q, d) and (n, d) embeddings, got {queries.shape} and {items.shape}")
-    step = _whole_blocks(max(_SCORES_PER_TILE // max(len(items), 1), _LEAST_ROWS))
+    step = max(_SCORES_PER_TILE // max(len(items), 1), _LEAST_ROWS)
     tiles = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
     return _cosines(queries, items, tiles) if score is None else _own_scores(queries, items, tiles, score)
 
@@ -78,16 +74,18 @@ def score_tiles(
 def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[tuple[slice, Scores]]:
     """Cosines, computed ahead of their use: one tile per core, each by a matrix product on that core alone.
 
-    Products that share all cores would leave most of them idle while the caller works on a tile.
+    Products that share all cores would leave most of them idle while the caller works on a tile. A product may add up
+    each of its columns in another order, depending on where it stands and on the processor: only one of equal items is
+    in it, or they would score unequal and ties be lost.
     """
     from threadpoolctl import threadpool_limits
 
-    targets = np.zeros((items.shape[1], _whole_blocks(len(items))), np.float32)
-    targets[:, : len(items)] = unit_vectors(items).T
+    targets, place = _distinct(unit_vectors(items))
+    targets = np.ascontiguousarray(targets.T)
     # One buffer per thread, and one for the tile the caller has.
-    rows = _whole_blocks(tiles[0].stop) if tiles else 0
+    rows = tiles[0].stop if tiles else 0
     buffers = [
-        (np.zeros((rows, len(targets)), np.float32), np.empty((rows, targets.shape[1]), np.float32))
+        (np.empty((rows, len(targets)), np.float32), np.empty((rows, targets.shape[1]), np.float32))
         for _ in tiles[: THREADS + 1]
     ]
 
@@ -95,10 +93,9 @@ def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[t
         tile = tiles[number]
         units, scores = buffers[number % len(buffers)]
         count = tile.stop - tile.start
-        padded = _whole_blocks(count)
         unit_vectors(queries[tile], out=units[:count])
-        np.matmul(units[:padded], targets, out=scores[:padded])
-        return tile, scores[:count, : len(items)]
+        np.matmul(units[:count], targets, out=scores[:count])
+        return tile, scores[:count] if place is None else scores[:count, place]
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(THREADS) as threads:
         ahead: deque[Future[tuple[slice, Scores]]] = deque()
@@ -123,5 +120,25 @@ def _own_scores(
         yield tile, score(np.asarray(queries[tile], dtype=np.float32), items)
 
 
-def _whole_blocks(count: int) -> int:
-    return -(-count // _REGISTER_BLOCK) * _REGISTER_BLOCK
+def _distinct(rows: Scores) -> tuple[Scores, NDArray[np.int64] | None]:
+    """The rows without those that are equal to an earlier one.
+
+    Args:
+        rows: shape `(n, d)`.
+
+    Returns:
+        The rows that are left, and for each of the given ones its place among them; `None` where none was left out.
+    """
+    rows = rows + np.float32(0)  # -0 becomes 0, which it is equal to.
+    # Few rows agree in their first numbers: only these are compared as a whole.
+    start = np.ascontiguousarray(rows[:, :2])
+    _, group, sizes = np.unique(start.view(f"i{start.strides[0]}"), return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(sizes[group.ravel()] > 1)
+    whole = np.ascontiguousarray(rows[alike]).view(f"V{rows.strides[0]}").ravel()
+    _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
+    if len(first) == len(alike):
+        return rows, None
+    original = np.arange(len(rows))
+    original[alike] = alike[first][copies]
+    left = np.unique(original)
+    return rows[left], np.searchsorted(left, original)

@@ -56,11 +56,25 @@ def test_tiles_are_the_cosine_matrix(queries, items, width):
 @pytest.mark.parametrize("items", [2, 5, 13, 17, 131, 1045])
 @pytest.mark.parametrize("queries", [1, 3, 9, 65, 2100])
 @pytest.mark.parametrize("width", [37, 512])
-def test_equal_embeddings_score_equal_wherever_they_stand(queries, items, width):
-    scores = all_scores(
-        np.repeat(normal(1, width), queries, axis=0), np.repeat(normal(1, width, seed=1), items, axis=0)
-    )
-    assert len(np.unique(scores)) == 1
+@pytest.mark.parametrize("different", [0, 1, 40])
+def test_equal_items_score_equal_wherever_they_stand(queries, items, width, different):
+    """Whatever the processor's matrix product does with rows and columns at the edge of its blocks."""
+    vectors = np.repeat(normal(1, width, seed=1), items, axis=0)
+    some = normal(different, width, seed=2)
+    order = np.random.default_rng(3).permutation(items + different)
+    scores = all_scores(normal(queries, width), np.concatenate([vectors, some])[order])
+    of_equal = scores[:, order < items]
+    assert (of_equal == of_equal[:, :1]).all()
+    expected = unit_vectors(normal(queries, width)) @ unit_vectors(np.concatenate([vectors, some])[order]).T
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_items_that_agree_in_part_are_told_apart(zero):
+    items = np.array([[1, zero, 2], [1, 0, 3], [1, 0, 2], [zero, 1, 0], [0, 1, zero], [0, 0, zero]], np.float32)
+    scores = all_scores(np.array([[1.0, 2, 4]], np.float32), items)[0]
+    assert scores[0] == scores[2] != scores[1]
+    assert scores[3] == scores[4] != scores[5] == 0
 
 
 def test_a_collapsed_system_ranks_last_and_says_so():
