@@ -11,7 +11,7 @@ from harness.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A file that a system needs, and whose card says so."""
+    """A file that a system needs: who names it, by registered name or card's path, and where it lies."""
 
     system: str
     file: CardFile
@@ -55,27 +55,37 @@ def look_at(name: str) -> Listing:
     if not is_card(target):
         return Listing(name, target)
     try:
-        card, folder = read_card(target)
-        common = common_part(card)
-        return Listing(name, target, common, tuple(_needed(common, folder, ())))
+        card = common_part(read_card(target)[0])
+        return Listing(name, target, card, tuple(needed_files(name)))
     except UserError as error:
-        return Listing(name, target, problem=str(error))
+        return Listing(name, target, problem="; ".join((str(error), *error.problems)))
 
 
-def _needed(card: Card, folder: Path, above: tuple[str, ...]) -> list[Needed]:
-    """The files of a card and of its members, each once.
+def needed_files(name: str, above: tuple[Path, ...] = ()) -> list[Needed]:
+    """The files of a system and of its members, each once; none for a system without a card.
+
+    Args:
+        name: a registered name, a card's path or `package.module:factory`.
+        above: the cards whose member it is.
 
     Raises:
-        UserError: a member is no system, or systems are members of each other in a circle.
+        UserError: there is no such system or member, or systems are members of each other in a circle.
     """
-    if card.name in above:
-        circle = " → ".join((*above[above.index(card.name) :], card.name))
+    target = target_of(name)
+    if not is_card(target):
+        return []
+    path = Path(target).resolve()
+    if path in above:
+        circle = " → ".join(card.stem for card in (*above[above.index(path) :], path))
         raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
-    found = [Needed(card.name, file, place_of(file, folder)) for file in card.files.values()]
+    said, folder = read_card(target)
+    card = common_part(said)
+    found = [Needed(name, file, place_of(file, folder)) for file in card.files.values()]
     for member in card.members:
-        own = folder / member if is_card(member) else member
-        target = target_of(str(own))
-        if is_card(target):
-            of_member, its_folder = read_card(target)
-            found += _needed(common_part(of_member), its_folder, (*above, card.name))
+        found += needed_files(located(member, folder), (*above, path))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
+
+
+def located(member: str, folder: Path) -> str:
+    """What a card's `members:` says, as it is looked up from elsewhere: a path goes from the card's folder."""
+    return str(folder / member) if is_card(member) else member

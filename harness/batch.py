@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from harness.availability import look_at
-from harness.catalogue import registered
 from harness.errors import UserError
 from harness.evaluation import Options, Run, evaluate_prepared
 from harness.guards import checked_info
+from harness.listing import listings
 from harness.preparation import PreparedTask, prepare
 from harness.progress import Progress, silent
 from harness.protocols import Protocol
@@ -77,7 +76,7 @@ def evaluate_all(
 
 def _available(say: Callable[[str], None]) -> list[str]:
     """The registered systems whose files are here; the others are told of in one line."""
-    listed = [look_at(name) for name in registered()]
+    listed = listings()
     absent = [system.name for system in listed if system.missing]
     if absent:
         say(f"left out, as their weights are not here (`lbar systems` says how to get them): {', '.join(absent)}")

@@ -1,11 +1,12 @@
 """Download what may be downloaded of the files a card needs."""
 
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.availability import Listing, look_at
-from harness.card_files import CardFile, weights_root
+from harness.availability import look_at
+from harness.card_files import CardFile, missing_line, weights_root
 from harness.download import download
 from harness.errors import UserError
 from harness.locking import exclusive
@@ -31,36 +32,35 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
     listing = look_at(name)
     if listing.problem:
         raise UserError(listing.problem)
+    wanted = [needed for needed in listing.files if training or not needed.file.training_only]
+    if not wanted:
+        yield f"{name} needs no files"
+        return
     problems = []
-    with exclusive(weights_root() / ".fetch.lock", "weights"):
-        for file, is_here in _wanted(listing, training):
-            target = weights_root() / file.path
-            if is_here:
-                yield f"{file.path} is there already"
-            elif not file.may_be_fetched:
-                problems.append(f"{target}: get it from {file.page or file.origin or 'its publisher'}")
+    with exclusive(weights_root() / ".fetch.lock", "weights", folder_variable="LBAR_WEIGHTS"):
+        for needed in wanted:
+            if needed.place is not None:
+                yield f"{needed.place} is there already"
+            elif not needed.file.may_be_fetched:
+                problems.append(missing_line(needed.file, needed.system))
             else:
                 try:
-                    _get(file, target, progress)
-                    yield f"{target} downloaded"
+                    yield f"{_get(needed.file, progress)} downloaded"
                 except UserError as error:
                     problems.append(str(error))
     if problems:
-        raise UserError(f"{len(problems)} of the files of {name} could not be fetched", problems)
+        raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", problems)
 
 
-def _wanted(listing: Listing, training: bool) -> list[tuple[CardFile, bool]]:
-    """The files asked for, and whether each is here; of a folder, all that would be downloaded."""
-    needed = [one for one in listing.files if training or not one.file.training_only]
-    return [(one.file, one.place is not None and _is_whole(one.place, one.file)) for one in needed]
+def _get(file: CardFile, progress: Progress) -> Path:
+    """One file, its parts joined, or what is missing in a folder.
 
-
-def _is_whole(place: Path, file: CardFile) -> bool:
-    return all((place / name).exists() for name in file.contents)
-
-
-def _get(file: CardFile, target: Path, progress: Progress) -> None:
-    """One file, its parts joined, or what is missing in a folder."""
+    Raises:
+        UserError: it cannot be had, or would lie outside the weights folder.
+    """
+    target = weights_root() / file.path
+    if not target.resolve().is_relative_to(weights_root().resolve()):
+        raise UserError(f"{file.path} is outside {weights_root()}, where nothing is downloaded to; correct the card")
     if file.contents:
         for name, url in file.contents.items():
             if not (target / name).exists():
@@ -72,16 +72,20 @@ def _get(file: CardFile, target: Path, progress: Progress) -> None:
         for url, part in zip(file.urls, parts, strict=True):
             if not part.exists():
                 download(url, part, None, progress)
-        join(parts, target)
+        join(parts, target, file.md5)
         for part in parts:
             part.unlink()
+    return target
 
 
-def join(parts: list[Path], target: Path) -> None:
+def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
     """Put a file together from its parts, in a stream: memory stays small however large they are.
 
+    The parts are left where they are. Without a checksum, a checkpoint counts as whole if it is a zip archive all of
+    whose members are unharmed.
+
     Raises:
-        UserError: a part is missing or empty, or the disk is full.
+        UserError: a part is missing or empty, together they are not what they should be, or the disk is full.
     """
     absent = [str(part) for part in parts if not part.is_file() or not part.stat().st_size]
     if absent:
@@ -92,7 +96,28 @@ def join(parts: list[Path], target: Path) -> None:
             for part in parts:
                 with part.open("rb") as piece:
                     shutil.copyfileobj(piece, whole, 1 << 22)
+        if not _is_sound(unfinished, target.suffix, md5):
+            sizes = ", ".join(f"{part} ({part.stat().st_size:,} bytes)" for part in parts)
+            raise UserError(
+                f"{target.name} is damaged when its parts are joined; they are kept: {sizes}; delete the one that is "
+                "too short or not the published one, and fetch again"
+            )
         unfinished.replace(target)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise UserError(f"{target} cannot be written: {error.strerror or error}; make room and run again") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _is_sound(path: Path, suffix: str, md5: str | None) -> bool:
+    import pooch
+
+    if md5 is not None:
+        return bool(pooch.file_hash(str(path), alg="md5") == md5)
+    if suffix not in (".ckpt", ".pt"):
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError):
+        return False

@@ -1,14 +1,15 @@
 """Cards: YAML files that say what a system is, each on its own or built on others."""
 
 from collections.abc import Mapping
+from os.path import relpath
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.card_files import CardFile
 from harness.catalogue import is_card, target_of
-from harness.errors import UserError
+from harness.errors import UserError, listing
 
 
 class Published(BaseModel):
@@ -25,7 +26,7 @@ class Published(BaseModel):
 
     source: str
     protocol: str
-    measures: dict[str, float]
+    measures: Annotated[dict[str, float], Field(min_length=1)]
     note: str = ""
 
 
@@ -43,7 +44,7 @@ class Card(BaseModel):
         licence: of its weights.
         source: where it comes from.
         files: what it needs beside the card.
-        members: names of the systems it is made of, each needing its own files.
+        members: the systems it is made of, by registered name or card's path, each needing its own files.
         published: figures others printed for it.
     """
 
@@ -81,7 +82,7 @@ def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
         return kind.model_validate(card)
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, problem['loc'])) or 'card'}: {problem['msg']}" for problem in error.errors()]
-        raise UserError(f"card {card.get('name', '?')!r} does not fit: {'; '.join(problems)}", problems) from None
+        raise listing(f"card {card.get('name', '?')!r} does not fit", problems) from None
 
 
 def common_part(card: Mapping[str, object]) -> Card:
@@ -96,20 +97,24 @@ def common_part(card: Mapping[str, object]) -> Card:
 def read_card(name: str) -> tuple[dict[str, object], Path]:
     """Read a card by its registered name or its path, together with the cards it builds on.
 
-    A card's line `base:` names others, by path from its own folder or by registered name: it says all they say, later
-    ones and itself going first where they differ, mappings field by field. `{name}` in a text stands for its name.
+    A card's line `base:` names others, by path from its own folder or by registered name: it says all they say but
+    what was published of them, later ones and itself going first where they differ, mappings field by field, a file
+    under `files:` that has a path of its own as a whole. `{name}` in a text stands for its name.
 
     Returns:
-        What the card says, and the folder it lies in.
+        What the card says, paths being from its own folder, and that folder.
 
     Raises:
         UserError: there is no such card, it cannot be read, or cards build on each other in a circle.
     """
     path = _path_of(name)
-    card = _composed(path, ())
+    card = _composed(path, path.parent, ())
     if not isinstance(card.get("factory"), str):
         raise UserError(f"card {path} has no line `factory: package.module:function` that says what builds the system")
-    return {key: _named(value, str(card.get("name", path.stem))) for key, value in card.items()}, path.parent
+    try:
+        return {key: _named(value, str(card.get("name", path.stem))) for key, value in card.items()}, path.parent
+    except RecursionError:
+        raise UserError(f"card {path} holds itself: an anchor (&) is used within what it names") from None
 
 
 def _path_of(name: str) -> Path:
@@ -119,12 +124,12 @@ def _path_of(name: str) -> Path:
     return Path(target)
 
 
-def _composed(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """A card on top of the cards it builds on."""
+def _composed(path: Path, folder: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """A card on top of the cards it builds on, its paths being from a folder."""
     if path.resolve() in above:
         circle = " → ".join(card.name for card in (*above[above.index(path.resolve()) :], path))
         raise UserError(f"cards build on each other in a circle: {circle}; take one `base:` out")
-    own = _loaded(path)
+    own = _seen_from(folder, _loaded(path), path.parent)
     bases = own.pop("base", [])
     if isinstance(bases, str):
         bases = [bases]
@@ -133,7 +138,8 @@ def _composed(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
     composed: dict[str, Any] = {}
     for base in bases:
         below = path.parent / base if is_card(base) else _path_of(base)
-        composed = _merged(composed, _composed(below, (*above, path.resolve())))
+        composed = _merged(composed, _composed(below, folder, (*above, path.resolve())))
+    composed.pop("published", None)
     return _merged(composed, own)
 
 
@@ -151,11 +157,36 @@ def _loaded(path: Path) -> dict[str, Any]:
     return card
 
 
+def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:
+    """What a card in its own folder says, with its paths made to be from another folder.
+
+    A file that does not lie beside the card is looked for in the weights folder, whoever names it: its path stays.
+    """
+    if own == folder:
+        return card
+    seen = dict(card)
+    files, members = card.get("files"), card.get("members")
+    if isinstance(files, dict):
+        seen["files"] = {
+            key: file | {"path": relpath(own / file["path"], folder)}
+            if isinstance(file, dict) and isinstance(file.get("path"), str) and (own / file["path"]).exists()
+            else file
+            for key, file in files.items()
+        }
+    if isinstance(members, list):
+        seen["members"] = [
+            relpath(own / member, folder) if isinstance(member, str) and is_card(member) else member
+            for member in members
+        ]
+    return seen
+
+
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
+        # An address goes with its path: another file is had from somewhere else.
+        merged[key] = _merged(merged[key], value) if both and "path" not in value else value
     return merged
 
 

@@ -237,11 +237,12 @@ def track(
 def doctor(data_root: DataRoot = Path("data"), out: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Describe this machine and lbar's folders."""
     from harness.cache import cache_root
+    from harness.card_files import weights_root
     from harness.devices import resolve
     from harness.environment import describe_environment
     from harness.tracking import tracking_place
 
-    folders = {"cache": cache_root(), "data": data_root, "runs": out}
+    folders = {"cache": cache_root(), "data": data_root, "runs": out, "weights": weights_root()}
     facts = describe_environment(resolve("auto")).model_dump(mode="json") | {
         "folders": {name: str(folder.absolute()) for name, folder in folders.items()},
         "tracking": tracking_place(out),

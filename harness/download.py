@@ -18,7 +18,7 @@ def download(url: str, target: Path, md5: str | None, progress: Progress = silen
     """Download a file, verified.
 
     A file whose checksum nobody published (`md5` is `None`) counts as right when all that the server announced is
-    there.
+    there, and it is neither empty nor a web page.
 
     What has arrived is kept in `<target>.part` until the file is complete and its MD5 is right, so an interrupted
     download continues there, in this call or a later one. A server that cannot continue is asked for the whole.
@@ -34,7 +34,7 @@ def download(url: str, target: Path, md5: str | None, progress: Progress = silen
         target.parent.mkdir(parents=True, exist_ok=True)
         if md5 is None or not part.is_file() or pooch.file_hash(str(part), alg="md5") != md5:
             _complete(url, part, progress)
-        found = None if md5 is None else pooch.file_hash(str(part), alg="md5")
+        found = None if md5 is None and part.stat().st_size else pooch.file_hash(str(part), alg="md5")
         if found == md5:
             part.replace(target)
             return
@@ -43,6 +43,8 @@ def download(url: str, target: Path, md5: str | None, progress: Progress = silen
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         reason = "the disk is full; make room" if full else f"{error.strerror or error}; mend that"
         raise UserError(f"{part} cannot be written: {reason} and run the same command again to continue") from error
+    if md5 is None:
+        raise UserError(f"{url} is an empty file; the publisher may have taken it away")
     raise UserError(
         f"{url} has MD5 {found}, expected {md5}; the file was not kept. Run again; if it differs again, the publisher "
         "has changed it"
@@ -81,6 +83,8 @@ def _ask(url: str, arriving: "_Arriving") -> None:
     headers = {"Accept-Encoding": "identity"}
     if arriving.size:
         headers["Range"] = f"bytes={arriving.size}-"
+        # Of another version of the file the rest would not fit: then the whole is sent.
+        headers |= {"If-Range": arriving.version} if arriving.version else {}
     get = pooch.HTTPDownloader(
         chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_SECONDS, headers=headers, hooks={"response": arriving.begin}
     )
@@ -99,11 +103,25 @@ class _Arriving:
         self._progress = progress
         self._advance: Advance | None = None
         self._response: requests.Response | None = None
+        self._version_file = part.with_name(part.name + ".version")
         self.size = self._file.tell()
+
+    @property
+    def version(self) -> str:
+        """What the server calls the version of which the beginning is here; empty where it calls it nothing."""
+        return self._version_file.read_text() if self._version_file.exists() else ""
 
     def begin(self, response: "requests.Response", **_: object) -> None:
         """Look at the head of an answer: one that holds the whole makes what is there worthless."""
         self._response = response
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            response.raise_for_status()
+            raise UserError(f"{response.url}: a web page came instead of the file; see what it says in a browser")
+        tag = response.headers.get("ETag", "")
+        if response.status_code == 200:
+            self._version_file.write_text(
+                "" if tag.startswith("W/") else tag or response.headers.get("Last-Modified", "")
+            )
         if response.status_code == 200 and self.size:
             self.restart()
         if response.status_code in (200, 206) and self._advance is None:
@@ -133,8 +151,10 @@ class _Arriving:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._file.close()
+        if kind is None or not self.size:
+            self._version_file.unlink(missing_ok=True)
 
 
 def _cause(error: BaseException) -> str:

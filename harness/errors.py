@@ -15,6 +15,17 @@ class UserError(Exception):
         self.problems = tuple(problems)
 
 
+def listing(message: str, problems: Sequence[str]) -> UserError:
+    """The error for one or several things that are wrong: one in the line itself, several listed below it.
+
+    >>> str(listing("no good", ["too small"]))
+    'no good: too small'
+    """
+    if len(problems) == 1:
+        return UserError(f"{message}: {problems[0]}")
+    return UserError(f"{message} in {len(problems)} ways", problems)
+
+
 def one_line(error: BaseException, most: int = 300) -> str:
     """What an exception says, with its kind, in one line of at most about `most` characters.
 

@@ -11,12 +11,13 @@ _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def exclusive(lock: Path, what: str) -> Iterator[None]:
+def exclusive(lock: Path, what: str, folder_variable: str = "LBAR_CACHE") -> Iterator[None]:
     """Hold the lock file, whose folder is made where it does not exist; say so when waiting for another process.
 
     Args:
         lock: the lock file.
         what: is kept in its folder, for messages: "embeddings", "decoded audio".
+        folder_variable: the environment variable that moves the folder, for messages.
 
     Raises:
         UserError: the disk refused something, here or in the block: full, read-only, or without permission.
@@ -39,5 +40,5 @@ def exclusive(lock: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"cannot keep {what} in {folder}: {error.strerror or error}; "
-            "free some space there or set LBAR_CACHE to a folder that can be written"
+            f"free some space there or set {folder_variable} to a folder that can be written"
         ) from error

@@ -3,7 +3,7 @@
 A checkpoint as torch writes it is a pickle, which can run anything when it is read. Here it is read by torch's
 restricted unpickler, always: a file that names anything but tensors and plain containers is refused by that name. What
 a file holds is mapped into memory, not copied, so that one whose optimizer states are twice its weights costs its
-weights alone.
+weights alone; but half-precision weights are widened, and files of torch before 1.6 are read whole.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from harness.errors import UserError, one_line
 
 StateDict = dict[str, Tensor]
 
-_UNKNOWN_GLOBAL = re.compile(r"Unsupported (?:global: GLOBAL|class) (\S+)")
+_UNKNOWN_GLOBAL = re.compile(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")
 _MOST_LISTED = 10
 _log = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         UserError: it is missing, cut short, no weights file, or names something that is not data.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; expected a weights file")
     if not path.is_file():
         raise UserError(f"there is no weights file {path}")
     return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
@@ -126,7 +128,7 @@ def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
     unequal = [
         f"unequal: {name} is {_shape(state[name])}, expected {_shape(tensor)}"
         for name, tensor in expected.items()
-        if name in state and state[name].shape != tensor.shape
+        if name in state and not _fits(state[name], tensor)
     ]
     surplus = [f"surplus: {name} {_shape(tensor)}" for name, tensor in state.items() if name not in expected]
     if missing or unequal:
@@ -144,7 +146,7 @@ def weights_digest(module: nn.Module) -> str:
     """SHA-256 over a module's weights by name: the same whatever file they were read from."""
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
-        digest.update(name.encode())
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
@@ -165,6 +167,7 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
     Raises:
         UserError: the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     unfinished = path.with_name(f"{path.name}.unfinished")
@@ -173,9 +176,11 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
     try:
         save_file({name: tensor.cpu().contiguous() for name, tensor in stored.items()}, unfinished)
         unfinished.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written: {error.strerror or error}; make room") from error
+        raise UserError(
+            f"{path} cannot be written ({one_line(error, 120)}); make room, or name a folder that can be written"
+        ) from error
 
 
 def _as_float32(tensor: Tensor) -> Tensor:
@@ -183,5 +188,11 @@ def _as_float32(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
+def _fits(found: Tensor, expected: Tensor) -> bool:
+    return found.shape == expected.shape and found.is_floating_point() == expected.is_floating_point()
+
+
 def _shape(tensor: Tensor) -> str:
-    return " x ".join(map(str, tensor.shape)) or "scalar"
+    """Shape, and the type where it is no usual one for weights."""
+    shape = " x ".join(map(str, tensor.shape)) or "scalar"
+    return shape if tensor.is_floating_point() else f"{shape} {str(tensor.dtype).removeprefix('torch.')}"

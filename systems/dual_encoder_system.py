@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from harness.card_files import required_file
+from harness.card_files import required_files
 from harness.cards import parse_card
-from harness.errors import UserError
+from harness.errors import listing
 from harness.system import Array, SystemInfo
 from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
@@ -77,27 +77,26 @@ def from_card(
         UserError: something is wrong with the card, or a file is missing or does not belong to it.
     """
     parsed = parse_card(DualEncoderCard, card)
-    tokenizer = CaptionTokenizer.read(
-        required_file(parsed.files, "tokenizer", folder, parsed.name),
-        parsed.text.vocabulary,
-        parsed.text.longest,
-        parsed.text.normalised,
-    )
-    return DualEncoderSystem(parsed, _model(parsed, folder), tokenizer, device, precision)
+    drawn = parsed.random_weights
+    wanted = ("tokenizer",) if drawn is not None else ("tokenizer", "weights")
+    directory, *weights = required_files(parsed.files, wanted, folder, parsed.name)
+    text = parsed.text
+    tokenizer = CaptionTokenizer.read(directory, text.vocabulary, text.longest, text.normalised)
+    model = DualEncoder.seeded(parsed, drawn) if drawn is not None else read_model(parsed, weights[0])
+    return DualEncoderSystem(parsed, model, tokenizer, device, precision)
 
 
-def _model(card: DualEncoderCard, folder: Path) -> DualEncoder:
-    if card.random_weights is not None:
-        return DualEncoder.seeded(card, card.random_weights)
-    checkpoint = read_checkpoint(required_file(card.files, "weights", folder, card.name))
+def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
+    """A dual encoder with the weights of a file, in any layout of `SYSTEM_LAYOUTS` or ours.
+
+    Raises:
+        UserError: the file cannot be read, or was made for another system than the card's.
+    """
+    checkpoint = read_checkpoint(weights)
     if problems := contradictions(checkpoint.settings, card):
-        raise UserError(
-            f"{checkpoint.path} was trained otherwise than card {card.name!r} says: {'; '.join(problems)}; "
-            "correct the card",
-            problems,
-        )
+        raise listing(f"{weights} was trained otherwise than card {card.name!r} says; correct the card", problems)
     model = DualEncoder.empty(card)
-    load_into(model, system_state(checkpoint), checkpoint.path)
+    load_into(model, system_state(checkpoint), weights)
     return model
 
 

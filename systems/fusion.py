@@ -11,8 +11,8 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.cards import Card, common_part, parse_card, read_card
-from harness.catalogue import is_card, target_of
+from harness.availability import located, needed_files
+from harness.cards import Card, parse_card
 from harness.code_digest import system_code
 from harness.errors import UserError, one_line
 from harness.guards import checked_embeddings, checked_info, guarded_score, unequal_widths
@@ -177,12 +177,12 @@ def build_members(card: FusionCard, folder: Path, *, device: str, precision: str
         UserError: members cannot be built (all of them are listed), or fusions are members of each other in a circle.
     """
     counting = [member for member, share in zip(card.members, card.shares, strict=True) if share]
-    for member in counting:
-        _refuse_circle(member, folder, ())
     built: list[BuiltSystem] = []
     failed: dict[str, str] = {}
     for member in counting:
         try:
+            # Before any of them is built: a circle would never end.
+            needed_files(located(member, folder))
             built.append(build_system(located(member, folder), device=device, precision=precision))
         except UserError as error:
             failed[member] = "; ".join(error.problems) or str(error)
@@ -211,11 +211,6 @@ def fuse(card: FusionCard, systems: Sequence[System]) -> Fusion:
     return ScoreFusion(card, members)
 
 
-def located(member: str, folder: Path) -> str:
-    """What a card's `members:` says, as `build_system` takes it: a path goes from the card's folder."""
-    return str(folder / member) if is_card(member) else member
-
-
 def add_similarity(total: Scores, share: float, system: RetrievalSystem, text: Vectors, audio: Vectors) -> None:
     """Add `share` times a system's similarities, its own score or the cosine in float32, to `total`, in place.
 
@@ -231,24 +226,6 @@ def add_similarity(total: Scores, share: float, system: RetrievalSystem, text: V
     """
     for rows, scores in score_tiles(text, audio, guarded_score(system)):
         total[rows] += np.float32(share) * scores
-
-
-def _refuse_circle(member: str, folder: Path, above: tuple[Path, ...]) -> None:
-    """Look through the members' members before any of them is built: that would never end."""
-    try:
-        target = target_of(located(member, folder))
-        if not is_card(target):
-            return
-        path = Path(target).resolve()
-        card, its_folder = read_card(target)
-        below = common_part(card).members
-    except UserError:
-        return  # It is told of when the member is built.
-    if path in above:
-        circle = " → ".join(card.name for card in (*above[above.index(path) :], path))
-        raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
-    for name in below:
-        _refuse_circle(name, its_folder, (*above, path))
 
 
 def _heard(members: Sequence[Member], clips: Sequence[Array], rate: int) -> Iterator[Array]:

@@ -10,9 +10,10 @@ from harness.cli_options import DataRoot
 
 def train(
     cards: Annotated[list[str], typer.Argument(help="Systems that come with a trainer, or cards (*.yaml).")],
-    out: Annotated[Path, typer.Option("--out", help="Where each system's folder with card and weights goes.")] = Path(
-        "weights"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option("--out", envvar="LBAR_WEIGHTS", help="Where each system's folder with card and weights goes."),
+    ] = Path("weights"),
     data_root: DataRoot = Path("data"),
 ) -> None:
     """Train systems.

@@ -57,7 +57,7 @@ def train_linear(
             update={
                 "parameters": system.info.parameters,
                 "trained_on": (parsed.dataset,),
-                "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}`")},
+                "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it")},
             }
         ).model_dump(mode="json", exclude_defaults=True),
         trained,

@@ -39,7 +39,7 @@ def test_what_is_here_and_what_is_not(folder: Path) -> None:
     assert as_row(listing) == ("mine.yaml", "1.2 M", "mAP@10 30.25", "clotho-dcase2024", "to fetch", "a test")
     document = as_document(listing)
     assert document["files"][0]["how"] == ""  # type: ignore[index]
-    assert "lbar systems fetch mine" in document["files"][1]["how"]  # type: ignore[index]
+    assert "lbar systems fetch mine.yaml" in document["files"][1]["how"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,10 @@ def test_members_bring_their_files(folder: Path) -> None:
     card(folder, "one", "{a: {path: shared.bin}}")
     card(folder, "two", "{a: {path: two.bin}}", "members: [one.yaml, random]\n")
     both = look_at(card(folder, "both", more="members: [one.yaml, two.yaml]\n"))
-    assert [(needed.system, needed.file.path) for needed in both.files] == [("one", "shared.bin"), ("two", "two.bin")]
+    assert [(needed.system, needed.file.path) for needed in both.files] == [
+        ("one.yaml", "shared.bin"),
+        ("two.yaml", "two.bin"),
+    ]
 
 
 def test_members_in_a_circle(folder: Path) -> None:
@@ -67,6 +70,13 @@ def test_members_in_a_circle(folder: Path) -> None:
     listing = look_at(card(folder, "two", more="members: [one.yaml]\n"))
     assert "circle: two → one → two" in listing.problem
     assert as_row(listing)[4] == listing.problem
+
+
+def test_members_of_one_name_are_no_circle(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    card(folder / "sub", "one")
+    card(folder, "one", more="members: [sub/one.yaml, random]\n")
+    assert look_at("one.yaml").problem == ""
 
 
 def test_a_broken_card_is_told_of_and_no_error(folder: Path) -> None:

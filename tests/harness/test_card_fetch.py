@@ -1,6 +1,9 @@
 """Downloads from a server on loopback: whole files, parts, folders, and what cannot be had."""
 
 import functools
+import hashlib
+import io
+import zipfile
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -94,14 +97,64 @@ def test_what_cannot_be_had_is_listed_and_the_rest_fetched(site: str) -> None:
         f"  c: {{path: whole.bin, urls: [{site}/whole.bin]}}\n"
         f"  d: {{path: wrong.bin, md5: {'a' * 32}, urls: [{site}/whole.bin]}}\n"
     )
-    with pytest.raises(UserError, match=r"3 of the files of mine\.yaml could not be fetched") as caught:
+    with pytest.raises(UserError, match=r"3 of 4 files of mine\.yaml could not be fetched") as caught:
         list(fetch_files(name))
     by_hand, gone, wrong = caught.value.problems
-    assert "hand.bin: get it from http://elsewhere/page" in by_hand
+    assert "hand.bin is not there; get it from http://elsewhere/page and put it there" in by_hand
     assert "404" in gone
     assert "expected aaaa" in wrong
     assert Path("weights", "whole.bin").exists()
     assert not Path("weights", "wrong.bin").exists()
+
+
+def test_damaged_parts_are_kept(site: str, tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("weights", bytes(range(256)) * 10)
+    whole, middle = packed.getvalue(), len(packed.getvalue()) // 2
+    name = card(f"  b: {{path: big.ckpt, urls: [{site}/big.1.ckpt, {site}/big.2.ckpt]}}\n")
+    first, second = (Path("weights", f"big.{number}.ckpt") for number in (1, 2))
+    first.parent.mkdir()
+    first.write_bytes(whole[: middle - 7])
+    second.write_bytes(whole[middle:])
+    with pytest.raises(UserError) as caught:
+        list(fetch_files(name))
+    (problem,) = caught.value.problems
+    assert "big.ckpt is damaged when its parts are joined; they are kept" in problem
+    assert f"big.1.ckpt ({middle - 7:,} bytes)" in problem
+    assert sorted(path.name for path in first.parent.iterdir() if path.name[0] != ".") == ["big.1.ckpt", "big.2.ckpt"]
+    first.write_bytes(whole[:middle])
+    assert [line.split()[-1] for line in fetch_files(name)] == ["downloaded"]
+    assert Path("weights", "big.ckpt").read_bytes() == whole
+    assert not first.exists()
+
+
+def test_a_checksum_is_of_the_whole(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    with pytest.raises(UserError, match="damaged when its parts are joined"):
+        join([tmp_path / "a", tmp_path / "b"], tmp_path / "whole", "0" * 32)
+    join([tmp_path / "a", tmp_path / "b"], tmp_path / "whole", hashlib.md5(b"ab").hexdigest())
+    assert (tmp_path / "whole").read_text() == "ab"
+
+
+@pytest.mark.parametrize("path", ["../../out.bin", "/tmp/out-of-lbar.bin"])
+def test_nothing_is_written_outside_the_weights_folder(site: str, path: str) -> None:
+    with pytest.raises(UserError) as caught:
+        list(fetch_files(card(f"  a: {{path: {path}, urls: [{site}/whole.bin]}}\n")))
+    assert "is outside weights, where nothing is downloaded to" in caught.value.problems[0]
+    assert Quiet.asked == []
+
+
+def test_a_system_without_files() -> None:
+    assert list(fetch_files("random")) == ["random needs no files"]
+
+
+@pytest.mark.usefixtures("site")
+def test_a_weights_folder_that_is_none() -> None:
+    Path("weights").write_text("a file")
+    with pytest.raises(UserError, match="set LBAR_WEIGHTS to a folder that can be written"):
+        list(fetch_files(card("  a: {path: x, urls: [http://127.0.0.1:9/x]}\n")))
 
 
 def test_a_broken_card() -> None:

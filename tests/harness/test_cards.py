@@ -31,6 +31,33 @@ def test_a_card_stands_on_others(tmp_path: Path) -> None:
     assert folder == tmp_path
 
 
+def test_what_a_base_has_beside_it_is_found_from_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "low.bin").touch()
+    files = "files: {a: {path: low.bin}, b: {path: far.bin}}\nmembers: [one.yaml, linear]\n"
+    write(tmp_path / "sub", low=f"factory: m:f\n{files}")
+    write(tmp_path, top="base: sub/low.yaml\nname: top\n")
+    card, folder = read_card(str(tmp_path / "top.yaml"))
+    assert card["files"] == {"a": {"path": "sub/low.bin"}, "b": {"path": "far.bin"}}
+    assert card["members"] == ["sub/one.yaml", "linear"]
+    assert (folder / "sub/low.bin").exists()
+
+
+def test_another_file_has_another_address(tmp_path: Path) -> None:
+    write(tmp_path, low="factory: m:f\nfiles: {a: {path: low.bin, urls: [http://x/low.bin], licence: MIT}}\n")
+    write(tmp_path, path="base: low.yaml\nfiles: {a: {path: own.bin}}\n", more="base: low.yaml\nfiles: {a: {md5: x}}\n")
+    assert read_card(str(tmp_path / "path.yaml"))[0]["files"] == {"a": {"path": "own.bin"}}
+    assert read_card(str(tmp_path / "more.yaml"))[0]["files"] == {
+        "a": {"path": "low.bin", "urls": ["http://x/low.bin"], "licence": "MIT", "md5": "x"}
+    }
+
+
+def test_figures_published_for_one_are_not_those_of_another(tmp_path: Path) -> None:
+    write(tmp_path, mine="base: passt-m3-clotho\nname: mine\n")
+    assert "published" in read_card("passt-m3-clotho")[0]
+    assert "published" not in read_card(str(tmp_path / "mine.yaml"))[0]
+
+
 def test_a_registered_card_may_be_the_base(tmp_path: Path) -> None:
     write(tmp_path, mine="base: random\nabout: another\n")
     card, _ = read_card(str(tmp_path / "mine.yaml"))
@@ -55,6 +82,7 @@ def test_the_same_part_twice_is_no_circle(tmp_path: Path) -> None:
         ({"top": "base: [a.yaml, 3]\n"}, "expected a card's path or name, or a list of them"),
         ({"top": "base: a.yaml\n", "a": "name: a\n"}, "top.yaml has no line `factory:"),
         ({"top": "base: a.yaml\n", "a": "- 1\n"}, "a.yaml is no list of fields"),
+        ({"top": "factory: m:f\nname: &n {a: *n}\n"}, "holds itself"),
     ],
 )
 def test_cards_that_do_not_hold_together(tmp_path: Path, cards: dict[str, str], message: str) -> None:
@@ -70,7 +98,34 @@ def test_all_that_is_wrong_is_listed() -> None:
     with pytest.raises(UserError, match=r"card '\?' does not fit") as caught:
         parse_card(Card, card)
     places = {problem.partition(":")[0] for problem in caught.value.problems}
-    assert places == {"name", "surprise", "parameters", "files.weights.path", "files.weights.size"}
+    assert places == {
+        "name",
+        "surprise",
+        "parameters",
+        "files.weights.path",
+        "files.weights.size",
+        "files.weights.urls.0",
+    }
+
+
+def test_one_wrong_thing_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"card 'mine' does not fit: surprise: Extra") as caught:
+        parse_card(Card, {"factory": "m:f", "name": "mine", "surprise": 1})
+    assert caught.value.problems == ()
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", "", "a\\b"])
+def test_a_folder_holds_plain_names(name: str) -> None:
+    with pytest.raises(UserError, match=r"files\.model\.contents"):
+        parse_card(
+            Card, {"factory": "m:f", "name": "x", "files": {"model": {"path": "m", "contents": {name: "http://x"}}}}
+        )
+
+
+def test_published_figures_are_some() -> None:
+    nothing = {"source": "a", "protocol": "b", "measures": {}}
+    with pytest.raises(UserError, match=r"published\.0\.measures"):
+        parse_card(Card, {"factory": "m:f", "name": "x", "published": [nothing]})
 
 
 def test_the_common_part_passes_over_the_rest() -> None:

@@ -28,6 +28,7 @@ class Publisher:
         self.content = CONTENT
         self.cuts: list[int] = []
         self.honours_range = True
+        self.headers: dict[str, str] = {}
         self.status: int | None = None
         self.asked: list[str | None] = []
         self.encodings: list[str | None] = []
@@ -41,7 +42,8 @@ class Publisher:
                 if publisher.status is not None:
                     self.send_error(publisher.status)
                     return
-                if publisher.honours_range and self.headers["Range"]:
+                same = self.headers["If-Range"] in (None, publisher.headers.get("ETag"))
+                if publisher.honours_range and self.headers["Range"] and same:
                     start = int(self.headers["Range"].removeprefix("bytes=").removesuffix("-"))
                 if start >= len(publisher.content) and start:
                     self.send_error(416)
@@ -49,6 +51,8 @@ class Publisher:
                 body = publisher.content[start:]
                 self.send_response(206 if start else 200)
                 self.send_header("Content-Length", str(len(body)))
+                for name, value in publisher.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 sent = len(body) if not publisher.cuts else publisher.cuts.pop(0)
                 self.wfile.write(body[:sent])
@@ -197,7 +201,11 @@ def test_a_disk_that_fills_up_keeps_what_arrived(
         def __getattr__(self, name: str):
             return getattr(self._file, name)
 
-    monkeypatch.setattr(Path, "open", lambda path, *args, **kwargs: Filling(plain_open(path, *args, **kwargs)))
+    def open_part(path: Path, *args: str, **kwargs: str):
+        file = plain_open(path, *args, **kwargs)
+        return Filling(file) if path.suffix == ".part" else file
+
+    monkeypatch.setattr(Path, "open", open_part)
     assert "the disk is full" in refusal(publisher, target)
     monkeypatch.undo()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -234,3 +242,37 @@ def test_progress_counts_bytes_once_however_often_the_connection_breaks(publishe
     publisher.honours_range = False
     download(publisher.url, target, MD5, progress)
     assert (stages, sum(steps)) == ([("file.bin", len(CONTENT))], len(CONTENT))
+
+
+def test_without_a_checksum_all_that_was_announced_has_to_come(publisher: Publisher, target: Path) -> None:
+    publisher.cuts = [CUT]
+    download(publisher.url, target, None)
+    assert target.read_bytes() == CONTENT
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("tag", ['"one"', ""])
+def test_the_rest_of_another_version_is_not_put_behind_the_first(publisher: Publisher, target: Path, tag: str) -> None:
+    publisher.headers = {"ETag": tag} if tag else {"Last-Modified": "Wed, 25 Nov 2026 08:00:00 GMT"}
+    publisher.cuts = [CUT, 0]
+    with pytest.raises(UserError, match="it broke off"):
+        download(publisher.url, target, None)
+    publisher.content = CONTENT[::-1]
+    publisher.headers = {"ETag": '"two"'}
+    download(publisher.url, target, None)
+    assert target.read_bytes() == CONTENT[::-1]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_web_page_is_no_file(publisher: Publisher, target: Path) -> None:
+    publisher.headers = {"Content-Type": "text/html; charset=utf-8"}
+    with pytest.raises(UserError, match="a web page came instead of the file"):
+        download(publisher.url, target, None)
+    assert not target.exists()
+
+
+def test_an_empty_file_is_none(publisher: Publisher, target: Path) -> None:
+    publisher.content = b""
+    with pytest.raises(UserError, match="is an empty file"):
+        download(publisher.url, target, None)
+    assert not target.exists()

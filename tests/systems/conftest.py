@@ -58,7 +58,7 @@ def small_card() -> LinearCard:
         factory="systems.linear:from_card",
         trainer="systems.training.recipe:train_linear",
         name="small",
-        files={"weights": CardFile(path="small.safetensors", origin="`lbar train linear`")},
+        files={"weights": CardFile(path="small.safetensors", origin="`lbar train linear` makes it")},
         dataset="clotho",
         trained_on=("clotho",),
         licence="Apache-2.0",

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import pickle
 import subprocess
 import sys
@@ -14,12 +15,15 @@ import torch
 from torch import nn
 
 from harness.errors import UserError
-from systems.checkpoints import load_into, read_checkpoint, write_weights
+from systems.checkpoints import load_into, read_checkpoint, weights_digest, write_weights
 
 
 class Dangerous:
+    def __init__(self, function: Callable[..., object] = print) -> None:
+        self.function = function
+
     def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
-        return print, ("code was run",)
+        return self.function, ("code was run",)
 
 
 @pytest.fixture
@@ -73,11 +77,13 @@ def test_missing_and_unequal_are_listed_surplus_is_told_of(module: nn.Module, ca
     assert "file.pt: 1 names are not used; surplus: more 2 x 3" in caplog.text
     del state["0.bias"]
     state["0.weight"] = torch.zeros(4, 4)
-    with pytest.raises(UserError, match=r"of 7 names 1 are missing and 1 of another shape") as caught:
+    state["1.bias"] = torch.zeros(4, dtype=torch.int8)
+    with pytest.raises(UserError, match=r"of 7 names 1 are missing and 2 of another shape") as caught:
         load_into(empty(), state, Path("file.pt"))
     assert caught.value.problems == (
         "missing: 0.bias 4",
         "unequal: 0.weight is 4 x 4, expected 4 x 3",
+        "unequal: 1.bias is 4 int8, expected 4",
         "surplus: more 2 x 3",
     )
 
@@ -97,6 +103,15 @@ def test_an_unknown_global_is_refused_by_name(tmp_path: Path, capsys: pytest.Cap
     with pytest.raises(UserError, match=r"plain\.ckpt"):
         read_checkpoint(tmp_path / "plain.ckpt")
     assert "code was run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("function", [os.system, eval, sys.exit, subprocess.call])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_worst_are_named_too(tmp_path: Path, function: Callable[..., object], zipped: bool) -> None:
+    content = {"state_dict": {"a": torch.zeros(1)}, "hyper_parameters": Dangerous(function)}
+    torch.save(content, tmp_path / "bad.ckpt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match=rf"bad\.ckpt was not read: it holds (\w+\.)?{function.__name__}, which is no"):
+        read_checkpoint(tmp_path / "bad.ckpt")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
@@ -146,12 +161,28 @@ def test_no_file(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "gone.pt")
 
 
+def test_a_folder_that_is_not_there(module: nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"weights\.safetensors cannot be written"):
+        write_weights(module, tmp_path / "gone" / "weights.safetensors")
+    with pytest.raises(UserError, match="is a folder; expected a weights file"):
+        read_checkpoint(tmp_path)
+
+
+def test_the_digest_follows_names_shapes_and_numbers(module: nn.Module) -> None:
+    first = weights_digest(module)
+    assert weights_digest(module) == first
+    assert weights_digest(nn.Sequential(nn.Identity(), *module)) != first
+    with torch.no_grad():
+        module[0].weight[0, 0] += 1
+    assert weights_digest(module) != first
+
+
 def test_a_full_disk_leaves_nothing(module: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(UserError, match="cannot be written: No space left"):
+    with pytest.raises(UserError, match="cannot be written .*No space left"):
         write_weights(module, tmp_path / "weights.safetensors")
     assert list(tmp_path.iterdir()) == []
 

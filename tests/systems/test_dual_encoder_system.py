@@ -8,7 +8,6 @@ import pytest
 import torch
 import yaml
 
-from harness.cards import read_card
 from harness.conformance import check
 from harness.errors import UserError
 from harness.registry import load_system
@@ -60,7 +59,10 @@ def test_a_card_that_contradicts_the_checkpoint(shared: Path) -> None:
         UserError, match=r"salsa_tiny\.ckpt was trained otherwise than card 'salsa-tiny' says"
     ) as caught:
         from_card(card, shared / "golden")
-    assert caught.value.problems[0] == "audio_features.segment_length is 10, expected 5.0"
+    assert caught.value.problems == (
+        "audio_features.segment_length is 10, expected 5.0",
+        "audio_features.hop_length is 10, expected 5.0",
+    )
 
 
 @pytest.mark.shared
@@ -134,6 +136,18 @@ def test_the_digest_follows_what_decides_the_vectors(
     assert digest(about="something else", licence="MIT") == first
     assert digest(files=files) == first
     assert digest(windows={"seconds": 5}) != first
+    for change in ({"heads": 1}, {"longest": 20}, {"normalised": False}):
+        assert digest(text=card["text"] | change) != first  # type: ignore[operator]
+    (folder / "bpe").mkdir()
+    words, merges = (
+        (Path(card["files"]["tokenizer"]["path"]) / name).read_text()  # type: ignore[index]
+        for name in ("vocab.json", "merges.txt")
+    )
+    (folder / "bpe" / "vocab.json").write_text(words)
+    version, first_merge, second_merge, *rest = merges.splitlines()
+    (folder / "bpe" / "merges.txt").write_text("\n".join((version, second_merge, first_merge, *rest)) + "\n")
+    other = card["files"] | {"tokenizer": {"path": "bpe"}}  # type: ignore[operator]
+    assert digest(files=other) != first
     assert digest(random_weights=0) != digest(random_weights=1)
 
 
@@ -157,17 +171,22 @@ def test_a_card_that_is_wrong(ready: tuple[dict[str, object], Path], said: dict[
     assert "\n" not in str(caught.value)
 
 
-def test_missing_weights_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_missing_files_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LBAR_WEIGHTS", str(tmp_path))
-    with pytest.raises(UserError, match=r"passt-distilled-all needs .*roberta-large, .* `lbar systems fetch passt-dis"):
+    with pytest.raises(UserError, match="passt-distilled-all lacks what it needs in 2 ways") as caught:
         load_system("passt-distilled-all", device="cpu")
+    tokenizer, weights = caught.value.problems
+    assert f"{tmp_path / 'roberta-large'} is not there; get it by `lbar systems fetch passt-dist" in tokenizer
+    assert f"{tmp_path / 'passt_roberta.ckpt'} is not there" in weights
+    with pytest.raises(UserError, match="in 2 ways") as caught:
+        load_system("passt-m3-clotho", device="cpu")
+    assert "nobody published these weights" in caught.value.problems[1]
 
 
 @pytest.mark.parametrize("name", ["tiny-passt", "tiny-atst", "tiny-mn"])
 def test_the_tiny_ones_can_be_drawn(name: str, tmp_path: Path) -> None:
-    (tmp_path / "card.yaml").write_text(yaml.safe_dump({"base": name, "random_weights": 3}))
-    card, _ = read_card(str(tmp_path / "card.yaml"))
-    system = from_card(card, Path(read_card(name)[1]))
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump({"base": name, "name": "mine", "random_weights": 3}))
+    system = load_system(str(tmp_path / "card.yaml"), device="cpu")
     assert isinstance(system, DualEncoderSystem)
     assert system.embed_text(["rain"]).shape == (1, 96)
     assert check(system) == []

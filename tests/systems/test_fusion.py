@@ -280,22 +280,23 @@ def test_all_missing_members_are_told_of(write: Callable[..., Path]) -> None:
     first, second, third = caught.value.problems
     assert first.startswith("gone.yaml: there is no card")
     assert second.startswith("lineal: unknown system 'lineal'; did you mean 'linear'?")
-    assert third.startswith("broken.yaml: fusion 'broken' lacks a member: nowhere.yaml: there is no card")
+    assert third.startswith("broken.yaml: there is no card")
+    assert third.endswith("nowhere.yaml")
 
 
 @pytest.mark.parametrize(
     ("cards", "circle"),
     [
-        ({"a": ["random", "a.yaml"]}, "a.yaml → a.yaml"),
-        ({"a": ["b.yaml", "random"], "b": ["random", "a.yaml"]}, "b.yaml → a.yaml → b.yaml"),
-        ({"a": ["b.yaml", "random"], "b": ["random", "../cards/b.yaml"]}, "b.yaml → b.yaml"),
+        ({"a": ["random", "a.yaml"]}, "a → a"),
+        ({"a": ["b.yaml", "random"], "b": ["random", "a.yaml"]}, "b → a → b"),
+        ({"a": ["b.yaml", "random"], "b": ["random", "../cards/b.yaml"]}, "b → b"),
     ],
 )
 def test_a_circle_is_one_line(write: Callable[..., Path], cards: dict[str, list[str]], circle: str) -> None:
     paths = [write(name, members) for name, members in cards.items()]
     with pytest.raises(UserError) as caught:
         load_system(str(paths[0]))
-    assert str(caught.value) == (f"systems are members of each other in a circle: {circle}; take one out of `members:`")
+    assert f"systems are members of each other in a circle: {circle}; take one out of `members:`" in str(caught.value)
 
 
 def test_the_same_member_twice_is_no_circle(write: Callable[..., Path]) -> None:

@@ -33,6 +33,12 @@ def test_nothing_to_say(dual_card: Callable[..., DualEncoderCard], settings: dic
         ({"audio_features": {"adopt_n_layers": 2}}, "audio_features.adopt_n_layers is 2, expected 0"),
         ({"sentence_features": {"use_first_token": False}}, "use_first_token is False, expected True"),
         ({"shared_representation_size": 1024}, "shared_representation_size is 1024, expected 8"),
+        ({"audio_features": {"hop_length": 5}}, "audio_features.hop_length is 5, expected 10"),
+        ({"audio_features": {"aggregate": "max"}}, "audio_features.aggregate is 'max', expected 'mean'"),
+        ({"audio_features": {"sequence_model": {"num_layers": 1}}}, "sequence_model.num_layers is 1, expected 0"),
+        ({"sentence_features": {"adopt_n_layers": 1}}, "sentence_features.adopt_n_layers is 1, expected 0"),
+        ({"sentence_features": {"max_sentence_tokens": 64}}, "max_sentence_tokens is 64, expected 32"),
+        ({"sentence_features": {"remove_punctuation": False}}, "remove_punctuation is False, expected True"),
     ],
 )
 def test_each_contradiction(
