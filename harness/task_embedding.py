@@ -49,9 +49,12 @@ class TaskEmbedder:
         )
 
     def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
-        """Embed a task's captions; shape `(captions, d)`, with equal rows for captions that read the same."""
-        distinct = list(dict.fromkeys(task.captions))
-        vectors = embed_in_batches(
+        """Embed a task's captions; shape `(captions, d)`, with equal rows for captions that read the same.
+
+        They come to the system by length, so that one that fills up a batch to its longest caption has little to fill.
+        """
+        distinct = sorted(dict.fromkeys(task.captions), key=lambda text: (len(text), text))
+        vectors: Array = embed_in_batches(
             distinct.__getitem__,
             len(distinct),
             system.embed_text,
@@ -80,7 +83,7 @@ class TaskEmbedder:
             result = system.score_pairs([caption] * len(part), [store.read(clip) for clip in part])
             return checked_scores(result, (len(part),), f"{system.info.name}: score_pairs")
 
-        scores = embed_in_batches(
+        scores: Array = embed_in_batches(
             distinct.__getitem__,
             len(distinct),
             rows,
@@ -102,7 +105,7 @@ class TaskEmbedder:
 
 def _for_each(captions: Sequence[str], distinct: Sequence[str], rows: Array) -> Array:
     """The row of each caption, from one row for each distinct one."""
-    if len(distinct) == len(captions):
+    if list(distinct) == list(captions):
         return rows
     position = {text: index for index, text in enumerate(distinct)}
     return rows[[position[text] for text in captions]]

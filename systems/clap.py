@@ -71,9 +71,11 @@ class ClapSystem:
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
         """Embed clips of any length, `(n, d)`; an empty one counts as silence."""
+        if not clips:
+            return np.zeros((0, self.model.config.projection_dim), np.float32)
         windows = plan([len(clip) for clip in clips], self._windows, self.info.sample_rate)
         vectors = [self._embed_windows(clips, some) for some in passes(windows, _WINDOWS_AT_ONCE)]
-        return average(torch.cat(vectors)[:, None], windows, len(clips), "true-length").numpy()
+        return average(torch.cat(vectors)[:, None], windows, "true-length").numpy()
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions, `(m, d)`; of a long one the first 77 tokens are read."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from harness.system import Array
 from systems.audio.encoder import build_encoder, build_front_end
-from systems.audio.windows import Window, average, cut, groups, passes, plan
+from systems.audio.windows import Window, average_each, cut, plan
 from systems.dual_encoder_card import DualEncoderCard
 from systems.text.roberta import build, build_empty, embed
 
@@ -35,7 +35,8 @@ class DualEncoder(nn.Module):
     def seeded(cls, card: DualEncoderCard, seed: int) -> Self:
         """With random weights that a seed decides."""
         with torch.random.fork_rng(devices=()), torch.device("cpu"):
-            torch.manual_seed(seed)
+            # `torch.manual_seed` would seed the accelerators too, which are not forked.
+            torch.default_generator.manual_seed(seed)
             return cls(card)
 
     @classmethod
@@ -62,20 +63,16 @@ class DualEncoder(nn.Module):
         Returns:
             `(clips, shared)`.
         """
-        windows = plan([len(clip) for clip in clips], self.windows)
-        pooled = torch.zeros(len(clips), self.audio.width, device=self.device)
-        for group in groups(windows):
-            steps = torch.cat([self._embed_windows(clips, some, generator) for some in passes(group, at_once)])
-            pooled = pooled + average(steps, group, len(clips), self.windows.averaging)
-        projected: Tensor = self.audio_projection(pooled)
-        return projected
 
-    def _embed_windows(
-        self, clips: Sequence[Array], windows: Sequence[Window], generator: torch.Generator | None
-    ) -> Tensor:
-        """What the encoder says of windows of one length, `(windows, steps, width)`."""
-        steps: Tensor = self.audio(self.front_end(cut(clips, windows).to(self.device), generator), generator)
-        return steps
+        def describe(windows: Sequence[Window]) -> Tensor:
+            steps: Tensor = self.audio(self.front_end(cut(clips, windows).to(self.device), generator), generator)
+            return steps
+
+        if not clips:
+            return self.audio_projection.weight.new_zeros(0, self.audio_projection.out_features)
+        windows = plan([len(clip) for clip in clips], self.windows)
+        projected: Tensor = self.audio_projection(average_each(describe, windows, at_once, self.windows.averaging))
+        return projected
 
     def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Project captions, given as token ids, into the shared space; `(captions, shared)`."""

@@ -47,6 +47,9 @@ class DualEncoderSystem:
             card=card.model_dump(mode="json"),
         )
         self.model = model.eval().requires_grad_(False).to(device)
+        if precision == "fp32":
+            # Otherwise a GPU rounds what goes into convolutions to ten bits.
+            torch.backends.cudnn.allow_tf32 = False
         self._tokenizer = tokenizer
         self._device = torch.device(device)
         self._precision = precision

@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from pydantic import Field, PositiveFloat
 from torch import Tensor
@@ -28,7 +29,7 @@ from harness.errors import UserError
 from harness.system import Array, SystemInfo
 from systems.audio.mel import SAMPLE_RATE, KaldiLogMel
 from systems.audio.mobilenet import MobileNet, MobileNetConfig
-from systems.audio.windows import WindowConfig, average, cut, groups, passes, plan
+from systems.audio.windows import Window, WindowConfig, average_each, cut, plan
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
 
 _WINDOWS_AT_ONCE = 16
@@ -131,18 +132,20 @@ class TagsSystem:
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
         """Embed clips of any length at 32 kHz as `(n, labels)`; an empty one counts as silence."""
-        logits = torch.zeros(len(clips), len(self._labels), device=self._device)
-        for group in groups(plan([len(clip) for clip in clips], self.card.windows)):
-            with torch.inference_mode():
-                tags = [
-                    self._tagger.logits(self._front_end(cut(clips, some).to(self._device)))
-                    for some in passes(group, _WINDOWS_AT_ONCE)
-                ]
-                logits += average(torch.cat(tags)[:, None], group, len(clips), self.card.windows.averaging)
-        return _centred(logits)
+        if not clips:
+            return np.zeros((0, len(self._labels)), np.float32)
+
+        def describe(windows: Sequence[Window]) -> Tensor:
+            return self._tagger.logits(self._front_end(cut(clips, windows).to(self._device)))[:, None]
+
+        windows = plan([len(clip) for clip in clips], self.card.windows)
+        with torch.inference_mode():
+            return _centred(average_each(describe, windows, _WINDOWS_AT_ONCE, self.card.windows.averaging))
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions as `(m, labels)`; of a long one the first 256 tokens are read."""
+        if not captions:
+            return np.zeros((0, len(self._labels)), np.float32)
         cosines = self._sentences(captions) @ self._labels.T
         return _centred((cosines / self.card.temperature).softmax(dim=1))
 

@@ -110,6 +110,7 @@ def test_every_command_runs(participant: Path, tones: Callable[..., Path], monke
     (participant / "mine.py").write_text(blocks("python")[0])
     (participant / "mix.yaml").write_text(blocks("yaml")[1])
     monkeypatch.setattr(card_fetch, "download", arrive)
+    monkeypatch.setattr(card_fetch, "_is_sound", lambda *_: True)
     monkeypatch.syspath_prepend(str(participant))
     app, runner = build(), CliRunner()
     folder = tones()

@@ -1,12 +1,13 @@
 """ATST-Frame: a transformer over slices of the log-mel spectrogram, one vector every 40 ms."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import torch
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from systems.audio.atst_mel import BANDS
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
 
 
@@ -15,7 +16,6 @@ class AtstConfig(TransformerConfig):
 
     Attributes:
         encoder: which encoder this configures.
-        bands: of the log-mel image.
         patch_frames: frames of 10 ms per token.
         frames: of the longest image.
         frequency_warp: the smallest share of the bands that training may stretch over all of them; 1 is none.
@@ -23,11 +23,24 @@ class AtstConfig(TransformerConfig):
     """
 
     encoder: Literal["atst"] = "atst"
-    bands: PositiveInt = 64
     patch_frames: PositiveInt = 4
     frames: PositiveInt = 1000
     frequency_warp: Annotated[float, Field(gt=0, le=1)] = 0.9
     top_db_scope: Literal["window", "batch"] = "window"
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> Self:
+        if self.patch_frames > self.frames:
+            raise ValueError(
+                f"a patch of {self.patch_frames} frames does not fit into an image of {self.frames}; "
+                "expected a smaller one"
+            )
+        return self
+
+    @property
+    def longest_image(self) -> int:
+        """Frames of the longest image that the positional encoding covers: what fills no step is not looked at."""
+        return (self.frames // self.patch_frames + 1) * self.patch_frames - 1
 
 
 class Atst(nn.Module):
@@ -51,17 +64,18 @@ class Atst(nn.Module):
         self.mask_embed = nn.Parameter(torch.zeros(1, 1, width), requires_grad=False)
         positions = 1 + config.frames // config.patch_frames
         self.pos_embed = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, positions, width), std=0.02))
-        self.patch_embed = nn.ModuleDict({"patch_embed": nn.Linear(config.bands * config.patch_frames, width)})
+        self.patch_embed = nn.ModuleDict({"patch_embed": nn.Linear(BANDS * config.patch_frames, width)})
         self.blocks = nn.Sequential(*(Block(width, config.heads, qkv_bias=False) for _ in range(config.depth)))
         self.norm_frame = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 
-    def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, images: Tensor, generator: torch.Generator | None = None, kept: int | None = None) -> Tensor:
         """Describe each step of each window.
 
         Args:
             images: `(windows, bands, frames)`, at most as long as the configured frames; what does not fill a step at
                 the end is not looked at.
             generator: on the CPU; draws the frequency warp, in training mode only. None is torch's global one.
+            kept: how many of the lowest bands the warp keeps, instead of a draw.
 
         Returns:
             `(windows, frames // patch_frames, width)`.
@@ -69,19 +83,21 @@ class Atst(nn.Module):
         Raises:
             ValueError: the images are longer than the positional encoding.
         """
-        if self.training and self.config.frequency_warp < 1:
-            images = stretch(images, self.draw(generator))
+        if self.training and self.config.frequency_warp < 1 and kept is None:
+            kept = self.draw(generator)
+        if kept is not None:
+            images = stretch(images, kept)
         size = self.config.patch_frames
         steps = images.shape[-1] // size
-        # The first position belongs to a summarising token that this model has not.
-        longest = self.pos_embed.shape[1] - 1
-        if steps > longest:
+        longest = self.config.longest_image
+        if images.shape[-1] > longest:
             raise ValueError(
                 f"images of {images.shape[-1]} frames are {steps} steps long, but the positional encoding ends at "
-                f"{longest}; expected at most {(longest + 1) * size - 1} frames, so cut shorter windows"
+                f"{longest // size}; expected at most {longest} frames, so cut shorter windows"
             )
         windows, bands, _ = images.shape
         slices = images[..., : steps * size].reshape(windows, bands, steps, size).transpose(1, 2).flatten(2)
+        # The first position belongs to a summarising token that this model has not.
         tokens = self.patch_embed["patch_embed"](slices) + self.pos_embed[:, 1 : steps + 1]
         features: Tensor = self.norm_frame(self.blocks(tokens))
         return features
@@ -89,8 +105,8 @@ class Atst(nn.Module):
     def draw(self, generator: torch.Generator | None = None) -> int:
         """Draw how many of the lowest bands the warp keeps, the same for the whole batch."""
         smallest = self.config.frequency_warp
-        share = smallest + (1 - smallest) * torch.rand((), generator=generator).item()
-        return max(int(share * self.config.bands), 1)
+        share = smallest + (1 - smallest) * torch.rand((), generator=generator, device="cpu").item()
+        return max(int(share * BANDS), 1)
 
 
 def stretch(images: Tensor, kept: int) -> Tensor:

@@ -28,7 +28,8 @@ class AtstLogMel(nn.Module):
 
     Resampling to 16 kHz, power spectrum of 64 ms Hann windows every 10 ms, HTK mel bank from 60 Hz to 7.8 kHz, decibels
     cut off 80 dB below the loudest, and a shift and scale to [-1, 1]. A waveform too short to be mirrored at its ends
-    is first filled up with zeros. Always computed in float32 or better, whatever the autocast.
+    is first filled up with zeros. Always computed in float32 or better, whatever the autocast, and products in double
+    precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
 
     Args:
         top_db_scope: where the loudest is looked for: in each `window` by itself, or in the whole `batch` as the
@@ -60,13 +61,18 @@ class AtstLogMel(nn.Module):
             generator: taken because every front end takes one; nothing is drawn here.
 
         Returns:
-            Float32 `(windows, 64, frames)`; frames are 10 ms apart, `1 + samples // 320` of them.
+            Float32 `(windows, 64, frames)`; frames are 10 ms apart, `1 + (samples + 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
             decibels = 10 * self.mel(self.halve(waveforms.float())).clamp(min=1e-10).log10()
             loudest = decibels.amax((1, 2), keepdim=True) if self.top_db_scope == "window" else decibels.amax()
             audible = torch.maximum(decibels, loudest - TOP_DB).clamp(LEAST_DB, MOST_DB)
             return (audible + SHIFT) / SCALE * 2 - 1
+
+    @staticmethod
+    def longest_waveform(frames: int) -> int:
+        """Samples of the longest waveform whose image has no more than that many frames."""
+        return 2 * (frames * HOP - 1)
 
     def halve(self, waveforms: Tensor) -> Tensor:
         """Resample float32 `(windows, samples)` from 32 to 16 kHz, half as many samples, rounded up."""
@@ -75,7 +81,6 @@ class AtstLogMel(nn.Module):
         blocks = max(math.ceil(halved / _BLOCK), 1)
         before = (inputs - 2 * _BLOCK) // 2
         filled = pad(waveforms, (before, 2 * _BLOCK * blocks + before - samples))
-        # In double precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
         outputs = filled.unfold(-1, inputs, 2 * _BLOCK).double() @ self.lowpass
         return outputs.flatten(1)[:, :halved].float()
 
@@ -85,7 +90,8 @@ class AtstLogMel(nn.Module):
         spectrum = torch.stft(
             pad(waveforms, (0, shortage)), N_FFT, HOP, N_FFT, self.window, pad_mode="reflect", return_complex=True
         )
-        return self.bank @ (spectrum.real.square() + spectrum.imag.square())
+        power = spectrum.real.square() + spectrum.imag.square()
+        return (self.bank.double() @ power.double()).float()
 
 
 def halving_kernel() -> Tensor:

@@ -29,3 +29,14 @@ def build_encoder(config: AudioConfig) -> AudioEncoder:
 def build_front_end(config: AudioConfig) -> FrontEnd:
     """What turns waveforms into that encoder's images."""
     return AtstLogMel(config.top_db_scope) if isinstance(config, AtstConfig) else KaldiLogMel(edge_jitter=True)
+
+
+def longest_window(config: AudioConfig) -> int | None:
+    """Samples at 32 kHz of the longest window that encoder can take; None: it takes any."""
+    match config:
+        case PasstConfig():
+            return KaldiLogMel.longest_waveform(config.longest_image)
+        case AtstConfig():
+            return AtstLogMel.longest_waveform(config.longest_image)
+        case MobileNetConfig():
+            return None

@@ -21,7 +21,8 @@ class KaldiLogMel(nn.Module):
 
     Pre-emphasis, power spectrum of 25 ms Hann windows every 10 ms, Kaldi's mel bank from 0 to 15 kHz, logarithm, and a
     shift and scale to about [-1, 1]. A waveform shorter than half a Fourier frame, which cannot be mirrored at its
-    ends, is first filled up with zeros. Always computed in float32: under autocast the quiet bands would be lost.
+    ends, is first filled up with zeros. Always computed in float32 or better: under autocast the quiet bands would be
+    lost.
 
     Args:
         edge_jitter: whether the mel bank's edges are drawn anew for each batch in training mode: the lower from 0 to
@@ -53,27 +54,35 @@ class KaldiLogMel(nn.Module):
         with torch.autocast(waveforms.device.type, enabled=False):
             if not (self.training and self.edge_jitter):
                 return self.log_mel(waveforms.float(), self.bank)
-            bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
+            with torch.device("cpu"):
+                bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
             return self.log_mel(waveforms.float(), bank.to(self.bank.device))
+
+    @staticmethod
+    def longest_waveform(frames: int) -> int:
+        """Samples of the longest waveform whose image has no more than that many frames."""
+        return frames * HOP
 
     def log_mel(self, waveforms: Tensor, bank: Tensor) -> Tensor:
         """Log-mel images `(clips, bands, frames)` of float32 `(clips, samples)`, by a mel bank `(bands, 513)`."""
         # Mirroring takes more samples than it adds, and the emphasis takes one.
         shortage = max(N_FFT // 2 + 2 - waveforms.shape[-1], 0)
         filled = pad(waveforms, (0, shortage))
-        # No convolution: a GPU would round its input to ten bits (TF32).
+        # No convolution, and a product in double precision: a GPU may round float32 factors to ten bits (TF32).
         emphasised = filled[:, 1:] - PRE_EMPHASIS * filled[:, :-1]
         spectrum = torch.stft(
             emphasised, N_FFT, HOP, WINDOW, self.window, center=True, pad_mode="reflect", return_complex=True
         )
         power = spectrum.real.square() + spectrum.imag.square()
-        return (torch.log(bank @ power + 1e-5) + 4.5) / 5
+        mel = (bank.double() @ power.double()).float()
+        return (torch.log(mel + 1e-5) + 4.5) / 5
 
 
 def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:
     """Draw the edges of a jittered mel bank in Hz, the lower first."""
-    lower = torch.randint(LOWER_JITTER, (), generator=generator).item()
-    return float(lower), SAMPLE_RATE / 2 - torch.randint(UPPER_JITTER, (), generator=generator).item()
+    lower = torch.randint(LOWER_JITTER, (), generator=generator, device="cpu").item()
+    upper = SAMPLE_RATE / 2 - torch.randint(UPPER_JITTER, (), generator=generator, device="cpu").item()
+    return float(lower), upper
 
 
 def kaldi_mel_bank(bands: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Tensor:

@@ -1,11 +1,12 @@
 """PaSST: a transformer over patches of the log-mel image that trains on a part of them."""
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
+from systems.audio.mel import BANDS
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
 
 
@@ -15,7 +16,6 @@ class PasstConfig(TransformerConfig):
     Attributes:
         encoder: which encoder this configures.
         patch: side of a patch, in bands and in frames.
-        bands: of the log-mel image.
         frames: of the longest image.
         classes: number of tags.
         patchout_time: columns of patches left out in training.
@@ -24,11 +24,24 @@ class PasstConfig(TransformerConfig):
 
     encoder: Literal["passt"] = "passt"
     patch: PositiveInt = 16
-    bands: PositiveInt = 128
     frames: PositiveInt = 1000
     classes: PositiveInt = 527
     patchout_time: NonNegativeInt = 15
     patchout_frequency: NonNegativeInt = 2
+
+    @model_validator(mode="after")
+    def _patches_fit(self) -> Self:
+        if self.patch > min(BANDS, self.frames):
+            raise ValueError(
+                f"a patch of {self.patch} does not fit into an image of {BANDS} bands and {self.frames} frames; "
+                "expected a smaller one"
+            )
+        return self
+
+    @property
+    def longest_image(self) -> int:
+        """Frames of the longest image that the positional encoding covers: what fills no patch is not looked at."""
+        return (self.frames // self.patch + 1) * self.patch - 1
 
 
 class Kept(NamedTuple):
@@ -55,7 +68,7 @@ class Passt(nn.Module):
         super().__init__()
         self.config = config
         self.width = width = config.width
-        rows, columns = config.bands // config.patch, config.frames // config.patch
+        rows, columns = BANDS // config.patch, config.frames // config.patch
         self.cls_token = _learned(1, 1, width)
         self.dist_token = _learned(1, 1, width)
         self.new_pos_embed = _learned(1, 2, width)
@@ -85,11 +98,11 @@ class Passt(nn.Module):
         """
         patches = self.patch_embed["proj"](images.unsqueeze(1))
         rows, columns = patches.shape[2:]
-        longest = self.time_new_pos_embed.shape[-1]
-        if columns > longest:
+        longest = self.config.longest_image
+        if images.shape[-1] > longest:
             raise ValueError(
                 f"images of {images.shape[-1]} frames are {columns} patches long, but the positional encoding ends "
-                f"at {longest}; expected at most {(longest + 1) * self.config.patch - 1} frames, so cut shorter windows"
+                f"at {longest // self.config.patch}; expected at most {longest} frames, so cut shorter windows"
             )
         patches = patches + self.time_new_pos_embed[..., :columns] + self.freq_new_pos_embed
         if self.training and kept is None:
@@ -118,7 +131,8 @@ class Passt(nn.Module):
 
 
 def _draw(count: int, left_out: int, generator: torch.Generator | None) -> Tensor:
-    return torch.randperm(count, generator=generator)[: max(count - left_out, 1)].sort().values
+    # On the CPU, as the generator is, whatever device is in force.
+    return torch.randperm(count, generator=generator, device="cpu")[: max(count - left_out, 1)].sort().values
 
 
 def _learned(*shape: int) -> nn.Parameter:

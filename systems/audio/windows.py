@@ -1,7 +1,7 @@
 """How clips become windows an encoder hears, and what it says of the windows becomes one vector per clip."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -81,10 +81,7 @@ def plan(lengths: Sequence[int], config: WindowConfig, sample_rate: int = SAMPLE
 
 
 def groups(windows: Sequence[Window]) -> list[tuple[Window, ...]]:
-    """Put windows of equal length together.
-
-    No clip is in two groups, so the sum of `average` over the groups is the average of all.
-    """
+    """Put windows of equal length together; no clip is in two groups."""
     by_length = defaultdict(list)
     for window in windows:
         by_length[window.length].append(window)
@@ -136,7 +133,7 @@ def step_shares(windows: Sequence[Window], steps: int, averaging: Averaging) -> 
     return shares.ceil() if averaging == "published" else shares
 
 
-def average(steps: Tensor, windows: Sequence[Window], clips: int, averaging: Averaging) -> Tensor:
+def average(steps: Tensor, windows: Sequence[Window], averaging: Averaging) -> Tensor:
     """Average what an encoder says of the steps of each clip's windows, weighed by `step_shares`.
 
     Plain sums, no scattering: the same to the last bit each time, on a GPU too, and no clip sees another's vectors.
@@ -144,15 +141,40 @@ def average(steps: Tensor, windows: Sequence[Window], clips: int, averaging: Ave
     Args:
         steps: `(windows, steps, width)`.
         windows: the windows these are of, in the order of the clips, all windows of each of them.
-        clips: how many clips there are.
         averaging: see `WindowConfig`.
 
     Returns:
-        Float32 `(clips, width)`; zeros for a clip without a window.
+        Float32 `(clips, width)`, a row for each clip that has a window, in this order.
     """
     shares = step_shares(windows, steps.shape[1], averaging)
-    counts = Counter(window.clip for window in windows)
-    per_clip = [counts[clip] for clip in range(clips)]
+    per_clip = list(Counter(window.clip for window in windows).values())
     weights = torch.cat([part / part.sum() for part in torch.split(shares, per_clip)])
     weighed = steps.float() * weights.to(steps.device, torch.float32)[..., None]
     return torch.stack([part.sum(dim=0) for part in torch.split(weighed.sum(dim=1), per_clip)])
+
+
+def average_each(
+    describe: Callable[[Sequence[Window]], Tensor],
+    windows: Sequence[Window],
+    at_once: int | None,
+    averaging: Averaging,
+) -> Tensor:
+    """Let an encoder describe windows of any lengths, and average what it says of each clip.
+
+    Args:
+        describe: what an encoder says of windows of one length, `(windows, steps, width)`.
+        windows: as `plan` gives them; at least one.
+        at_once: how many are described together; `None` is all of one length.
+        averaging: see `WindowConfig`.
+
+    Returns:
+        Float32 `(clips, width)`.
+    """
+    means: list[Tensor] = []
+    clips: list[int] = []
+    for group in groups(windows):
+        steps = torch.cat([describe(some) for some in passes(group, at_once)])
+        means.append(average(steps, group, averaging))
+        clips += dict.fromkeys(window.clip for window in group)
+    order = torch.tensor(clips).argsort()
+    return torch.cat(means)[order.to(means[0].device)]

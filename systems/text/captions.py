@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import string
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -16,7 +17,8 @@ from harness.errors import UserError, one_line
 START, PAD, END = 0, 1, 2
 """Ids of `<s>`, `<pad>` and `</s>` in every vocabulary of RoBERTa's."""
 
-_KNOWN = "the birds are singing while the rain is falling"
+_NO_TEXT = re.compile(r"<\S+>|madeupword\d{4}")
+"""What RoBERTa's vocabulary has beside bytes and what merges make of them: special tokens, and words to fill it up."""
 _MEND = "copy the tokenizer's files there again, as they lie beside the published model"
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -85,7 +87,7 @@ class CaptionTokenizer:
             tokenizer = cls(found, merges, longest, normalised)
         except Exception as error:  # Whatever is wrong, tokenizers raises a bare Exception.
             raise UserError(f"{directory}: the merges do not fit the vocabulary ({one_line(error)}); {_MEND}") from None
-        tokenizer._refuse_without_effect(directory)
+        _refuse_missing_merges(directory, found, merges)
         return tokenizer
 
     def __call__(self, captions: Sequence[str]) -> list[list[int]]:
@@ -102,11 +104,6 @@ class CaptionTokenizer:
         """SHA-256 over what decides the ids; the same for the same tokenizer in another layout."""
         said = json.dumps([self._vocabulary, self._merges, self.longest, self.normalised], sort_keys=True)
         return hashlib.sha256(said.encode()).hexdigest()
-
-    def _refuse_without_effect(self, directory: Path) -> None:
-        """Empty merges leave single bytes: no error elsewhere, but nothing a model knows."""
-        if len(self._tokenizer.encode(_KNOWN).ids) == len(_KNOWN):
-            raise UserError(f"{directory}: the merges have no effect, {_KNOWN!r} is encoded byte by byte; {_MEND}")
 
 
 def batches(ids: Sequence[Sequence[int]], most: int) -> list[list[int]]:
@@ -192,4 +189,23 @@ def _refuse_other_vocabulary(directory: Path, found: Mapping[str, int], size: in
         raise UserError(
             f"{directory}: what the tokenizer encodes does not decode back: {len(unspelt)} of 256 bytes have no token, "
             f"and the {size} tokens have {len(set(found.values()))} different ids; {_MEND}"
+        )
+
+
+def _refuse_missing_merges(directory: Path, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> None:
+    """Without some of its merges a tokenizer spells words in pieces the model never saw: no error elsewhere.
+
+    Each merge joins bytes or what an earlier one has made, so that the merges in their order make every token there is.
+    """
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    made = set(ByteLevel.alphabet())
+    for first, second in merges:
+        if first in made and second in made:
+            made.add(first + second)
+    never = [token for token in vocabulary if token not in made and not _NO_TEXT.fullmatch(token)]
+    if never:
+        raise UserError(
+            f"{directory}: the merges do not belong to the vocabulary, or some are missing: with these {len(merges)}, "
+            f"{len(never)} of {len(vocabulary)} tokens can never occur, the first {never[0]!r}; {_MEND}"
         )

@@ -2,8 +2,6 @@
 
 import json
 import os
-import pickle
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -13,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from harness.errors import UserError, one_line
+from systems.checkpoints import StateDict, load_into, read_checkpoint
 from systems.text.captions import END, PAD, START, batches, pad
 
 if TYPE_CHECKING:
@@ -32,7 +31,6 @@ _SETTINGS = (
     "pad_token_id",
 )
 _MEND = "copy the model's files there again, as transformers wrote them"
-_NAMED = 8
 
 
 class TextConfig(BaseModel):
@@ -104,17 +102,17 @@ def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
         config: what the weights have to fit.
 
     Returns:
-        The encoder in float32, in training mode, on the CPU.
+        The encoder in float32, in training mode, on the CPU; a file in float32 is mapped into memory, not copied.
 
     Raises:
         UserError: files are missing or damaged, or hold another model than `config` says.
     """
     _refuse_other_model(directory, config)
-    weights = {name.removeprefix("roberta."): weight for name, weight in _read_weights(directory).items()}
-    with torch.device("cpu"):
-        model = build(config)
-    _refuse_other_weights(directory, weights, {name: weight.shape for name, weight in model.state_dict().items()})
-    model.load_state_dict(weights, strict=False)
+    found = {name.removeprefix("roberta."): weight for name, weight in _read_weights(directory).items()}
+    model = build_empty(config)
+    expected = model.state_dict().keys()
+    _refuse_more_layers(directory, [name for name in found if name not in expected])
+    load_into(model, {name: found[name] for name in expected if name in found}, directory)
     return model
 
 
@@ -185,12 +183,12 @@ def _refuse_other_model(directory: Path, config: TextConfig) -> None:
         )
 
 
-def _read_weights(directory: Path) -> dict[str, Tensor]:
+def _read_weights(directory: Path) -> StateDict:
     """All that the weights file or its shards hold; where there are several layouts, the one transformers takes."""
     for name in ("model.safetensors", "pytorch_model.bin"):
         whole, index = directory / name, directory / f"{name}.index.json"
         if whole.exists():
-            return _read_tensors(whole)
+            return read_checkpoint(whole).state
         if index.exists():
             shards = _read_json(index).get("weight_map")
             if not isinstance(shards, dict):
@@ -198,7 +196,7 @@ def _read_weights(directory: Path) -> dict[str, Tensor]:
             return {
                 key: weight
                 for shard in sorted({str(shard) for shard in shards.values()})
-                for key, weight in _read_tensors(directory / shard).items()
+                for key, weight in read_checkpoint(directory / shard).state.items()
             }
     raise UserError(f"{directory} holds no weights: neither model.safetensors nor pytorch_model.bin; {_MEND}")
 
@@ -215,44 +213,12 @@ def _read_json(path: Path) -> dict[str, object]:
     return said
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            tensors = load_file(path)
-        else:
-            # Of how old a file is there is nothing to warn of; what does not load is an error.
-            with warnings.catch_warnings(action="ignore"):
-                tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"the shard {path} is missing; {_MEND}") from None
-    except pickle.UnpicklingError:
-        # What torch says of it ends in the advice to unpickle it unsafely.
-        raise UserError(f"{path} is damaged or holds more than tensors, which is not loaded; {_MEND}") from None
-    except Exception as error:  # Damaged files end in errors of many kinds.
-        raise UserError(f"{path} cannot be read as weights ({one_line(error)}); {_MEND}") from None
-    if not isinstance(tensors, dict) or not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
-        raise UserError(f"{path} holds other things than named tensors; {_MEND}")
-    return tensors
-
-
-def _refuse_other_weights(directory: Path, found: dict[str, Tensor], expected: dict[str, torch.Size]) -> None:
-    """A weight that is missing would stay random, and a layer too many would be passed over: both without a word."""
+def _refuse_more_layers(directory: Path, surplus: Sequence[str]) -> None:
+    """Layers that `config.json` does not speak of would be passed over without a word; heads may be."""
     buffers = ("embeddings.position_ids", "embeddings.token_type_ids")  # Older versions wrote them.
-    problems = [f"{name} is missing" for name in expected if name not in found]
-    problems += [
-        f"{name} has shape {tuple(found[name].shape)} where {tuple(shape)} is expected"
-        for name, shape in expected.items()
-        if name in found and found[name].shape != shape
-    ]
-    problems += [
-        f"{name} is one too many"
-        for name in found
-        if name.startswith(("embeddings.", "encoder.")) and name not in expected and name not in buffers
-    ]
-    if problems:
-        more = f" and {len(problems) - _NAMED} more" if len(problems) > _NAMED else ""
+    more = [name for name in surplus if name.startswith(("embeddings.", "encoder.")) and name not in buffers]
+    if more:
         raise UserError(
-            f"{directory}: the weights are not those of its config.json: {', '.join(problems[:_NAMED])}{more}; {_MEND}"
+            f"{directory}: the weights have {len(more)} names that its config.json has no place for, the first "
+            f"{more[0]}; {_MEND}"
         )

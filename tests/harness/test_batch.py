@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness import batch as batch_module
+from harness.availability import look_at
 from harness.batch import evaluate_all
 from harness.errors import UserError
 from harness.evaluation import Options
@@ -33,11 +34,14 @@ def test_failures_are_kept_apart(options: Options) -> None:
 
 
 def test_a_system_whose_parts_are_not_here_is_passed_over(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch_module, "registered", lambda: ["tone_system:ToneSystem", "absent.yaml"])
+    Path("waits.yaml").write_text("factory: m:f\nname: waits\nfiles: {weights: {path: gone.bin}}\n")
+    names = ["tone_system:ToneSystem", "absent.yaml", "waits.yaml"]
+    monkeypatch.setattr(batch_module, "listings", lambda: [look_at(name) for name in names])
     lines: list[str] = []
     done = evaluate_all([], FOLDER, options, say=lines.append)
     assert [run.record.system.name for run in done.runs] == ["tone"]
     assert done.failures == {}
+    assert lines[0] == "left out, as their weights are not here (`lbar systems` says how to get them): waits.yaml"
     assert lines[-1] == "absent.yaml: not available: there is no card absent.yaml"
 
 

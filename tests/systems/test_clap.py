@@ -129,6 +129,11 @@ def test_an_empty_clip_is_silence(system: ClapSystem) -> None:
     np.testing.assert_allclose(empty, silent, atol=1e-5)
 
 
+def test_no_clips_and_no_captions(system: ClapSystem) -> None:
+    for nothing in (system.embed_audio([]), system.embed_text([])):
+        assert (nothing.shape, nothing.dtype) == ((0, 12), np.float32)
+
+
 def test_half_precision_says_the_same(system: ClapSystem, folder: Path) -> None:
     half = from_card(CARD, folder, precision="bf16")
     clips, captions = [noise(LENGTH, seed) for seed in range(3)], ["a dog", "rain falls on a roof"]
@@ -222,7 +227,7 @@ def without_tokenizer(model: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (shutil.rmtree, r"tiny needs .*model"),
+        (shutil.rmtree, r"tiny lacks what it needs: .*model"),
         (delete("config.json"), r"there is no .*config\.json"),
         (lambda model: (model / "config.json").write_text("{", "utf-8"), r"config\.json cannot be read"),
         (lambda model: (model / "config.json").write_text("[]", "utf-8"), "is of a model None where 'clap'"),

@@ -8,6 +8,7 @@ from systems.audio.atst import Atst, AtstConfig
 from systems.audio.mobilenet import MobileNet, MobileNetConfig
 from systems.audio.passt import Passt, PasstConfig
 from systems.cost import Cost, cost, macs
+from systems.text.roberta import TextConfig, build
 
 
 def full_size(name: str) -> Passt | Atst | MobileNet:
@@ -31,6 +32,19 @@ def test_published_figures(shared: Path, name: str) -> None:
     assert macs(lambda: encoder.logits(images)) == round(published["gmacs_10s"] * 1e9)
     features = torch.empty(1, 1, encoder.width, device="meta")
     assert found.macs == round(published["gmacs_10s"] * 1e9) - macs(lambda: encoder.tags(features))
+
+
+@pytest.mark.shared
+def test_published_figures_of_the_text_encoder(shared: Path) -> None:
+    published = json.loads((shared / "golden" / "full_size_info.json").read_text())["roberta-large"]
+    with torch.device("meta"):
+        model = build(TextConfig()).eval()
+        ids = torch.zeros(1, 32, dtype=torch.int64)
+    assert sum(weight.numel() for weight in model.parameters()) == published["params"] == 354_310_144
+    # Published are the linear layers; scores and sums of the values are the attention's own.
+    attention = 24 * 2 * 32**2 * 1024
+    assert macs(lambda: model(ids)) == round(published["gmacs_32tok"] * 1e9) + attention
+    assert round(attention / 1e9, 2) == 0.05
 
 
 def test_patchout_saves_its_part() -> None:

@@ -10,6 +10,7 @@ import torch
 
 from harness.cards import parse_card, read_card
 from harness.catalogue import registered
+from harness.errors import UserError
 from systems.audio.windows import WindowConfig
 from systems.dual_encoder import DualEncoder
 from systems.dual_encoder_card import DualEncoderCard
@@ -107,6 +108,66 @@ def test_a_seed_decides_the_weights_and_nothing_else(dual_card: Card) -> None:
     assert not torch.equal(one["audio_projection.weight"], other["audio_projection.weight"])
 
 
+def test_a_seed_is_no_matter_of_accelerators(dual_card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    def seeded(seed: int) -> None:
+        raise AssertionError("their state is not put back")
+
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded)
+    DualEncoder.seeded(dual_card(), 0)
+
+
+@pytest.mark.parametrize("encoder", ["passt", "atst", "mobilenet"])
+def test_silence_is_defined(dual_card: Card, seeded_model: Seeded, encoder: str) -> None:
+    model = seeded_model(dual_card(encoder))
+    silence = np.zeros(15 * RATE, np.float32)
+    vectors = embed(model, silence, noise(3), silence[:RATE])
+    assert vectors.isfinite().all()
+    assert vectors.any(dim=1).all()
+    assert_close(vectors[:1], embed(model, silence))
+
+
+def test_no_clips_and_no_captions(dual_card: Card, seeded_model: Seeded) -> None:
+    model = seeded_model(dual_card())
+    assert embed(model).shape == model.embed_captions([]).shape == (0, 8)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "windows", "said"),
+    [
+        ("passt", {"seconds": 30}, "windows.seconds is 30, longer than the 10.07 s that this encoder hears at once"),
+        ("atst", {"seconds": 10.03}, "windows.seconds is 10.03, longer than the 10.02 s that this encoder hears"),
+        ("passt", {"seconds": None}, "windows.longest_seconds is 30, longer than the 10.07 s"),
+        (
+            "atst",
+            {"seconds": None, "longest_seconds": None},
+            "windows.longest_seconds is unlimited, longer than the",
+        ),
+    ],
+)
+def test_windows_that_the_encoder_cannot_hear(
+    dual_card: Card, encoder: str, windows: dict[str, object], said: str
+) -> None:
+    card = dual_card().model_dump(mode="json") | {"audio": {"encoder": encoder}, "windows": windows}
+    with pytest.raises(UserError) as caught:
+        parse_card(DualEncoderCard, card)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("windows", [{"seconds": 10.02}, {"seconds": None, "longest_seconds": 10}, {"seconds": 0.2}])
+@pytest.mark.parametrize("encoder", ["passt", "atst", "mobilenet"])
+def test_windows_that_every_encoder_hears(
+    dual_card: Card, seeded_model: Seeded, encoder: str, windows: dict[str, object]
+) -> None:
+    model = seeded_model(dual_card(encoder, windows=windows))
+    assert embed(model, noise(11), noise(0.01)).isfinite().all()
+
+
+@pytest.mark.parametrize("windows", [{"seconds": 40}, {"seconds": None, "longest_seconds": None}])
+def test_a_convolution_hears_windows_of_any_length(dual_card: Card, windows: dict[str, object]) -> None:
+    assert dual_card("mobilenet", windows=windows).windows.seconds == windows["seconds"]
+
+
 def test_an_empty_one_takes_no_memory_and_all_weights(dual_card: Card, seeded_model: Seeded) -> None:
     card = dual_card()
     model = seeded_model(card)
@@ -119,10 +180,10 @@ def test_an_empty_one_takes_no_memory_and_all_weights(dual_card: Card, seeded_mo
 
 
 def test_cards_say_how_many_parameters_there_are() -> None:
-    for name, target in registered().items():
-        card = read_card(name)[0] if Path(target).suffix == ".yaml" else {}
-        if card.get("factory") != "systems.dual_encoder_system:from_card":
-            continue
+    cards = {name: read_card(name)[0] for name, target in registered().items() if Path(target).suffix == ".yaml"}
+    dual = {name: card for name, card in cards.items() if card["factory"] == "systems.dual_encoder_system:from_card"}
+    assert len(dual) >= 25
+    for name, card in dual.items():
         counted = sum(weight.numel() for weight in DualEncoder.empty(parse_card(DualEncoderCard, card)).parameters())
         assert card["parameters"] == counted, f"{name}: {counted}"
         assert counted < 600_000 or not name.startswith("tiny-")

@@ -124,6 +124,11 @@ def test_keeps_the_contract(system: TagsSystem) -> None:
     assert check(system) == []
 
 
+def test_no_clips_and_no_captions(system: TagsSystem) -> None:
+    for nothing in (system.embed_audio([]), system.embed_text([])):
+        assert (nothing.shape, nothing.dtype) == ((0, len(LABELS)), np.float32)
+
+
 @pytest.mark.parametrize("samples", [0, 1, 100])
 def test_a_clip_of_next_to_nothing(system: TagsSystem, samples: int) -> None:
     vector = system.embed_audio([np.full(samples, 0.1, np.float32)])
@@ -149,8 +154,8 @@ def cut_short(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "tagger.pt").unlink(), r"tiny needs .*tagger\.pt"),
-        (lambda folder: (folder / "labels.csv").unlink(), r"tiny needs .*labels\.csv"),
+        (lambda folder: (folder / "tagger.pt").unlink(), r"tiny lacks what it needs: .*tagger\.pt"),
+        (lambda folder: (folder / "labels.csv").unlink(), r"tiny lacks what it needs: .*labels\.csv"),
         (cut_short, r"tagger\.pt"),
         (lambda folder: torch.save({"a": torch.zeros(2)}, folder / "tagger.pt"), "does not hold the weights"),
         (lambda folder: write_labels(folder, LABELS[:4]), "expected 5 rows .* found 4 rows"),

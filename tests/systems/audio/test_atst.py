@@ -67,6 +67,7 @@ def test_warp_in_training_only(tiny: Atst) -> None:
     assert not torch.allclose(drawn, whole, atol=1e-3)
     torch.testing.assert_close(tiny(mel, torch.Generator().manual_seed(5)), drawn, rtol=0, atol=0)
     kept = tiny.draw(torch.Generator().manual_seed(5))
+    torch.testing.assert_close(tiny(mel, kept=kept), drawn, rtol=0, atol=0)
     torch.testing.assert_close(tiny.eval()(stretch(mel, kept)), drawn, rtol=0, atol=0)
     off = Atst(TINY.model_copy(update={"frequency_warp": 1.0})).train()
     off.load_state_dict(tiny.state_dict())
@@ -78,6 +79,24 @@ def test_draws_keep_nine_tenths_or_more(tiny: Atst) -> None:
     assert {tiny.draw(generator) for _ in range(300)} == {57, 58, 59, 60, 61, 62, 63}
     with pytest.raises(ValidationError, match="frequency_warp"):
         AtstConfig(frequency_warp=1.1)
+
+
+def test_draws_are_made_on_the_cpu_whatever_device_is_in_force(tiny: Atst) -> None:
+    kept = tiny.draw(torch.Generator().manual_seed(3))
+    with torch.device("meta"):
+        assert tiny.draw(torch.Generator().manual_seed(3)) == kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"frames": 3}, "a patch of 4 frames does not fit into an image of 3"),
+        ({"bands": 128}, "Extra inputs are not permitted"),
+    ],
+)
+def test_nonsensical_settings(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        AtstConfig.model_validate(fields)
 
 
 def test_length(tiny: Atst) -> None:

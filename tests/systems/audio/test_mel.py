@@ -88,6 +88,16 @@ def test_edges_are_drawn_from_the_whole_range() -> None:
     assert max(upper) in range(15_991, 16_001)
 
 
+def test_edges_are_drawn_on_the_cpu_whatever_device_is_in_force() -> None:
+    waveforms, jittering = noise(2, 16_000), KaldiLogMel(edge_jitter=True).train()
+    edges = draw_edges(torch.Generator().manual_seed(1))
+    jittered = jittering(waveforms, torch.Generator().manual_seed(1))
+    with torch.device("meta"):
+        assert draw_edges(torch.Generator().manual_seed(1)) == edges
+        again = jittering(waveforms, torch.Generator().manual_seed(1))
+    torch.testing.assert_close(again, jittered, rtol=0, atol=0)
+
+
 def test_silence_is_finite(front_end: KaldiLogMel) -> None:
     assert front_end(torch.zeros(1, 32_000)).isfinite().all()
     assert KaldiLogMel(edge_jitter=True)(torch.zeros(1, 0)).isfinite().all()

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from harness.audio import decode
 from systems.audio.mel import KaldiLogMel
 from systems.audio.mobilenet import MobileNet, MobileNetConfig
-from systems.audio.windows import WindowConfig, average, cut, groups, plan
+from systems.audio.windows import WindowConfig, average_each, cut, plan
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +63,10 @@ def test_published_weights_tell_real_sounds_apart(shared: Path) -> None:
     with (clips / "manifest.csv").open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["subset"] == "esc10"]
     waveforms = [decode(clips / "audio" / row["file_name"], 32_000) for row in rows]
-    features = torch.zeros(len(rows), 384)
+    windows = plan([len(waveform) for waveform in waveforms], WindowConfig(seconds=None))
     with torch.inference_mode():
-        for group in groups(plan([len(waveform) for waveform in waveforms], WindowConfig(seconds=None))):
-            images = KaldiLogMel()(cut(waveforms, group))
-            features += average(encoder(images), group, len(rows), "true-length")
+        features = average_each(lambda some: encoder(KaldiLogMel()(cut(waveforms, some))), windows, None, "true-length")
+    assert features.shape == (80, 384)
     cosines = torch.nn.functional.normalize(features) @ torch.nn.functional.normalize(features).T
     nearest = cosines.fill_diagonal_(-1).argmax(dim=1)
     labels = np.array([row["label"] for row in rows])

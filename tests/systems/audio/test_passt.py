@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from systems.audio.passt import Kept, Passt, PasstConfig
 
@@ -97,6 +98,26 @@ def test_length(tiny: Passt) -> None:
     assert tiny(images(1, 16)).shape == (1, 1, 32)
     with pytest.raises(ValueError, match="112 frames are 7 patches long.*ends at 6; expected at most 111 frames"):
         tiny(images(1, 112))
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"patch": 129}, "a patch of 129 does not fit into an image of 128 bands and 1000 frames"),
+        ({"frames": 15}, "a patch of 16 does not fit into an image of 128 bands and 15 frames"),
+        ({"bands": 64}, "Extra inputs are not permitted"),
+    ],
+)
+def test_nonsensical_settings(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        PasstConfig.model_validate(fields)
+
+
+def test_draws_are_made_on_the_cpu_whatever_device_is_in_force(tiny: Passt) -> None:
+    kept = tiny.draw(8, 6, torch.Generator().manual_seed(3))
+    with torch.device("meta"):
+        again = tiny.draw(8, 6, torch.Generator().manual_seed(3))
+    assert [part.tolist() for part in again] == [part.tolist() for part in kept]
 
 
 def test_half_precision_says_the_same(tiny: Passt) -> None:

@@ -1,4 +1,5 @@
 import math
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -8,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from systems.audio.windows import Averaging, Window, WindowConfig, average, cut, groups, plan, step_shares
+from systems.audio.windows import Averaging, Window, WindowConfig, average, average_each, cut, groups, plan, step_shares
 
 RATE = 32_000
 # Around multiples of the windows' and steps' lengths is where it could go wrong.
@@ -101,11 +103,13 @@ def test_whole_clips_are_cut_in_groups_of_one_length() -> None:
     windows = plan([len(clip) for clip in clips], WindowConfig(seconds=None))
     with pytest.raises(ValueError, match=r"lengths \[6400, 7000, 9000\]; expected one"):
         cut(clips, windows)
-    means = torch.zeros(4, 1)
-    for group in groups(windows):
-        samples = cut(clips, group)
-        assert samples.shape == (len(group), group[0].length)
-        means += average(samples[:, :, None], group, len(clips), "true-length")
+
+    def describe(some: Sequence[Window]) -> torch.Tensor:
+        samples = cut(clips, some)
+        assert samples.shape == (len(some), some[0].length)
+        return samples[:, :, None]
+
+    means = average_each(describe, windows, None, "true-length")
     np.testing.assert_allclose(means[:, 0], [0, 1, 2, 3], rtol=1e-6)
     assert [window.clip for group in groups(windows) for window in group] == [0, 2, 1, 3]
 
@@ -166,10 +170,10 @@ def average_by_definition(
 def test_averaging(lengths: list[int], steps: int, averaging: Averaging, seed: int) -> None:
     windows = plan(lengths, WindowConfig(averaging=averaging))
     vectors = np.random.default_rng(seed).standard_normal((len(windows), steps, 3)).astype(np.float32)
-    means = average(torch.from_numpy(vectors), windows, len(lengths), averaging)
+    means = average(torch.from_numpy(vectors), windows, averaging)
     expected = average_by_definition(vectors, windows, len(lengths), averaging)
     np.testing.assert_allclose(means, expected, rtol=1e-4, atol=1e-5)
-    constant = average(torch.full((len(windows), steps, 2), 1.5), windows, len(lengths), averaging)
+    constant = average(torch.full((len(windows), steps, 2), 1.5), windows, averaging)
     np.testing.assert_allclose(constant, 1.5, rtol=1e-6)
 
 
@@ -177,19 +181,43 @@ def test_no_clip_sees_what_is_wrong_with_another() -> None:
     windows = plan([400_000, 20_000], WindowConfig())
     vectors = torch.ones(3, 1, 2)
     vectors[2] = torch.nan
-    means = average(vectors, windows, 3, "true-length")
+    means = average(vectors, windows, "true-length")
     assert means[0].tolist() == pytest.approx([1, 1])
     assert means[1].isnan().all()
-    assert means[2].tolist() == [0, 0]
 
 
 def test_averaging_is_float32_and_trains_whatever_the_autocast() -> None:
     windows = plan([400_000, 20_000], WindowConfig())
     vectors = torch.randn(3, 25, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        means = average(vectors, windows, 2, "true-length")
-    torch.testing.assert_close(means, average(vectors, windows, 2, "true-length"), rtol=0, atol=0)
+        means = average(vectors, windows, "true-length")
+    torch.testing.assert_close(means, average(vectors, windows, "true-length"), rtol=0, atol=0)
     means.sum().backward()
     assert vectors.grad is not None
     shares = step_shares(windows, 25, "true-length")
     np.testing.assert_allclose(vectors.grad[2, :, 0], shares[2] / shares[2].sum(), rtol=1e-5)
+
+
+class Counting(TorchDispatchMode):
+    """Counts what torch computes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    def __torch_dispatch__(
+        self, func: torch._ops.OpOverload, types: object, args: Sequence[object] = (), kwargs: Mapping[str, object] = {}
+    ) -> object:
+        self.operations += 1
+        return func(*args, **kwargs)
+
+
+def test_clips_that_all_differ_in_length_cost_in_proportion_to_their_number() -> None:
+    def operations(clips: int) -> int:
+        windows = plan([10_000 + 7 * clip for clip in range(clips)], WindowConfig(seconds=None))
+        with Counting() as counting:
+            average_each(lambda some: torch.ones(len(some), 1, 4), windows, 8, "true-length")
+        return counting.operations
+
+    few, many = operations(16), operations(64)
+    assert many < 5 * few

@@ -71,6 +71,14 @@ def delete(*names: str) -> Callable[[Path], None]:
     return damage
 
 
+def merges_of(directory: Path) -> list[str]:
+    return (directory / "merges.txt").read_text(encoding="utf-8").splitlines()[1:]
+
+
+def change_merges(change: Callable[[list[str]], list[str]]) -> Callable[[Path], object]:
+    return lambda directory: write("merges.txt", "\n".join(["#version: 0.2", *change(merges_of(directory))]))(directory)
+
+
 def renamed(vocabulary: dict[str, int], old: str, new: str) -> None:
     vocabulary[new] = vocabulary.pop(old)
 
@@ -148,8 +156,7 @@ def test_digest_follows_what_decides_the_ids(tokenizer: CaptionTokenizer, direct
         CaptionTokenizer.read(TINY, SIZE, longest=31),
         CaptionTokenizer.read(TINY, SIZE, normalised=False),
     ]
-    merges = (directory / "merges.txt").read_text(encoding="utf-8").splitlines()
-    (directory / "merges.txt").write_text("\n".join(merges[:-1]), encoding="utf-8")
+    change_merges(lambda merges: [*merges[:-2], merges[-1], merges[-2]])(directory)
     others.append(CaptionTokenizer.read(directory, SIZE))
     assert len({tokenizer.digest, *(other.digest for other in others)}) == 4
 
@@ -163,7 +170,15 @@ def test_digest_follows_what_decides_the_ids(tokenizer: CaptionTokenizer, direct
         (delete("vocab.json"), "half a tokenizer: vocab.json is missing"),
         (write("vocab.json", "{"), "cannot be read"),
         (write("merges.txt", "#version: 0.2\na\n"), "cannot be read"),
-        (write("merges.txt", "#version: 0.2\n"), "the merges have no effect"),
+        (change_merges(lambda merges: []), "with these 0, 339 of 600 tokens can never occur"),
+        (change_merges(lambda merges: merges[:1]), "with these 1, 338 of 600 tokens can never occur"),
+        (change_merges(lambda merges: merges[: len(merges) // 2]), "with these 169, 170 of 600 tokens can never occur"),
+        (change_merges(lambda merges: merges[:-1]), "with these 338, 1 of 600 tokens can never occur"),
+        (change_merges(lambda merges: merges[::-1]), "tokens can never occur"),
+        (
+            change_whole(lambda said: said["model"].update(merges=said["model"]["merges"][:100])),  # type: ignore[attr-defined]
+            "with these 100, 239 of 600 tokens can never occur",
+        ),
         (write("merges.txt", "#version: 0.2\nzzz qqq\n"), "the merges do not fit the vocabulary"),
         (change_vocabulary(lambda words: words.popitem()), "has 599 tokens where the text encoder has 600"),
         (
@@ -197,6 +212,12 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "\n" not in message
     assert ";" in message
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_made_up_words_of_the_published_vocabulary(directory: Path) -> None:
+    made_up = {"<|endoftext|>": 600, "madeupword0000": 601, "madeupword0001": 602, "madeupword0002": 603}
+    change_vocabulary(lambda words: words.update(made_up))(directory)
+    assert CaptionTokenizer.read(directory, 604)(["rain"]) == CaptionTokenizer.read(TINY, SIZE)(["rain"])
 
 
 def test_the_five_token_trap(directory: Path) -> None:
