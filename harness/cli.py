@@ -294,6 +294,35 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
             typer.echo(line)
 
 
+@data_app.command()
+def leaks(
+    card: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    data_root: DataRoot = Path("data"),
+    audio: Annotated[bool, typer.Option("--audio", help="Also compare the audio, which is decoded for it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what a card's system learns from that it may be evaluated on.
+
+    By FreeSound and AudioSet id and by title; by equal samples and by acoustic fingerprint where audio is asked for.
+    """
+    from harness.cards import read_card
+    from harness.datasets.leaks import leaks_of
+    from harness.progress import bars
+
+    with bars() as progress:
+        report = leaks_of(read_card(card)[0], data_root, audio=audio, progress=progress)
+    for line in report.unchecked:
+        _say(f"not checked: {line}")
+    if as_json:
+        print_json(report.to_json())
+    else:
+        for leak in report.leaks:
+            typer.echo(str(leak))
+        typer.echo(report.summary())
+    if report.leaks:
+        raise typer.Exit(1)
+
+
 def _batch_size(value: str) -> int | None:
     if value == "auto":
         return None

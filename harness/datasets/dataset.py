@@ -1,7 +1,8 @@
 """What a retrieval data set is: clips, and captions that say which clip they were written for."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -39,6 +40,23 @@ class RetrievalDataset:
     root: Path
     clips: tuple[Clip, ...]
     queries: tuple[Query, ...]
+
+    def without(self, names: Collection[str]) -> "RetrievalDataset":
+        """The same split as if it had not these clips; their captions leave with them.
+
+        >>> clips = (Clip("a.wav", Path()), Clip("b.wav", Path()))
+        >>> RetrievalDataset("birds", "all", Path(), clips, (Query("a wren", 1),)).without({"a.wav"}).queries
+        (Query(text='a wren', clip=0),)
+        """
+        kept = [index for index, clip in enumerate(self.clips) if clip.name not in names]
+        if len(kept) == len(self.clips):
+            return self
+        place = {old: new for new, old in enumerate(kept)}
+        return replace(
+            self,
+            clips=tuple(self.clips[index] for index in kept),
+            queries=tuple(Query(query.text, place[query.clip]) for query in self.queries if query.clip in place),
+        )
 
     @cached_property
     def digest(self) -> str:

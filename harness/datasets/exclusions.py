@@ -3,16 +3,12 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from harness.datasets.captions_csv import read_csv
-from harness.datasets.dataset import Query, RetrievalDataset
 from harness.errors import UserError
 
 _ID = re.compile(r"\d+|Y[\w-]{11}")
-# Their own numbers coincide with FreeSound's.
-_UNLISTED_SOURCES = frozenset({"BBC_Sound_Effects", "SoundBible"})
 
 
 def read_exclusions(path: Path) -> frozenset[str]:
@@ -41,31 +37,6 @@ def clip_id(name: str) -> str:
     ('Yr1nicOVtvkQ', '117790')
     """
     return PurePosixPath(name).name.split(".")[0]
-
-
-def exclude(dataset: RetrievalDataset, ids: frozenset[str]) -> RetrievalDataset:
-    """Leave out the clips whose id is listed, with their captions.
-
-    Raises:
-        UserError: no clip is listed. Then the ids were most likely not compared as they should be, and training on the
-            evaluation clips would go unnoticed.
-    """
-    kept = [
-        index
-        for index, clip in enumerate(dataset.clips)
-        if PurePosixPath(clip.name).parent.name in _UNLISTED_SOURCES or clip_id(clip.name) not in ids
-    ]
-    if len(kept) == len(dataset.clips):
-        raise UserError(
-            f"none of the {len(ids)} excluded ids is in {dataset.name} {dataset.split}, whose clips are named like "
-            f"{dataset.clips[0].name!r}; a list that excludes nothing is the wrong list or does not match the names"
-        )
-    new_index = {old: new for new, old in enumerate(kept)}
-    return replace(
-        dataset,
-        clips=tuple(dataset.clips[index] for index in kept),
-        queries=tuple(Query(query.text, new_index[query.clip]) for query in dataset.queries if query.clip in new_index),
-    )
 
 
 def _csv_entries(path: Path) -> Iterable[str]:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from harness.datasets import load
-from harness.datasets.exclusions import exclude, read_exclusions
+from harness.datasets.exclusions import read_exclusions
+from harness.datasets.learned import without
 from harness.errors import UserError
 
 ITEMS = {
@@ -93,7 +94,7 @@ def test_freesound_numbers_exclude_no_sound_of_another_source(
     wavcaps: Path, shared: Path, file: str, excluded: list[str]
 ) -> None:
     dataset = load("wavcaps", "train", wavcaps)
-    rest = exclude(dataset, read_exclusions(shared / "data/wavcaps" / file))
+    rest = without(dataset, read_exclusions(shared / "data/wavcaps" / file))
     assert [clip.name for clip in dataset.clips if clip not in rest.clips] == excluded
     assert all(rest.clips[query.clip] in dataset.clips for query in rest.queries)
     assert len(rest.queries) == len(dataset.queries) - len(excluded)
