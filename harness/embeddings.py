@@ -5,9 +5,10 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import UserError, one_line
 from harness.guards import checked_embeddings
@@ -16,11 +17,10 @@ from harness.progress import Progress, silent
 from harness.system import Array
 
 Item = TypeVar("Item")
+Kind = TypeVar("Kind", bound=np.floating[Any])
 
 FIRST_BATCH = 32
 """Batch size where the user names none; halved whenever the device runs out of memory."""
-
-_NOTHING: Array = np.zeros((0, 0), np.float32)
 
 
 def embedding_key(*parts: object) -> str:
@@ -37,8 +37,9 @@ def embed_in_batches(
     system: str,
     batch_size: int | None = None,
     store: Path | None = None,
+    kind: type[Kind] = np.float32,  # type: ignore[assignment]
     progress: Progress = silent,
-) -> Array:
+) -> NDArray[Kind]:
     """Embed `count` items in order.
 
     Args:
@@ -50,10 +51,11 @@ def embed_in_batches(
         batch_size: how many at once; `None` starts with `FIRST_BATCH` and halves when the device is out of memory.
         store: folder in which every finished batch is kept; a later call with the same folder goes on from there, and
             a second process at the same work waits for the first. `None` keeps nothing.
+        kind: of the numbers that are kept and returned: float16 takes half the space.
         progress: opened for the whole; what is found in the store counts as done.
 
     Returns:
-        Float32 array of shape `(count, d)`; with a store it is a read-only memory map.
+        Array of shape `(count, d)`; with a store it is a read-only memory map.
 
     Raises:
         UserError: the system fails, returns something other than finite `(n, d)` numbers, or the store cannot be
@@ -61,23 +63,23 @@ def embed_in_batches(
     """
     advance = progress(f"{system}: {what}s", count)
     if store is None:
-        rows: list[Array] = []
-        for batch in _batches(read, _NOTHING, count, embed, what, system, batch_size):
-            rows.append(batch)
+        rows: list[NDArray[Kind]] = [np.zeros((0, 0), kind)]
+        for batch in _batches(read, rows[0].shape, count, embed, what, system, batch_size):
+            rows.append(batch.astype(kind, copy=False))
             advance(len(batch))
-        return np.concatenate(rows) if rows else _NOTHING
+        return np.concatenate(rows[1:] or rows)
 
-    finished = _finished(store)
+    finished = _finished(store, kind)
     if len(finished) < count:
         with exclusive(store / "lock", "embeddings"):
-            finished = _finished(store)
+            finished = _finished(store, kind)
             advance(len(finished))
-            with (store / "rows.f32").open("ab") as file:
+            with _rows_file(store, kind).open("ab") as file:
                 file.truncate(finished.nbytes)
-                for batch in _batches(read, finished, count, embed, what, system, batch_size):
-                    _append(store, file, batch)
+                for batch in _batches(read, finished.shape, count, embed, what, system, batch_size):
+                    _append(store, file, batch.astype(kind, copy=False))
                     advance(len(batch))
-        finished = _finished(store)
+        finished = _finished(store, kind)
     else:
         advance(count)
     return finished
@@ -85,16 +87,16 @@ def embed_in_batches(
 
 def _batches(
     read: Callable[[int], Item],
-    done: Array,
+    done: tuple[int, ...],
     count: int,
     embed: Callable[[Sequence[Item]], object],
     what: str,
     system: str,
     batch_size: int | None,
 ) -> Iterator[Array]:
-    """Embed what comes after the rows that are done."""
+    """Embed what comes after the rows that are done, of that shape."""
     size = batch_size or FIRST_BATCH
-    start, dimension = done.shape
+    start, dimension = done
     while start < count:
         stop = min(start + size, count)
         items = [read(index) for index in range(start, stop)]
@@ -120,20 +122,24 @@ def _batches(
         start = stop
 
 
-def _finished(store: Path) -> Array:
+def _rows_file(store: Path, kind: type[np.floating[Any]]) -> Path:
+    return store / f"rows.f{8 * np.dtype(kind).itemsize}"
+
+
+def _finished(store: Path, kind: type[Kind]) -> NDArray[Kind]:
     """The whole rows on disk; a row torn by a kill is not among them."""
-    rows = store / "rows.f32"
+    rows = _rows_file(store, kind)
     try:
         dimension = int((store / "dimension").read_text())
-        count = rows.stat().st_size // (4 * dimension)
+        count = rows.stat().st_size // (np.dtype(kind).itemsize * dimension)
     except (FileNotFoundError, NotADirectoryError):
-        return _NOTHING
+        return np.zeros((0, 0), kind)
     if count == 0:
-        return np.zeros((0, dimension), np.float32)
-    return np.memmap(rows, dtype=np.float32, mode="r", shape=(count, dimension))
+        return np.zeros((0, dimension), kind)
+    return np.memmap(rows, dtype=kind, mode="r", shape=(count, dimension))
 
 
-def _append(store: Path, file: BinaryIO, batch: Array) -> None:
+def _append(store: Path, file: BinaryIO, batch: NDArray[np.floating[Any]]) -> None:
     if not (store / "dimension").exists():
         temporary = store / f"dimension.{os.getpid()}"
         temporary.write_text(str(batch.shape[1]))

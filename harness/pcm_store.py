@@ -105,12 +105,19 @@ class PcmStore:
                     advance(1)
         return [(clip, broken[clip.path]) for clip in clips if clip.path in broken]
 
-    def read(self, clip: Clip) -> Array:
-        """The clip as float32 in [-1, 1), shape `(n,)`. `ensure` must have succeeded for it, else `KeyError`."""
+    def read(self, clip: Clip, start: int = 0, most: int | None = None) -> Array:
+        """The clip as float32 in [-1, 1), shape `(n,)`. `ensure` must have succeeded for it, else `KeyError`.
+
+        Args:
+            clip: which.
+            start: sample to begin at.
+            most: how many samples to read at most; `None` is all there are.
+        """
         stored = self._stored[self._keys[clip.path]]
         if stored.start + stored.length > len(self._samples):
             self._samples = np.memmap(self._samples_file, np.int16, "r", shape=(self._samples_end,)).view(np.ndarray)
-        pcm = self._samples[stored.start : stored.start + stored.length]
+        end = stored.length if most is None else min(start + most, stored.length)
+        pcm = self._samples[stored.start + start : stored.start + end]
         waveform: Array = np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
         return waveform
 

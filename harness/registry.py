@@ -60,7 +60,7 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32") ->
         card, folder = read_card(target)
         arguments, target = (card, folder), str(card["factory"])
     factory = import_named(target, said_by=name)
-    takes = _options_of(factory)
+    takes = options_of(factory)
     if precision != "fp32" and "precision" not in takes:
         raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
     chosen = resolve(device) if "device" in takes else "own"
@@ -92,8 +92,8 @@ def import_named(target: str, *, said_by: str) -> Callable[..., object]:
     return cast(Callable[..., object], found)
 
 
-def _options_of(factory: Callable[..., object]) -> set[str]:
-    """Those of device and precision that a factory takes: a participant's class need not know of either."""
+def options_of(factory: Callable[..., object]) -> set[str]:
+    """Those of device and precision that a factory or trainer takes: a participant's class need know of neither."""
     parameters = inspect.signature(factory).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return {"device", "precision"}

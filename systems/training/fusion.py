@@ -23,11 +23,8 @@ from harness.system import Array, RetrievalSystem
 from harness.task import RetrievalTask, pose
 from harness.task_embedding import TaskEmbedder
 from systems.fusion import FusionCard, add_similarity, build_members, fuse
+from systems.training.data import VALIDATION_SPLIT, decoded
 from systems.training.export import export
-from systems.training.recipe import decoded
-
-VALIDATION = {"clotho": "validation", "audiocaps": "val", "everyday": "validation"}
-"""The split of each data set that weights are fitted on."""
 
 NON_MATCHING = 200_000
 """At most so many pairs that do not belong together are drawn."""
@@ -76,16 +73,16 @@ def train_fusion(
             cannot be written.
     """
     parsed = parse_card(FusionCard, card)
-    if parsed.dataset not in VALIDATION:
+    if parsed.dataset not in VALIDATION_SPLIT:
         raise UserError(
             f"fusion {parsed.name!r} cannot be trained on {parsed.dataset or 'nothing'}; expected a line `dataset:` "
-            f"in its card that names one of {', '.join(VALIDATION)}"
+            f"in its card that names one of {', '.join(VALIDATION_SPLIT)}"
         )
     equal = parsed.model_copy(update={"weights": (1.0,) * len(parsed.members)})
     built = build_members(equal, folder, device="auto", precision="fp32")
     systems = [member.system for member in fuse(equal, [one.system for one in built]).members]
 
-    dataset = load(parsed.dataset, VALIDATION[parsed.dataset], data_root, progress=progress)
+    dataset = load(parsed.dataset, VALIDATION_SPLIT[parsed.dataset], data_root, progress=progress)
     if len(dataset.clips) < 2:
         raise UserError(f"{dataset.name} {dataset.split} has one clip; a fusion is fitted on what tells clips apart")
     task = pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from harness.card_files import CardFile
 from harness.cards import parse_card
-from harness.datasets import RetrievalDataset, load
+from harness.datasets import load
 from harness.pcm_store import PcmStore
-from harness.preparation import broken_clips
 from harness.progress import Progress, silent
 from systems.audio.mel import SAMPLE_RATE
 from systems.linear import LinearCard
+from systems.training.data import decoded
 from systems.training.export import export
 from systems.training.linear import fit, validate
 
@@ -64,14 +64,3 @@ def train_linear(
         {weights: system.weights.to_bytes()},
     )
     return f"{written}: {reached.name} {reached.value:.4f} on the validation split"
-
-
-def decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> RetrievalDataset:
-    """A data set all of whose clips the store holds.
-
-    Raises:
-        UserError: clips are broken or missing; all of them are listed.
-    """
-    if broken := store.ensure(dataset.clips, progress=progress):
-        raise broken_clips(broken, len(dataset.clips), f"mend them before training on {dataset.name} {dataset.split}")
-    return dataset

@@ -1,0 +1,36 @@
+"""How the learning rate goes: up over the first epoch, down a cosine, then along a floor."""
+
+import math
+
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
+
+
+class Schedule(BaseModel):
+    """A learning rate over epochs. The defaults are the paper's.
+
+    Attributes:
+        highest: reached after the warm-up.
+        lowest: reached at the end of the cosine.
+        warm_up: epochs of a linear rise from 0.
+        end: epoch at which the cosine ends. The authors' README ends it at 15 of 20.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    highest: PositiveFloat = 2e-5
+    lowest: NonNegativeFloat = 1e-7
+    warm_up: NonNegativeFloat = 1.0
+    end: PositiveFloat = 20.0
+
+    def at(self, epoch: float) -> float:
+        """The learning rate at a point of time in epochs, fractions included.
+
+        >>> Schedule().at(0.5), Schedule().at(1.0), Schedule().at(30)
+        (1e-05, 2e-05, 1e-07)
+        """
+        if epoch < self.warm_up:
+            return self.highest * epoch / self.warm_up
+        if epoch >= self.end:
+            return self.lowest
+        share = (epoch - self.warm_up) / (self.end - self.warm_up)
+        return self.lowest + (self.highest - self.lowest) * (1 + math.cos(math.pi * share)) / 2

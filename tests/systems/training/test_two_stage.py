@@ -1,0 +1,116 @@
+"""Two stages on a small data set: what is written, what is not done again, and what is refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from harness.conformance import check
+from harness.errors import UserError
+from harness.registry import load_system
+from systems.dual_encoder_card import DualEncoderCard
+from systems.training import fit
+from systems.training.trainer import trainer_of
+from systems.training.two_stage import train_dual_encoder
+
+TRAINING = {"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 2, "captions": "all"}
+Card = Callable[..., DualEncoderCard]
+
+
+@pytest.fixture
+def card(dual_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session_cache: Path) -> dict[str, object]:
+    monkeypatch.chdir(tmp_path)
+    made = dual_card(
+        name="first",
+        windows={"seconds": 2, "longest_seconds": 2},
+        trainer="systems.training.two_stage:train_dual_encoder",
+        training=TRAINING,
+    )
+    said = made.model_dump(mode="json", exclude_unset=True)
+    del said["files"]["weights"]
+    return said
+
+
+def train(card: dict[str, object], small_clotho: Path, **more: object) -> tuple[str, list[str]]:
+    told: list[str] = []
+    line = train_dual_encoder(card | more, Path(), Path("weights"), small_clotho, device="cpu", say=told.append)
+    return line, told
+
+
+def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
+    line, told = train(card, small_clotho)
+    assert line.startswith("weights/first/card.yaml: mAP@10 0.")
+    assert [one.partition(":")[0] for one in told] == ["epoch 1 of 2", "epoch 2 of 2"]
+    folder = Path("weights/first")
+    assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "first.safetensors", "training.json"]
+    first = load_system(str(folder / "card.yaml"), device="cpu")
+    assert check(first) == []
+    record = json.loads((folder / "training.json").read_text())
+    assert line == f"weights/first/card.yaml: mAP@10 {record['reached']:.4f} on the validation split, in epoch " + str(
+        record["epoch"]
+    )
+
+    again, told = train(card, small_clotho)
+    assert "trained before, mAP@10" in again
+    assert told == []
+
+    path = str(folder / "card.yaml")
+    stage2 = TRAINING | {"start": path, "teachers": [path, "linear"], "supervised": 0.25}
+    line, told = train(card, small_clotho, name="second", training=stage2)
+    assert len(told) == 2
+    second = load_system("weights/second/card.yaml", device="cpu")
+    assert second.info.digest != first.info.digest
+    teachers = json.loads(Path("weights/second/training.json").read_text())["teachers"]
+    assert [teacher["name"] for teacher in teachers] == ["first", "linear"]
+    assert teachers[0]["digest"] == first.info.digest
+
+
+def test_a_trained_card_trains_again(card: dict[str, object], small_clotho: Path) -> None:
+    train(card, small_clotho)
+    said = yaml.safe_load(Path("weights/first/card.yaml").read_text())
+    Path("weights/first/card.yaml").write_text(yaml.safe_dump(said | {"name": "other"}))
+    line = trainer_of("weights/first/card.yaml", device="cpu")(Path("out"), small_clotho, lambda *_: lambda _: None)
+    assert line.startswith("out/other/card.yaml")
+
+
+def test_a_card_changed_since_the_stop_is_refused(
+    card: dict[str, object], small_clotho: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit, "fit", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        train(card, small_clotho)
+    with pytest.raises(UserError, match=r"weights/first holds a training .* its card changed; undo that, or delete"):
+        train(card, small_clotho, training=TRAINING | {"batch": 4})
+    with pytest.raises(KeyboardInterrupt):
+        train(card, small_clotho)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"supervised": 1.2, "teachers": ["linear"]}, "training.supervised: Input should be less than or equal to 1"),
+        ({"supervised": -0.1}, "training.supervised: Input should be greater than or equal to 0"),
+        ({"supervised": 0.5}, "supervised is 0.5, so that something is to be estimated; name `teachers:`"),
+        ({"teachers": ["linear"]}, "supervised is 1, so that the teachers would have no part"),
+        ({"teachers": ["nobody"], "supervised": 0}, "teacher 'nobody' cannot be used: unknown system 'nobody'"),
+        ({"batch": 400}, "the training data have 24 clips, fewer than a batch of 400; lower `batch:`"),
+        ({"data": ["moon"]}, "'moon' has no split for that"),
+        ({"data": []}, "training.data: Tuple should have at least 1 item"),
+        ({"start": "passt-m3-clotho"}, "passt-m3-clotho lacks what it needs"),
+    ],
+)
+def test_what_cannot_be_trained(
+    card: dict[str, object], small_clotho: Path, training: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        train(card, small_clotho, training=TRAINING | training)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_card_without_a_training(card: dict[str, object], small_clotho: Path) -> None:
+    del card["training"]
+    with pytest.raises(UserError, match="card 'first' has no section `training:`"):
+        train(card, small_clotho)
