@@ -77,9 +77,9 @@ def evaluate_all(
 def _available(say: Callable[[str], None]) -> list[str]:
     """The registered systems whose files are here; the others are told of in one line."""
     listed = listings()
-    absent = [system.name for system in listed if system.missing]
+    absent = [system for system in listed if system.missing]
     if absent:
-        say(f"left out, as their weights are not here (`lbar systems` says how to get them): {', '.join(absent)}")
+        say(f"{len(absent)} systems are left out, as their weights are not here; `lbar systems` lists them")
     return [system.name for system in listed if not system.missing]
 
 

@@ -14,7 +14,7 @@ from harness.cli_options import AsJson, DataRoot, Device, Precision, ProtocolNam
 from harness.errors import UserError, one_line
 
 COMMANDS = "lbar.commands"
-"""Entry point group by which other packages add a command."""
+"""Entry point group by which other packages add a command, or a group of commands."""
 
 
 class _Commands(TyperGroup):
@@ -363,7 +363,10 @@ def build() -> typer.Typer:
             # Somebody's broken package must not take the other commands with it.
             _say(f"lbar: command {entry.name!r} of {entry.value} is left out: {one_line(error)}")
             continue
-        app.command(entry.name)(command)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=entry.name)
+        else:
+            app.command(entry.name)(command)
     return app
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -51,7 +52,7 @@ def train_dual_encoder(
     *,
     device: str = "auto",
     precision: str = "fp32",
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] | None = None,
 ) -> str:
     """Train by what the card's section `training` says.
 
@@ -66,7 +67,7 @@ def train_dual_encoder(
         progress: opened for decoding, and for what the teachers embed.
         device: where, in torch's words, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
-        say: receives a line per epoch.
+        say: receives a line per epoch; by default they go to standard error.
 
     Returns:
         A line that names the written card and says what it reaches on the validation split.
@@ -102,7 +103,9 @@ def train_dual_encoder(
         return f"{home / 'card.yaml'}: trained before, {reached}"
     _refuse_change(home / "epochs" / "said.json", said, home)
     teachers = teach(config.teachers, data, device=where, progress=progress)
-    fitting = Fitting(model, tokenizer, config, parsed.temperature, data, teachers, validation.measure(tokenizer), say)
+    fitting = Fitting(
+        model, tokenizer, config, parsed.temperature, data, teachers, validation.measure(tokenizer), say or _tell
+    )
     fitted = fit(fitting, home / "epochs", device=where, precision=precision)
 
     best = torch.load(fitted.best, map_location="cpu", weights_only=True, mmap=True)
@@ -242,6 +245,10 @@ def _refuse_change(path: Path, said: Mapping[str, object], home: Path) -> None:
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(said, indent=2) + "\n")
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _read(path: Path) -> dict[str, object]:
