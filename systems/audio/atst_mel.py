@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from systems.audio.mel import near_the_processor
+
 SAMPLE_RATE = 16_000
 """Rate the spectrogram is computed at; waveforms come in at twice that."""
 N_FFT = 1024
@@ -64,7 +66,8 @@ class AtstLogMel(nn.Module):
             Float32 `(windows, 64, frames)`; frames are 10 ms apart, `1 + (samples + 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            decibels = 10 * self.mel(self.halve(waveforms.float())).clamp(min=1e-10).log10()
+            mel = near_the_processor(lambda some: self.mel(self.halve(some)), waveforms.float())
+            decibels = 10 * mel.clamp(min=1e-10).log10()
             loudest = decibels.amax((1, 2), keepdim=True) if self.top_db_scope == "window" else decibels.amax()
             audible = torch.maximum(decibels, loudest - TOP_DB).clamp(LEAST_DB, MOST_DB)
             return (audible + SHIFT) / SCALE * 2 - 1

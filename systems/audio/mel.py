@@ -1,5 +1,7 @@
 """Log-mel front end of PaSST and of EfficientAT's MobileNets."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -52,11 +54,11 @@ class KaldiLogMel(nn.Module):
             Float32 `(clips, 128, frames)`; frames are 10 ms apart, `1 + (samples - 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            if not (self.training and self.edge_jitter):
-                return self.log_mel(waveforms.float(), self.bank)
-            with torch.device("cpu"):
-                bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
-            return self.log_mel(waveforms.float(), bank.to(self.bank.device))
+            bank = self.bank
+            if self.training and self.edge_jitter:
+                with torch.device("cpu"):
+                    bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator)).to(bank.device)
+            return near_the_processor(lambda some: self.log_mel(some, bank), waveforms.float())
 
     @staticmethod
     def longest_waveform(frames: int) -> int:
@@ -76,6 +78,13 @@ class KaldiLogMel(nn.Module):
         power = spectrum.real.square() + spectrum.imag.square()
         mel = (bank.double() @ power.double()).float()
         return (torch.log(mel + 1e-5) + 4.5) / 5
+
+
+def near_the_processor(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -> Tensor:
+    """Compute images of waveforms, one after the other on a CPU: a batch of spectra would not fit its cache."""
+    if waveforms.device.type != "cpu" or len(waveforms) < 2:
+        return compute(waveforms)
+    return torch.cat([compute(waveforms[start : start + 1]) for start in range(len(waveforms))])
 
 
 def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:

@@ -1,10 +1,10 @@
 """EfficientAT's MobileNetV3: a convolutional audio tagger whose pooled features describe a window."""
 
 from collections import OrderedDict
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 
@@ -15,6 +15,8 @@ class MobileNetConfig(BaseModel):
         encoder: which encoder this configures.
         width_multiplier: scales every number of channels: 4.0 for the published `mn40_as_ext`, 0.4 for `mn04_as`.
         classes: number of tags.
+        norm_momentum: share of each batch in the running statistics of the batch normalisation; the published value
+            suits long trainings.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,6 +24,7 @@ class MobileNetConfig(BaseModel):
     encoder: Literal["mobilenet"] = "mobilenet"
     width_multiplier: PositiveFloat = 4.0
     classes: PositiveInt = 527
+    norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
 
 
 class _Stage(NamedTuple):
@@ -90,6 +93,9 @@ class MobileNet(nn.Module):
             nn.Dropout(0.2),
             nn.Linear(hidden, config.classes),
         )
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = config.norm_momentum
         _channels_last(self)
         self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
 
@@ -163,7 +169,7 @@ def _convolution(
     convolution = nn.Conv2d(channels, out, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
     # Torch's default weights shrink the signal each time, to nothing after so many layers.
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear" if activation is None else "relu")
-    layers: list[nn.Module] = [convolution, nn.BatchNorm2d(out, eps=1e-3, momentum=0.01)]
+    layers: list[nn.Module] = [convolution, nn.BatchNorm2d(out, eps=1e-3)]
     if activation is not None:
         layers.append(activation(inplace=True))
     return nn.Sequential(*layers)
