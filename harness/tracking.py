@@ -66,7 +66,7 @@ def mirror(run_folder: Path, *, out: Path) -> str:
         UserError: the folder has no readable record, or MLflow refused or could not be reached.
     """
     record = read_record(run_folder)
-    with _client(out) as client:
+    with open_client(out) as client:
         return _mirror(client, run_folder, record, out)
 
 
@@ -97,7 +97,7 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     folders = find_runs(out) if folders is None else folders
     if not folders:
         return outcomes
-    with _client(out) as client:
+    with open_client(out) as client:
         client.search_experiments(max_results=1)
         for folder in folders:
             try:
@@ -127,7 +127,7 @@ def restore(name: str, *, out: Path) -> list[Path]:
             present[read_record(folder).id] = folder
         except UserError:
             continue
-    with _client(out) as client:
+    with open_client(out) as client:
         experiment = client.get_experiment_by_name(name)
         runs = _runs(client, experiment.experiment_id, {_COMPLETE: "true"}) if experiment else [client.get_run(name)]
         return [
@@ -136,7 +136,7 @@ def restore(name: str, *, out: Path) -> list[Path]:
 
 
 @contextmanager
-def _client(out: Path) -> Iterator["MlflowClient"]:
+def open_client(out: Path) -> Iterator["MlflowClient"]:
     """An MLflow client for `out`, one process at a time, quiet; any failure inside becomes a `UserError`."""
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader, Dataset
 
 from harness.errors import UserError
+from harness.progress import Advance, Progress, silent
 from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder
@@ -54,6 +55,35 @@ class Batch:
     draw: Draw
     waveforms: list[Array]
     ids: list[list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What became of an epoch.
+
+    Attributes:
+        number: counted from 1.
+        of: how many there are to be.
+        loss: mean over its steps.
+        reached: the measure on the validation split after it.
+        rate: the learning rate of its last step.
+        seconds: it took, without the validation.
+        waiting: share of them in which the encoder waited for data.
+    """
+
+    number: int
+    of: int
+    loss: float
+    reached: float
+    rate: float
+    seconds: float
+    waiting: float
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.number} of {self.of}: loss {self.loss:.4f}, validation {self.reached:.4f}, "
+            f"{self.seconds:.0f} s, {self.waiting:.0%} of it waiting for data"
+        )
 
 
 class Batches(Dataset[Batch]):
@@ -100,7 +130,8 @@ class Fitting(lightning.LightningModule):
         data: TrainingSet,
         teachers: Sequence[Teacher],
         validate: Callable[[DualEncoder], float],
-        say: Callable[[str], None],
+        tell: Callable[[Epoch], None],
+        progress: Progress = silent,
     ) -> None:
         super().__init__()
         self.model = model
@@ -109,7 +140,9 @@ class Fitting(lightning.LightningModule):
         self._data = data
         self._teachers = tuple(teachers)
         self._validate = validate
-        self._say = say
+        self._tell = tell
+        self._progress = progress
+        self._advance: Advance = lambda _: None
         self._ids = tokenizer(data.captions)
         self._owners = torch.from_numpy(data.owners)
         longest = model.windows.longest_seconds
@@ -148,7 +181,9 @@ class Fitting(lightning.LightningModule):
         )
 
     def on_train_epoch_start(self) -> None:
-        """Start the clock."""
+        """Start the clock, and the bar."""
+        steps = len(self.trainer.train_dataloader)  # type: ignore[arg-type]
+        self._advance = self._progress(f"epoch {self.current_epoch + 1} of {self.config.epochs}", steps)
         self._losses.clear()
         self._waited, self._began = 0.0, time.perf_counter()
         self._ended = self._began
@@ -178,6 +213,7 @@ class Fitting(lightning.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
         """Note when the step ended."""
+        self._advance(1)
         self._ended = time.perf_counter()
 
     def on_train_epoch_end(self) -> None:
@@ -188,10 +224,9 @@ class Fitting(lightning.LightningModule):
         self.model.train()
         self.log(CRITERION, reached, sync_dist=True)
         self.log("loss", loss, sync_dist=True)
-        self._say(
-            f"epoch {self.current_epoch + 1} of {self.config.epochs}: loss {loss:.4f}, validation {reached:.4f}, "
-            f"{seconds:.0f} s, {self._waited / seconds:.0%} of it waiting for data"
-        )
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        number, of = self.current_epoch + 1, self.config.epochs
+        self._tell(Epoch(number, of, loss, reached, rate, seconds, self._waited / seconds))
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """The loss of a step; of several processes each computes it of all their parts together."""

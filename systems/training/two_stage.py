@@ -1,31 +1,29 @@
 """The paper's two stages, from a card to a trained dual encoder in a folder of its own."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from os.path import relpath
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from harness.card_files import CardFile, required_file, required_files
 from harness.cards import parse_card, read_card
+from harness.curves import Curves
 from harness.datasets import RetrievalDataset
 from harness.datasets.leaks import Item, Leak, evaluation_sets, find_leaks
 from harness.datasets.learned import TRAINING_SPLITS, without_listed
 from harness.devices import resolve
 from harness.embeddings import embedding_key
 from harness.errors import UserError
-from harness.measurement import embedding_tiles, measure
 from harness.pcm_store import PcmStore
 from harness.progress import Progress, silent
-from harness.protocols import Protocol
-from harness.system import SystemInfo
-from harness.task import RetrievalTask, pose
 from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import weights_digest, write_weights
 from systems.dual_encoder import DualEncoder
@@ -37,8 +35,11 @@ from systems.training.config import TrainingConfig
 from systems.training.correspondences import teach
 from systems.training.data import VALIDATION_SPLIT, TrainingSet, decoded, load_split
 from systems.training.export import export
+from systems.training.validation import Validation
 
-_CLIPS_AT_ONCE = 32
+if TYPE_CHECKING:
+    from systems.training.fit import Epoch
+
 _DECISIVE = {"audio", "windows", "text", "shared", "temperature", "training"}
 """Of a card: what decides the weights that come of it."""
 
@@ -102,10 +103,21 @@ def train_dual_encoder(
         reached = f"{finished['measure']} {finished['reached']:.4f} on the validation split"
         return f"{home / 'card.yaml'}: trained before, {reached}"
     _refuse_change(home / "epochs" / "said.json", said, home)
+    curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(_plain(said)), _params(said))
+    history = home / "epochs" / "history.jsonl"
+    heard = say or _say
+
+    def tell(epoch: "Epoch") -> None:
+        with history.open("a") as file:
+            file.write(json.dumps(asdict(epoch)) + "\n")
+        heard(f"{parsed.name}: {epoch}")
+        metrics = {"loss": epoch.loss, "validation_mAP_at_10": epoch.reached, "learning_rate": epoch.rate}
+        if warning := curves.try_log(epoch.number, metrics):
+            heard(warning)
+
     teachers = teach(config.teachers, data, device=where, progress=progress)
-    fitting = Fitting(
-        model, tokenizer, config, parsed.temperature, data, teachers, validation.measure(tokenizer), say or _tell
-    )
+    measured = validation.measure(tokenizer)
+    fitting = Fitting(model, tokenizer, config, parsed.temperature, data, teachers, measured, tell, progress)
     fitted = fit(fitting, home / "epochs", device=where, precision=precision)
 
     best = torch.load(fitted.best, map_location="cpu", weights_only=True, mmap=True)
@@ -127,6 +139,7 @@ def train_dual_encoder(
         "measure": validation.name,
         "reached": fitted.reached,
         "epoch": int(best["epoch"]) + 1,
+        "epochs": list({line["number"]: line for line in map(json.loads, history.read_text().splitlines())}.values()),
         "leaks": {"what": config.leaks, "items": [str(leak) for leak in leaks]},
         "teachers": [{"name": teacher.name, "digest": teacher.digest, "bytes": teacher.nbytes} for teacher in teachers],
         "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
@@ -177,59 +190,6 @@ def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> Dua
     return read_model(card, weights)
 
 
-@dataclass(frozen=True, eq=False)
-class Validation:
-    """The split by which the checkpoint is chosen, measured as any evaluation is."""
-
-    task: RetrievalTask
-    store: PcmStore
-    digest: str
-
-    @classmethod
-    def of(cls, dataset: RetrievalDataset, progress: Progress) -> "Validation":
-        """Decode a split and pose its question.
-
-        Raises:
-            UserError: clips are broken or missing.
-        """
-        store = PcmStore.of(dataset.name, SAMPLE_RATE)
-        decoded(dataset, store, progress)
-        task = pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)
-        return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)))
-
-    @property
-    def name(self) -> str:
-        """Of the measure."""
-        return self.task.protocol.primary
-
-    def measure(self, tokenizer: CaptionTokenizer) -> Callable[[DualEncoder], float]:
-        """What turns a model into its primary measure, text to audio; it leaves the model in evaluation mode."""
-        ids = tokenizer(self.task.captions)
-
-        def measured(model: DualEncoder) -> float:
-            clips = self.task.clips
-            with torch.inference_mode():
-                model.eval()
-                audio = [
-                    model.embed_clips([self.store.read(clip) for clip in clips[start : start + _CLIPS_AT_ONCE]], 8)
-                    for start in range(0, len(clips), _CLIPS_AT_ONCE)
-                ]
-                text = model.embed_captions(ids)
-            tiles = embedding_tiles(
-                _Cosine(), self.task, torch.cat(audio).float().cpu().numpy(), text.float().cpu().numpy()
-            )
-            return measure(self.task, tiles).measures[0].value
-
-        return measured
-
-
-class _Cosine:
-    """A system without a score of its own."""
-
-    info = SystemInfo("in training", SAMPLE_RATE)
-    embed_audio = embed_text = staticmethod(lambda _: np.zeros((0, 0), np.float32))
-
-
 def _refuse_change(path: Path, said: Mapping[str, object], home: Path) -> None:
     """Remember what a training is of; refuse to go on with another.
 
@@ -247,7 +207,21 @@ def _refuse_change(path: Path, said: Mapping[str, object], home: Path) -> None:
     path.write_text(json.dumps(said, indent=2) + "\n")
 
 
-def _tell(line: str) -> None:
+def _params(said: Mapping[str, object]) -> dict[str, str]:
+    """What decides a training, flat, for a table."""
+    rows: dict[str, str] = {}
+    waiting = [("", dict(said))]
+    while waiting:
+        prefix, part = waiting.pop()
+        for key, value in part.items():
+            if isinstance(value, dict):
+                waiting.append((f"{prefix}{key}.", value))
+            else:
+                rows[f"{prefix}{key}"] = str(value)
+    return rows
+
+
+def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 

@@ -53,7 +53,7 @@ def write(out: Path, **changes: Any) -> Path:
 
 @contextmanager
 def looking_at(out: Path) -> Iterator["MlflowClient"]:
-    with tracking._client(out) as client:
+    with tracking.open_client(out) as client:
         yield client
 
 

@@ -10,6 +10,7 @@ import yaml
 from harness.conformance import check
 from harness.errors import UserError
 from harness.registry import load_system
+from harness.tracking import open_client
 from systems.dual_encoder_card import DualEncoderCard
 from systems.training import fit
 from systems.training.trainer import trainer_of
@@ -20,7 +21,9 @@ Card = Callable[..., DualEncoderCard]
 
 
 @pytest.fixture
-def card(dual_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session_cache: Path) -> dict[str, object]:
+def card(
+    dual_card: Card, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session_cache: Path, migrated_runs: Path
+) -> dict[str, object]:
     monkeypatch.chdir(tmp_path)
     made = dual_card(
         name="first",
@@ -42,7 +45,7 @@ def train(card: dict[str, object], small_clotho: Path, **more: object) -> tuple[
 def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     line, told = train(card, small_clotho)
     assert line.startswith("weights/first/card.yaml: mAP@10 0.")
-    assert [one.partition(":")[0] for one in told] == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert [one.split(": ")[:2] for one in told] == [["first", "epoch 1 of 2"], ["first", "epoch 2 of 2"]]
     folder = Path("weights/first")
     assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "first.safetensors", "training.json"]
     first = load_system(str(folder / "card.yaml"), device="cpu")
@@ -51,6 +54,14 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     assert line == f"weights/first/card.yaml: mAP@10 {record['reached']:.4f} on the validation split, in epoch " + str(
         record["epoch"]
     )
+
+    assert [epoch["number"] for epoch in record["epochs"]] == [1, 2]
+    assert max(epoch["reached"] for epoch in record["epochs"]) == pytest.approx(record["reached"])
+    with open_client(Path("runs")) as client:
+        (run,) = client.search_runs([client.get_experiment_by_name("training").experiment_id])
+        curve = client.get_metric_history(run.info.run_id, "loss")
+    assert [(point.step, point.value) for point in curve] == [(e["number"], e["loss"]) for e in record["epochs"]]
+    assert run.data.params["card.training.batch"] == "8"
 
     again, told = train(card, small_clotho)
     assert "trained before, mAP@10" in again
@@ -85,6 +96,16 @@ def test_a_card_changed_since_the_stop_is_refused(
         train(card, small_clotho, training=TRAINING | {"batch": 4})
     with pytest.raises(KeyboardInterrupt):
         train(card, small_clotho)
+
+
+def test_a_tracking_server_that_is_away_costs_a_line(
+    card: dict[str, object], small_clotho: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    _, told = train(card, small_clotho, training=TRAINING | {"epochs": 1})
+    assert told[0].startswith("first: epoch 1 of 1")
+    assert told[1].startswith("MLflow at http://127.0.0.1:9 failed")
+    assert "the curves are in the training's own record as well" in told[1]
 
 
 @pytest.mark.parametrize(
