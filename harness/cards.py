@@ -165,7 +165,7 @@ def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:
     if own == folder:
         return card
     seen = dict(card)
-    files, members = card.get("files"), card.get("members")
+    files, members, training = card.get("files"), card.get("members"), card.get("training")
     if isinstance(files, dict):
         seen["files"] = {
             key: file | {"path": relpath(own / file["path"], folder)}
@@ -174,11 +174,22 @@ def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:
             for key, file in files.items()
         }
     if isinstance(members, list):
-        seen["members"] = [
-            relpath(own / member, folder) if isinstance(member, str) and is_card(member) else member
-            for member in members
-        ]
+        seen["members"] = [_other_seen_from(folder, member, own) for member in members]
+    if isinstance(training, dict):
+        seen["training"] = {
+            key: _other_seen_from(folder, value, own)
+            if key == "start"
+            else [_other_seen_from(folder, teacher, own) for teacher in value]
+            if key == "teachers" and isinstance(value, list)
+            else value
+            for key, value in training.items()
+        }
     return seen
+
+
+def _other_seen_from(folder: Path, other: object, own: Path) -> object:
+    """Another system, named by a card: a path is made to be from the folder."""
+    return relpath(own / other, folder) if isinstance(other, str) and is_card(other) else other
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
+from harness.errors import UserError, one_line
+
 
 class WholeFiles(TorchCheckpointIO):
     """Writes as lightning does, but a full disk or a kill leaves the file that was there before."""
@@ -21,7 +23,13 @@ class WholeFiles(TorchCheckpointIO):
         target.parent.mkdir(parents=True, exist_ok=True)
         unfinished = target.with_name(f".{target.name}.unfinished")
         try:
-            torch.save(checkpoint, unfinished)
+            with unfinished.open("wb") as file:
+                torch.save(checkpoint, file)
             unfinished.replace(target)
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"{target} cannot be written ({one_line(error, 120)}); make room and run the same command again: it "
+                "goes on after the last finished epoch"
+            ) from error
         finally:
             unfinished.unlink(missing_ok=True)

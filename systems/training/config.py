@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from systems.training.schedule import Schedule
 
@@ -44,7 +44,16 @@ class TrainingConfig(BaseModel):
     epochs: PositiveInt = 20
     batch: PositiveInt = 64
     captions: Literal["one", "all"] = "one"
-    seed: int = 0
+    seed: NonNegativeInt = 0
+
+    @model_validator(mode="after")
+    def _nothing_counts_twice(self) -> Self:
+        for field in (self.data, self.teachers):
+            if twice := sorted({name for name in field if field.count(name) > 1}):
+                raise ValueError(f"{', '.join(twice)} is named twice; name it once")
+        if self.validation == "folder" and "folder" in self.data:
+            raise ValueError("a folder has one split, which cannot be learned from and be chosen by; name another")
+        return self
 
     @model_validator(mode="after")
     def _estimates_have_teachers(self) -> Self:

@@ -80,11 +80,11 @@ def _taught(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ..
     from harness.progress import bars
     from systems.dual_encoder_card import DualEncoderCard
     from systems.training.correspondences import teach
-    from systems.training.two_stage import training_set
+    from systems.training.lessons import training_set
 
     config = parse_card(DualEncoderCard, read_card(card)[0]).training
     if config is None or not config.teachers:
         raise UserError(f"{card} names no teachers; expected a card with `teachers:` in its section `training:`")
     with bars() as progress:
-        data, _ = training_set(config, data_root, progress)
+        data = training_set(config, data_root, progress).data
         return teach(config.teachers, data, device=device, progress=progress), data

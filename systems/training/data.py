@@ -87,10 +87,12 @@ class Draw:
     Attributes:
         clips: indices, shape `(n,)`.
         captions: indices, shape `(m,)`.
+        first: of a part of a step, at which of the step's clips it begins.
     """
 
     clips: Indices
     captions: Indices
+    first: int = 0
 
 
 def decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> RetrievalDataset:
@@ -145,12 +147,17 @@ def share_of(draw: Draw, owners: Indices, rank: int, ranks: int) -> Draw:
     """The part of a step that one of several processes computes; their parts in turn are the step.
 
     Clips are divided evenly, and a caption goes with its clip.
+
+    Raises:
+        UserError: there are fewer clips than processes.
     """
-    bounds = np.linspace(0, len(draw.clips), ranks + 1).astype(int)
+    if len(draw.clips) < ranks:
+        raise UserError(f"a batch of {len(draw.clips)} is too small for {ranks} processes; raise `batch:`")
+    bounds = np.linspace(0, len(draw.clips), ranks + 1).astype(int).tolist()
     mine = slice(bounds[rank], bounds[rank + 1])
     if len(draw.clips) == len(draw.captions):
-        return Draw(draw.clips[mine], draw.captions[mine])
-    return Draw(draw.clips[mine], draw.captions[np.isin(owners[draw.captions], draw.clips[mine])])
+        return Draw(draw.clips[mine], draw.captions[mine], mine.start)
+    return Draw(draw.clips[mine], draw.captions[np.isin(owners[draw.captions], draw.clips[mine])], mine.start)
 
 
 def crop_start(length: int, longest: int | None, seed: Sequence[int]) -> int:

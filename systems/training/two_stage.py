@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict
 from importlib.metadata import version
 from os.path import relpath
@@ -13,18 +14,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.availability import located
 from harness.card_files import CardFile, required_file, required_files
 from harness.cards import parse_card, read_card
+from harness.catalogue import is_card
 from harness.curves import Curves
-from harness.datasets import RetrievalDataset
-from harness.datasets.leaks import Item, Leak, evaluation_sets, find_leaks
-from harness.datasets.learned import TRAINING_SPLITS, without_listed
 from harness.devices import resolve
 from harness.embeddings import embedding_key
 from harness.errors import UserError
-from harness.pcm_store import PcmStore
+from harness.locking import exclusive
 from harness.progress import Progress, silent
-from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import weights_digest, write_weights
 from systems.dual_encoder import DualEncoder
 from systems.dual_encoder_card import DualEncoderCard
@@ -33,12 +32,13 @@ from systems.initial import initial_model
 from systems.text.captions import CaptionTokenizer
 from systems.training.config import TrainingConfig
 from systems.training.correspondences import teach
-from systems.training.data import VALIDATION_SPLIT, TrainingSet, decoded, load_split
+from systems.training.data import VALIDATION_SPLIT, load_split
 from systems.training.export import export
+from systems.training.lessons import training_set
 from systems.training.validation import Validation
 
 if TYPE_CHECKING:
-    from systems.training.fit import Epoch
+    from systems.training.fitting import Epoch
 
 _DECISIVE = {"audio", "windows", "text", "shared", "temperature", "training"}
 """Of a card: what decides the weights that come of it."""
@@ -77,103 +77,108 @@ def train_dual_encoder(
         UserError: the card does not fit, files, data or teachers are missing, the card was changed since the training
             began, or the training fails.
     """
-    from systems.training.fit import Fitting, fit
+    from systems.training.fit import PRECISIONS, fit
+    from systems.training.fitting import Fitting
 
     parsed = parse_card(DualEncoderCard, card)
-    config = parsed.training
-    if config is None:
+    if parsed.training is None:
         raise UserError(f"card {parsed.name!r} has no section `training:` that says how it is trained")
-    home = out / parsed.name
-    where = resolve(device)
+    config = _located(parsed.training, folder)
+    home, where, heard = out / parsed.name, resolve(device), say or _say
+    if precision not in PRECISIONS or (precision, where) == ("fp16", "cpu"):
+        raise UserError(f"{where} does not train in {precision!r}; expected {', '.join(PRECISIONS)}, fp16 not on a CPU")
     tokenizer_folder = required_file(parsed.files, "tokenizer", folder, parsed.name)
     text = parsed.text
     tokenizer = CaptionTokenizer.read(tokenizer_folder, text.vocabulary, text.longest, text.normalised)
-    data, leaks = training_set(config, data_root, progress)
+    lessons = training_set(config, data_root, progress)
+    for line in lessons.told():
+        heard(f"{parsed.name}: {line}")
+    data = lessons.data
     validation = Validation.of(load_split(config.validation, VALIDATION_SPLIT, data_root, progress), progress)
+    teachers = teach(config.teachers, data, device=where, progress=progress)
     model = start_of(parsed, config, folder)
-    said = {
-        "card": parsed.model_dump(mode="json", include=_DECISIVE),
-        "data": [data.captions_digest, data.audio_digest],
-        "validation": validation.digest,
-        "start": weights_digest(model),
-        "precision": precision,
-    }
+    said = _plain(
+        {
+            "card": parsed.model_dump(mode="json", include=_DECISIVE),
+            "data": [data.captions_digest, data.audio_digest],
+            "validation": validation.digest,
+            "tokenizer": tokenizer.digest,
+            "start": weights_digest(model),
+            "teachers": [teacher.digest for teacher in teachers],
+            "precision": precision,
+        }
+    )
+    weights = f"{parsed.name}.safetensors"
     finished = _read(home / "training.json")
-    if finished.get("said") == _plain(said) and (home / "card.yaml").exists():
+    if finished.get("said") == said and (home / "card.yaml").exists() and (home / weights).exists():
         reached = f"{finished['measure']} {finished['reached']:.4f} on the validation split"
         return f"{home / 'card.yaml'}: trained before, {reached}"
-    _refuse_change(home / "epochs" / "said.json", said, home)
-    curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(_plain(said)), _params(said))
-    history = home / "epochs" / "history.jsonl"
-    heard = say or _say
+
+    curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(said), _params(said))
 
     def tell(epoch: "Epoch") -> None:
-        with history.open("a") as file:
-            file.write(json.dumps(asdict(epoch)) + "\n")
         heard(f"{parsed.name}: {epoch}")
         metrics = {"loss": epoch.loss, "validation_mAP_at_10": epoch.reached, "learning_rate": epoch.rate}
         if warning := curves.try_log(epoch.number, metrics):
             heard(warning)
 
-    teachers = teach(config.teachers, data, device=where, progress=progress)
     measured = validation.measure(tokenizer)
     fitting = Fitting(model, tokenizer, config, parsed.temperature, data, teachers, measured, tell, progress)
-    fitted = fit(fitting, home / "epochs", device=where, precision=precision)
-
-    best = torch.load(fitted.best, map_location="cpu", weights_only=True, mmap=True)
-    model.load_state_dict({key.removeprefix("model."): tensor for key, tensor in best["state_dict"].items()})
-    weights = f"{parsed.name}.safetensors"
-    write_weights(model.cpu(), home / weights)
-    written = parsed.model_copy(
-        update={
-            "files": {
-                "weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it"),
-                "tokenizer": CardFile(path=relpath(tokenizer_folder.resolve(), home.resolve())),
+    # Of several processes that train together one writes.
+    writes = os.environ.get("RANK", "0") == "0"
+    with exclusive(home / ".lock", "a training", "LBAR_WEIGHTS") if writes else nullcontext():
+        if writes:
+            _refuse_change(home / "epochs", said)
+        fitted = fit(fitting, home / "epochs", device=where, precision=precision)
+        reached = f"{validation.name} {fitted.best.reached:.4f} on the validation split, in epoch {fitted.best.number}"
+        if not writes:
+            return f"{home / 'card.yaml'}: {reached}"
+        best = torch.load(fitted.weights, map_location="cpu", weights_only=True, mmap=True)
+        model.load_state_dict({key.removeprefix("model."): tensor for key, tensor in best["state_dict"].items()})
+        write_weights(model.cpu(), home / weights)
+        written = parsed.model_copy(
+            update={
+                "files": {
+                    "weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it"),
+                    "tokenizer": CardFile(path=relpath(tokenizer_folder.resolve(), home.resolve())),
+                },
+                "training": _seen_from(config, home),
+                "random_weights": None,
+                "parameters": sum(weight.numel() for weight in model.parameters()),
+            }
+        )
+        record = {
+            "said": said,
+            "measure": validation.name,
+            "reached": fitted.best.reached,
+            "epoch": fitted.best.number,
+            "epochs": [asdict(epoch) for epoch in fitted.epochs],
+            "leaks": {
+                "what": config.leaks,
+                "items": [str(leak) for leak in lessons.leaks],
+                "unchecked": list(lessons.unchecked),
             },
-            "random_weights": None,
-            "parameters": sum(weight.numel() for weight in model.parameters()),
+            "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in teachers],
+            "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
         }
-    )
-    record = {
-        "said": said,
-        "measure": validation.name,
-        "reached": fitted.reached,
-        "epoch": int(best["epoch"]) + 1,
-        "epochs": list({line["number"]: line for line in map(json.loads, history.read_text().splitlines())}.values()),
-        "leaks": {"what": config.leaks, "items": [str(leak) for leak in leaks]},
-        "teachers": [{"name": teacher.name, "digest": teacher.digest, "bytes": teacher.nbytes} for teacher in teachers],
-        "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
-    }
-    path = export(home, written.model_dump(mode="json", exclude_unset=True), record)
-    shutil.rmtree(home / "epochs")
-    return f"{path}: {validation.name} {fitted.reached:.4f} on the validation split, in epoch {record['epoch']}"
+        path = export(home, written.model_dump(mode="json", exclude_unset=True), record)
+        shutil.rmtree(home / "epochs")
+    return f"{path}: {reached}"
 
 
-def training_set(config: TrainingConfig, data_root: Path, progress: Progress) -> tuple[TrainingSet, tuple[Leak, ...]]:
-    """The training splits a card names, decoded, and which of their items are evaluation items.
-
-    Exclusion lists are applied first; what else is an evaluation item by id or title is left out as well, unless the
-    card allows it.
-
-    Raises:
-        UserError: a data set is unknown or not there, a list excludes nothing, or clips are broken.
-    """
-    datasets = [load_split(name, TRAINING_SPLITS, data_root, progress) for name in config.data]
-    datasets = without_listed(datasets, [data_root / path for path in config.exclude])
-    evaluation, _ = evaluation_sets(data_root, everyday="everyday" in config.data, progress=progress)
-    leaks = find_leaks(datasets, evaluation, progress=progress).leaks
-    if config.leaks == "exclude":
-        leaked = {leak.training for leak in leaks}
-        datasets = [_without(dataset, leaked) for dataset in datasets]
-    stores = [PcmStore.of(dataset.name, SAMPLE_RATE) for dataset in datasets]
-    for dataset, store in zip(datasets, stores, strict=True):
-        decoded(dataset, store, progress)
-    return TrainingSet(tuple(datasets), tuple(stores)), tuple(leaks)
+def _located(config: TrainingConfig, folder: Path) -> TrainingConfig:
+    """The same with paths from the working directory."""
+    teachers = tuple(located(teacher, folder) for teacher in config.teachers)
+    return config.model_copy(update={"teachers": teachers, "start": located(config.start, folder)})
 
 
-def _without(dataset: RetrievalDataset, items: Collection[Item]) -> RetrievalDataset:
-    names = {item.clip for item in items if (item.dataset, item.split) == (dataset.name, dataset.split)}
-    return dataset.without(names)
+def _seen_from(config: TrainingConfig, home: Path) -> TrainingConfig:
+    """The same with paths from a folder."""
+
+    def seen(name: str) -> str:
+        return relpath(Path(name).resolve(), home.resolve()) if is_card(name) else name
+
+    return config.model_copy(update={"teachers": tuple(map(seen, config.teachers)), "start": seen(config.start)})
 
 
 def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> DualEncoder:
@@ -190,21 +195,23 @@ def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> Dua
     return read_model(card, weights)
 
 
-def _refuse_change(path: Path, said: Mapping[str, object], home: Path) -> None:
+def _refuse_change(folder: Path, said: Mapping[str, object]) -> None:
     """Remember what a training is of; refuse to go on with another.
 
     Raises:
-        UserError: what is being trained in this folder is something else.
+        UserError: epochs of another training are in the folder, or it cannot be written.
     """
-    before = _read(path)
-    if before and before != _plain(said):
-        changed = [key for key, value in _plain(said).items() if before.get(key) != value]
+    before = _read(folder / "said.json")
+    if before != said and (folder / "last.ckpt").exists():
+        changed = [key for key, value in said.items() if before.get(key) != value]
         raise UserError(
-            f"{home} holds a training that was stopped, and since then its {', '.join(changed)} changed; undo that, or "
-            f"delete {path.parent} to begin again"
+            f"{folder} holds epochs of a training that was stopped, and since then its {', '.join(changed)} changed; "
+            "undo that, or delete the folder to begin again"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(said, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / ".said.unfinished"
+    unfinished.write_text(json.dumps(said, indent=2) + "\n")
+    unfinished.replace(folder / "said.json")
 
 
 def _params(said: Mapping[str, object]) -> dict[str, str]:

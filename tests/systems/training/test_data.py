@@ -78,11 +78,16 @@ def test_too_little_for_a_batch(captions: str, what: str) -> None:
 @given(st.integers(1, 5), st.sampled_from(["one", "all"]), st.integers(1, 5))
 def test_the_parts_of_the_processes_are_the_step(ranks: int, captions: str, batch: int) -> None:
     for step in draws(OWNERS, batch, captions, 1, 2):  # type: ignore[arg-type]
+        if batch < ranks:
+            with pytest.raises(UserError, match=f"a batch of {batch} is too small for {ranks} processes"):
+                share_of(step, OWNERS, 0, ranks)
+            continue
         parts = [share_of(step, OWNERS, rank, ranks) for rank in range(ranks)]
         for of in ("clips", "captions"):
             np.testing.assert_array_equal(np.concatenate([getattr(part, of) for part in parts]), getattr(step, of))
         assert max(Counter(len(part.clips) for part in parts)) - min(len(part.clips) for part in parts) <= 1
         for part in parts:
+            np.testing.assert_array_equal(step.clips[part.first : part.first + len(part.clips)], part.clips)
             assert set(OWNERS[part.captions]) <= set(part.clips.tolist())
 
 

@@ -18,10 +18,12 @@ from systems.checkpoints import weights_digest
 from systems.dual_encoder import DualEncoder
 from systems.dual_encoder_card import DualEncoderCard
 from systems.text.captions import CaptionTokenizer
+from systems.training.batches import Batch
 from systems.training.config import TrainingConfig
 from systems.training.correspondences import Teacher
 from systems.training.data import Draw, TrainingSet
-from systems.training.fit import Batch, Fitting, fit
+from systems.training.fit import fit
+from systems.training.fitting import Fitting
 from systems.training.schedule import Schedule
 
 Card = Callable[..., DualEncoderCard]
@@ -64,7 +66,7 @@ class Kill(Callback):
     """Ends the process, as it were, in the middle of an epoch."""
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        if trainer.global_step == 5:
+        if trainer.global_step == 7:
             raise RuntimeError("killed")
 
 
@@ -73,20 +75,29 @@ def test_stopped_and_gone_on_is_as_never_stopped(
     dual_card: Card, data: TrainingSet, tmp_path: Path, encoder: str
 ) -> None:
     card = dual_card(encoder, windows=SHORT)
-    whole, stopped, gone_on = (fitting(card, data) for _ in range(3))
-    fit(whole, tmp_path / "whole")
+    reached = [0.3, 0.2, 0.1]  # Nothing gets better, and still every epoch counts.
+    whole, stopped, gone_on = (fitting(card, data, reached[start:], epochs=3) for start in (0, 0, 2))
+    expected = fit(whole, tmp_path / "whole")
     with pytest.raises(RuntimeError, match="killed"):
         fit(stopped, tmp_path / "stopped", callbacks=[Kill()])
     assert weights_digest(stopped.model) != weights_digest(whole.model)
-    fit(gone_on, tmp_path / "stopped")
-    assert len(gone_on.told) == 2  # type: ignore[arg-type]
+    (tmp_path / "stopped").rename(tmp_path / "moved")
+    found = fit(gone_on, tmp_path / "moved")
+    assert len(gone_on.told) == 1  # type: ignore[arg-type]
     assert weights_digest(gone_on.model) == weights_digest(whole.model)
+    assert (found.best.number, found.best.reached) == (expected.best.number, expected.best.reached) == (1, 0.3)
+    assert [epoch.loss for epoch in found.epochs] == [epoch.loss for epoch in expected.epochs]
+    best, as_whole = (torch.load(one.weights, weights_only=True)["state_dict"] for one in (found, expected))
+    assert all(torch.equal(tensor, as_whole[name]) for name, tensor in best.items())
+    again = fit(fitting(card, data), tmp_path / "moved")
+    assert again.best == found.best
 
 
 def test_the_best_epoch_is_kept(dual_card: Card, data: TrainingSet, tmp_path: Path) -> None:
     fitted = fit(fitting(dual_card(windows=SHORT), data, reached=[0.1, 0.3, 0.2]), tmp_path)
-    assert fitted.reached == pytest.approx(0.3)
-    assert torch.load(fitted.best, weights_only=True)["epoch"] == 1
+    assert (fitted.best.number, fitted.best.reached) == (2, 0.3)
+    assert torch.load(fitted.weights, weights_only=True)["epoch"] == 1
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 2
 
 
 def test_the_rate_follows_the_schedule(dual_card: Card, data: TrainingSet, tmp_path: Path) -> None:
@@ -109,28 +120,76 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was(dual_card: Card, data
                 module.model.audio_projection.bias.data[:] = float("nan")
 
     one = fitting(dual_card(windows=SHORT), data)
-    with pytest.raises(UserError, match=r"the loss is nan in epoch 2, step 1 \(clips \d+\.wav, .* checkpoint of the"):
+    with pytest.raises(
+        UserError, match=r"the loss is nan in epoch 2, step 1 \(clips \d+\.wav, .* what earlier epochs reached"
+    ):
         fit(one, tmp_path, callbacks=[Poison()])
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(
+FILL = """
+import resource, signal, sys
+import torch
+from systems.training.checkpoint_file import WholeFiles
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+small, large = ({"a": torch.zeros(size)} for size in (10, 1_000_000))
+WholeFiles().save_checkpoint(small, sys.argv[1])
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    WholeFiles().save_checkpoint(large, sys.argv[1])
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    done = subprocess.run([sys.executable, "-c", FILL, str(path)], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"UserError {path} cannot be written")
+    assert "it goes on after the last finished epoch" in done.stdout
+    assert len(torch.load(path, weights_only=True)["a"]) == 10
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_batch_that_does_not_fit(
     dual_card: Card, data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = torch.save
-    written = []
+    whole = Fitting.loss
 
-    def filling(content: Any, path: Path) -> None:
-        written.append(path)
-        if len(written) > 2:
-            raise OSError(28, "No space left on device")
-        save(content, path)
+    def short_of_memory(self: Fitting, batch: Batch, *more: Any) -> torch.Tensor:
+        if len(batch.draw.clips) > 3:
+            raise torch.OutOfMemoryError("out of memory")
+        return whole(self, batch, *more)
 
-    monkeypatch.setattr(torch, "save", filling)
-    with pytest.raises(UserError, match="cannot be written: No space left on device; make room"):
+    monkeypatch.setattr(Fitting, "loss", short_of_memory)
+    with pytest.raises(UserError, match="cpu has no memory for a batch of 8, but for one of 2; lower `batch:`"):
         fit(fitting(dual_card(windows=SHORT), data), tmp_path)
-    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
-    assert not list(tmp_path.glob("*unfinished"))
+
+
+SIGNALLED = """
+import os, signal, sys
+from systems.training import fit
+import lightning
+
+class Trainer(lightning.Trainer):
+    def fit(self, *_, **__):
+        raise SystemExit(1)
+
+lightning.Trainer = Trainer
+from types import SimpleNamespace
+from pathlib import Path
+before = signal.getsignal(signal.SIGINT)
+try:
+    fit.fit(SimpleNamespace(config=SimpleNamespace(epochs=1)), Path(sys.argv[1]))
+except KeyboardInterrupt:
+    print("interrupted", signal.getsignal(signal.SIGINT) is before)
+"""
+
+
+def test_a_signal_is_an_interruption(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SIGNALLED, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["interrupted", "True"]
 
 
 def test_estimates_are_the_targets(dual_card: Card, data: TrainingSet, tmp_path: Path) -> None:
@@ -144,7 +203,8 @@ def test_estimates_are_the_targets(dual_card: Card, data: TrainingSet, tmp_path:
     units = [torch.nn.functional.normalize(vectors).numpy().astype(np.float16) for vectors in (clips, captions)]
     student._teachers = (Teacher("itself", "", *units),)
     which = Draw(np.arange(6), np.flatnonzero(data.owners < 6))
-    batch = Batch(which, [data.read(clip) for clip in which.clips], [student._ids[i] for i in which.captions])
+    waveforms = [torch.from_numpy(data.read(clip)) for clip in which.clips]
+    batch = Batch(which, waveforms, [student._ids[i] for i in which.captions])
     loss = student.loss(batch)
     scaled = torch.from_numpy(units[0][which.clips].astype(np.float32) @ units[1][which.captions].T.astype("f4")) / 0.05
     entropy = sum(-(scaled.softmax(d) * scaled.log_softmax(d)).sum(d).mean() for d in (0, 1))
@@ -175,7 +235,8 @@ from systems.dual_encoder_card import DualEncoderCard
 from systems.training.config import TrainingConfig
 from systems.training.correspondences import Teacher
 from systems.training.data import Draw, share_of
-from systems.training.fit import Batch, Fitting
+from systems.training.batches import Batch
+from systems.training.fitting import Fitting
 
 torch.set_num_threads(1)
 CARD = {card!r}
@@ -202,7 +263,9 @@ def make():
 def step(rank, ranks):
     fitting = make()
     draw = share_of(Draw(np.arange(5), np.arange(15)), OWNERS, rank, ranks)
-    waves = [np.random.default_rng(c).uniform(-1, 1, 40_000 + 9_000 * c).astype("f4") for c in draw.clips.tolist()]
+    random = [np.random.default_rng(clip) for clip in draw.clips.tolist()]
+    lengths = [40_000 + 9_000 * clip for clip in draw.clips.tolist()]
+    waves = [torch.from_numpy(one.uniform(-1, 1, length).astype("f4")) for one, length in zip(random, lengths)]
     loss = fitting.loss(Batch(draw, waves, [fitting._ids[c] for c in draw.captions]))
     loss.backward()
     return float(loss.detach()), [p.grad for p in fitting.model.parameters() if p.requires_grad and p.grad is not None]

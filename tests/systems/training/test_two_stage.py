@@ -1,6 +1,10 @@
 """Two stages on a small data set: what is written, what is not done again, and what is refused."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,9 +49,15 @@ def train(card: dict[str, object], small_clotho: Path, **more: object) -> tuple[
 def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     line, told = train(card, small_clotho)
     assert line.startswith("weights/first/card.yaml: mAP@10 0.")
-    assert [one.split(": ")[:2] for one in told] == [["first", "epoch 1 of 2"], ["first", "epoch 2 of 2"]]
+    epochs = [one for one in told if "epoch" in one]
+    assert [one.split(": ")[:2] for one in epochs] == [["first", "epoch 1 of 2"], ["first", "epoch 2 of 2"]]
+    assert "first: not checked for evaluation clips: clotho evaluation" in "\n".join(told)
     folder = Path("weights/first")
-    assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "first.safetensors", "training.json"]
+    assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == [
+        "card.yaml",
+        "first.safetensors",
+        "training.json",
+    ]
     first = load_system(str(folder / "card.yaml"), device="cpu")
     assert check(first) == []
     record = json.loads((folder / "training.json").read_text())
@@ -65,17 +75,38 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
 
     again, told = train(card, small_clotho)
     assert "trained before, mAP@10" in again
-    assert told == []
+    assert not any("epoch" in one for one in told)
 
     path = str(folder / "card.yaml")
     stage2 = TRAINING | {"start": path, "teachers": [path, "linear"], "supervised": 0.25}
     line, told = train(card, small_clotho, name="second", training=stage2)
-    assert len(told) == 2
+    assert sum("epoch" in one for one in told) == 2
     second = load_system("weights/second/card.yaml", device="cpu")
     assert second.info.digest != first.info.digest
     teachers = json.loads(Path("weights/second/training.json").read_text())["teachers"]
     assert [teacher["name"] for teacher in teachers] == ["first", "linear"]
     assert teachers[0]["digest"] == first.info.digest
+
+
+@pytest.mark.slow
+def test_several_processes_train_one_system(card: dict[str, object], small_clotho: Path) -> None:
+    # Of what is drawn, dropout alone depends on how a step is divided.
+    card["text"] |= {"dropout": 0}  # type: ignore[operator]
+    Path("first.yaml").write_text(yaml.safe_dump(card))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "harness"]
+    arguments = ["train", "first.yaml", "--data-root", str(small_clotho), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("first: epoch 2 of 2") == 1
+    assert not Path("weights/first/epochs").exists()
+    train(card, small_clotho, name="alone")
+    together, single = (
+        json.loads(Path(f"weights/{name}/training.json").read_text())["epochs"] for name in ("first", "alone")
+    )
+    for one, other in zip(together, single, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-3)
+        assert one["reached"] == pytest.approx(other["reached"], abs=0.05)
 
 
 def test_a_trained_card_trains_again(card: dict[str, object], small_clotho: Path) -> None:
@@ -89,13 +120,67 @@ def test_a_trained_card_trains_again(card: dict[str, object], small_clotho: Path
 def test_a_card_changed_since_the_stop_is_refused(
     card: dict[str, object], small_clotho: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit, "fit", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+    def stopped(_: object, folder: Path, **__: object) -> None:
+        (folder / "last.ckpt").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit, "fit", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(card, small_clotho)
-    with pytest.raises(UserError, match=r"weights/first holds a training .* its card changed; undo that, or delete"):
+    with pytest.raises(UserError, match=r"weights/first/epochs holds epochs .* its card changed; undo that, or delete"):
         train(card, small_clotho, training=TRAINING | {"batch": 4})
     with pytest.raises(KeyboardInterrupt):
         train(card, small_clotho)
+    Path("weights/first/epochs/last.ckpt").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        train(card, small_clotho, training=TRAINING | {"batch": 4})
+
+
+def test_a_teacher_trained_again_is_another_teacher(card: dict[str, object], small_clotho: Path) -> None:
+    train(card, small_clotho)
+    path = "weights/first/card.yaml"
+    taught = card | {"name": "taught", "training": TRAINING | {"teachers": [path], "supervised": 0}}
+    train(taught, small_clotho)
+    assert "trained before" in train(taught, small_clotho)[0]
+    train(card, small_clotho, training=TRAINING | {"seed": 1})
+    assert "trained before" not in train(taught, small_clotho)[0]
+    Path("weights/taught/taught.safetensors").unlink()
+    assert "trained before" not in train(taught, small_clotho)[0]
+
+
+def test_paths_of_others_go_from_the_card(card: dict[str, object], small_clotho: Path) -> None:
+    train(card, small_clotho)
+    Path("cards").mkdir()
+    training = TRAINING | {"start": "../weights/first/card.yaml", "epochs": 1}
+    line = train_dual_encoder(
+        card | {"name": "second", "training": training}, Path("cards"), Path("weights"), small_clotho, device="cpu"
+    )
+    assert line.startswith("weights/second/card.yaml")
+    written = yaml.safe_load(Path("weights/second/card.yaml").read_text())
+    assert written["training"]["start"] == "../first/card.yaml"
+
+
+@pytest.fixture
+def leaking(small_clotho: Path, tmp_path: Path) -> Path:
+    """A data root whose evaluation split has two clips of the development split, by name."""
+    root = shutil.copytree(small_clotho, tmp_path / "root")
+    rows = (root / "clotho_captions_development.csv").read_text().splitlines()
+    (root / "clotho_captions_evaluation.csv").write_text("\n".join(rows[:3]) + "\n")
+    return root
+
+
+def test_evaluation_clips_are_left_out_or_told_of(card: dict[str, object], leaking: Path) -> None:
+    training = TRAINING | {"epochs": 1}
+    _, told = train(card, leaking, training=training)
+    assert "first: 2 training clips are left out, being evaluation clips" in told
+    record = json.loads(Path("weights/first/training.json").read_text())
+    assert record["leaks"]["what"] == "exclude"
+    assert len(record["leaks"]["items"]) == 2
+    _, told = train(card, leaking, name="allowed", training=training | {"leaks": "allow"})
+    assert "allowed: 2 training clips are evaluation clips; the record says so" in told
+    elder = "weights/allowed/card.yaml"
+    with pytest.raises(UserError, match="was allowed to learn from evaluation clips, and this card would learn them"):
+        train(card, leaking, name="third", training=training | {"start": elder})
 
 
 def test_a_tracking_server_that_is_away_costs_a_line(
@@ -103,9 +188,9 @@ def test_a_tracking_server_that_is_away_costs_a_line(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     _, told = train(card, small_clotho, training=TRAINING | {"epochs": 1})
-    assert told[0].startswith("first: epoch 1 of 1")
-    assert told[1].startswith("MLflow at http://127.0.0.1:9 failed")
-    assert "the curves are in the training's own record as well" in told[1]
+    assert told[-2].startswith("first: epoch 1 of 1")
+    assert told[-1].startswith("MLflow at http://127.0.0.1:9 failed")
+    assert "the curves are in the training's own record as well" in told[-1]
 
 
 @pytest.mark.parametrize(
@@ -119,6 +204,9 @@ def test_a_tracking_server_that_is_away_costs_a_line(
         ({"batch": 400}, "the training data have 24 clips, fewer than a batch of 400; lower `batch:`"),
         ({"data": ["moon"]}, "'moon' has no split for that"),
         ({"data": []}, "training.data: Tuple should have at least 1 item"),
+        ({"data": ["clotho", "clotho"]}, "clotho is named twice; name it once"),
+        ({"data": ["folder"], "validation": "folder"}, "a folder has one split"),
+        ({"seed": -1}, "training.seed: Input should be greater than or equal to 0"),
         ({"start": "passt-m3-clotho"}, "passt-m3-clotho lacks what it needs"),
     ],
 )
@@ -129,6 +217,12 @@ def test_what_cannot_be_trained(
         train(card, small_clotho, training=TRAINING | training)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", ["fp8", "fp16"])
+def test_a_precision_a_processor_does_not_train_in(card: dict[str, object], small_clotho: Path, precision: str) -> None:
+    with pytest.raises(UserError, match=f"cpu does not train in '{precision}'; expected fp32, bf16, fp16, fp16 not on"):
+        train_dual_encoder(card, Path(), Path("weights"), small_clotho, device="cpu", precision=precision)
 
 
 def test_a_card_without_a_training(card: dict[str, object], small_clotho: Path) -> None:
