@@ -188,5 +188,5 @@ def test_the_tiny_ones_can_be_drawn(name: str, tmp_path: Path) -> None:
     (tmp_path / "card.yaml").write_text(yaml.safe_dump({"base": name, "name": "mine", "random_weights": 3}))
     system = load_system(str(tmp_path / "card.yaml"), device="cpu")
     assert isinstance(system, DualEncoderSystem)
-    assert system.embed_text(["rain"]).shape == (1, 96)
+    assert system.embed_text(["rain"]).shape == (1, 64)
     assert check(system) == []
