@@ -174,7 +174,11 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
     state = module.state_dict()
     stored = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     try:
+        # Made here, the file may be read by whom the person's other files may.
+        unfinished.touch()
+        mode = unfinished.stat().st_mode
         save_file({name: tensor.cpu().contiguous() for name, tensor in stored.items()}, unfinished)
+        unfinished.chmod(mode)
         unfinished.replace(path)
     except (OSError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)

@@ -161,6 +161,13 @@ def test_no_file(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "gone.pt")
 
 
+def test_others_may_read_it_as_any_file(module: nn.Module, tmp_path: Path) -> None:
+    write_weights(module, tmp_path / "weights.safetensors")
+    (tmp_path / "other").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_a_folder_that_is_not_there(module: nn.Module, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"weights\.safetensors cannot be written"):
         write_weights(module, tmp_path / "gone" / "weights.safetensors")
