@@ -1,6 +1,7 @@
 """`lbar train`."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,9 @@ def train(
     protocol: Annotated[
         str | None, typer.Option("--protocol", help="Which part of a table: clotho, audiocaps or everyday.")
     ] = None,
+    grid: Annotated[
+        Path | None, typer.Option("--grid", help="YAML: values to try for fields of one card's section `training`.")
+    ] = None,
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
@@ -27,12 +31,16 @@ def train(
     """Train systems.
 
     Writes OUT/NAME with the card, the weights, and what they were trained on. Systems that start from others or are
-    taught by them come after these. What was stopped goes on, what is done is not done again.
+    taught by them come after these. What was stopped goes on, what is done is not done again. With --grid every
+    combination is trained, and the best on validation is kept under the card's name.
     """
     from harness.progress import bars
     from systems.training.graph import cards_of
     from systems.training.trainer import trainer_of
 
+    if grid is not None:
+        _search(cards, grid, out, data_root, device, precision)
+        return
     # What is trained here is found by what is trained after it.
     os.environ["LBAR_WEIGHTS"] = str(out)
     trainers = [trainer_of(card, device=device, precision=precision) for card in cards_of(cards, protocol)]
@@ -40,3 +48,22 @@ def train(
         with bars() as progress:
             told = train_it(out, data_root, progress)
         typer.echo(told)
+
+
+def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: str, precision: str) -> None:
+    from harness.cards import read_card
+    from harness.errors import UserError
+    from harness.progress import bars
+    from systems.training.grid import read_grid, search
+    from systems.training.trainer import trainer_for
+
+    if len(cards) != 1:
+        raise UserError(f"a grid is searched for one card, found {len(cards)}; name one")
+    card, folder = read_card(cards[0])
+    os.environ["LBAR_WEIGHTS"] = str(out)
+
+    def train_one(variant: Mapping[str, object]) -> str:
+        with bars() as progress:
+            return trainer_for(variant, folder, cards[0], device=device, precision=precision)(out, data_root, progress)
+
+    typer.echo(search(card, read_grid(grid), out, train_one, typer.echo))

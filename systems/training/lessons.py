@@ -34,6 +34,10 @@ class Lessons:
     unchecked: tuple[str, ...]
     left_out: int
 
+    def to_json(self) -> dict[str, object]:
+        """What a record says of leaks."""
+        return {"items": [str(leak) for leak in self.leaks], "unchecked": list(self.unchecked)}
+
     def told(self) -> list[str]:
         """Lines for the person."""
         allowed = len({leak.training for leak in self.leaks}) - self.left_out

@@ -1,6 +1,6 @@
 """What trains a card: the function its line `trainer:` names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -15,24 +15,33 @@ Trainer = Callable[[Path, Path, Progress], str]
 
 
 def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32") -> Trainer:
-    """The trainer of a card.
+    """The trainer of a card, by its registered name or its path (`*.yaml`); see `trainer_for`."""
+    card, folder = read_card(name)
+    return trainer_for(card, folder, name, device=device, precision=precision)
+
+
+def trainer_for(
+    card: Mapping[str, object], folder: Path, said_by: str, *, device: str = "auto", precision: str = "fp32"
+) -> Trainer:
+    """The trainer of what a card says.
 
     Args:
-        name: a registered system, or a card's path (`*.yaml`). Its line `trainer: package.module:function` names a
-            function that takes the card as a dictionary, the folder it lies in, and what a `Trainer` takes; of
-            `device` and `precision` it gets those that are among its parameters.
+        card: its line `trainer: package.module:function` names a function that takes the card as a dictionary, the
+            folder it lies in, and what a `Trainer` takes; of `device` and `precision` it gets those that are among
+            its parameters.
+        folder: the card's.
+        said_by: the card's name, for messages.
         device: in torch's words, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
 
     Raises:
-        UserError: there is no such card, or nothing trains it.
+        UserError: nothing trains it, or not in this precision.
     """
-    card, folder = read_card(name)
     if not isinstance(card.get("trainer"), str):
-        raise UserError(f"{name} cannot be trained: its card has no line `trainer: package.module:function`")
-    function = import_named(str(card["trainer"]), said_by=name)
+        raise UserError(f"{said_by} cannot be trained: its card has no line `trainer: package.module:function`")
+    function = import_named(str(card["trainer"]), said_by=said_by)
     options = {"device": device, "precision": precision}
     taken = {option: value for option, value in options.items() if option in options_of(function)}
     if precision != "fp32" and "precision" not in taken:
-        raise UserError(f"{name} is trained in one precision only; leave --precision {precision} out")
+        raise UserError(f"{said_by} is trained in one precision only; leave --precision {precision} out")
     return cast(Trainer, partial(function, card, folder, **taken))

@@ -136,32 +136,17 @@ def train_dual_encoder(
         best = torch.load(fitted.weights, map_location="cpu", weights_only=True, mmap=True)
         model.load_state_dict({key.removeprefix("model."): tensor for key, tensor in best["state_dict"].items()})
         write_weights(model.cpu(), home / weights)
-        written = parsed.model_copy(
-            update={
-                "files": {
-                    "weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it"),
-                    "tokenizer": CardFile(path=relpath(tokenizer_folder.resolve(), home.resolve())),
-                },
-                "training": _seen_from(config, home),
-                "random_weights": None,
-                "parameters": sum(weight.numel() for weight in model.parameters()),
-            }
-        )
         record = {
             "said": said,
             "measure": validation.name,
             "reached": fitted.best.reached,
             "epoch": fitted.best.number,
             "epochs": [asdict(epoch) for epoch in fitted.epochs],
-            "leaks": {
-                "what": config.leaks,
-                "items": [str(leak) for leak in lessons.leaks],
-                "unchecked": list(lessons.unchecked),
-            },
+            "leaks": {"what": config.leaks} | lessons.to_json(),
             "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in teachers],
             "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
         }
-        path = export(home, written.model_dump(mode="json", exclude_unset=True), record)
+        path = export(home, _written(parsed, config, model, home, weights, tokenizer_folder), record)
         shutil.rmtree(home / "epochs")
     return f"{path}: {reached}"
 
@@ -179,6 +164,19 @@ def _seen_from(config: TrainingConfig, home: Path) -> TrainingConfig:
         return relpath(Path(name).resolve(), home.resolve()) if is_card(name) else name
 
     return config.model_copy(update={"teachers": tuple(map(seen, config.teachers)), "start": seen(config.start)})
+
+
+def _written(
+    card: DualEncoderCard, config: TrainingConfig, model: DualEncoder, home: Path, weights: str, tokenizer: Path
+) -> dict[str, object]:
+    """The card of what was trained: the same, with files and paths as they are from its own folder."""
+    files = {
+        "weights": CardFile(path=weights, origin=f"`lbar train {card.name}` makes it"),
+        "tokenizer": CardFile(path=relpath(tokenizer.resolve(), home.resolve())),
+    }
+    parameters = sum(weight.numel() for weight in model.parameters())
+    changes = {"files": files, "training": _seen_from(config, home), "random_weights": None, "parameters": parameters}
+    return card.model_copy(update=changes).model_dump(mode="json", exclude_unset=True)
 
 
 def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> DualEncoder:

@@ -7,13 +7,12 @@ from harness.errors import UserError
 from systems.training.graph import TABLES, cards_of
 
 
-@pytest.mark.parametrize(
-    ("table", "dataset"), [(t, d) for t, parts in TABLES.items() for d in parts if d != "everyday"]
-)
+@pytest.mark.parametrize(("table", "dataset"), [(t, d) for t, parts in TABLES.items() for d in parts])
 def test_every_table_is_there_in_an_order_that_can_be_trained(table: str, dataset: str) -> None:
     cards = cards_of([table], dataset)
     assert set(cards) == set(TABLES[table][dataset]) <= set(registered())
-    assert [card for card in cards if "-stage1-" in card] == cards[:3]
+    starts = [card for card in cards if "-stage1-" in card or card in ("tiny-passt", "tiny-atst", "tiny-mn")]
+    assert starts == cards[:3]
 
 
 def test_whatever_the_order_they_are_named_in() -> None:

@@ -1,0 +1,110 @@
+"""A grid search over what a card's training says: every combination trained, the best on validation kept."""
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.errors import UserError
+
+Train = Callable[[Mapping[str, object]], str]
+"""Trains a card into its folder; returns a line on what came of it."""
+
+
+def read_grid(path: Path) -> dict[str, list[Any]]:
+    """Read a grid: fields of the section `training`, dotted where they lie deeper, and the values to try.
+
+    Raises:
+        UserError: the file is missing or no such grid.
+    """
+    import yaml
+
+    try:
+        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"grid {path} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(grid, dict) or not grid or not all(isinstance(one, list) and one for one in grid.values()):
+        raise UserError(f"grid {path} is none; expected lines like `supervised: [0, 0.5]`, a list of values a field")
+    return grid
+
+
+def combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+    """Every combination of values, by field.
+
+    >>> list(combinations({"supervised": [0, 1], "schedule.highest": [0.1]}))
+    [{'supervised': 0, 'schedule.highest': 0.1}, {'supervised': 1, 'schedule.highest': 0.1}]
+    """
+    for values in itertools.product(*grid.values()):
+        yield dict(zip(grid, values, strict=True))
+
+
+def variant(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The card with these values, under a name of its own that they decide."""
+    said = json.dumps(chosen, sort_keys=True)
+    changed: dict[str, Any] = json.loads(json.dumps(card))
+    changed["name"] = f"{card['name']}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    for field, value in chosen.items():
+        *above, last = field.split(".")
+        section = changed.setdefault("training", {})
+        for part in above:
+            section = section.setdefault(part, {})
+        section[last] = value
+    return changed
+
+
+class Tried(NamedTuple):
+    """A combination that was trained: the system's name, the values, and what it reached by which measure."""
+
+    name: str
+    chosen: dict[str, Any]
+    reached: float
+    measure: str
+
+
+def search(
+    card: Mapping[str, Any], grid: Mapping[str, list[Any]], out: Path, train: Train, say: Callable[[str], None]
+) -> str:
+    """Train every combination that is not trained yet, and put the best in `out/<name>`.
+
+    Args:
+        card: what all of them share.
+        grid: from `read_grid`.
+        out: folder that receives a folder for each combination, and the best one's under the card's own name, with
+            `grid.json`, which has all of them, best first.
+        train: what trains one of them.
+        say: receives a line for each.
+
+    Returns:
+        A line that names the best.
+
+    Raises:
+        UserError: a combination cannot be trained.
+    """
+    table = []
+    for chosen in combinations(grid):
+        one = variant(card, chosen)
+        say(f"{chosen}: {train(one)}")
+        record = json.loads((out / one["name"] / "training.json").read_text())
+        table.append(Tried(one["name"], chosen, record["reached"], record["measure"]))
+    table.sort(key=lambda tried: -tried.reached)
+    best = table[0]
+    folder = _kept(out / best.name, out / card["name"], card["name"])
+    (folder / "grid.json").write_text(json.dumps([tried._asdict() for tried in table], indent=2) + "\n")
+    return f"{folder / 'card.yaml'}: the best of {len(table)}, {best.measure} {best.reached:.4f} by {best.chosen}"
+
+
+def _kept(best: Path, target: Path, name: str) -> Path:
+    """The best one's folder under the card's own name."""
+    import yaml
+
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(best, unfinished, ignore=shutil.ignore_patterns(".lock"))
+    # As it stands in its own folder: both lie at one depth, so that all its paths hold.
+    card = yaml.safe_load((unfinished / "card.yaml").read_text(encoding="utf-8")) | {"name": name}
+    (unfinished / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    return unfinished.replace(target)

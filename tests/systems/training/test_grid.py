@@ -1,0 +1,75 @@
+"""A grid search: every combination once, the best kept, and grids that are none."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from harness.cli import build
+from harness.errors import UserError
+from harness.registry import load_system
+from systems.dual_encoder_card import DualEncoderCard
+from systems.training.grid import combinations, read_grid, variant
+
+
+def test_a_variant_differs_in_what_was_chosen_and_in_its_name() -> None:
+    card = {"name": "mine", "training": {"batch": 8, "schedule": {"highest": 1, "lowest": 0}}}
+    found = variant(card, {"supervised": 0.5, "schedule.highest": 3})
+    assert found["training"] == {"batch": 8, "supervised": 0.5, "schedule": {"highest": 3, "lowest": 0}}
+    assert card["training"]["schedule"] == {"highest": 1, "lowest": 0}  # type: ignore[index]
+    names = {variant(card, chosen)["name"] for chosen in combinations({"a": [1, 2], "b": [3, 4]})}
+    assert len(names) == 4
+    assert all(name.startswith("mine-") for name in names)
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "supervised: 0", "supervised: []", "a: ["])
+def test_what_is_no_grid(tmp_path: Path, text: str) -> None:
+    (tmp_path / "grid.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"grid .*grid\.yaml"):
+        read_grid(tmp_path / "grid.yaml")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_grid(tmp_path / "gone.yaml")
+
+
+def test_the_best_is_kept_and_nothing_trained_twice(
+    dual_card: Callable[..., DualEncoderCard],
+    small_clotho: Path,
+    tmp_path: Path,
+    migrated_runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LBAR_WEIGHTS", "weights")
+    training = {"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 1, "captions": "all"}
+    card = dual_card(
+        name="mine",
+        windows={"seconds": 2, "longest_seconds": 2},
+        trainer="systems.training.two_stage:train_dual_encoder",
+        training=training,
+    )
+    Path("mine.yaml").write_text(yaml.safe_dump(card.model_dump(mode="json", exclude_unset=True)))
+    Path("grid.yaml").write_text("schedule.highest: [0.01, 0.00001]\nseed: [0, 1]\n")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        options = ["--data-root", str(small_clotho), "--device", "cpu"]
+        done = CliRunner().invoke(build(), ["train", *arguments, *options])
+        return done.exit_code, done.output
+
+    code, said = run("mine.yaml", "--grid", "grid.yaml")
+    assert code == 0, said
+    table = json.loads(Path("weights/mine/grid.json").read_text())
+    assert len(table) == 4
+    assert [row["reached"] for row in table] == sorted((row["reached"] for row in table), reverse=True)
+    assert f"weights/mine/card.yaml: the best of 4, mAP@10 {table[0]['reached']:.4f}" in said
+    kept, best = (load_system(f"weights/{name}/card.yaml", device="cpu") for name in ("mine", table[0]["name"]))
+    assert kept.info.name == "mine"
+    assert kept.info.digest == best.info.digest
+    code, said = run("mine.yaml", "--grid", "grid.yaml")
+    assert code == 0
+    assert said.count("trained before") == 4
+    code, said = run("mine.yaml", "linear", "--grid", "grid.yaml")
+    assert code == 2
+    assert "a grid is searched for one card, found 2" in said
