@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.card_files import CardFile
 from harness.catalogue import is_card, target_of
 from harness.errors import UserError, listing
+from harness.system import SystemInfo
 
 
 class Published(BaseModel):
@@ -67,6 +68,19 @@ class Card(BaseModel):
     def heard(self) -> tuple[str, ...]:
         """All data sets that had a part in its weights."""
         return tuple(dict.fromkeys(self.pretrained_on + self.trained_on))
+
+    def info(self, *, sample_rate: int, parameters: int, digest: str | None) -> SystemInfo:
+        """What a system built from this card says of itself; the card says the rest."""
+        return SystemInfo(
+            name=self.name,
+            sample_rate=sample_rate,
+            parameters=parameters,
+            trained_on=self.heard,
+            licence=self.licence,
+            source=self.source,
+            digest=digest,
+            card=self.model_dump(mode="json"),
+        )
 
 
 SomeCard = TypeVar("SomeCard", bound=Card)

@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.card_files import required_file
 from harness.cards import Card, parse_card
 from harness.errors import UserError, one_line
-from harness.system import Array, SystemInfo
+from harness.system import Array
 from systems.audio.windows import Window, WindowConfig, average, passes, plan
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
 from systems.text.captions import PAD, CaptionTokenizer, batches, pad
@@ -50,15 +50,10 @@ class ClapSystem:
         precision: str = "fp32",
     ) -> None:
         self.card = card
-        self.info = SystemInfo(
-            name=card.name,
+        self.info = card.info(
             sample_rate=extractor.sampling_rate,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            trained_on=card.heard,
-            licence=card.licence,
-            source=card.source,
             digest=_digest(model, extractor, tokenizer),
-            card=card.model_dump(mode="json"),
         )
         module: torch.nn.Module = model
         module.eval().requires_grad_(False).to(device)

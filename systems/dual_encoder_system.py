@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.card_files import required_files
 from harness.cards import parse_card
 from harness.errors import listing
-from harness.system import Array, SystemInfo
+from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
 from systems.dual_encoder import DualEncoder
@@ -36,15 +36,10 @@ class DualEncoderSystem:
         precision: str = "fp32",
     ) -> None:
         self.card = card
-        self.info = SystemInfo(
-            name=card.name,
+        self.info = card.info(
             sample_rate=SAMPLE_RATE,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
-            trained_on=card.heard,
-            licence=card.licence,
-            source=card.source,
             digest=_digest(card, model, tokenizer),
-            card=card.model_dump(mode="json"),
         )
         self.model = model.eval().requires_grad_(False).to(device)
         if precision == "fp32":

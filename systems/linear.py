@@ -13,7 +13,7 @@ import numpy as np
 from harness.card_files import required_file
 from harness.cards import Card, parse_card
 from harness.errors import UserError
-from harness.system import Array, SystemInfo
+from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE
 from systems.audio.statistics import ClipStatistics
 
@@ -114,15 +114,10 @@ class LinearSystem:
     def __init__(self, card: LinearCard, weights: LinearWeights, device: str = "cpu") -> None:
         self.card = card
         self.weights = weights
-        self.info = SystemInfo(
-            name=card.name,
+        self.info = card.info(
             sample_rate=SAMPLE_RATE,
             parameters=weights.parameters,
-            trained_on=card.heard,
-            licence=card.licence,
-            source=card.source,
             digest=_digest(card, weights),
-            card=card.model_dump(mode="json"),
         )
         self._statistics = card.statistics(device)
         self._vectorizer = tfidf(vocabulary=weights.vocabulary)

@@ -26,7 +26,7 @@ from harness.card_files import required_file
 from harness.cards import Card, parse_card
 from harness.csv_file import read_rows
 from harness.errors import UserError
-from harness.system import Array, SystemInfo
+from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE, KaldiLogMel
 from systems.audio.mobilenet import MobileNet, MobileNetConfig
 from systems.audio.windows import Window, WindowConfig, average_each, cut, plan
@@ -113,15 +113,10 @@ class TagsSystem:
     ) -> None:
         self.card = card
         modules = (tagger, sentences.model)
-        self.info = SystemInfo(
-            name=card.name,
+        self.info = card.info(
             sample_rate=SAMPLE_RATE,
             parameters=sum(parameter.numel() for module in modules for parameter in module.parameters()),
-            trained_on=card.heard,
-            licence=card.licence,
-            source=card.source,
             digest=_digest(card, tagger, labels, sentences),
-            card=card.model_dump(mode="json"),
         )
         self._front_end = KaldiLogMel().to(device)
         self._tagger = tagger
