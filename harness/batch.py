@@ -79,7 +79,9 @@ def _available(say: Callable[[str], None]) -> list[str]:
     listed = listings()
     absent = [system for system in listed if system.missing]
     if absent:
-        say(f"{len(absent)} systems are left out, as their weights are not here; `lbar systems` lists them")
+        say(
+            f"left out, as their weights are not here: {len(absent)} of {len(listed)} systems; `lbar systems` lists them"
+        )
     return [system.name for system in listed if not system.missing]
 
 

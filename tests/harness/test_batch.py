@@ -41,7 +41,7 @@ def test_a_system_whose_parts_are_not_here_is_passed_over(options: Options, monk
     done = evaluate_all([], FOLDER, options, say=lines.append)
     assert [run.record.system.name for run in done.runs] == ["tone"]
     assert done.failures == {}
-    assert lines[0] == "1 systems are left out, as their weights are not here; `lbar systems` lists them"
+    assert lines[0] == "left out, as their weights are not here: 1 of 3 systems; `lbar systems` lists them"
     assert lines[-1] == "absent.yaml: not available: there is no card absent.yaml"
 
 

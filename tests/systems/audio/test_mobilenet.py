@@ -74,6 +74,24 @@ def test_published_weights_tell_real_sounds_apart(shared: Path) -> None:
     assert (labels == labels[nearest]).mean() >= 0.95
 
 
+@pytest.mark.shared
+def test_what_half_precision_costs_published_weights(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Less than fp32, and printed, because it is more than transformers lose: eight bits round this narrow a network."""
+    encoder = MobileNet(MobileNetConfig(width_multiplier=0.4)).eval()
+    encoder.load_state_dict(torch.load(shared / "weights" / "mn04_as_mAP_432.pt", weights_only=True))
+    cosines = []
+    for path in sorted((shared / "data" / "real_clips" / "audio").glob("*.ogg"))[::7]:
+        with torch.inference_mode():
+            image = KaldiLogMel()(torch.from_numpy(decode(path, 32_000)[:160_000])[None])
+            exact = encoder(image)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                half = encoder(image).float()
+        cosines.append(torch.nn.functional.cosine_similarity(exact, half, dim=-1).item())
+    with capsys.disabled():
+        print(f"\nmn04 in bf16, cosine to fp32: least {min(cosines):.4f}, mean {np.mean(cosines):.4f}")  # noqa: T201
+    assert 0.99 < min(cosines) < 1
+
+
 @pytest.mark.parametrize("width_multiplier", [0.1, 0.4])
 def test_random_weights_tell_sounds_apart(width_multiplier: float) -> None:
     torch.manual_seed(1)
