@@ -79,9 +79,8 @@ def _available(say: Callable[[str], None]) -> list[str]:
     listed = listings()
     absent = [system for system in listed if system.missing]
     if absent:
-        say(
-            f"left out, as their weights are not here: {len(absent)} of {len(listed)} systems; `lbar systems` lists them"
-        )
+        count = f"{len(absent)} of {len(listed)} systems"
+        say(f"left out, as their weights are not here: {count}; `lbar systems` lists them")
     return [system.name for system in listed if not system.missing]
 
 

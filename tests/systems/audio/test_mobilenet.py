@@ -76,7 +76,7 @@ def test_published_weights_tell_real_sounds_apart(shared: Path) -> None:
 
 @pytest.mark.shared
 def test_what_half_precision_costs_published_weights(shared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Less than fp32, and printed, because it is more than transformers lose: eight bits round this narrow a network."""
+    """Printed, because it is more than transformers lose: eight bits are few for so narrow a network."""
     encoder = MobileNet(MobileNetConfig(width_multiplier=0.4)).eval()
     encoder.load_state_dict(torch.load(shared / "weights" / "mn04_as_mAP_432.pt", weights_only=True))
     cosines = []
