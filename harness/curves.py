@@ -1,9 +1,12 @@
-"""The curves of a training, mirrored into MLflow epoch by epoch, in a run that a resumed training goes on with."""
+"""The curves of a training, mirrored into MLflow epoch by epoch, in a run that a resumed training goes on with.
+
+The trainings of a grid are nested in a run of the grid.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.tracking import open_client
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "training"
 _KEY = "lbar.training"
+_PARENT = "mlflow.parentRunId"
+_BEST = "best_validation_mAP_at_10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,40 @@ class Curves:
             return f"{error}; the curves are in the training's own record as well"
         return None
 
+    def try_nest(self, inner: str, reached: float) -> str | None:
+        """Put the run of another training into this one, which is a grid's, as one of its steps.
+
+        Args:
+            inner: the key of that training.
+            reached: by it, on the validation split; the run of the grid has the most that any reached.
+
+        Returns:
+            A line to show where it failed.
+        """
+        try:
+            with open_client(self.out) as client:
+                outer = self._run(client)
+                for run in _runs_of(client, inner):
+                    client.set_tag(run.info.run_id, _PARENT, outer)
+                best = client.get_run(outer).data.metrics.get(_BEST, reached)
+                client.log_metric(outer, _BEST, max(best, reached))
+        except UserError as error:
+            return f"{error}; what each combination reached is in the grid's own record as well"
+        return None
+
     def _run(self, client: "MlflowClient") -> str:
-        found = client.get_experiment_by_name(EXPERIMENT)
-        experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT)
-        runs = client.search_runs([experiment], f"tags.`{_KEY}` = '{self.key}'", max_results=1)
-        if runs:
+        if runs := _runs_of(client, self.key):
             return str(runs[0].info.run_id)
-        run = client.create_run(experiment, run_name=self.name, tags={_KEY: self.key})
+        run = client.create_run(_experiment(client), run_name=self.name, tags={_KEY: self.key})
         for name, value in self.params.items():
             client.log_param(run.info.run_id, name, value[:500])
         return str(run.info.run_id)
+
+
+def _experiment(client: "MlflowClient") -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    return str(found.experiment_id if found else client.create_experiment(EXPERIMENT))
+
+
+def _runs_of(client: "MlflowClient", key: str) -> list[Any]:
+    return list(client.search_runs([_experiment(client)], f"tags.`{_KEY}` = '{key}'", max_results=1))

@@ -107,7 +107,7 @@ def blocks_of(bank: Tensor, bands: int = 16) -> list[Block]:
     if bank.device.type != "cpu":
         return [Block(bank.double(), 0, bank.shape[1])]
     blocks = []
-    for rows in bank.double().split(bands):
+    for rows in torch.split(bank.double(), bands):
         heard = rows.any(dim=0).nonzero()
         low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
         blocks.append(Block(rows[:, low:high], low, high))

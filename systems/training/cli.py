@@ -35,7 +35,8 @@ def train(
 
     Writes OUT/NAME with the card, the weights, and what they were trained on. Systems that start from others or are
     taught by them come after these. What was stopped goes on, what is done is not done again. With --grid every
-    combination is trained, and the best on validation is kept under the card's name.
+    combination is trained, and the best on validation is kept under the card's name; with several devices
+    (--device cuda:0,cuda:1) as many at a time.
     """
     from harness.progress import bars
     from systems.training.graph import cards_of
@@ -58,14 +59,19 @@ def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: st
     from harness.errors import UserError
     from harness.progress import bars
     from systems.training.grid import read_grid, search
+    from systems.training.grid_process import train_apart
     from systems.training.trainer import trainer_for
 
     if len(cards) != 1:
         raise UserError(f"a grid is searched for one card, found {len(cards)}; name one")
     card, folder = read_card(cards[0])
+    devices = device.split(",")
 
-    def train_one(variant: Mapping[str, object]) -> str:
+    def train_one(variant: Mapping[str, object], where: str) -> str:
+        if len(devices) > 1:
+            return train_apart(cards[0], variant, out, data_root, where, precision)
         with bars() as progress:
-            return trainer_for(variant, folder, cards[0], device=device, precision=precision)(out, data_root, progress)
+            return trainer_for(variant, folder, cards[0], device=where, precision=precision)(out, data_root, progress)
 
-    typer.echo(search(card, read_grid(grid), out, train_one, typer.echo))
+    runs = Path(os.environ.get("LBAR_RUNS", "runs"))
+    typer.echo(search(card, read_grid(grid), out, runs, train_one, devices, typer.echo))

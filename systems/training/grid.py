@@ -4,14 +4,18 @@ import hashlib
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from harness.curves import Curves
+from harness.embeddings import embedding_key
 from harness.errors import UserError
 
-Train = Callable[[Mapping[str, object]], str]
-"""Trains a card into its folder; returns a line on what came of it."""
+Train = Callable[[Mapping[str, object], str], str]
+"""Trains a card into its folder, on a device; returns a line on what came of it."""
 
 
 def read_grid(path: Path) -> dict[str, list[Any]]:
@@ -65,7 +69,13 @@ class Tried(NamedTuple):
 
 
 def search(
-    card: Mapping[str, Any], grid: Mapping[str, list[Any]], out: Path, train: Train, say: Callable[[str], None]
+    card: Mapping[str, Any],
+    grid: Mapping[str, list[Any]],
+    out: Path,
+    runs: Path,
+    train: Train,
+    devices: Sequence[str],
+    say: Callable[[str], None],
 ) -> str:
     """Train every combination that is not trained yet, and put the best in `out/<name>`.
 
@@ -74,7 +84,9 @@ def search(
         grid: from `read_grid`.
         out: folder that receives a folder for each combination, and the best one's under the card's own name, with
             `grid.json`, which has all of them, best first.
+        runs: folder of run folders, in whose MLflow store the trainings are nested in a run of the grid.
         train: what trains one of them.
+        devices: as many are trained at a time, each on its own.
         say: receives a line for each.
 
     Returns:
@@ -83,12 +95,30 @@ def search(
     Raises:
         UserError: a combination cannot be trained.
     """
-    table = []
-    for chosen in combinations(grid):
-        one = variant(card, chosen)
-        say(f"{chosen}: {train(one)}")
+    params = {field: json.dumps(values) for field, values in grid.items()}
+    curves = Curves(runs, f"{card['name']} grid", embedding_key({"card": card, "grid": grid}), params)
+    free = SimpleQueue[str]()
+    for device in devices:
+        free.put(device)
+
+    def train_one(chosen: Mapping[str, Any]) -> tuple[str, Tried, str | None]:
+        device = free.get()
+        try:
+            one = variant(card, chosen)
+            line = train(one, device)
+        finally:
+            free.put(device)
         record = json.loads((out / one["name"] / "training.json").read_text())
-        table.append(Tried(one["name"], chosen, record["reached"], record["measure"]))
+        tried = Tried(one["name"], dict(chosen), record["reached"], record["measure"])
+        return line, tried, record.get("key")
+
+    table = []
+    with ThreadPoolExecutor(len(devices)) as pool:
+        for line, tried, key in pool.map(train_one, combinations(grid)):
+            say(f"{tried.chosen}: {line}")
+            if key and (warning := curves.try_nest(key, tried.reached)):
+                say(warning)
+            table.append(tried)
     table.sort(key=lambda tried: -tried.reached)
     best = table[0]
     folder = _kept(out / best.name, out / card["name"], card["name"])

@@ -22,9 +22,10 @@ def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32", seed
     """
     card, folder = read_card(name)
     if seed is not None:
-        if not isinstance(card.get("training"), dict):
+        training = card.get("training")
+        if not isinstance(training, dict):
             raise UserError(f"{name} has no section `training:`, so that a seed decides nothing; leave --seed out")
-        card = card | {"training": card["training"] | {"seed": seed}}
+        card = card | {"training": training | {"seed": seed}}
     return trainer_for(card, folder, name, device=device, precision=precision)
 
 

@@ -138,6 +138,7 @@ def train_dual_encoder(
         write_weights(model.cpu(), home / weights)
         record = {
             "said": said,
+            "key": curves.key,
             "measure": validation.name,
             "reached": fitted.best.reached,
             "epoch": fitted.best.number,

@@ -1,6 +1,8 @@
 """A grid search: every combination once, the best kept, and grids that are none."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 from harness.cli import build
 from harness.errors import UserError
 from harness.registry import load_system
+from harness.tracking import open_client
 from systems.dual_encoder_card import DualEncoderCard
 from systems.training.grid import combinations, read_grid, variant
 
@@ -32,6 +35,35 @@ def test_what_is_no_grid(tmp_path: Path, text: str) -> None:
         read_grid(tmp_path / "grid.yaml")
     with pytest.raises(UserError, match="cannot be read"):
         read_grid(tmp_path / "gone.yaml")
+
+
+@pytest.mark.slow
+def test_several_at_a_time_reach_what_one_after_the_other_does(
+    dual_card: Callable[..., DualEncoderCard],
+    small_clotho: Path,
+    tmp_path: Path,
+    migrated_runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    training = {"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 1, "captions": "all"}
+    card = dual_card(
+        name="mine",
+        windows={"seconds": 2, "longest_seconds": 2},
+        trainer="systems.training.two_stage:train_dual_encoder",
+        training=training,
+    )
+    Path("mine.yaml").write_text(yaml.safe_dump(card.model_dump(mode="json", exclude_unset=True)))
+    Path("grid.yaml").write_text("seed: [0, 1]\n")
+
+    def run(out: str, device: str) -> list[dict[str, object]]:
+        command = [sys.executable, "-m", "harness", "train", "mine.yaml", "--grid", "grid.yaml", "--out", out]
+        options = ["--data-root", str(small_clotho), "--device", device]
+        subprocess.run([*command, *options], check=True)
+        return json.loads(Path(out, "mine", "grid.json").read_text())
+
+    assert run("apart", "cpu,cpu") == run("alone", "cpu")
 
 
 def test_the_best_is_kept_and_nothing_trained_twice(
@@ -70,6 +102,11 @@ def test_the_best_is_kept_and_nothing_trained_twice(
     code, said = run("mine.yaml", "--grid", "grid.yaml")
     assert code == 0
     assert said.count("trained before") == 4
+    with open_client(migrated_runs) as client:
+        runs = client.search_runs([client.get_experiment_by_name("training").experiment_id])
+    (outer,) = [logged for logged in runs if logged.info.run_name == "mine grid"]
+    inner = [logged for logged in runs if logged.data.tags.get("mlflow.parentRunId") == outer.info.run_id]
+    assert {logged.info.run_name for logged in inner} == {row["name"] for row in table}
     code, said = run("mine.yaml", "linear", "--grid", "grid.yaml")
     assert code == 2
     assert "a grid is searched for one card, found 2" in said
