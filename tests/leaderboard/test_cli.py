@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import typer
@@ -17,7 +18,9 @@ HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
 
 def record(protocol: str) -> EvaluationRecord:
     historic = load_record(HISTORIC.read_text(encoding="utf-8"))
-    return historic.model_copy(update={"protocol": ProtocolRecord.model_validate(get_protocol(protocol))})
+    return historic.model_copy(
+        update={"id": uuid4().hex, "protocol": ProtocolRecord.model_validate(get_protocol(protocol))}
+    )
 
 
 @pytest.fixture
