@@ -19,8 +19,9 @@ import pytest
 from harness import tracking
 from harness.errors import UserError
 from harness.records import EvaluationRecord, load_record
+from harness.restoring import restore
 from harness.run_folder import find_runs, read_record, write_run
-from harness.tracking import mirror, mirror_all, restore, try_mirror
+from harness.tracking import mirror, mirror_all, try_mirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
