@@ -2,12 +2,16 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli_options import AsJson, Runs, print_json
+from harness.errors import UserError
 from harness.protocols import get_protocol
+
+if TYPE_CHECKING:
+    from leaderboard.entries import Standing
 
 
 class Format(StrEnum):
@@ -19,7 +23,7 @@ class Format(StrEnum):
     latex = "latex"
 
 
-class Cost(StrEnum):
+class Against(StrEnum):
     """What quality is drawn against."""
 
     parameters = "parameters"
@@ -42,6 +46,10 @@ def board(
     ] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Read from MLflow instead of the run folders.")] = False,
     format: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,  # noqa: A002
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw quality against cost into this file (.svg, .pdf, .png).")
+    ] = None,
+    against: Annotated[Against, typer.Option("--against", help="The cost that is drawn.")] = Against.parameters,
     as_json: AsJson = False,
 ) -> None:
     """Show the leaderboard.
@@ -57,6 +65,8 @@ def board(
         entries.only(entries.sort(standing, sort or standing.protocol.primary), only or ())
         for standing in entries.standings(found, reported=published)
     ]
+    if plot:
+        _draw(standings, against, plot)
     if as_json:
         print_json(to_json(standings, found.set_aside))
     elif format is not Format.table:
@@ -73,3 +83,12 @@ def board(
         else:
             line = f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one"
             console.print(line, soft_wrap=True, markup=False)
+
+
+def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
+    from leaderboard.pareto import COSTS, draw
+
+    if len(standings) != 1:
+        names = ", ".join(standing.protocol.name for standing in standings) or "none"
+        raise UserError(f"a plot is of one protocol and there are {len(standings)} ({names}); name one with --protocol")
+    draw(standings[0], COSTS[against.value], path)
