@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli_options import AsJson, Runs, print_json
+from harness.cli_options import AsJson, DataRoot, Runs, print_json
 from harness.errors import UserError
 from harness.protocols import get_protocol
 
 if TYPE_CHECKING:
     from leaderboard.entries import Standing
+    from leaderboard.runs import Board
 
 
 class Format(StrEnum):
@@ -46,6 +47,10 @@ def board(
     ] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Read from MLflow instead of the run folders.")] = False,
     format: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,  # noqa: A002
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page that opens from disk into this folder.")
+    ] = None,
+    data_root: DataRoot = Path("data"),
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw quality against cost into this file (.svg, .pdf, .png).")
     ] = None,
@@ -65,6 +70,8 @@ def board(
         entries.only(entries.sort(standing, sort or standing.protocol.primary), only or ())
         for standing in entries.standings(found, reported=published)
     ]
+    if html:
+        _write_page(found, html, data_root)
     if plot:
         _draw(standings, against, plot)
     if as_json:
@@ -92,3 +99,16 @@ def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
         names = ", ".join(standing.protocol.name for standing in standings) or "none"
         raise UserError(f"a plot is of one protocol and there are {len(standings)} ({names}); name one with --protocol")
     draw(standings[0], COSTS[against.value], path)
+
+
+def _write_page(found: "Board", site: Path, data_root: Path) -> None:
+    """The page has everything: who reads it sorts, filters and leaves out there."""
+    from harness.progress import bars
+    from leaderboard.entries import standings
+    from leaderboard.report.site import build
+
+    with bars() as progress:
+        problems = build(standings(found, reported=True), found.set_aside, site, data_root, progress=progress)
+    for line in problems:
+        typer.echo(line, err=True)
+    typer.echo(f"{site / 'index.html'}: open it in a browser", err=True)
