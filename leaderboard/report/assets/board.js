@@ -17,8 +17,8 @@
     { key: "parameters", title: "parameters", number: true, of: (entry) => entry.parameters, cell: (entry) => lbar.size(entry.parameters) },
     { key: "speed", title: "clips/s", number: true, down: true, of: (entry) => entry.speed ?? null, cell: (entry) => (entry.speed ? lbar.count(Math.round(entry.speed)) : "") },
     { key: "p95", title: "query p95", number: true, of: (entry) => entry.p95 ?? null, cell: (entry) => (entry.p95 ? lbar.seconds(entry.p95) : "") },
-    { key: "trained", title: "trained on", of: (entry) => entry.trained || null, cell: (entry) => entry.trained },
-    { key: "date", title: "date", down: true, of: (entry) => entry.date, cell: (entry) => entry.date },
+    { key: "trained", title: "trained on", class: "words", of: (entry) => entry.trained || null, cell: (entry) => entry.trained },
+    { key: "date", title: "date", down: true, class: "whole", of: (entry) => entry.date, cell: (entry) => entry.date },
   ].filter((column) => ["place", "system", "interval"].includes(column.key) || standing.entries.some((entry) => column.of(entry) !== null));
 
   const name = (entry) => {
@@ -40,7 +40,7 @@
     const most = Math.max(...standing.entries.map((entry) => entry.values[0]?.[2] ?? entry.values[0]?.[0] ?? 0)) || 1;
     const X = (one) => 4 + (112 * one) / most;
     const [mean, low, high] = values;
-    const svg = make("svg", { width: 120, height: 18, "aria-hidden": "true" });
+    const svg = make("svg", { class: "mini", width: 120, height: 18, "aria-hidden": "true" });
     svg.append(make("line", { class: "axis", x1: 4, x2: 116, y1: 9, y2: 9 }));
     if (low !== undefined) svg.append(make("line", { class: "best-whisker", x1: X(low), x2: X(high), y1: 9, y2: 9, "stroke-width": 3 }));
     svg.append(make("circle", { class: low === undefined ? "dot hollow" : "dot best", cx: X(mean), cy: 9, r: 4 }));

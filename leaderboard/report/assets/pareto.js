@@ -8,7 +8,7 @@ lbar.costs = [
 ];
 
 lbar.pareto = (entries, measure, measureName, cost) => {
-  const width = 720, height = 380, left = 52, right = 24, top = 16, bottom = 44;
+  const width = Math.max(300, Math.min(720, lbar.main.clientWidth - 32)), height = 380, left = 44, right = 20, top = 30, bottom = 44;
   const points = entries
     .filter((entry) => entry[cost.key] && entry.values[measure])
     .map((entry) => ({ entry, x: entry[cost.key], y: entry.values[measure] }))
@@ -42,7 +42,7 @@ lbar.pareto = (entries, measure, measureName, cost) => {
     svg.append(lbar.make("text", { x: X(tick), y: height - bottom + 18, "text-anchor": "middle" }, cost.text(tick)));
   }
   svg.append(lbar.make("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, cost.label));
-  svg.append(lbar.make("text", { x: left - 44, y: 11 }, measureName));
+  svg.append(lbar.make("text", { x: 0, y: 12 }, measureName));
   const front = points.filter((point) => point.front);
   const steps = front.map((point, index) => (index ? `H${X(point.x)}V${Y(point.y[0])}` : `M${X(point.x)} ${Y(point.y[0])}`));
   svg.append(lbar.make("path", { class: "front", d: `${steps.join("")}H${X(points[points.length - 1].x)}` }));
