@@ -101,11 +101,16 @@ def _standing(standing: Standing, unfinished: Path, site: Path, data_root: Path,
     if material.why_not:
         problems.append(f"{standing.protocol.name}: no audio and no further relevance: {material.why_not}")
     slim = _slim(standing)
+    name = f"{standing_name(standing)}/standing"
+    _write(unfinished / "data" / f"{name}.js", script(name, slim))
+    # A page has its own line only: what all of them had would grow with the square of their number.
+    lines = slim.pop("entries")
+    assert isinstance(lines, list)
     answered = {page_name(entry) for entry in readable}
-    for entry in entries:
+    for entry, line in zip(entries, lines, strict=True):
         document = system_document(entry) | {
-            "id": page_name(entry),
-            "standing": slim,
+            "standing": slim | {"systems": len(entries)},
+            "entry": line,
             "answered": page_name(entry) in answered,
         }
         _write(unfinished / "systems" / f"{page_name(entry)}.html", page(entry.label, "system", document, "../"))

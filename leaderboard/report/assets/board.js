@@ -4,7 +4,9 @@
 {
   const { make, page } = lbar;
 
-  const columns = (standing) => [
+  const highest = (standing) => Math.max(...standing.entries.map((entry) => entry.values[0]?.[2] ?? entry.values[0]?.[0] ?? 0)) || 1;
+
+  const columns = (standing, most = highest(standing)) => [
     { key: "place", title: "", number: true, of: (entry) => entry.place ?? null, cell: (entry) => (entry.place ? String(entry.place) : make("span", { class: "tag", title: "reported, not measured here" }, "rep.")) },
     { key: "system", title: "system", of: (entry) => entry.label.toLowerCase(), cell: name },
     ...standing.measures.map((title, index) => ({
@@ -12,7 +14,7 @@
       of: (entry) => entry.values[index]?.[0] ?? null,
       cell: (entry) => value(entry.values[index]),
     })),
-    { key: "interval", title: standing.primary, plain: true, of: () => null, cell: (entry) => whisker(entry.values[0], standing) },
+    { key: "interval", title: standing.primary, plain: true, of: () => null, cell: (entry) => whisker(entry.values[0], most) },
     { key: "group", title: "group", of: (entry) => entry.group || null, cell: (entry) => entry.group },
     { key: "parameters", title: "parameters", number: true, of: (entry) => entry.parameters, cell: (entry) => lbar.size(entry.parameters) },
     { key: "speed", title: "clips/s", number: true, down: true, of: (entry) => entry.speed ?? null, cell: (entry) => (entry.speed ? lbar.count(Math.round(entry.speed)) : "") },
@@ -35,9 +37,8 @@
     return [lbar.number(mean), low === undefined ? "" : make("span", { class: "range" }, lbar.range(low, high))];
   };
 
-  const whisker = (values, standing) => {
+  const whisker = (values, most) => {
     if (!values) return "";
-    const most = Math.max(...standing.entries.map((entry) => entry.values[0]?.[2] ?? entry.values[0]?.[0] ?? 0)) || 1;
     const X = (one) => 4 + (112 * one) / most;
     const [mean, low, high] = values;
     const svg = make("svg", { class: "mini", width: 120, height: 18, "aria-hidden": "true" });
@@ -109,7 +110,8 @@
       lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]), "0", (index) => { chosen.measure = Number(index); update(); }),
       make("span", { class: "soft" }, "against"),
       lbar.select("Cost", known.map((cost) => [cost.key, cost.label]), chosen.cost.key, (key) => { chosen.cost = known.find((cost) => cost.key === key); update(); }));
-    update();
+    // The table is there first; hundreds of points may take a moment longer.
+    requestAnimationFrame(() => setTimeout(update));
     return make("div", {}, controls, place);
   };
 

@@ -94,7 +94,8 @@
       const more = make("button", { class: "more", type: "button" }, "What the other systems ranked");
       more.addEventListener("click", async () => {
         more.disabled = true;
-        const entries = standing.entries.filter((entry) => entry.id !== about.id).slice(0, 20);
+        const { entries: all } = await lbar.load(`${standing.id}/standing`);
+        const entries = all.filter((entry) => entry.id !== about.entry.id).slice(0, 20);
         const rows = await Promise.all(entries.map(async (entry) => {
           try {
             const other = await lbar.answers(standing.id, entry.id);
@@ -117,7 +118,7 @@
         make("p", {}, make("small", {}, asksText ? "Written for " : "Captions of this clip are right. "), asksText ? make("b", {}, clip) : "", player(clip)),
         notes.map((note) => make("p", { class: "soft" }, note)),
         best.length ? list : make("p", { class: "soft" }, "The ranking of this run was not kept."),
-        standing.entries.length > 1 ? more : "", others);
+        standing.systems > 1 ? more : "", others);
     };
 
     const line = (query) => {

@@ -3,18 +3,17 @@
 
 {
   const { make, page } = lbar;
-  const { standing } = page;
-  const entry = standing.entries.find((one) => one.id === page.id);
+  const { standing, entry } = page;
 
   lbar.main.append(
     make("h1", {}, page.label),
     make("p", { class: "soft" }, page.about || page.name.slice(0, 200)),
-    make("p", {}, `Place ${entry.place} of ${standing.entries.length} under `, make("a", { href: `${lbar.root}index.html#${encodeURIComponent(standing.id)}` }, standing.title), entry.group ? `, group ${entry.group}.` : "."),
+    make("p", {}, `Place ${entry.place} of ${standing.systems} under `, make("a", { href: `${lbar.root}index.html#${encodeURIComponent(standing.id)}` }, standing.title), entry.group ? `, group ${entry.group}.` : "."),
     make("div", { class: "figures" }, standing.measures.map((name, index) => {
       const values = entry.values[index];
       return values ? make("div", {}, make("small", {}, name), make("b", {}, lbar.number(values[0])), make("small", {}, lbar.range(values[1], values[2]))) : "";
     })),
-    standing.entries.length > 1 ? make("p", {}, make("a", { href: `${lbar.root}compare.html#${[standing.id, page.id].map(encodeURIComponent).join("&")}` }, "Compare it with another system")) : "",
+    standing.systems > 1 ? make("p", {}, make("a", { href: `${lbar.root}compare.html#${[standing.id, entry.id].map(encodeURIComponent).join("&")}` }, "Compare it with another system")) : "",
     make("h2", {}, "Card"),
     make("dl", {}, Object.entries(page.facts).filter(([, value]) => value).map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
     page.card ? make("details", {}, make("summary", {}, "The whole card"), make("pre", {}, JSON.stringify(page.card, null, 2))) : "");
@@ -32,7 +31,7 @@
     const status = make("p", { class: "soft" }, "Loading what it answered…");
     lbar.main.append(status);
     try {
-      const [queries, answers] = await Promise.all([lbar.queries(standing.id), lbar.answers(standing.id, page.id)]);
+      const [queries, answers] = await Promise.all([lbar.queries(standing.id), lbar.answers(standing.id, entry.id)]);
       status.remove();
       draw(queries, answers);
     } catch (error) {
