@@ -111,7 +111,10 @@ def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
     folder = out / f".incomplete-{run_id}"
     try:
         folder.mkdir()
-        client.download_artifacts(run_id, "", str(folder))
+        # A model that was registered from a run lies in a folder of its own, which no run folder has.
+        for file in client.list_artifacts(run_id):
+            if not file.is_dir:
+                client.download_artifacts(run_id, file.path, str(folder))
         return place_run(folder, out, read_record(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

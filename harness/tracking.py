@@ -115,7 +115,7 @@ def open_client(out: Path) -> Iterator["MlflowClient"]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Two processes must not migrate one database, nor each take the other's unfinished copy for an abandoned one.
-        with FileLock(out / ".tracking.lock", timeout=120), _quiet():
+        with FileLock(out / ".tracking.lock", timeout=120), quiet():
             from mlflow import MlflowClient
 
             yield MlflowClient(tracking_uri(out))
@@ -126,7 +126,7 @@ def open_client(out: Path) -> Iterator["MlflowClient"]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep MLflow short and silent; what the user has set stays, and afterwards all is as it was."""
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(added)
