@@ -66,10 +66,10 @@ def board(
     from leaderboard.table import render, to_json
 
     found = board_from(out, mlflow=mlflow).only([get_protocol(name).name for name in protocol or ()])
-    standings = [
-        entries.only(entries.sort(standing, sort or standing.protocol.primary), only or ())
-        for standing in entries.standings(found, reported=published)
-    ]
+    standings = entries.standings(found, reported=published)
+    if sort:
+        standings = entries.sort_all(standings, sort)
+    standings = [entries.only(standing, only or ()) for standing in standings]
     if html:
         _write_page(found, html, data_root)
     if plot:

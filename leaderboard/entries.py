@@ -202,14 +202,7 @@ def sort(standing: Standing, column: str) -> Standing:
     Raises:
         UserError: there is no such column.
     """
-    keys: dict[str, Callable[[Entry], float | str | None]] = {
-        **{name: _descending(name) for name in standing.measures},
-        "system": lambda entry: entry.label.casefold(),
-        "parameters": lambda entry: entry.parameters or None,
-        "clips/s": lambda entry: -(entry.clips_per_second or 0) or None,
-        "query p95": lambda entry: entry.query_p95_seconds,
-        "date": _age,
-    }
+    keys = _columns(standing)
     if column not in keys:
         raise UserError(f"there is no column {column!r} to sort by; there are {', '.join(keys)}")
     primary = keys[standing.protocol.primary]
@@ -218,6 +211,29 @@ def sort(standing: Standing, column: str) -> Standing:
         return _last(keys[column](entry)), _last(primary(entry)), entry.run is None, entry.label
 
     return replace(standing, entries=tuple(sorted(standing.entries, key=key)))
+
+
+def sort_all(standings: Sequence[Standing], column: str) -> list[Standing]:
+    """Each sorted by the column; those of protocols without this measure stay as they are.
+
+    Raises:
+        UserError: none has such a column.
+    """
+    if standings and not any(column in _columns(standing) for standing in standings):
+        return [sort(standing, column) for standing in standings]
+    return [sort(standing, column) if column in _columns(standing) else standing for standing in standings]
+
+
+def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | None]]:
+    """What each column sorts by, ascending."""
+    return {
+        **{name: _descending(name) for name in standing.measures},
+        "system": lambda entry: entry.label.casefold(),
+        "parameters": lambda entry: entry.parameters or None,
+        "clips/s": lambda entry: -(entry.clips_per_second or 0) or None,
+        "query p95": lambda entry: entry.query_p95_seconds,
+        "date": _age,
+    }
 
 
 def _descending(name: str) -> Callable[[Entry], float | None]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from leaderboard.entries import Standing, only, sort, standings
+from leaderboard.entries import Standing, only, sort, sort_all, standings
 from leaderboard.runs import collect
 from leaderboard.table import has_groups
 
@@ -81,3 +81,16 @@ def test_sorting_and_filtering_keep_the_places(tmp_path: Path, make_run: MakeRun
     assert names(only(standing, ["clotho", "wav"])) == ["b"]
     assert names(only(standing, ["fp32"])) == ["b", "A", "c"]
     assert names(only(standing, ["nothing of the kind"])) == []
+
+
+def test_protocols_without_a_measure_stay_as_they_are(tmp_path: Path, make_run: MakeRun) -> None:
+    for name in ("b", "a"):
+        make_run(tmp_path, name)
+        make_run(tmp_path, name, protocol="clotho-dcase2025")
+    found = standings(collect(tmp_path))
+    everyday, dcase = sort_all(found, "mAP@16")
+    assert everyday == found[0]
+    assert dcase.protocol.name == "clotho-dcase2025"
+    with pytest.raises(UserError, match="no column 'mAP@99'"):
+        sort_all(found, "mAP@99")
+    assert sort_all([], "mAP@99") == []
