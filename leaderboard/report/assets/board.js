@@ -125,7 +125,7 @@
       select.value = page.standings[index].id;
     };
     const select = lbar.select("Protocol", page.standings.map((standing) => [standing.id, standing.title]), null, (id) => { location.hash = encodeURIComponent(id); });
-    lbar.main.append(make("div", { class: "controls" }, make("label", {}, "Protocol ", select)));
+    lbar.main.append(make("div", { class: "controls" }, select));
     addEventListener("hashchange", show);
     show();
   }

@@ -10,7 +10,9 @@
     const index = edges.findIndex((edge) => value <= edge);
     const low = index === 0 ? null : edges[(index < 0 ? edges.length : index) - 1];
     if (index < 0) return { order: edges.length, label: `> ${low} ${unit}` };
-    return { order: index, label: low === null ? `≤ ${edges[0]} ${unit}` : `${low} – ${edges[index]} ${unit}` };
+    // Words are whole: after 7 comes 8.
+    const from = unit === "words" ? low + 1 : low;
+    return { order: index, label: low === null ? `≤ ${edges[0]} ${unit}` : from === edges[index] ? `${from} ${unit}` : `${from} – ${edges[index]} ${unit}` };
   };
 
   // Thresholds that leave about as many queries in each part, and are different numbers.
@@ -49,6 +51,7 @@
     const off = new Map();
     for (const query of chosen) off.set(clusters[query], (off.get(clusters[query]) ?? 0) + values[query] - mean);
     const clips = off.size;
+    if (clips < 2) return { mean };
     const spread = Math.sqrt([...off.values()].reduce((total, value) => total + value * value, 0) * (clips / Math.max(clips - 1, 1))) / chosen.length;
     return { mean, low: Math.max(0, mean - 1.96 * spread), high: Math.min(1, mean + 1.96 * spread) };
   };

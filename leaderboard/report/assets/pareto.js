@@ -25,19 +25,20 @@ lbar.pareto = (entries, measure, measureName, cost) => {
   const span = scale(Math.max(...xs)) - scale(Math.min(...xs)) || 1;
   const from = scale(Math.min(...xs)) - 0.08 * span, to = scale(Math.max(...xs)) + 0.08 * span;
   const lowest = Math.min(...points.map(({ y }) => y[1] ?? y[0])), highest = Math.max(...points.map(({ y }) => y[2] ?? y[0]));
-  const pad = 0.08 * (highest - lowest || 0.1);
-  const bottomValue = Math.max(0, lowest - pad), topValue = Math.min(1, highest + pad);
+  // Ticks are round numbers, about four of them, and reach over every interval.
+  const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25].find((one) => (highest - lowest) / one <= 4) ?? 0.25;
+  const bottomValue = Math.max(0, Math.floor(lowest / step) * step);
+  const topValue = Math.max(bottomValue + step, Math.min(1, Math.ceil(highest / step) * step));
   const X = (value) => left + ((scale(value) - from) / (to - from)) * (width - left - right);
   const Y = (value) => height - bottom - ((value - bottomValue) / (topValue - bottomValue)) * (height - top - bottom);
   const svg = lbar.make("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${measureName} against ${cost.label}` });
-  for (let step = 0; step <= 4; step += 1) {
-    const value = bottomValue + ((topValue - bottomValue) * step) / 4;
+  for (let value = bottomValue; value <= topValue + step / 2; value += step) {
     svg.append(lbar.make("line", { class: "axis", x1: left, x2: width - right, y1: Y(value), y2: Y(value) }));
     svg.append(lbar.make("text", { x: left - 8, y: Y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
   }
   const ticks = [];
   if (logarithmic) for (let power = Math.ceil(from); power <= to; power += 1) ticks.push(10 ** power);
-  else for (let step = 0; step <= 4; step += 1) ticks.push(from + ((to - from) * step) / 4);
+  else for (let part = 0; part <= 4; part += 1) ticks.push(from + ((to - from) * part) / 4);
   for (const tick of ticks.filter((value) => value > 0)) {
     svg.append(lbar.make("text", { x: X(tick), y: height - bottom + 18, "text-anchor": "middle" }, cost.text(tick)));
   }

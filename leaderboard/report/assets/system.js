@@ -51,7 +51,7 @@
       for (const { title, parts } of slices) {
         lbar.main.append(make("h3", {}, title), lbar.bars(parts.map(({ label, queries: chosen }) => {
           const { mean, low, high } = lbar.meanOf(values, chosen, queries.clusters);
-          return { label, share: mean, text: `${lbar.number(mean)} (${lbar.range(low, high)}), ${lbar.count(chosen.length)} queries` };
+          return { label, share: mean, text: `${lbar.number(mean)} (${low === undefined ? "one clip" : lbar.range(low, high)}), ${lbar.count(chosen.length)} queries` };
         })));
       }
     }
