@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,13 +18,15 @@ from filelock import FileLock
 
 from harness.errors import UserError
 from harness.records import EvaluationRecord
-from harness.run_folder import find_runs, place_run, read_record
+from harness.run_folder import find_runs, read_record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-_RECORD_ID = "lbar.record_id"
-_COMPLETE = "lbar.complete"
+RECORD_ID = "lbar.record_id"
+"""Tag by which the run of a record is found again."""
+COMPLETE = "lbar.complete"
+"""Tag that a run gets last: all of the folder is there."""
 _MODEL_KEY = "lbar.system"
 _MAX_VALUE = 500
 
@@ -103,36 +104,9 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
             try:
                 outcome = Outcome(True, _mirror(client, folder, read_record(folder), out))
             except Exception as error:
-                outcome = Outcome(False, str(error if isinstance(error, UserError) else _failure(error, out)))
+                outcome = Outcome(False, str(error if isinstance(error, UserError) else failure(error, out)))
             outcomes.append((folder, outcome))
     return outcomes
-
-
-def restore(name: str, *, out: Path) -> list[Path]:
-    """Rebuild run folders from MLflow.
-
-    Args:
-        name: an MLflow run id, or the name of a protocol for all its completely mirrored runs.
-        out: where to; a run that is there already is left alone.
-
-    Returns:
-        The folders, embeddings excepted, which are not mirrored.
-
-    Raises:
-        UserError: MLflow cannot be reached, knows no such run, or what it holds is no record of this tool.
-    """
-    present = {}
-    for folder in find_runs(out):
-        try:
-            present[read_record(folder).id] = folder
-        except UserError:
-            continue
-    with open_client(out) as client:
-        experiment = client.get_experiment_by_name(name)
-        runs = _runs(client, experiment.experiment_id, {_COMPLETE: "true"}) if experiment else [client.get_run(name)]
-        return [
-            present.get(run.data.tags.get(_RECORD_ID, "")) or _download(client, run.info.run_id, out) for run in runs
-        ]
 
 
 @contextmanager
@@ -141,18 +115,18 @@ def open_client(out: Path) -> Iterator["MlflowClient"]:
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Two processes must not migrate one database, nor each take the other's unfinished copy for an abandoned one.
-        with FileLock(out / ".tracking.lock", timeout=120), _quiet():
+        with FileLock(out / ".tracking.lock", timeout=120), quiet():
             from mlflow import MlflowClient
 
             yield MlflowClient(tracking_uri(out))
     except UserError:
         raise
     except Exception as error:
-        raise _failure(error, out) from error
+        raise failure(error, out) from error
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep MLflow short and silent; what the user has set stays, and afterwards all is as it was."""
     added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(added)
@@ -174,7 +148,7 @@ def _quiet() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _failure(error: Exception, out: Path) -> UserError:
+def failure(error: Exception, out: Path) -> UserError:
     """One line about what MLflow said."""
     said = " ".join(str(error).split()) or type(error).__name__
     # Of a connection that failed, only the innermost reason says something.
@@ -193,8 +167,8 @@ def _cut(text: str) -> str:
 
 def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord, out: Path) -> str:
     experiment_id = _experiment(client, record, out)
-    for run in _runs(client, experiment_id, {_RECORD_ID: record.id}):
-        if _COMPLETE in run.data.tags:
+    for run in runs_of(client, experiment_id, {RECORD_ID: record.id}):
+        if COMPLETE in run.data.tags:
             return str(run.info.run_id)
         client.delete_run(run.info.run_id)
     created_ms = round(record.created.timestamp() * 1000)
@@ -211,7 +185,7 @@ def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord, out:
         if path.is_file():
             client.log_artifact(run_id, str(path))
     client.set_terminated(run_id, "FINISHED", end_time=created_ms)
-    client.set_tag(run_id, _COMPLETE, "true")
+    client.set_tag(run_id, COMPLETE, "true")
     return run_id
 
 
@@ -312,7 +286,7 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 def _tags(record: EvaluationRecord) -> dict[str, str]:
     tags = {
-        _RECORD_ID: record.id,
+        RECORD_ID: record.id,
         "lbar.schema_version": str(record.schema_version),
         "lbar.protocol_digest": record.protocol.digest,
         "lbar.dataset_digest": record.dataset.digest,
@@ -325,7 +299,7 @@ def _tags(record: EvaluationRecord) -> dict[str, str]:
     return tags
 
 
-def _runs(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> list[Any]:
+def runs_of(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> list[Any]:
     """All runs of an experiment that have these tags, oldest first."""
     filters = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
     runs: list[Any] = []
@@ -336,13 +310,3 @@ def _runs(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> l
         token = page.token
         if not token:
             return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_name))
-
-
-def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
-    folder = out / f".incomplete-{run_id}"
-    try:
-        folder.mkdir()
-        client.download_artifacts(run_id, "", str(folder))
-        return place_run(folder, out, read_record(folder))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

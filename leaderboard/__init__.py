@@ -1,0 +1,25 @@
+"""What the measurements say: the board, comparisons, and the page.
+
+>>> import leaderboard
+>>> sorted(leaderboard.__all__)
+['compare', 'load']
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leaderboard.frame import load
+    from leaderboard.named import compare
+
+__all__ = ["compare", "load"]
+
+_PLACES = {"compare": "leaderboard.named", "load": "leaderboard.frame"}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for: none of them is needed to start the command."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'leaderboard' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)

@@ -1,9 +1,11 @@
 """Fixtures every test may use."""
 
 import csv
+import hashlib
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -90,5 +92,93 @@ def tones(tmp_path: Path) -> Callable[..., Path]:
                 soundfile.write(root / f"tone {index}.wav", 0.5 * np.sin(2 * np.pi * pitch * time), 16000)
                 writer.writerow([f"tone {index}.wav", f"a tone of {pitch} hertz", f"it hums at {pitch}, softly"])
         return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Callable[..., Path]:
+    """Writes a whole run folder of a system that exists only in its answers.
+
+    `hard` decides which clips are hard and is shared by systems of one benchmark, `seed` what this system makes of
+    them, `quality` how well it does. Returns the folder.
+    """
+    from harness.measures import parse_measure
+    from harness.protocols import get_protocol
+    from harness.ranking import Ranks
+    from harness.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
+    from harness.run_folder import write_run
+    from harness.statistics import intervals
+
+    historic = load_record((Path(__file__).parent / "data" / "evaluation_v1.json").read_text(encoding="utf-8"))
+
+    def make(
+        out: Path,
+        name: str = "linear",
+        *,
+        quality: float = 0.0,
+        clips: int = 40,
+        captions: int = 5,
+        hard: int = 0,
+        seed: int | None = None,
+        protocol: str = "everyday",
+        texts: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        kept: int = 20,
+        system: dict[str, object] | None = None,
+        **changes: object,
+    ) -> Path:
+        from uuid import uuid4
+
+        rng = np.random.default_rng(zlib.crc32(name.encode()) if seed is None else seed)
+        queries = clips * captions
+        source = np.repeat(np.arange(clips), captions)
+        difficulty = np.random.default_rng(hard).standard_normal(clips)
+        own = 0.6 * rng.standard_normal(clips)[source] + 0.5 * rng.standard_normal(queries)
+        rank = np.clip(np.ceil(np.exp(1.5 + difficulty[source] + own - quality)), 1, clips).astype(np.int64)
+        best = (source[:, None] + 1 + np.argsort(rng.random((queries, clips - 1)), axis=1)[:, :kept]) % clips
+        found = rank <= min(kept, clips - 1)
+        best[found, rank[found] - 1] = source[found]
+        files = np.array(names or [f"clip {index}.wav" for index in range(clips)], dtype=object)
+        rules = get_protocol(protocol)
+        ranks = Ranks(np.arange(queries + 1), rank, rank)
+        values = {measure: parse_measure(measure)(ranks) for measure in rules.measures}
+        bounds = intervals(np.stack(list(values.values()), axis=1), source, resamples=200)
+        record: EvaluationRecord = historic.model_copy(
+            update={
+                "id": uuid4().hex,
+                "protocol": ProtocolRecord.model_validate(rules),
+                "system": historic.system.model_copy(
+                    update={"name": name, "digest": hashlib.sha256(f"{name}{seed}".encode()).hexdigest()}
+                    | (system or {})
+                ),
+                "dataset": historic.dataset.model_copy(update={"clips": clips, "queries": queries}),
+                "measures": tuple(
+                    MeasureRecord(name=measure, value=one.mean(), optimistic=one.mean(), low=low, high=high)
+                    for (measure, one), (low, high) in zip(values.items(), bounds.tolist(), strict=True)
+                ),
+            }
+            | changes
+        )
+        return write_run(
+            out,
+            record,
+            per_query={
+                "query": np.arange(queries),
+                "text": list(
+                    texts or (f"caption {index % captions} of clip {index // captions}" for index in range(queries))
+                ),
+                "clip": files[source].tolist(),
+                "rank_pessimistic": rank,
+                "rank_optimistic": rank,
+            }
+            | values,
+            ranking={
+                "query": np.repeat(np.arange(queries), best.shape[1]),
+                "rank": np.tile(np.arange(1, best.shape[1] + 1), queries),
+                "item": files[best.ravel()],
+                "score": np.tile(np.linspace(1, 0, best.shape[1], dtype=np.float32), queries),
+            },
+        )
 
     return make

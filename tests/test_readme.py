@@ -146,6 +146,14 @@ def test_the_python_runs(participant: Path, migrated_runs: Path) -> None:
     assert "name='mAP@10' value=0.6" in done.stdout
 
 
+def test_the_notebook_answers_which_is_better(participant: Path, make_run: Callable[..., Path]) -> None:
+    for name, quality in (("linear", 1.0), ("random", -2.0)):
+        make_run(Path("runs"), name, quality=quality)
+    done = subprocess.run([sys.executable, "-c", blocks("python")[2]], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "linear is better (against random, mAP@10 +0." in done.stdout
+
+
 def test_what_it_says_eval_prints_is_what_eval_prints(participant: Path, migrated_runs: Path) -> None:
     command = [sys.executable, "-m", "harness", "eval", "--device", "cpu"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

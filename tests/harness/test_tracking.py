@@ -19,8 +19,9 @@ import pytest
 from harness import tracking
 from harness.errors import UserError
 from harness.records import EvaluationRecord, load_record
+from harness.restoring import restore
 from harness.run_folder import find_runs, read_record, write_run
-from harness.tracking import mirror, mirror_all, restore, try_mirror
+from harness.tracking import mirror, mirror_all, try_mirror
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -337,13 +338,8 @@ def test_a_real_server(tmp_path: Path, migrated: Path, monkeypatch: pytest.Monke
     """Server processes on loopback: all over HTTP, the artifacts by the server's own store."""
     shutil.copy(migrated, tmp_path)
     port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", f"{tmp_path}/kept"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as server:
+    with start_server(tmp_path, port) as server:
         try:
-            wait_for(port, server)
             monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
             out = tmp_path / "runs"
             folder = write(out)
@@ -361,6 +357,66 @@ def test_a_real_server(tmp_path: Path, migrated: Path, monkeypatch: pytest.Monke
             assert len(list((tmp_path / "kept").rglob("record.json"))) == 1
         finally:
             os.killpg(server.pid, 15)
+
+
+@pytest.mark.slow
+def test_a_server_killed_while_it_is_told_of_a_run_gets_the_run_once(
+    tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed between two artifacts and started again: the folder is whole, and one mirror is left of it."""
+    from mlflow import MlflowClient
+
+    import leaderboard
+
+    shutil.copy(migrated, tmp_path)
+    out, port = tmp_path / "runs", free_port()
+    folder = write(out)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = start_server(tmp_path, port)
+    told: list[str] = []
+    log_artifact = MlflowClient.log_artifact
+
+    def kill_after_one(self: MlflowClient, run_id: str, path: str, *rest: str) -> None:
+        if told:
+            os.killpg(server.pid, 9)
+            server.wait()
+        told.append(path)
+        log_artifact(self, run_id, path, *rest)
+
+    with server, monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifact", kill_after_one)
+        warning = try_mirror(folder, out=out)
+    assert warning is not None
+    assert "the run itself is safe in" in warning
+    assert len(told) == 2
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+    with start_server(tmp_path, port) as server:
+        try:
+            (first,) = mirror_all(out)
+            (again,) = mirror_all(out)
+            assert first == again
+            assert first[1].done, first[1].message
+            with looking_at(out) as client:
+                (run,) = all_runs(client)
+                assert run.info.run_id == first[1].message
+                assert run.data.tags["lbar.complete"] == "true"
+                assert {file.path for file in client.list_artifacts(run.info.run_id)} == set(before)
+            assert leaderboard.load(out, mlflow=True)["system"].tolist() == ["linear"]
+        finally:
+            os.killpg(server.pid, 15)
+
+
+def start_server(folder: Path, port: int) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/kept"]
+    server = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_for(port, server)
+    return server
 
 
 def wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:

@@ -1,7 +1,10 @@
+import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import typer
@@ -17,7 +20,9 @@ HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
 
 def record(protocol: str) -> EvaluationRecord:
     historic = load_record(HISTORIC.read_text(encoding="utf-8"))
-    return historic.model_copy(update={"protocol": ProtocolRecord.model_validate(get_protocol(protocol))})
+    return historic.model_copy(
+        update={"id": uuid4().hex, "protocol": ProtocolRecord.model_validate(get_protocol(protocol))}
+    )
 
 
 @pytest.fixture
@@ -76,3 +81,26 @@ def test_the_board_reads_records_never_a_system(out: Path) -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", code, out], cwd=root, check=True, capture_output=True, text=True)
     assert "linear" in done.stdout
+
+
+def test_a_protocol_has_its_published_results_beside_it(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    make_run(tmp_path, "mine", protocol="clotho-dcase2024", quality=-1.0)
+    shown = run("--out", tmp_path, "--published")
+    assert "Munakata ensemble" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "Munakata" not in run("--out", tmp_path)
+    (standing,) = json.loads(run("--out", tmp_path, "--published", "--json"))["standings"]
+    assert [system["place"] for system in standing["systems"]] == [1]
+    assert all(result["source"] for result in standing["reported"])
+
+
+def test_it_sorts_filters_and_exports(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    for name, quality in (("b", 1.0), ("a", -1.0), ("c", 0.0)):
+        make_run(tmp_path, name, quality=quality)
+    rows = list(csv.DictReader(run("--out", tmp_path, "--format", "csv", "--sort", "system").splitlines()))
+    assert [row["system"] for row in rows] == ["a", "b", "c"]
+    assert [row["place"] for row in rows] == ["3", "1", "2"]
+    assert run("--out", tmp_path, "--format", "markdown", "--only", "c").count("\n| ") == 3
+    assert r"\toprule" in run("--out", tmp_path, "--format", "latex")
+    with pytest.raises(UserError, match="no column 'colour'"):
+        run("--out", tmp_path, "--sort", "colour")

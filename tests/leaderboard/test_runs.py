@@ -7,7 +7,7 @@ import pytest
 
 from harness.protocols import PROTOCOLS, get_protocol
 from harness.records import EvaluationRecord, ProtocolRecord, load_record
-from leaderboard.runs import collect
+from leaderboard.runs import collect, labels, stage_of
 
 HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
 
@@ -102,3 +102,56 @@ def test_each_precision_stands_for_itself(tmp_path: Path) -> None:
     )
     folders = {put(tmp_path, full), put(tmp_path, half)}
     assert {row.folder for row in collect(tmp_path).rows} == folders
+
+
+def test_a_record_of_another_kind_is_set_aside(tmp_path: Path) -> None:
+    put(tmp_path, new_record())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "record.json").write_text('{"kind": "survey", "schema_version": 1}')
+    board = collect(tmp_path)
+    assert len(board.rows) == 1
+    (apart,) = board.set_aside
+    assert "is a record of kind 'survey', which the board does not show" in apart.reason
+
+
+def test_two_folders_with_one_run_count_once(tmp_path: Path) -> None:
+    record = new_record()
+    first = put(tmp_path, record)
+    (tmp_path / "z copy").mkdir()
+    (tmp_path / "z copy" / "record.json").write_text(record.to_json(), encoding="utf-8")
+    board = collect(tmp_path)
+    assert [row.folder for row in board.rows] == [first]
+    assert [run.reason for run in board.set_aside] == [
+        f"{tmp_path / 'z copy'} holds the same run as {first}; delete one of them"
+    ]
+
+
+def test_a_system_that_may_have_learned_what_it_is_asked_is_never_ranked(tmp_path: Path) -> None:
+    record = new_record()
+    leaky = record.system.model_copy(update={"card": {"training": {"leaks": "allow", "data": ["clotho"]}}})
+    put(tmp_path, new_record(system=leaky))
+    board = collect(tmp_path)
+    assert board.rows == ()
+    assert "its card allows leaks" in board.set_aside[0].reason
+
+
+def test_names_side_by_side() -> None:
+    plain = new_record()
+    half = new_record(settings=plain.settings.model_copy(update={"precision": "bf16"}))
+    other = new_record(digest="77" * 32)
+    assert labels([plain]) == ("linear",)
+    assert labels([plain, half]) == ("linear", "linear bf16")
+    assert labels([plain, other]) == ("linear 5f5f5f5f", "linear 77777777")
+    later = new_record(1)
+    assert labels([plain, later]) == ("linear 5f5f5f5f 2026-01-02 03:04:05", "linear 5f5f5f5f 2026-01-02 04:04:05")
+    assert [len(name) for name in labels([new_record(name="x" * 10_000)])] == [60]
+
+
+def test_the_stage_is_what_the_card_says() -> None:
+    def stage(card: dict[str, Any] | None) -> str:
+        record = new_record()
+        return stage_of(record.model_copy(update={"system": record.system.model_copy(update={"card": card})}))
+
+    assert stage(None) == stage({"name": "linear"}) == ""
+    assert stage({"training": {"data": ["clotho"]}}) == "stage 1"
+    assert stage({"training": {"teachers": ["a", "b", "c"]}}) == "stage 2, M=3"

@@ -1,0 +1,26 @@
+"""`lbar restore`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli_options import Runs
+
+
+def restore(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Protocols or MLflow run ids; none means all that was mirrored.")
+    ] = None,
+    out: Runs = Path("runs"),
+) -> None:
+    """Make run folders again from MLflow.
+
+    What is already there stays as it is.
+    """
+    from harness.restoring import mirrored_protocols
+    from harness.restoring import restore as restore_runs
+
+    for name in names or mirrored_protocols(out=out):
+        for folder in restore_runs(name, out=out):
+            typer.echo(str(folder))

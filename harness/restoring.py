@@ -1,0 +1,120 @@
+"""Run folders from MLflow: what was mirrored, made into folders again."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cache import cache_root
+from harness.embeddings import embedding_key
+from harness.errors import UserError
+from harness.run_folder import find_runs, place_run, read_record
+from harness.tracking import COMPLETE, RECORD_ID, open_client, runs_of, tracking_uri
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+def restore(name: str, *, out: Path) -> list[Path]:
+    """Rebuild run folders from MLflow.
+
+    Args:
+        name: an MLflow run id, or the name of a protocol for all its completely mirrored runs.
+        out: where to; a run that is there already is left alone.
+
+    Returns:
+        The folders, embeddings excepted, which are not mirrored.
+
+    Raises:
+        UserError: MLflow cannot be reached, knows no such run, or what it holds is no record of this tool.
+    """
+    present = _present(out)
+    with open_client(out) as client:
+        experiment = client.get_experiment_by_name(name)
+        runs = runs_of(client, experiment.experiment_id, {COMPLETE: "true"}) if experiment else [client.get_run(name)]
+        return [
+            present.get(run.data.tags.get(RECORD_ID, "")) or _download(client, run.info.run_id, out) for run in runs
+        ]
+
+
+def mirrored_protocols(*, out: Path) -> list[str]:
+    """Names of the protocols of which something is completely mirrored.
+
+    Raises:
+        UserError: MLflow cannot be reached.
+    """
+    with open_client(out) as client:
+        names = {run.info.experiment_id for run in _all_runs(client)}
+        return sorted(client.get_experiment(experiment).name for experiment in names)
+
+
+def local_copy(out: Path) -> tuple[Path, list[tuple[str, str]]]:
+    """A folder of run folders that has all that is completely mirrored, and nothing else.
+
+    It is kept in the cache, one for each store, so that only what is new is downloaded.
+
+    Args:
+        out: the folder whose MLflow store is meant, unless the user has another server.
+
+    Returns:
+        The folder, and the MLflow runs that are no run folders of ours: name and reason.
+
+    Raises:
+        UserError: MLflow cannot be reached.
+    """
+    into = cache_root() / "mlflow" / embedding_key(tracking_uri(out))[:16]
+    into.mkdir(parents=True, exist_ok=True)
+    present = _present(into)
+    refused: list[tuple[str, str]] = []
+    with open_client(out) as client:
+        wanted = {run.data.tags[RECORD_ID]: run for run in _all_runs(client)}
+        for record_id, run in wanted.items():
+            if record_id not in present:
+                try:
+                    _download(client, run.info.run_id, into)
+                except UserError as error:
+                    refused.append((str(run.info.run_name), str(error)))
+    for record_id, folder in present.items():
+        if record_id not in wanted:
+            shutil.rmtree(folder)
+    return into, refused
+
+
+def _present(out: Path) -> dict[str, Path]:
+    """The readable run folders, by the id of their record."""
+    found = {}
+    for folder in find_runs(out):
+        try:
+            found[read_record(folder).id] = folder
+        except UserError:
+            continue
+    return found
+
+
+def _all_runs(client: "MlflowClient") -> Iterator[Any]:
+    """Every completely mirrored run of every experiment."""
+    token: str | None = None
+    while True:
+        page = client.search_experiments(page_token=token)
+        for experiment in page:
+            yield from (
+                run
+                for run in runs_of(client, experiment.experiment_id, {COMPLETE: "true"})
+                if RECORD_ID in run.data.tags
+            )
+        token = page.token
+        if not token:
+            return
+
+
+def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
+    folder = out / f".incomplete-{run_id}"
+    try:
+        folder.mkdir()
+        # A model that was registered from a run lies in a folder of its own, which no run folder has.
+        for file in client.list_artifacts(run_id):
+            if not file.is_dir:
+                client.download_artifacts(run_id, file.path, str(folder))
+        return place_run(folder, out, read_record(folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,105 @@
+"""What others printed for their systems, each figure with its source: `published.csv`, as reported and never measured.
+
+A figure stands on the board of the protocol it was taken by. Contradictory and probably contaminated figures, hidden
+test sets and other protocols on the same data are not in the file.
+"""
+
+import csv
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from harness.errors import UserError
+
+FILE = Path(__file__).with_name("published.csv")
+_ABOUT = ("protocol", "system", "year", "team", "parameters_millions", "trained_on", "source", "confidence", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A printed figure: its value between 0 and 1, and half a unit of its last digit, by which rounding may be off.
+
+    >>> Figure.read("42")
+    Figure(value=0.42, rounding=0.005)
+    """
+
+    value: float
+    rounding: float
+
+    @classmethod
+    def read(cls, printed: str) -> "Figure":
+        """Read per cent as printed."""
+        decimals = len(printed.partition(".")[2])
+        return cls(round(float(printed) / 100, decimals + 2), 0.5 / 10 ** (decimals + 2))
+
+
+@dataclass(frozen=True)
+class Published:
+    """A system as somebody reported it.
+
+    Attributes:
+        protocol: name of the protocol.
+        system: what its authors call it.
+        year: of the report.
+        team: who made it.
+        measures: figures by name of the measure.
+        parameters: number of parameters, 0 where it is not said.
+        trained_on: what it learned from, in the source's words.
+        source: where it is printed.
+        confidence: `primary` as its authors or the organisers print it, `secondary` as others quote it.
+        note: what else to know of it.
+    """
+
+    protocol: str
+    system: str
+    year: int
+    team: str
+    measures: Mapping[str, Figure]
+    parameters: int
+    trained_on: str
+    source: str
+    confidence: str
+    note: str
+
+
+@cache
+def published(path: Path = FILE) -> tuple[Published, ...]:
+    """All published results."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return tuple(
+            Published(
+                protocol=row["protocol"],
+                system=row["system"],
+                year=int(row["year"]),
+                team=row["team"],
+                measures={name: Figure.read(cell) for name, cell in row.items() if name not in _ABOUT and cell},
+                parameters=round(float(row["parameters_millions"] or 0) * 1e6),
+                trained_on=row["trained_on"],
+                source=row["source"],
+                confidence=row["confidence"],
+                note=row["note"],
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+def published_for(protocol: str, system: str | None = None) -> tuple[Published, ...]:
+    """Those of one protocol, or only the one of a system.
+
+    Raises:
+        UserError: none was published for the protocol, or not for this system.
+    """
+    found = tuple(result for result in published() if result.protocol == protocol)
+    if not found:
+        known = ", ".join(dict.fromkeys(result.protocol for result in published()))
+        raise UserError(f"no published result is known for protocol {protocol}; there are some for {known}")
+    if system is None:
+        return found
+    named = tuple(result for result in found if result.system == system)
+    if not named:
+        near = difflib.get_close_matches(system, [result.system for result in found], n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}?" if near else "`lbar board --published` lists them"
+        raise UserError(f"no published result of {system!r} is known for protocol {protocol}; {hint}")
+    return named

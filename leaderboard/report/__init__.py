@@ -1,0 +1,1 @@
+"""The page: a static site that opens from disk."""

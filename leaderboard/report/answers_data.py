@@ -1,0 +1,132 @@
+"""What systems answered, as scripts that a page loads when somebody looks closer."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import UserError
+from leaderboard.answers import Answers
+from leaderboard.report.clips import Material
+from leaderboard.report.encoding import coded, packed
+from leaderboard.runs import Row
+
+TOP = 10
+
+
+class Items:
+    """The items of a standing, numbered as they are met."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def numbers(self, names: Sequence[str]) -> NDArray[np.int64]:
+        """The number of each name; a new name gets the next one."""
+        for name in names:
+            if name not in self._numbers:
+                self._numbers[name] = len(self.names)
+                self.names.append(name)
+        return np.array([self._numbers[name] for name in names], dtype=np.int64)
+
+
+def best_items(row: Row, queries: int, items: Items) -> NDArray[np.int64]:
+    """The numbers of the ten best items of every query, shape `(queries, 10)`, fewer where there are fewer items.
+
+    Raises:
+        UserError: the table is missing, damaged or has another number of rows per query.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = row.folder / "ranking.parquet"
+    try:
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file, read_dictionary=["item"]).read(columns=["item"], use_threads=False)
+        column = table["item"].combine_chunks()
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if isinstance(column, pa.ChunkedArray):
+        column = column.unify_dictionaries().combine_chunks()
+    kept, rest = divmod(len(column), queries)
+    if rest or not kept:
+        raise UserError(f"{path} has {len(column)} rows, which is not the same number for each of {queries} queries")
+    number_of = items.numbers(column.dictionary.to_pylist())
+    best: NDArray[np.int64] = number_of[column.indices.to_numpy().reshape(queries, kept)[:, :TOP]]
+    return best
+
+
+def run_document(answers: Answers, run: int, best: NDArray[np.int64] | None) -> dict[str, object]:
+    """What one system answered: its measures, ranks and best items for every query."""
+    pessimistic, optimistic = answers.ranks[:, :, run]
+    return {
+        "measures": {name: coded(answers.values[index, :, run]) for index, name in enumerate(answers.measures)},
+        "rank": packed(pessimistic),
+        "optimistic": None if np.array_equal(pessimistic, optimistic) else packed(optimistic),
+        "best": None if best is None else packed(best.ravel()),
+        "kept": 0 if best is None else best.shape[1],
+    }
+
+
+def queries_document(
+    answers: Answers, material: Material, items: Items, bests: Sequence[NDArray[np.int64]], site: Path
+) -> dict[str, object]:
+    """What was asked, and all that is known of it."""
+    right = [items.numbers(names).tolist() for names in material.relevant]
+    if not right:
+        right = [[number] for number in items.numbers(answers.clips).tolist()]
+    names = dict.fromkeys(answers.clips)
+    return {
+        "texts": list(answers.queries),
+        "clusters": packed(answers.clusters),
+        "clips": list(names),
+        "clip": packed(np.array(_positions(answers.clips))),
+        "right": right,
+        "also": {str(query): items.numbers(clips).tolist() for query, clips in material.also_true.items()},
+        "items": items.names,
+        "audio": {name: _address(path, site) for name, path in material.audio.items()},
+        "seconds": material.seconds,
+        "events": material.events,
+        "whyNot": material.why_not,
+        "sameAudio": [list(group) for group in material.same_audio],
+        "sameText": _same_text(answers),
+        "suspects": _suspects(right, bests),
+    }
+
+
+def _positions(clips: Sequence[str]) -> list[int]:
+    place: dict[str, int] = {}
+    return [place.setdefault(clip, len(place)) for clip in clips]
+
+
+def _address(path: Path, site: Path) -> str:
+    """Where the audio lies as seen from the site, so that both may move together."""
+    try:
+        return quote(os.path.relpath(path.resolve(), site.resolve()).replace(os.sep, "/"))
+    except ValueError:
+        # Another drive.
+        return path.resolve().as_uri()
+
+
+def _same_text(answers: Answers) -> list[list[int]]:
+    """Queries that read the same but were written for different clips."""
+    by_text: dict[str, list[int]] = defaultdict(list)
+    for query, text in enumerate(answers.queries):
+        by_text[" ".join(text.casefold().split())].append(query)
+    return [group for group in by_text.values() if len({answers.clips[query] for query in group}) > 1]
+
+
+def _suspects(right: Sequence[Sequence[int]], bests: Sequence[NDArray[np.int64]]) -> list[list[int]]:
+    """Queries for which most systems agree on one wrong item: query, item, how many; the most agreed on first."""
+    if len(bests) < 2:
+        return []
+    found = []
+    for query, firsts in enumerate(np.stack([best[:, 0] for best in bests], axis=1).tolist()):
+        item, votes = Counter(firsts).most_common(1)[0]
+        if votes >= 2 and 2 * votes > len(firsts) and item not in right[query]:
+            found.append([query, item, votes])
+    return sorted(found, key=lambda one: -one[2])

@@ -1,0 +1,122 @@
+"""What is known of the clips and captions behind a standing, as far as their data set is on this machine."""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+from harness import datasets
+from harness.datasets.annotations import read_annotations
+from harness.datasets.dataset import RetrievalDataset
+from harness.errors import UserError
+from harness.protocols import PROTOCOLS, Protocol
+from harness.task import pose
+from leaderboard.entries import Standing
+
+
+@dataclass(frozen=True)
+class Material:
+    """The audio and the truth behind a standing.
+
+    Attributes:
+        why_not: why there is none of it here; empty where there is.
+        relevant: names of the items that answer each query; empty where not known.
+        also_true: by query, other clips that a protocol with several relevant clips counts as answers as well.
+        audio: path by name of the clip, of those that are here.
+        seconds: length by name of the clip.
+        events: number of sounds by name of the clip, where the data set knows.
+        same_audio: groups of clips whose files are equal byte for byte.
+    """
+
+    why_not: str = ""
+    relevant: tuple[tuple[str, ...], ...] = ()
+    also_true: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    audio: dict[str, Path] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+    same_audio: tuple[tuple[str, ...], ...] = ()
+
+
+def find_material(standing: Standing, queries: Sequence[str], data_root: Path) -> Material:
+    """Look for the data set of a standing; that it is not here is no error."""
+    protocol = PROTOCOLS[standing.protocol.name]
+    try:
+        dataset = datasets.load(protocol.dataset, protocol.split, data_root)
+        task = pose(protocol, dataset)
+    except UserError as error:
+        return Material(why_not=str(error))
+    if task.digest != standing.dataset.digest or task.queries != tuple(queries):
+        return Material(why_not=f"the {protocol.dataset} in {data_root} is not the one that was asked")
+    items = task.items
+    ends = task.relevance.offsets.tolist()
+    relevant = [tuple(items[item] for item in task.relevance.items[a:b]) for a, b in pairwise(ends)]
+    audio = {clip.name: clip.path for clip in task.clips if clip.path.is_file()}
+    return Material(
+        relevant=tuple(relevant),
+        also_true=_also_true(protocol, dataset, relevant),
+        audio=audio,
+        seconds=_seconds(audio),
+        events=_events(dataset),
+        same_audio=_same(audio),
+    )
+
+
+def _also_true(
+    protocol: Protocol, dataset: RetrievalDataset, relevant: Sequence[Sequence[str]]
+) -> dict[int, tuple[str, ...]]:
+    """What the annotations of another protocol on the same clips add to one that counts one clip per caption."""
+    if protocol.annotations is not None or protocol.direction != "text-to-audio":
+        return {}
+    for other in PROTOCOLS.values():
+        if (other.dataset, other.split, other.direction) != (protocol.dataset, protocol.split, protocol.direction):
+            continue
+        if other.annotations is None or not (dataset.root / other.annotations).is_file():
+            continue
+        try:
+            asked, answers = read_annotations(dataset.root / other.annotations, dataset)
+        except UserError:
+            continue
+        names = [clip.name for clip in dataset.clips]
+        found = {
+            query: tuple(names[clip] for clip in clips if names[clip] not in relevant[query])
+            for query, clips in zip(asked, answers, strict=True)
+        }
+        return {query: clips for query, clips in sorted(found.items()) if clips}
+    return {}
+
+
+def _seconds(audio: dict[str, Path]) -> dict[str, float]:
+    import soundfile
+
+    found = {}
+    for name, path in audio.items():
+        try:
+            found[name] = round(soundfile.info(path).duration, 2)
+        except (RuntimeError, OSError):
+            # A clip that does not open has no length to show; the evaluation has said so.
+            continue
+    return found
+
+
+def _events(dataset: RetrievalDataset) -> dict[str, int]:
+    path = dataset.root / f"scenes_{dataset.split}.json"
+    if dataset.name != "everyday" or not path.is_file():
+        return {}
+    scenes = json.loads(path.read_text(encoding="utf-8"))
+    return {scene["name"]: len(scene["sounds"]) for scene in scenes}
+
+
+def _same(audio: dict[str, Path]) -> tuple[tuple[str, ...], ...]:
+    """Only files of one size are read at all."""
+    by_size: dict[int, list[str]] = defaultdict(list)
+    for name, path in audio.items():
+        by_size[path.stat().st_size].append(name)
+    by_content: dict[str, list[str]] = defaultdict(list)
+    for names in by_size.values():
+        if len(names) > 1:
+            for name in names:
+                by_content[hashlib.sha256(audio[name].read_bytes()).hexdigest()].append(name)
+    return tuple(tuple(names) for names in by_content.values() if len(names) > 1)

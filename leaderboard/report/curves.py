@@ -1,0 +1,31 @@
+"""The curves of a training, from the record it leaves beside its weights."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+_SAME = ("audio", "text", "windows", "shared", "temperature")
+
+
+def read_curves(card: Mapping[str, object], path: Path) -> dict[str, object] | None:
+    """Loss and validation measure of every epoch; `None` where there is no record, or it is another system's.
+
+    Args:
+        card: what the evaluated system's card says.
+        path: of `training.json`.
+    """
+    try:
+        trained = json.loads(path.read_text(encoding="utf-8"))
+        said = trained["said"]["card"]
+        if any(said.get(field) != card.get(field) for field in _SAME):
+            return None
+        epochs = trained["epochs"]
+        return {
+            "measure": str(trained["measure"]),
+            "best": int(trained["epoch"]),
+            "epochs": [int(epoch["number"]) for epoch in epochs],
+            "loss": [float(epoch["loss"]) for epoch in epochs],
+            "reached": [float(epoch["reached"]) for epoch in epochs],
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,291 @@
+"""The page in a real browser, from disk."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from harness import datasets
+from harness.protocols import get_protocol
+from harness.records import DatasetRecord
+from harness.task import pose
+from leaderboard.comparison import compare
+from leaderboard.entries import standings
+from leaderboard.report.site import build
+from leaderboard.runs import collect
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+MakeRun = Callable[..., Path]
+Visit = Callable[..., "Page"]
+CLIPS, CAPTIONS = 12, 2
+NASTY = "<img src=x onerror=\"console.log('pwned')\"></script><b>bold</b> & \u2028 'quoted'"
+
+
+def text_of(index: int) -> str:
+    if index == 3:
+        return NASTY
+    # Two clips share a caption.
+    return (
+        "the same words"
+        if index in (0, 5)
+        else f"{'a ' * (index % 7)}sound of clip {index // CAPTIONS}, caption {index % CAPTIONS}"
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("place")
+
+
+@pytest.fixture(scope="module")
+def data_root(place: Path) -> Path:
+    """A folder data set; two of its files are equal byte for byte."""
+    root = place / "data root & more"
+    root.mkdir()
+    lines = ["file_name,caption_1,caption_2"]
+    for clip in range(CLIPS):
+        tone = np.sin(np.arange(8000 + 4000 * (clip % 4)) * (0.05 + 0.01 * (0 if clip == 4 else clip)))
+        soundfile.write(root / f"clip {clip} #1.wav", 0.3 * tone, 16000)
+        quoted = ['"' + text_of(CAPTIONS * clip + caption).replace('"', '""') + '"' for caption in range(CAPTIONS)]
+        lines.append(f"clip {clip} #1.wav,{','.join(quoted)}")
+    (root / "captions.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root
+
+
+@pytest.fixture(scope="module")
+def runs(place: Path, data_root: Path, make_run: MakeRun) -> Path:
+    out = place / "runs"
+    task = pose(get_protocol("folder"), datasets.load("folder", "all", data_root))
+    dataset = DatasetRecord(name="folder", split="all", digest=task.digest, audio_digest=None, clips=CLIPS, queries=24)
+    for index, name in enumerate(("strong", "weak", NASTY, "long " * 2000)):
+        make_run(
+            out,
+            name,
+            quality=1.5 - index,
+            clips=CLIPS,
+            captions=CAPTIONS,
+            protocol="folder",
+            texts=task.queries,
+            names=[clip.name for clip in task.clips],
+            dataset=dataset,
+            system={"parameters": 10 ** (5 + index), "trained_on": ("clotho", NASTY)[: 1 + index % 2]},
+        )
+    make_run(out, "apart", protocol="folder", comparable=False, reasons=(f"2 clips skipped {NASTY}",))
+    for index in range(3):
+        make_run(out, f"other {index}", quality=index, protocol="clotho-dcase2024")
+    return out
+
+
+@pytest.fixture(scope="module")
+def site(place: Path, runs: Path, data_root: Path) -> Path:
+    board = collect(runs)
+    problems = build(standings(board, reported=True), board.set_aside, place / "site", data_root)
+    assert [line for line in problems if not line.startswith("clotho-dcase2024: no audio")] == []
+    return place / "site"
+
+
+def labels(page: "Page") -> list[str]:
+    return page.locator("section:visible tbody tr td.name .label").all_inner_texts()
+
+
+def system_page(site: Path, name: str) -> Path:
+    return next((site / "systems").glob(f"{name}-*.html"))
+
+
+def test_the_board_sorts_searches_and_filters(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html", fragment="#" + standing_id(site, "folder"))
+    first = labels(page)
+    assert first[:2] == ["strong", "weak"]
+    assert len(first) == 4
+    page.get_by_role("button", name="system").first.click()
+    assert [name[:4] for name in labels(page)] == ["<img", "long", "stro", "weak"]
+    assert page.locator("th[aria-sort=ascending]").first.inner_text() == "system"
+    page.get_by_role("button", name="system").first.click()
+    assert labels(page)[0] == "weak"
+    page.get_by_role("button", name="parameters").first.click()
+    assert labels(page)[0] == "strong"
+    page.get_by_role("searchbox").first.fill("onerror clotho")
+    assert [name[:4] for name in labels(page)] == ["weak", "<img", "long"]
+    page.get_by_role("searchbox").first.fill("nothing like it")
+    assert labels(page) == []
+
+
+NASTY_LABEL = " ".join(NASTY.split())[:59] + "…"
+
+
+def test_names_captions_and_reasons_are_text_never_markup(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html", fragment="#" + standing_id(site, "folder"))
+    assert page.locator("main img, main b").count() == 0
+    assert NASTY_LABEL in labels(page)
+    assert page.get_by_text("2 clips skipped <img src=x").count() == 1
+    page = visit(system_page(site, "strong"))
+    page.get_by_role("searchbox").fill("onerror")
+    assert page.locator("summary").filter(has_text=NASTY[:20]).count() == 1
+    assert page.locator("main img").count() == 0
+
+
+def test_other_protocols_and_reported_results_are_a_choice_away(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html")
+    page.get_by_label("Protocol").select_option(index=0)
+    assert page.get_by_role("heading", level=1).first.inner_text() == "clotho-dcase2024"
+    assert "Munakata ensemble" in labels(page)
+    page.get_by_label("reported by others").uncheck()
+    assert sorted(labels(page)) == ["other 0", "other 1", "other 2"]
+
+
+def test_the_plot_tells_what_a_point_is_by_mouse_and_by_keyboard(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html", fragment="#" + standing_id(site, "folder"))
+    point = page.locator("section:visible .point").first
+    point.locator(".dot").hover()
+    hover = page.locator("section:visible .hover")
+    assert "strong: mAP@10 0." in hover.inner_text()
+    assert "on the front" in hover.inner_text()
+    page.mouse.move(0, 0)
+    assert hover.is_hidden()
+    point.focus()
+    assert hover.is_visible()
+
+
+def standing_id(site: Path, protocol: str) -> str:
+    return next(path.name for path in (site / "data").iterdir() if path.name.startswith(protocol))
+
+
+def test_two_systems_are_compared_as_the_command_compares_them(site: Path, runs: Path, visit: Visit) -> None:
+    rows = [row for row in collect(runs).rows if row.record.protocol.name == "folder"]
+    pair = [row for row in rows if row.record.system.name in ("strong", "weak")]
+    expected = {one.measure: one for one in compare(pair).differences}
+    page = visit(site / "compare.html", fragment="#" + standing_id(site, "folder"))
+    page.locator("td.difference").first.wait_for()
+    found = page.evaluate(
+        """async () => {
+            const standing = lbar.page.standings.find((one) => one.protocol === "folder");
+            const [a, b] = standing.entries;
+            const queries = await lbar.queries(standing.id);
+            const [first, second] = [await lbar.answers(standing.id, a.id), await lbar.answers(standing.id, b.id)];
+            const differences = standing.measures.map(
+                (name) => first.measure[name].map((value, query) => value - second.measure[name][query]));
+            return [standing.measures, lbar.paired(differences, queries.clusters)];
+        }"""
+    )
+    for name, one in zip(*found, strict=True):
+        same = expected[name]
+        assert one["value"] == pytest.approx(same.value, abs=1e-12)
+        assert (one["won"], one["lost"]) == (same.won, same.lost)
+        # 10,000 draws each, by different generators; the command makes all 4,096 swaps of these few clips.
+        assert one["low"] == pytest.approx(same.low, abs=0.02)
+        assert one["high"] == pytest.approx(same.high, abs=0.02)
+        assert one["p"] == pytest.approx(same.p_value, abs=0.02)
+        assert one["corrected"] == pytest.approx(same.corrected, abs=0.06)
+    assert page.locator("tbody tr").count() == 4
+    page.get_by_label("Second system").select_option(index=0)
+    assert page.get_by_text("These are one system").is_visible()
+    page.get_by_label("Second system").select_option(index=3)
+    page.locator("td.difference").first.wait_for()
+    page.locator("details summary").first.click()
+    assert page.get_by_text("Right: clip").first.is_visible()
+
+
+def test_failures_are_looked_at_and_listened_to(site: Path, visit: Visit) -> None:
+    page = visit(system_page(site, "weak"))
+    page.locator("details summary .rank").first.wait_for()
+    ranks = [int(text.removeprefix("rank ")) for text in page.locator("summary .rank").all_inner_texts()]
+    assert ranks == sorted(ranks, reverse=True)
+    assert len(ranks) == CLIPS * CAPTIONS
+    page.locator("details summary .rank").first.click()
+    assert page.locator("details[open] ol.best li").count() == 10
+    audio = page.locator("details[open] ol.best audio").first
+    played = audio.evaluate(
+        "async (audio) => { await audio.play();"
+        " await new Promise((done) => audio.addEventListener('timeupdate', done, {once: true}));"
+        " return [audio.duration, audio.error]; }"
+    )
+    assert 0.5 <= played[0] <= 1.3
+    assert played[1] is None
+    page.get_by_role("button", name="What the other systems ranked").click()
+    page.locator("details[open] table tbody tr").nth(2).wait_for()
+    assert page.locator("details[open] table tbody tr").count() == 3
+
+
+def test_duplicates_and_slices(site: Path, visit: Visit) -> None:
+    page = visit(system_page(site, "weak"))
+    kinds = page.get_by_label("Kind of query")
+    kinds.wait_for()
+    options = kinds.locator("option").all_inner_texts()
+    assert "duplicates" in options
+    assert any(option.startswith("caption length ") for option in options)
+    assert any(option.startswith("clip length ") for option in options)
+    kinds.select_option("twins")
+    shown = page.locator("summary").filter(has=page.locator(".rank")).all_inner_texts()
+    assert sum("the same words" in line and "caption of several clips" in line for line in shown) == 2
+    assert sum("audio of several clips" in line for line in shown) == 4
+    for title in ("Caption length", "Clip length"):
+        assert page.get_by_role("heading", name=title).is_visible()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (800, "light"), (1280, "dark")])
+def test_nothing_breaks_the_layout(site: Path, visit: Visit, width: int, scheme: str) -> None:
+    for path in (site / "index.html", site / "compare.html", system_page(site, "long")):
+        page = visit(path, width=width, scheme=scheme)
+        page.wait_for_function("document.querySelector('table, .figures')")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        ink, paper = page.evaluate(
+            "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+        )
+        assert (ink == "rgb(233, 231, 225)") == (scheme == "dark")
+        assert ink != paper
+
+
+def test_it_is_usable_by_keyboard_alone(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html", fragment="#" + standing_id(site, "folder"))
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    reached: list[Any] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(
+            page.evaluate("[document.activeElement.tagName.toLowerCase(), document.activeElement.textContent]")
+        )
+    assert ["button", "R@1"] in reached
+    assert ["a", "strong"] in reached
+    assert any(tag == "g" for tag, _ in reached)
+    page.get_by_role("button", name="R@1", exact=True).focus()
+    page.keyboard.press("Enter")
+    assert page.locator("section:visible th[aria-sort=descending]").inner_text() == "R@1"
+
+
+def test_printed_it_has_no_controls(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html")
+    page.emulate_media(media="print")
+    assert page.get_by_role("searchbox").first.is_hidden()
+    assert page.locator("section:visible table").is_visible()
+
+
+def test_a_page_whose_data_or_audio_is_gone_says_so(
+    tmp_path: Path, site: Path, data_root: Path, visit: Visit, browser: Any
+) -> None:
+    """Page and audio are moved together, which keeps the players; then one file is lost."""
+    for folder in (site, data_root):
+        shutil.copytree(folder, tmp_path / folder.name)
+    site, data_root = tmp_path / site.name, tmp_path / data_root.name
+    page = visit(system_page(site, "weak"))
+    page.locator("details summary .rank").first.click()
+    page.locator("details[open] audio").first.evaluate("(audio) => audio.play()")
+    (data_root / "clip 0 #1.wav").unlink()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(system_page(site, "weak").absolute().as_uri())
+    page.get_by_role("searchbox").fill("clip 0, caption 1")
+    page.locator("details summary .rank").first.click()
+    page.locator("details[open] audio").first.evaluate("(audio) => audio.play().catch(() => 0)")
+    page.get_by_text("its audio is no longer there").first.wait_for()
+    for path in (site / "data").rglob("weak*.js"):
+        path.unlink()
+    page.reload()
+    page.get_by_text("What it answered cannot be shown").wait_for()
+    context.close()
