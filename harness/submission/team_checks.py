@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from harness.submission.findings import Check, Problem, shown
-from harness.submission.meta_checks import Meta
+from harness.submission.meta import Meta
 from harness.task import RetrievalTask
 
 _COARSEST = 0.005

@@ -14,7 +14,8 @@ from harness.submission.findings import Findings, Problem, counted
 from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
 from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, may_be_read
 from harness.submission.members import FileTree, Member, Tree, open_tree
-from harness.submission.meta_checks import META_CHECKS, Meta
+from harness.submission.meta import Meta
+from harness.submission.meta_checks import META_CHECKS
 from harness.submission.meta_document import read_meta
 from harness.submission.output_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
 from harness.submission.output_file import (
