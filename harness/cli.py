@@ -47,6 +47,7 @@ systems_app = typer.Typer(
 )
 app.add_typer(systems_app, name="systems")
 app.command()(submission.score)
+app.command()(submission.submit)
 app.command()(submission.validate)
 
 
@@ -73,11 +74,15 @@ def evaluate_systems(
     ] = False,
     keep_embeddings: Annotated[bool, typer.Option(help="Store the embeddings in the run folder.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Evaluate even where a finished run is there.")] = False,
+    audio: submission.Audio = None,
+    queries: submission.Queries = None,
+    profile: submission.MaybeProfileName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate systems by a protocol.
+    """Evaluate systems by a protocol, or have them answer a hidden set's queries.
 
     Leaves a folder per run with its record, rankings and predictions file, mirrors it into MLflow, prints the board.
+    With --audio and --queries there is no ground truth: what is left are predictions, for `lbar submit`.
     """
     from harness.batch import evaluate_all
     from harness.evaluation import Options
@@ -93,7 +98,11 @@ def evaluate_systems(
         skip_broken=skip_broken,
         keep_embeddings=keep_embeddings,
         again=again,
+        predictions=submission.format_of(profile),
     )
+    if audio or queries:
+        submission.predict_all(systems or [], queries, audio, options, as_json=as_json)
+        return
     rules = get_protocol(protocol)
     # What a system prints is no part of what this command prints.
     with bars() as progress, redirect_stdout(sys.stderr):

@@ -1,15 +1,22 @@
-"""`lbar score` and `lbar validate`."""
+"""`lbar score`, `lbar submit` and `lbar validate`."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli_options import AsJson, DataRoot, ProtocolName, print_json
 
+if TYPE_CHECKING:
+    from harness.evaluation import Options
+    from harness.submission.formats import Format
+
 ProfileName = Annotated[
     str, typer.Option("--profile", help="Edition of the challenge: dcase2022 to dcase2025, or a profile's YAML file.")
+]
+MaybeProfileName = Annotated[
+    str | None, typer.Option("--profile", help="Write predictions as this edition of the challenge asks for them.")
 ]
 Queries = Annotated[Path | None, typer.Option("--queries", help="CSV of the hidden set's queries, column caption.")]
 Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the hidden set's recordings.")]
@@ -32,7 +39,7 @@ def score(
     rules = get_protocol(protocol)
     dataset = load(rules.dataset, rules.split, data_root)
     for difference in differences_from_published(dataset, data_root):
-        sys.stderr.write(f"not comparable: {difference}\n")
+        _say(f"not comparable: {difference}")
     result = score_file(file, pose(rules, dataset), format)
     if as_json:
         print_json(result.to_json())
@@ -72,3 +79,93 @@ def validate(
             typer.echo(block)
     if not result.is_valid:
         raise typer.Exit(1)
+
+
+def submit(
+    profile: ProfileName,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders: evaluations, predictions on a hidden set, or both of a system."),
+    ] = None,
+    meta: Annotated[Path, typer.Option("--meta", help="Your meta file, with the authors.")] = Path("meta.yaml"),
+    report: Annotated[Path, typer.Option("--report", help="The technical report.")] = Path("report.pdf"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the zip.")] = Path(),
+    init: Annotated[bool, typer.Option("--init", help="Write a meta file to fill in, and nothing else.")] = False,
+    data_root: DataRoot = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """Make the zip a challenge takes from runs, validated.
+
+    Outputs, meta files filled in from the systems' cards and records, and the report; up to four systems. Nothing is
+    left behind that the validator finds errors in.
+    """
+    from harness.errors import UserError
+    from harness.submission.meta_template import template
+    from harness.submission.profiles import profile as profile_of
+    from harness.submission.submitting import submit as make
+    from harness.submission.whole_file import write_text
+
+    edition = profile_of(profile)
+    if init:
+        if meta.exists():
+            raise UserError(f"{meta} is there already and stays as it is; name another file with --meta")
+        write_text(meta, template(edition))
+        typer.echo(f"{meta}: fill it in, then `lbar submit RUN --profile {profile} --meta {meta} --report report.pdf`")
+        return
+    made = make(runs or [], edition, meta, report, out, data_root, say=_say)
+    document = {"package": made.path and str(made.path), "labels": made.labels} | made.validation.to_json()
+    if as_json:
+        print_json(document)
+    else:
+        for block in made.validation.to_text():
+            typer.echo(block)
+        if made.path:
+            typer.echo(f"{made.path}: {', '.join(made.labels)}")
+        else:
+            _say("no package was written")
+    if made.path is None:
+        raise typer.Exit(1)
+
+
+def format_of(profile: str | None) -> "Format | None":
+    """The format of an edition's outputs; `None` where no edition is named."""
+    from harness.errors import UserError
+    from harness.submission.profiles import profile as profile_of
+
+    kind = profile_of(profile).kind if profile else None
+    if kind == "other":
+        raise UserError(f"profile {profile} does not say what an output is; name an edition of LBAR")
+    return kind
+
+
+def predict_all(
+    systems: list[str], queries: Path | None, audio: Path | None, options: "Options", *, as_json: bool
+) -> None:
+    """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
+    from contextlib import redirect_stdout
+    from dataclasses import replace
+
+    from harness.errors import UserError
+    from harness.prediction import hidden_task, predict
+    from harness.progress import bars
+    from harness.registry import build_system
+
+    if queries is None or audio is None or not systems:
+        raise UserError("a hidden set is named by both --audio DIR and --queries FILE, and its systems one by one")
+    task = hidden_task(queries, audio)
+    folders = []
+    with bars() as progress, redirect_stdout(sys.stderr):
+        for name in systems:
+            built = build_system(name, device=options.device, precision=options.precision)
+            own = replace(options, device=built.device, precision=built.precision)
+            folders.append(predict(built.system, task, own, progress=progress).folder)
+            _say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
+    if as_json:
+        print_json([str(folder) for folder in folders])
+    else:
+        for folder in folders:
+            typer.echo(str(folder))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
