@@ -1,6 +1,7 @@
 """`lbar score`, `lbar submit` and `lbar validate`."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,16 +24,24 @@ Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the hidde
 
 
 def score(
-    file: Annotated[Path, typer.Argument(help="A ranked list (2022 to 2024) or a score matrix (2025).")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Ranked lists (2022 to 2024), score matrices (2025), folders, zips; several are compared."),
+    ],
     protocol: ProtocolName,
     data_root: DataRoot = Path("data"),
     format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
     as_json: AsJson = False,
 ) -> None:
-    """Score a predictions file, ours or anybody's."""
+    """Score predictions files and packages, ours or anybody's.
+
+    Of several, each system is compared with those of the others, query by query.
+    """
     from harness.datasets import load
     from harness.datasets.deviations import differences_from_published
     from harness.protocols import get_protocol
+    from harness.submission.members import is_package
+    from harness.submission.package_score import compare, score_package
     from harness.submission.score import score_file
     from harness.task import pose
 
@@ -40,11 +49,33 @@ def score(
     dataset = load(rules.dataset, rules.split, data_root)
     for difference in differences_from_published(dataset, data_root):
         _say(f"not comparable: {difference}")
-    result = score_file(file, pose(rules, dataset), format)
+    task = pose(rules, dataset)
+    if len(files) == 1 and not is_package(files[0]):
+        result = score_file(files[0], task, format)
+        if as_json:
+            print_json(result.to_json())
+        else:
+            typer.echo(result.to_text())
+        return
+    packages = [score_package(file, task, format) for file in files]
+    differences = compare(packages, task.clusters)
     if as_json:
-        print_json(result.to_json())
+        print_json(
+            {
+                "packages": [package.to_json() for package in packages],
+                "differences": [asdict(difference) for difference in differences],
+            }
+        )
     else:
-        typer.echo(result.to_text())
+        for text in (*(package.to_text() for package in packages), *(one.to_text() for one in differences)):
+            if text:
+                typer.echo(text)
+    failures = [failure for package in packages for failure in package.failures.values()]
+    for failure in failures:
+        for line in (f"lbar: {failure}", *(f"  {problem}" for problem in failure.problems)):
+            _say(line)
+    if failures:
+        raise typer.Exit(2)
 
 
 def validate(
@@ -55,6 +86,7 @@ def validate(
     ] = None,
     queries: Queries = None,
     audio: Audio = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a copy with all safe repairs, and look at that.")] = False,
     data_root: DataRoot = Path("data"),
     as_json: AsJson = False,
 ) -> None:
@@ -65,16 +97,29 @@ def validate(
     """
     from harness.errors import UserError
     from harness.submission.expected import of_files, of_protocol
+    from harness.submission.mending import mend
     from harness.submission.profiles import profile as profile_of
     from harness.submission.validation import validate as look
 
     if protocol and (queries or audio):
         raise UserError("--protocol names queries and clips already; leave out --queries and --audio, or --protocol")
     expected = of_protocol(protocol, data_root) if protocol else of_files(queries, audio)
-    result = look(path, profile_of(profile), expected, data_root=data_root)
+    edition = profile_of(profile)
+    mended = mend(path, edition, expected, data_root) if fix else None
+    result = look(mended.path if mended and mended.path else path, edition, expected, data_root=data_root)
     if as_json:
-        print_json(result.to_json())
+        document = result.to_json()
+        if mended is not None:
+            document |= {
+                "fixed": mended.path and str(mended.path),
+                "repairs": [repair.to_json() for repair in mended.repairs.kept],
+            }
+        print_json(document)
     else:
+        if mended is not None:
+            for line in mended.repairs.to_text():
+                typer.echo(line)
+            typer.echo(f"{mended.path}: the mended copy" if mended.path else f"{path}: nothing can be mended safely")
         for block in result.to_text():
             typer.echo(block)
     if not result.is_valid:

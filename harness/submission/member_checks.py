@@ -118,16 +118,15 @@ def leads_out(member: Member) -> bool:
     )
 
 
+def is_safe(member: Member) -> bool:
+    """Whether it is a file that can be unpacked and does no harm."""
+    usual = member.kind == "file" and member.method in METHODS and not member.encrypted
+    return usual and not is_bomb(member) and not leads_out(member)
+
+
 def may_be_read(package: Package, member: Member) -> bool:
     """Whether none of these checks speaks against unpacking it."""
-    return not (
-        member.kind != "file"
-        or is_bomb(member)
-        or leads_out(member)
-        or member.encrypted
-        or member.method not in METHODS
-        or member.size > largest(package, member)
-    )
+    return is_safe(member) and member.size <= largest(package, member)
 
 
 def _not_empty(package: Package) -> Iterator[Problem]:

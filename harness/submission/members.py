@@ -215,6 +215,15 @@ def open_tree(path: Path, top_folder: str) -> Tree:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
+def is_package(path: Path) -> bool:
+    """Whether it is a folder or a zip, which may hold several outputs.
+
+    >>> is_package(Path("Primus_CP-JKU.zip")), is_package(Path("output.csv"))
+    (True, False)
+    """
+    return path.is_dir() or path.suffix.lower() == ".zip"
+
+
 def _member(info: zipfile.ZipInfo, position: int) -> Member:
     mode = info.external_attr >> 16
     # Other systems than Unix leave no mode.

@@ -16,7 +16,9 @@ Key = tuple[str | int, ...]
 _MOST_ENTRIES = 20_000
 _DEEPEST = 60
 _TAB_STOPS = 8
-_NULL_AND_TEXT = re.compile(r"(?P<tag>!!null),?(?P<text>[ \t]*[^\s#,\]}][^#\n]*?)(?=[ \t]*(?:#|$))")
+_NULL_AND_TEXT = re.compile(
+    r"(?P<before>(?:^|[:\[,{-])[ \t]*)!!null,?(?P<text>[ \t]*[^\s#,\]}][^#\n]*?)(?=[ \t]*(?:#|$))"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +201,7 @@ def _value(node: Any, constructor: Any) -> Any:
 def _quoted(match: re.Match[str]) -> str:
     """The text after a `!!null` without it."""
     said = match["text"].strip(" \t,").replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{said}"'
+    return f'{match["before"]}"{said}"'
 
 
 def _without_stray_tabs(line: str) -> str:

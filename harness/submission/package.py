@@ -8,6 +8,8 @@ from harness.submission.members import Member, Tree
 from harness.submission.profiles import Profile
 
 JUNK = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", "__pycache__", ".ipynb_checkpoints"})
+FIXED = ".fixed"
+"""What a mended copy has in its name before the extension, which says nothing of the label."""
 _TOP = "task"
 
 

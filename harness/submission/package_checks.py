@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from harness.submission.findings import Check, Problem, counted, shown
-from harness.submission.package import Package, SystemFolder
+from harness.submission.package import FIXED, Package, SystemFolder
 
 _MAKE_AGAIN = "make the zip from the folder {top}/ itself, so that it is the first part of every path"
 
@@ -193,7 +193,7 @@ def _package_is_named(package: Package) -> Iterator[Problem]:
     labels = [system.label for system in package.systems if profile.label_pattern.fullmatch(system.label)]
     if package.tree.name.lower().endswith(".zip") and labels:
         wanted = profile.named(profile.package, labels[0])
-        if package.tree.name != wanted:
+        if package.tree.name.replace(f"{FIXED}.", ".") != wanted:
             yield Problem(f"a package called {shown(package.tree.name)}", wanted, "rename the zip")
 
 

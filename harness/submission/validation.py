@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from harness.csv_file import read_rows
 from harness.errors import UserError
-from harness.submission.expected import Expected, of_protocol
+from harness.submission.expected import Expected, guessed
 from harness.submission.findings import Findings, Problem, counted
 from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
 from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, may_be_read
@@ -26,14 +24,13 @@ from harness.submission.output_file import (
     read_ranked_rows,
     read_start,
 )
-from harness.submission.package import Package, SystemFolder, only, understand
+from harness.submission.package import FIXED, Package, SystemFolder, only, understand
 from harness.submission.package_checks import PACKAGE_CHECKS
 from harness.submission.profiles import Profile
 from harness.submission.report_checks import REPORT_CHECKS, read_report
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS, Scored, Team
 from harness.submission.zip_directory import DamagedError
 
-_SAMPLE = 200
 UNREADABLE = TREE_CHECKS[0]
 
 
@@ -195,7 +192,7 @@ class _Validator:
             problem = Problem(f"{member.size:,} bytes", f"at most {most:,}", "look whether it is the right file")
             self._result.findings.add(SIZE_CHECKS[0], problem, member.name)
             return
-        label = member.base.removesuffix(member.suffix).removesuffix(".meta")
+        label = member.base.removesuffix(member.suffix).removesuffix(FIXED).removesuffix(".meta")
         meta = Meta(read_meta(content), self._profile, label, folder_label)
         self._metas[member.name] = meta
         self._result.looked_at.append(member.name)
@@ -211,26 +208,14 @@ class _Validator:
             findings.look(START_CHECKS, start, member.name)
             if start.complaint or start.kind != self._profile.kind:
                 return
-            self._guess(start)
+            if self._guesses:
+                self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
             if start.kind == "ranked-list":
                 self._ranked_list(start, member.name)
             else:
                 self._score_matrix(start, member.name)
             if not any(level == "error" and file == member.name for _, file, level in findings.counts):
                 self._score(place, label, member.name, meta)
-
-    def _guess(self, start: OutputStart) -> None:
-        """Where nobody said what it answers, see whether it is the development-testing split."""
-        if not self._guesses:
-            return
-        self._guesses = False
-        try:
-            captions = [cells[0] for _, cells in islice(read_rows(start.path), 1, _SAMPLE)]
-            known = of_protocol(self._profile.protocol, self._data_root or Path())
-        except UserError:
-            return
-        if known.fits(captions):
-            self._expected = known
 
     def _ranked_list(self, start: OutputStart, file: str) -> None:
         table = read_ranked_rows(start, self._expected)
