@@ -31,6 +31,16 @@ def _nothing_after_null(meta: Meta) -> Iterator[Problem]:
         )
 
 
+def _null_before_a_comma(meta: Meta) -> Iterator[Problem]:
+    for line in meta.document.glued:
+        yield Problem(
+            "`!!null,` within brackets",
+            "`null,` there: some readers take the comma for a part of the tag",
+            f"write null without the exclamation marks; {_FIX}",
+            line=line,
+        )
+
+
 def _parses(meta: Meta) -> Iterator[Problem]:
     if meta.document.complaint:
         yield meta.document.complaint
@@ -184,6 +194,7 @@ def _results_are_there(meta: Meta) -> Iterator[Problem]:
 META_CHECKS: tuple[Check[Meta], ...] = (
     Check("M001", "error", "The file has no tabs where YAML allows none.", _no_tabs),
     Check("M002", "error", "`!!null` stands alone.", _nothing_after_null),
+    Check("M022", "error", "Within brackets, null has no tag.", _null_before_a_comma),
     Check("M003", "error", "The file can be read as YAML.", _parses),
     Check("M004", "error", "The file has its sections.", _has_sections),
     Check("M005", "warning", "Every key is there once.", _keys_once),

@@ -83,6 +83,7 @@ class MetaDocument:
         root: what it says; `None` where it could not be read.
         tabs: lines with a tab where YAML allows none; empty if it is read as it is.
         after_null: line and text of what follows a `!!null`.
+        glued: lines where, within brackets, a comma sticks to `!!null`: PyYAML takes it for a part of the tag.
         complaint: why it could not be read, tabs and such set aside.
         mended: the text without these mistakes.
     """
@@ -90,6 +91,7 @@ class MetaDocument:
     root: Entry | None
     tabs: tuple[int, ...] = ()
     after_null: tuple[tuple[int, str], ...] = ()
+    glued: tuple[int, ...] = ()
     complaint: Problem | None = None
     mended: str = ""
 
@@ -111,6 +113,8 @@ def read_meta(content: bytes) -> MetaDocument:
         )
     text = text.replace("\r\n", "\n")
     lines = text.split("\n")
+    glued = tuple(number for number, line in enumerate(lines, 1) if _unglued(line) != line)
+    lines = [_unglued(line) for line in lines]
     after_null = tuple(
         (number, match["text"].strip(" \t,"))
         for number, line in enumerate(lines, 1)
@@ -126,7 +130,7 @@ def read_meta(content: bytes) -> MetaDocument:
     mended = "\n".join(lines)
     if mended != text:
         root, complaint = _parsed(mended)
-    return MetaDocument(root, tabs, after_null, complaint, mended)
+    return MetaDocument(root, tabs, after_null, glued, complaint, mended)
 
 
 def _parsed(text: str) -> tuple[Entry | None, Problem | None]:
@@ -202,6 +206,18 @@ def _quoted(match: re.Match[str]) -> str:
     """The text after a `!!null` without it."""
     said = match["text"].strip(" \t,").replace("\\", "\\\\").replace('"', '\\"')
     return f'{match["before"]}"{said}"'
+
+
+def _unglued(line: str) -> str:
+    """A line with `null,` for `!!null,` within brackets that are opened on it."""
+    code = _before_comment(line)
+    place = code.find("!!null,")
+    while place >= 0:
+        before = code[:place]
+        if before.count("[") + before.count("{") > before.count("]") + before.count("}"):
+            code, line = before + code[place + 2 :], before + line[place + 2 :]
+        place = code.find("!!null,", place + 1)
+    return line
 
 
 def _without_stray_tabs(line: str) -> str:

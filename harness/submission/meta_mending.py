@@ -35,13 +35,13 @@ def mend_meta(source: Path, target: Path, file: str, repairs: Repairs) -> None:
     before = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     lines = document.mended.split("\n")
     done += [
-        Repair(file, "tab" if number in document.tabs else "text after !!null", old, new, number)
+        Repair(file, "tab" if number in document.tabs else "!!null", old, new, number)
         for number, (old, new) in enumerate(zip(before, lines, strict=True), 1)
         if old != new
     ]
     for _, entry in document.root.walk():
         affiliation = (entry.fields or {}).get("institution")
-        if affiliation is None or "institute" in (entry.fields or {}):
+        if affiliation is None or "institute" in (entry.fields or {}) or affiliation.line > len(lines):
             continue
         place = affiliation.line - 1
         renamed = _INSTITUTION.sub("institute", lines[place], count=1)
