@@ -51,19 +51,21 @@ class Meta:
         ]
 
     def results(self) -> Iterator[tuple[str, Key, Entry]]:
-        """Every number under `results` that is called like a measure: name, keys, entry."""
-        for keys, entry in self.numbers():
+        """Every value under `results` that is called like a measure: name, keys, entry."""
+        section = self.get("results")
+        for keys, entry in section.walk() if section else ():
+            if entry.fields is not None or entry.items is not None or not keys:
+                continue
             try:
                 yield str(parse_measure(str(keys[-1]))), keys, entry
             except UserError:
                 continue
 
-    def numbers(self) -> Iterator[tuple[Key, Entry]]:
-        """Every number under `results`, with its keys."""
-        entry = self.get("results")
-        for keys, found in entry.walk() if entry else ():
-            if keys and isinstance(found.value, int | float) and not isinstance(found.value, bool):
-                yield keys, found
+    @property
+    def has_results(self) -> bool:
+        """Whether there is any number under `results`."""
+        section = self.get("results")
+        return any(entry.number is not None for _, entry in section.walk()) if section else False
 
 
 def joined(keys: Key) -> str:

@@ -171,18 +171,21 @@ def _system_is_described(meta: Meta) -> Iterator[Problem]:
 
 def _results_are_fractions(meta: Meta) -> Iterator[Problem]:
     for name, keys, entry in meta.results():
-        if not 0 <= entry.value <= 1:
-            yield Problem(
-                f"{name} of {entry.text}",
-                "a number from 0 to 1",
-                f"write {entry.value / 100:g}" if 1 < entry.value <= 100 else "look where the number comes from",
-                line=entry.line,
-                column=joined(("results", *keys)),
-            )
+        value = entry.number
+        if entry.is_empty or (value is not None and 0 <= value <= 1):
+            continue
+        is_per_cent = value is not None and 1 < value <= 100
+        yield Problem(
+            f"{name} of {entry.text}",
+            "a number from 0 to 1",
+            f"write {value / 100:g}" if value is not None and is_per_cent else "write the number, with a decimal point",
+            line=entry.line,
+            column=joined(("results", *keys)),
+        )
 
 
 def _results_are_there(meta: Meta) -> Iterator[Problem]:
-    if meta.document.root is not None and not any(True for _ in meta.numbers()):
+    if meta.document.root is not None and not meta.has_results:
         yield Problem(
             "no results",
             f"results.{meta.profile.results.section} with {', '.join(meta.profile.results.measures)}",
@@ -204,7 +207,7 @@ META_CHECKS: tuple[Check[Meta], ...] = (
     Check("M017", "error", "The number of parameters is a whole number.", _whole_number_of_parameters),
     Check("M018", "warning", "The number of parameters is plausible.", _plausible_number_of_parameters),
     Check("M019", "warning", "The system is described.", _system_is_described),
-    Check("M020", "error", "Measures are fractions, not per cent.", _results_are_fractions),
+    Check("M020", "error", "Measures are numbers from 0 to 1.", _results_are_fractions),
     Check("M021", "warning", "The file has results.", _results_are_there),
     *AUTHOR_CHECKS,
 )

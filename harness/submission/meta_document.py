@@ -16,6 +16,7 @@ Key = tuple[str | int, ...]
 _MOST_ENTRIES = 20_000
 _DEEPEST = 60
 _TAB_STOPS = 8
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
 _NULL_AND_TEXT = re.compile(
     r"(?P<before>(?:^|[:\[,{-])[ \t]*)!!null,?(?P<text>[ \t]*[^\s#,\]}][^#\n]*?)(?=[ \t]*(?:#|$))"
 )
@@ -40,6 +41,16 @@ class Entry:
     fields: Mapping[str, "Entry"] | None = None
     items: tuple["Entry", ...] | None = None
     twice: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def number(self) -> float | None:
+        """As a number, also where YAML takes it for a text, as it does `2e-5`; `None` where it is none."""
+        if isinstance(self.value, bool) or not (isinstance(self.value, int | float) or _NUMBER.fullmatch(self.text)):
+            return None
+        try:
+            return float(self.value)
+        except (TypeError, ValueError, OverflowError):
+            return None
 
     @property
     def is_empty(self) -> bool:
@@ -84,7 +95,7 @@ class MetaDocument:
         tabs: lines with a tab where YAML allows none; empty if it is read as it is.
         after_null: line and text of what follows a `!!null`.
         glued: lines where, within brackets, a comma sticks to `!!null`: PyYAML takes it for a part of the tag.
-        complaint: why it could not be read, tabs and such set aside.
+        complaint: why it cannot be read, or not in full, tabs and such set aside.
         mended: the text without these mistakes.
     """
 
@@ -140,7 +151,7 @@ def _parsed(text: str) -> tuple[Entry | None, Problem | None]:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
             return None, Problem("an empty file", "the sections submission, system and results", "fill in the template")
-        return _entry(node, yaml.SafeLoader(""), _Limits(), ()), None
+        root = _entry(node, yaml.SafeLoader(""), _Limits(), ())
     except _TooMuchError as error:
         return None, Problem(str(error), "a file as a person writes it", "write the values out, without anchors (&, *)")
     except RecursionError:
@@ -158,6 +169,27 @@ def _parsed(text: str) -> tuple[Entry | None, Problem | None]:
         return None, Problem(
             f"no YAML: {' '.join(str(error).split())[:120]}", "`key: value`, indented by blanks", "look for odd letters"
         )
+    return root, _unfit(node)
+
+
+def _unfit(node: Any) -> Problem | None:
+    """Why a reader cannot make values of what can be parsed: a tag or a date that does not fit."""
+    import yaml
+
+    try:
+        yaml.SafeLoader("").construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark, said = error.problem_mark, error.problem
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
+        mark, said = None, str(error)
+    else:
+        return None
+    return Problem(
+        f"a value that does not fit its type: {' '.join(str(said).split())[:120]}",
+        "a plain text or number, or `!!null` alone",
+        'put "quotes" around the text, and leave out tags (!!) but for `!!null`',
+        line=mark.line + 1 if mark else None,
+    )
 
 
 class _TooMuchError(Exception):

@@ -270,14 +270,16 @@ def _in_order(captions: Captions) -> Iterator[Problem]:
     if captions.expected is None or captions.unknown:
         return
     place = {text: index for index, text in reversed(list(enumerate(captions.expected.queries)))}
-    places = [place[text] for text in captions.texts if text in place]
-    for row, (before, after) in enumerate(pairwise(places), 1):
-        if after < before and captions.expected.times_asked[captions.texts[row]] == 1:
+    # A row too many is found as such; it is not out of order beside that.
+    first = {text: line for line, text in zip(reversed(captions.lines), reversed(captions.texts), strict=True)}
+    known = [text for text in dict.fromkeys(captions.texts) if text in place]
+    for before, after in pairwise(known):
+        if place[after] < place[before]:
             yield Problem(
-                f"{shown(captions.texts[row])} after {shown(captions.texts[row - 1])}",
+                f"{shown(after)} after {shown(before)}",
                 "rows in the order of the queries' file",
                 f"sort the rows, if you like; it does not change the score; {_FIX}",
-                line=captions.lines[row],
+                line=first[after],
                 column=captions.column,
             )
             return

@@ -118,6 +118,8 @@ class Profile(BaseModel):
         ('caption', 'file_name_{rank}')
         """
         depth = len(header) - 1
+        if depth < 1:
+            return None
         return next((one for one in (self.columns, *self.variants) if list(header) == _header(one, depth)), None)
 
     def named(self, template: str, label: str) -> str:

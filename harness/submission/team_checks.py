@@ -102,11 +102,14 @@ def _results_agree(scored: Scored) -> Iterator[Problem]:
         return
     results = scored.meta.profile.results
     for name, keys, entry in scored.meta.results():
-        if keys[0] not in (results.section, *results.spellings) or name not in scored.values or entry.value > 1:
+        value = entry.number
+        if keys[0] not in (results.section, *results.spellings) or name not in scored.values:
+            continue
+        if value is None or value > 1:
             continue
         found = scored.values[name]
-        if abs(entry.value - found) > _rounding(entry.text):
-            other = next((other for other, value in scored.values.items() if abs(entry.value - value) < 5e-5), None)
+        if abs(value - found) > _rounding(entry.text):
+            other = next((other for other, score in scored.values.items() if abs(value - score) < 5e-5), None)
             yield Problem(
                 f"{name} {entry.text}" + (f", which is the file's {other}" if other else ""),
                 f"{found:.6f}, which the output scores on {scored.task.protocol.name}",

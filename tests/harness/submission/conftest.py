@@ -51,11 +51,11 @@ submission:
       firstname: Zoë
       email: zoe@example.org
       corresponding: true
-      affiliation: {{abbreviation: ABC, institute: Institute of A, B and C, department: null, location: "Linz, Austria"}}
+      affiliation: {{abbreviation: ABC, institute: Institute of A, department: null, location: "Linz, Austria"}}
     - lastname: Other
       firstname: O.
       email: o@example.org
-      affiliation: {{abbreviation: ABC, institute: Institute of A, location: "Linz, Austria"}}
+      affiliation: {{abbreviation: ABC, institute: Institute of B, location: "Linz, Austria"}}
 system:
   description:
     input_sampling_rate: 32kHz
@@ -90,9 +90,15 @@ class World:
         scores = random.standard_normal((len(QUERIES), len(CLIPS)))
         scores[range(len(QUERIES)), range(len(QUERIES))] += 3 * (np.arange(len(QUERIES)) % 2)
         if edition.kind == "score-matrix":
-            return [["index", *CLIPS], *([text, *map(repr, row)] for text, row in zip(QUERIES, scores.tolist(), strict=True))]
+            return [
+                ["index", *CLIPS],
+                *([text, *map(repr, row)] for text, row in zip(QUERIES, scores.tolist(), strict=True)),
+            ]
         best = np.argsort(-scores, axis=1)[:, : edition.depth]
-        return [edition.header(), *([text, *(CLIPS[clip] for clip in row)] for text, row in zip(QUERIES, best, strict=True))]
+        return [
+            edition.header(),
+            *([text, *(CLIPS[clip] for clip in row)] for text, row in zip(QUERIES, best, strict=True)),
+        ]
 
     def csv(self, rows: list[list[str]]) -> bytes:
         return "".join(",".join(map(quoted, row)) + "\n" for row in rows).encode()

@@ -27,10 +27,10 @@ LONGEST_ANSWER = 20.0
 MOST_ADDED_BYTES = 300 * 2**20
 
 TOKENS = {
-    "csv": [b'"', b",", b"\n", b"\r\n", b"\r", b"\0", b"\xef\xbb\xbf", b"\xff", b'""', b"nan", b"1e999", b"._", b"/", b"a.wav"],
-    "yaml": [b"!!null", b"!!python/object:x", b"&a ", b"*a", b"<<: ", b"[", b"{", b"\t", b"? ", b": ", b"- ", b"|\n", b">\n"]
-    + [b"!!int ", b"!!float x", b"2024-99-99", b"---\n", b"...\n", b"%YAML 9\n", b"'", b'"', b"\xe2\x80\xa8", b"\x85", b"#"],
-    "zip": [b"PK\3\4", b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"\xff\xff\xff\xff", b"\0\0\0\0", b"\xff\xff", b"../", b"\0"],
+    "csv": b'" , \n \r\n \r \0 \xef\xbb\xbf \xff "" nan 1e999 ._ / a.wav'.split(b" "),
+    "yaml": b"!!null !!python/object:x &a *a <<: [ { \t ? : - |\n >\n !!int !!float 2024-99-99 ---\n ...\n %YAML ' \" "
+    b"\xe2\x80\xa8 \x85 # \n".split(b" "),
+    "zip": b"PK\3\4 PK\1\2 PK\5\6 PK\6\6 PK\6\7 \xff\xff\xff\xff \0\0\0\0 \xff\xff ../ \0".split(b" "),
 }
 
 
@@ -123,7 +123,7 @@ QUICK = settings(
 @given(content=st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
 def test_any_bytes_as_a_meta_file(content: bytes) -> None:
     document = read_meta(content)
-    assert (document.root is None) == (document.complaint is not None)
+    assert document.root is not None or document.complaint is not None
 
 
 @QUICK
@@ -142,9 +142,18 @@ def test_any_bytes_as_a_zip(tmp_path: Path, content: bytes, tail: bytes) -> None
     assert tree.damage or tree.members == []
 
 
+def chained(link: bytes, first: bytes) -> bytes:
+    """Forty anchors, each made of the one before several times."""
+    lines = [first]
+    for n in range(1, 40):
+        before = (n - 1,) * (link.count(b"%d") - 2)
+        lines.append(link % (n, n, *before))
+    return b"".join(lines)
+
+
 BOMBS = {
-    "billion laughs": b"a0: &a0 [x, x]\n" + b"".join(b"a%d: &a%d [*a%d, *a%d, *a%d]\n" % (n, n, n - 1, n - 1, n - 1) for n in range(1, 40)),
-    "merges": b"a0: &a0 {k: v}\n" + b"".join(b"a%d: &a%d {<<: [*a%d, *a%d], k%d: v}\n" % (n, n, n - 1, n - 1, n) for n in range(1, 40)),
+    "billion laughs": chained(b"a%d: &a%d [*a%d, *a%d, *a%d]\n", b"a0: &a0 [x, x]\n"),
+    "merges": chained(b"a%d: &a%d {<<: [*a%d, *a%d], k%d: v}\n", b"a0: &a0 {k: v}\n"),
     "holds itself": b"submission: &a {authors: [*a]}\n",
     "deep": b"[" * 60_000,
     "deep mapping": b"".join(b" " * n + b"a:\n" for n in range(300)),

@@ -21,6 +21,19 @@ RELAXED = settings(
 )
 
 
+CHANGES: list[Callable[[str], str]] = [
+    str.strip,
+    str.upper,
+    str.lower,
+    lambda text: "audio/" + text,
+    lambda text: text + "x",
+    lambda _: "",
+    lambda text: text.replace("&#39;", "'"),
+    lambda text: text.replace(" .wav", ".wav"),
+    lambda _: "nan",
+]
+
+
 def said(files: Files) -> dict[str, Any]:
     """What a package says: the cells of its outputs, the values of its meta files, and its report."""
     found: dict[str, Any] = {}
@@ -81,12 +94,7 @@ def change_cell(draw: Any, files: Files) -> None:
     rows = list(csv.reader(io.StringIO(files[name].decode(), newline="")))
     row = rows[draw(st.integers(0, len(rows) - 1))]
     cell = draw(st.integers(0, len(row) - 1))
-    change: Callable[[str], str] = draw(
-        st.sampled_from(
-            [str.strip, str.upper, str.lower, lambda text: "audio/" + text, lambda text: text + "x", lambda _: ""]
-            + [lambda text: text.replace("&#39;", "'"), lambda text: text.replace(" .wav", ".wav"), lambda _: "nan"]
-        )
-    )
+    change: Callable[[str], str] = draw(st.sampled_from(CHANGES))
     row[cell] = change(row[cell])
     target = io.StringIO(newline="")
     csv.writer(target, lineterminator="\n").writerows(rows)
@@ -106,7 +114,9 @@ def copy_cell(draw: Any, files: Files) -> None:
 
 def rename_file(draw: Any, files: Files) -> None:
     name = draw(st.sampled_from(sorted(files)))
-    old, new = draw(st.sampled_from([("_1", "_2"), ("_1", "_5"), ("Muestermann", "Mustermann"), (".", "-"), ("task", "")]))
+    old, new = draw(
+        st.sampled_from([("_1", "_2"), ("_1", "_5"), ("Muestermann", "Mustermann"), (".", "-"), ("task", "")])
+    )
     content = files.pop(name)
     folder, _, base = name.rpartition("/")
     files[f"{folder}/{base.replace(old, new)}"] = content
@@ -164,7 +174,10 @@ MUTATIONS = (
 
 def in_any_order(document: dict[str, Any]) -> dict[str, Any]:
     """Outputs with their rows sorted: the order of the rows below the header changes no score."""
-    return {name: [rows[0], *sorted(rows[1:])] if isinstance(rows, list) and rows else rows for name, rows in document.items()}
+    return {
+        name: [rows[0], *sorted(rows[1:])] if isinstance(rows, list) and rows else rows
+        for name, rows in document.items()
+    }
 
 
 def only_prose_differs(before: dict[str, Any], after: dict[str, Any]) -> bool:
@@ -188,7 +201,9 @@ def same_but_scores(old: Any, new: Any) -> bool:
     """Score matrices with the same captions and clips, and other finite numbers."""
     if isinstance(new, Exception) or old[0][0] != "index" or old[0] != new[0] or len(old) != len(new):
         return False
-    return all(a[0] == b[0] and len(a) == len(b) and all(map(finite, b[1:])) for a, b in zip(old[1:], new[1:], strict=True))
+    return all(
+        a[0] == b[0] and len(a) == len(b) and all(map(finite, b[1:])) for a, b in zip(old[1:], new[1:], strict=True)
+    )
 
 
 def finite(cell: str) -> bool:
@@ -196,8 +211,6 @@ def finite(cell: str) -> bool:
         return float(cell) - float(cell) == 0 and "_" not in cell
     except ValueError:
         return False
-
-
 
 
 def alike(old: Any, new: Any) -> bool:
