@@ -11,24 +11,29 @@ _MOST_COMPARED = 12
 class Spellings:
     """Known names or captions, to be found by what is left of them in other hands.
 
-    Programs strip blanks, un-escape `&#39;`, put paths before file names, change case, or write "_" for ":".
+    Programs strip blanks, un-escape `&#39;`, put paths before file names, write "_" for ":", or change case.
     """
 
     def __init__(self, known: Sequence[str], *, file_names: bool = False) -> None:
         self._known = known
         self._plain = plain_name if file_names else plain
         self._by_plain: dict[str, list[str]] = defaultdict(list)
+        self._by_lower: dict[str, list[str]] = defaultdict(list)
         for text in dict.fromkeys(known):
             self._by_plain[self._plain(text)].append(text)
+            self._by_lower[self._plain(text).casefold()].append(text)
         self._left = _MOST_COMPARED
 
     def same(self, text: str) -> str | None:
         """The one known text that differs only in what programs change; `None` where there is none, or several.
 
-        >>> Spellings([" Birds.wav", "it&#39;s rain.wav"], file_names=True).same("audio/it's rain.wav")
+        Case is looked at first: Clotho has `Fountain .wav` and `fountain.wav`.
+
+        >>> Spellings([" Birds.wav", "it&#39;s rain.wav"], file_names=True).same("audio/it's Rain.wav")
         'it&#39;s rain.wav'
         """
-        found = self._by_plain.get(self._plain(text), ())
+        bare = self._plain(text)
+        found = self._by_plain.get(bare) or self._by_lower.get(bare.casefold(), ())
         return found[0] if len(found) == 1 else None
 
     def meant(self, text: str) -> str | None:
@@ -43,22 +48,19 @@ class Spellings:
 
 
 def plain(text: str) -> str:
-    """What is left of a text when all that programs tend to change in it is taken away.
+    """What is left of a text when all that programs tend to change in it, but case, is taken away.
 
     >>> plain(" It&#39;s  raining ")
-    "it's raining"
+    "It's raining"
     """
-    return _folded(html.unescape(text))
+    return " ".join(html.unescape(text).split())
 
 
 def plain_name(name: str) -> str:
     """The same of a file name, without its folder and `.wav`; file systems have "_" for ":"."""
     bare = html.unescape(name).replace("\\", "/").rpartition("/")[2]
-    return _folded(bare.casefold().removesuffix(".wav").replace(":", "_"))
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
+    stem = bare[:-4] if bare.lower().endswith(".wav") else bare
+    return " ".join(stem.replace(":", "_").split())
 
 
 def hint(meant: str | None) -> str:
