@@ -33,7 +33,7 @@ class Spellings:
         'it&#39;s rain.wav'
         """
         bare = self._plain(text)
-        found = self._by_plain.get(bare) or self._by_lower.get(bare.casefold(), ())
+        found = self._by_plain.get(bare) or self._by_lower.get(bare.casefold(), [])
         return found[0] if len(found) == 1 else None
 
     def meant(self, text: str) -> str | None:

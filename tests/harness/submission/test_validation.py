@@ -66,7 +66,7 @@ def test_the_baseline_of_2022_beside_other_editions(shared: Path, data_root: Pat
 
 @pytest.mark.shared
 def test_the_file_names_of_the_baseline_of_2023_are_stripped(shared: Path, data_root: Path, tmp_path: Path) -> None:
-    """Its authors strip names; ` .wav` and leading blanks are then nobody's, and every one is told with what is meant."""
+    """Its authors strip names; those with ` .wav` are then nobody's, and each is told with what is meant."""
     source = (shared / "data/dcase/baseline_dcase2022.test.output.csv").read_text()
     assert " .wav" in source
     path = tmp_path / "stripped.output.csv"
@@ -79,7 +79,7 @@ def test_the_file_names_of_the_baseline_of_2023_are_stripped(shared: Path, data_
 
 @pytest.mark.shared
 def test_every_known_fault_of_a_real_package_and_no_other(shared: Path, tmp_path: Path) -> None:
-    """Four systems: tabs in all meta files, `institution` in all, two labels of another institute, abbreviations twice."""
+    """Tabs and `institution` in all four meta files, two labels of another institute, two abbreviations twice."""
     path = shared / "data/dcase/package_2020_task2/Primus_CP-JKU.c6f82fb.zip"
     result = validate(path, profile(other_task(tmp_path, "2")))
     metas = [f"Primus_CP-JKU_task2_{number}.meta.yaml" for number in range(1, 5)]
