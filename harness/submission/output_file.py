@@ -147,13 +147,15 @@ class MatrixEnd:
 
     Attributes:
         rows: how many there are.
-        tied: in how many of them clips share a score.
+        tied: in how many of them some, not all, clips share a score.
+        first_tie: line of the first of these.
         digits: the most significant digits of a score, of those that were looked at.
         complaint: why the file could not be read to its end.
     """
 
     rows: int = 0
     tied: int = 0
+    first_tie: int | None = None
     digits: int = 0
     complaint: Problem | None = None
 
@@ -161,7 +163,9 @@ class MatrixEnd:
         """Take a row into account."""
         self.rows += 1
         if row.is_whole:
-            self.tied += len(np.unique(row.scores)) < len(row.scores)
+            if 1 < len(np.unique(row.scores)) < len(row.scores):
+                self.tied += 1
+                self.first_tie = self.first_tie or row.line
             self.digits = max(self.digits, *map(_significant, row.cells[:_DIGITS_LOOKED_AT]))
 
 

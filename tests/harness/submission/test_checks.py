@@ -418,7 +418,7 @@ MATRIX: dict[str, tuple[str, Callable[[list[list[str]]], object], str]] = {
         lambda rows: rows[2].__setitem__(slice(1, None), ["0.123456"] * 12),
         "0.123456 for all 12 clips",
     ),
-    "tie": ("X009", lambda rows: rows[2].__setitem__(4, rows[2][5]), "11 different scores for 12 clips"),
+    "tie": ("X009", lambda rows: rows[2].__setitem__(4, rows[2][5]), "in 1 row of 8 clips share a score"),
     "no rows": ("X010", lambda rows: rows.__delitem__(slice(1, None)), "nothing below"),
     "rounded": (
         "X011",
