@@ -12,6 +12,7 @@ from harness.cli_options import AsJson, DataRoot, ProtocolName, print_json
 if TYPE_CHECKING:
     from harness.evaluation import Options
     from harness.submission.formats import Format
+    from harness.task import RetrievalTask
 
 ProfileName = Annotated[
     str, typer.Option("--profile", help="Edition of the challenge: dcase2022 to dcase2025, or a profile's YAML file.")
@@ -37,35 +38,46 @@ def score(
 
     Of several, each system is compared with those of the others, query by query.
     """
+    from harness.submission.members import is_package
+    from harness.submission.score import score_file
+
+    task = _task(files, protocol, data_root)
+    if len(files) > 1 or is_package(files[0]):
+        _score_packages(files, task, format, as_json=as_json)
+        return
+    result = score_file(files[0], task, format)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.to_text())
+
+
+def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
+    """What the files should answer."""
     from harness.datasets import load
     from harness.datasets.deviations import differences_from_published
+    from harness.errors import UserError
     from harness.protocols import get_protocol
-    from harness.submission.members import is_package
-    from harness.submission.package_score import compare, score_package
-    from harness.submission.score import score_file
     from harness.task import pose
 
     rules = get_protocol(protocol)
+    for file in files:
+        if not file.exists():
+            raise UserError(f"{file} does not exist; expected a CSV, a folder or a zip")
     dataset = load(rules.dataset, rules.split, data_root)
     for difference in differences_from_published(dataset, data_root):
         _say(f"not comparable: {difference}")
-    task = pose(rules, dataset)
-    if len(files) == 1 and not is_package(files[0]):
-        result = score_file(files[0], task, format)
-        if as_json:
-            print_json(result.to_json())
-        else:
-            typer.echo(result.to_text())
-        return
+    return pose(rules, dataset)
+
+
+def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as_json: bool) -> None:  # noqa: A002
+    from harness.submission.package_score import compare, score_package
+
     packages = [score_package(file, task, format) for file in files]
     differences = compare(packages, task.clusters)
     if as_json:
-        print_json(
-            {
-                "packages": [package.to_json() for package in packages],
-                "differences": [asdict(difference) for difference in differences],
-            }
-        )
+        document = {"packages": [package.to_json() for package in packages]}
+        print_json(document | {"differences": [asdict(difference) for difference in differences]})
     else:
         for text in (*(package.to_text() for package in packages), *(one.to_text() for one in differences)):
             if text:

@@ -100,6 +100,10 @@ class World:
             *([text, *(CLIPS[clip] for clip in row)] for text, row in zip(QUERIES, best, strict=True)),
         ]
 
+    def rows_of(self, name: str) -> list[list[str]]:
+        """The same of an edition by its name."""
+        return self.rows(profile(name))
+
     def csv(self, rows: list[list[str]]) -> bytes:
         return "".join(",".join(map(quoted, row)) + "\n" for row in rows).encode()
 

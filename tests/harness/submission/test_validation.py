@@ -1,16 +1,22 @@
 """The validator on real files, and what it says as a document."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from harness.datasets import Clip
 from harness.errors import UserError
-from harness.submission.expected import of_files, of_protocol
+from harness.protocols import Protocol
+from harness.relevance import Relevance
+from harness.submission.expected import of_files, of_protocol, of_task
 from harness.submission.findings import Finding
 from harness.submission.profiles import profile
 from harness.submission.validation import Validation, validate
+from harness.task import RetrievalTask
 
 OTHER_TASK = """\
 base: dcase2022
@@ -185,3 +191,34 @@ def test_a_finding_is_told_in_full(world: Any) -> None:
         "    expected  what is true of this submission\n"
         "    mend      write it, or `!!null` where it does not apply"
     )
+
+
+def test_a_matrix_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    """Twelve megabytes are looked at and scored in a fraction of that."""
+    clips = [f"clip {number}.wav" for number in range(200)]
+    queries = [f"query {number}" for number in range(300)]
+    task = RetrievalTask(
+        Protocol("wide", "folder", "all"),
+        tuple(Clip(name, Path(name)) for name in clips),
+        tuple(queries),
+        Relevance.from_lists([[number % len(clips)] for number in range(len(queries))]),
+        tuple(clips[number % len(clips)] for number in range(len(queries))),
+    )
+    path = tmp_path / "x.output.csv"
+    with path.open("w", encoding="utf-8") as file:
+        file.write(",".join(["index", *clips]) + "\n")
+        for row, text in enumerate(queries):
+            scores = np.random.default_rng(row).random(len(clips))
+            file.write(",".join([text, *(f"{score:.17f}".ljust(200, "0") for score in scores.tolist())]) + "\n")
+    assert path.stat().st_size > 12e6
+    expected = of_task(task)
+    small = validate(path, profile("dcase2025"), expected)  # what is imported and kept is there now
+    tracemalloc.start()
+    try:
+        found = validate(path, profile("dcase2025"), expected)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found.scores == small.scores
+    assert list(found.scores) == ["x"]
+    assert peak < 3e6
