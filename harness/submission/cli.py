@@ -110,13 +110,13 @@ def validate(
     from harness.errors import UserError
     from harness.submission.expected import of_files, of_protocol
     from harness.submission.mending import mend
-    from harness.submission.profiles import profile as profile_of
+    from harness.submission.profiles import get_profile
     from harness.submission.validation import validate as look
 
     if protocol and (queries or audio):
         raise UserError("--protocol names queries and clips already; leave out --queries and --audio, or --protocol")
     expected = of_protocol(protocol, data_root) if protocol else of_files(queries, audio)
-    edition = profile_of(profile)
+    edition = get_profile(profile)
     mended = mend(path, edition, expected, data_root) if fix else None
     result = look(mended.path if mended and mended.path else path, edition, expected, data_root=data_root)
     if as_json:
@@ -158,11 +158,11 @@ def submit(
     """
     from harness.errors import UserError
     from harness.submission.meta_template import template
-    from harness.submission.profiles import profile as profile_of
+    from harness.submission.profiles import get_profile
     from harness.submission.submitting import submit as make
     from harness.submission.whole_file import write_text
 
-    edition = profile_of(profile)
+    edition = get_profile(profile)
     if init:
         if meta.exists():
             raise UserError(f"{meta} is there already and stays as it is; name another file with --meta")
@@ -187,9 +187,9 @@ def submit(
 def format_of(profile: str | None) -> "Format | None":
     """The format of an edition's outputs; `None` where no edition is named."""
     from harness.errors import UserError
-    from harness.submission.profiles import profile as profile_of
+    from harness.submission.profiles import get_profile
 
-    kind = profile_of(profile).kind if profile else None
+    kind = get_profile(profile).kind if profile else None
     if kind == "other":
         raise UserError(f"profile {profile} does not say what an output is; name an edition of LBAR")
     return kind

@@ -113,7 +113,6 @@ def leads_out(member: Member) -> bool:
         or "\\" in name
         or ".." in name.split("/")
         or (len(name) > 1 and name[1] == ":")
-        or "\\0" in name
         or any(ord(letter) < 32 for letter in name)
     )
 

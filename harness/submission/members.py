@@ -141,12 +141,14 @@ class FolderTree:
         yield self.path / member.name.removeprefix(self._below)
 
 
-class FileTree(FolderTree):
+class FileTree:
     """One file alone."""
+
+    damage = ""
 
     def __init__(self, path: Path) -> None:
         """Look at a file."""
-        self.path, self.name, self._below = path, path.name, ""
+        self.path, self.name = path, path.name
         size = path.stat().st_size
         self.members = [Member(path.name, "file", size, size)]
 

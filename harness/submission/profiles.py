@@ -114,7 +114,7 @@ class Profile(BaseModel):
     def variant_of(self, header: Sequence[str]) -> tuple[str, ...] | None:
         """Which spelling of the columns a ranked list's header is, of any depth; `None` where it is none in use.
 
-        >>> profile("dcase2024").variant_of(["caption", "file_name_1"])
+        >>> get_profile("dcase2024").variant_of(["caption", "file_name_1"])
         ('caption', 'file_name_{rank}')
         """
         depth = len(header) - 1
@@ -125,7 +125,7 @@ class Profile(BaseModel):
     def named(self, template: str, label: str) -> str:
         """The name of a file of the system with this label, or of all systems that share its author.
 
-        >>> profile("dcase2022").named("{author}_{institute}_task{task}", "Primus_CP-JKU_task6b_2")
+        >>> get_profile("dcase2022").named("{author}_{institute}_task{task}", "Primus_CP-JKU_task6b_2")
         'Primus_CP-JKU_task6b'
         """
         match = self.label_pattern.fullmatch(label)
@@ -144,7 +144,7 @@ def editions() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def profile(name: str) -> Profile:
+def get_profile(name: str) -> Profile:
     """The profile of an edition, or of a person's own file (`*.yaml`), which may build on another by `base:`.
 
     Raises:

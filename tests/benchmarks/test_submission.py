@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.submission.profiles import profile
+from harness.submission.profiles import get_profile
 
 CELL = 199
 META = """\
@@ -48,7 +48,7 @@ def lbar(*arguments: object) -> list[str]:
 @pytest.mark.parametrize("systems", [1, 4])
 def test_validate_a_package(benchmark, shared: Path, data_root: Path, tmp_path: Path, systems: int) -> None:
     """The real baseline output of 2022, as one system or as four."""
-    edition = profile("dcase2022")
+    edition = get_profile("dcase2022")
     output = (shared / "data/dcase/baseline_dcase2022.test.output.csv").read_bytes()
     path = tmp_path / "Muster_ABC.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:

@@ -13,7 +13,7 @@ from harness.datasets import Clip
 from harness.protocols import Protocol
 from harness.relevance import Relevance
 from harness.submission.expected import Expected, of_task
-from harness.submission.profiles import Profile, profile
+from harness.submission.profiles import Profile, get_profile
 from harness.submission.validation import Validation, validate
 from harness.task import RetrievalTask
 
@@ -102,14 +102,14 @@ class World:
 
     def rows_of(self, name: str) -> list[list[str]]:
         """The same of an edition by its name."""
-        return self.rows(profile(name))
+        return self.rows(get_profile(name))
 
     def csv(self, rows: list[list[str]]) -> bytes:
         return "".join(",".join(map(quoted, row)) + "\n" for row in rows).encode()
 
     def files(self, name: str, systems: int = 1) -> dict[str, bytes]:
         """A sound package."""
-        edition = profile(name)
+        edition = get_profile(name)
         top, team = edition.top_folder, f"Muestermann_ABC_task{edition.task}"
         files = {f"{top}/{team}.technical_report.pdf": PDF}
         for number in range(1, systems + 1):
@@ -155,14 +155,14 @@ class World:
 
     def look(self, files: Mapping[str, bytes], edition: str | Profile, *, known: bool = True) -> Validation:
         """What the validator says of the files as a zip."""
-        wanted = profile(edition) if isinstance(edition, str) else edition
+        wanted = get_profile(edition) if isinstance(edition, str) else edition
         return validate(self.zip(files), wanted, self.expected if known else None)
 
     def look_at_file(self, name: str, content: bytes, edition: str, *, known: bool = True) -> Validation:
         """What it says of one file."""
         path = self.folder / name
         path.write_bytes(content)
-        return validate(path, profile(edition), self.expected if known else None)
+        return validate(path, get_profile(edition), self.expected if known else None)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS
 from harness.submission.meta_checks import META_CHECKS
 from harness.submission.output_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
 from harness.submission.package_checks import PACKAGE_CHECKS
-from harness.submission.profiles import editions, profile
+from harness.submission.profiles import editions, get_profile
 from harness.submission.report_checks import REPORT_CHECKS
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS
 
@@ -433,7 +433,7 @@ MATRIX: dict[str, tuple[str, Callable[[list[list[str]]], object], str]] = {
 @pytest.mark.parametrize("case", MATRIX)
 def test_what_is_spoilt_in_a_matrix_is_found(world: Any, case: str) -> None:
     code, spoil, words = MATRIX[case]
-    edition = profile("dcase2025")
+    edition = get_profile("dcase2025")
     rows = world.rows(edition)
     spoil(rows)
     label = "Muestermann_ABC_task6_1"
@@ -447,15 +447,15 @@ def test_what_is_spoilt_in_a_matrix_is_found(world: Any, case: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(editions()))
 def test_the_other_kind_of_output(world: Any, name: str) -> None:
-    other = "dcase2022" if profile(name).kind == "score-matrix" else "dcase2025"
-    result = world.look_at_file("x.output.csv", world.csv(world.rows(profile(other))), name)
+    other = "dcase2022" if get_profile(name).kind == "score-matrix" else "dcase2025"
+    result = world.look_at_file("x.output.csv", world.csv(world.rows(get_profile(other))), name)
     (finding,) = result.findings.kept
     assert finding.code == "F004"
     assert "--profile" in finding.problem.mend
 
 
 def test_lists_of_another_depth(world: Any) -> None:
-    rows = [row[:6] for row in world.rows(profile("dcase2024"))]
+    rows = [row[:6] for row in world.rows(get_profile("dcase2024"))]
     result = world.look_at_file("x.output.csv", world.csv(rows), "dcase2024")
     codes = [finding.code for finding in result.findings.kept]
     assert codes == ["R003"]
@@ -463,7 +463,7 @@ def test_lists_of_another_depth(world: Any) -> None:
 
 
 def test_findings_of_one_mistake_take_bounded_room(world: Any) -> None:
-    rows = world.rows(profile("dcase2024"))
+    rows = world.rows(get_profile("dcase2024"))
     rows += [[f"query {number}", *rows[1][1:]] for number in range(3000)]
     result = world.look_at_file("x.output.csv", world.csv(rows), "dcase2024")
     assert result.findings.counts["Q003", "x.output.csv", "error"] == 3000

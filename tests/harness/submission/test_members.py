@@ -12,7 +12,7 @@ import pytest
 
 from harness.submission import members
 from harness.submission.members import FolderTree, ZipTree, open_tree
-from harness.submission.profiles import profile
+from harness.submission.profiles import get_profile
 from harness.submission.validation import Validation, validate
 from harness.submission.zip_directory import DamagedError, announced
 
@@ -34,7 +34,7 @@ def zipped(world: Any, *more: tuple[zipfile.ZipInfo | str, bytes], without: str 
 
 
 def codes(world: Any, path: Path) -> set[str]:
-    result: Validation = validate(path, profile("dcase2024"), world.expected)
+    result: Validation = validate(path, get_profile("dcase2024"), world.expected)
     return {finding.code for finding in result.findings.kept}
 
 
@@ -74,7 +74,7 @@ def test_a_bomb_is_not_unpacked(world: Any, monkeypatch: pytest.MonkeyPatch) -> 
     path = zipped(world, (OUTPUT, b"0" * 30_000_000), without=OUTPUT)
     unpacked = []
     monkeypatch.setattr(members.shutil, "copyfileobj", lambda *_: unpacked.append(1))
-    result = validate(path, profile("dcase2024"), world.expected)
+    result = validate(path, get_profile("dcase2024"), world.expected)
     (finding,) = [finding for finding in result.findings.kept if finding.code == "P005"]
     assert "30,000,000" in finding.problem.found
     assert OUTPUT not in result.looked_at
@@ -82,7 +82,7 @@ def test_a_bomb_is_not_unpacked(world: Any, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_file_that_is_far_too_large_is_not_unpacked(world: Any) -> None:
     path = zipped(world, (f"task8/{LABEL}/more.yaml", os.urandom(70_000)))
-    result = validate(path, profile("dcase2024"), world.expected)
+    result = validate(path, get_profile("dcase2024"), world.expected)
     (finding,) = [finding for finding in result.findings.kept if finding.code == "P008"]
     assert "70,000 bytes" in finding.problem.found
     assert f"task8/{LABEL}/more.yaml" not in result.looked_at
@@ -146,12 +146,12 @@ def test_no_zip(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DamagedError, match="it is no zip"):
         announced(path)
-    assert [finding.code for finding in validate(path, profile("dcase2024")).findings.kept] == ["P001"]
+    assert [finding.code for finding in validate(path, get_profile("dcase2024")).findings.kept] == ["P001"]
 
 
 def test_an_empty_zip(tmp_path: Path) -> None:
     zipfile.ZipFile(tmp_path / "x.zip", "w").close()
-    (finding,) = validate(tmp_path / "x.zip", profile("dcase2024")).findings.kept
+    (finding,) = validate(tmp_path / "x.zip", get_profile("dcase2024")).findings.kept
     assert (finding.code, finding.problem.found) == ("P001", "nothing in it")
 
 
@@ -161,7 +161,7 @@ def test_a_damaged_member_is_named(world: Any) -> None:
     place = content.index(OUTPUT.encode()) + len(OUTPUT) + 20
     content[place] ^= 0xFF
     path.write_bytes(content)
-    (finding,) = validate(path, profile("dcase2024"), world.expected).findings.kept
+    (finding,) = validate(path, get_profile("dcase2024"), world.expected).findings.kept
     assert (finding.code, finding.file) == ("P001", OUTPUT)
 
 
@@ -175,10 +175,10 @@ def test_what_is_no_file_at_all(tmp_path: Path) -> None:
         open_tree(tmp_path / "pipe.csv", "task8")
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(UserError, match="is no CSV, YAML, folder or zip"):
-        validate(tmp_path / "x.txt", profile("dcase2024"))
+        validate(tmp_path / "x.txt", get_profile("dcase2024"))
 
 
 def test_a_folder_of_names_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.csv")).write_text("x")
     assert FolderTree(tmp_path).members[0].name == "\\xff.csv" or "udcff" in FolderTree(tmp_path).members[0].name
-    assert list(validate(tmp_path, profile("dcase2024")).to_text())
+    assert list(validate(tmp_path, get_profile("dcase2024")).to_text())

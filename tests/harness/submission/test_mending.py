@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.submission.mending import Mended, mend
-from harness.submission.profiles import profile
+from harness.submission.profiles import get_profile
 from harness.submission.validation import validate
 
-EDITION = profile("dcase2024")
+EDITION = get_profile("dcase2024")
 LABEL = "Muestermann_ABC_task8_1"
 OUTPUT, META = f"task8/{LABEL}/{LABEL}.output.csv", f"task8/{LABEL}/{LABEL}.meta.yaml"
 
@@ -112,7 +112,7 @@ def test_a_copy_is_not_overwritten(world: Any, mended: Callable[[str, bytes], Me
 
 
 def test_a_matrix(world: Any, tmp_path: Path) -> None:
-    edition = profile("dcase2025")
+    edition = get_profile("dcase2025")
     content = world.csv(world.rows(edition))
     spoilt = b"\xef\xbb\xbf" + content.replace(b"&#39;", b"'").replace(b"tuned ,", b"tuned,").replace(b"\n", b"\r\n")
     (tmp_path / "x.csv").write_bytes(spoilt)

@@ -9,9 +9,9 @@ from harness.submission.author_checks import LONGEST_ABBREVIATION
 from harness.submission.meta_document import read_meta
 from harness.submission.meta_filling import abbreviated, filled, known, overridden, unknown_parts, written
 from harness.submission.meta_template import AUTO, PLACEHOLDERS, template
-from harness.submission.profiles import editions, profile
+from harness.submission.profiles import editions, get_profile
 
-EDITION = profile("dcase2024")
+EDITION = get_profile("dcase2024")
 
 
 def system(name: str) -> SystemRecord:
@@ -109,7 +109,7 @@ def test_what_is_said_of_one_system_alone() -> None:
 
 @pytest.mark.parametrize("name", sorted(editions()))
 def test_the_template_is_a_meta_file_with_every_key(name: str) -> None:
-    edition = profile(name)
+    edition = get_profile(name)
     text = template(edition)
     document = read_meta(text.encode())
     assert (document.complaint, document.tabs, document.after_null, document.glued) == (None, (), (), ())

@@ -4,7 +4,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
-from harness.submission.profiles import editions, profile
+from harness.submission.profiles import editions, get_profile
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ from harness.submission.profiles import editions, profile
     ],
 )
 def test_editions(name: str, label: str, top: str, header: str | None) -> None:
-    edition = profile(name)
+    edition = get_profile(name)
     assert edition.label_pattern.fullmatch(label)
     assert not edition.label_pattern.fullmatch(label[:-1] + "5")
     assert not edition.label_pattern.fullmatch(label.replace("_task", "_x_task"))
@@ -29,18 +29,18 @@ def test_editions(name: str, label: str, top: str, header: str | None) -> None:
 
 
 def test_all_editions_are_read_and_are_called_like_their_files() -> None:
-    assert [profile(name).name for name in editions()] == sorted(editions())
+    assert [get_profile(name).name for name in editions()] == sorted(editions())
 
 
 @pytest.mark.parametrize("name", ["dcase2022", "dcase2023", "dcase2024"])
 @pytest.mark.parametrize("header", ["caption,file_name_1,file_name_2", "caption,fname_1,fname_2", "0,1,2"])
 def test_known_spellings_of_columns(name: str, header: str) -> None:
-    assert profile(name).variant_of(header.split(",")) is not None
-    assert profile(name).variant_of(["query", *header.split(",")[1:]]) is None
+    assert get_profile(name).variant_of(header.split(",")) is not None
+    assert get_profile(name).variant_of(["query", *header.split(",")[1:]]) is None
 
 
 def test_names_of_files() -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     label = "Primus_CP-JKU_task8_2"
     assert edition.named(edition.package, label) == "Primus_CP-JKU.zip"
     assert edition.named(edition.report, label) == "Primus_CP-JKU_task8.technical_report.pdf"
@@ -52,7 +52,7 @@ def test_the_next_edition_is_one_file(tmp_path: Path) -> None:
         "base: dcase2025\nname: dcase2027\ntask: '9'\nprotocol: clotho-dcase2025\n"
     )
     (tmp_path / "ours.yaml").write_text("base: dcase2027.yaml\nname: ours\nmost_systems: 2\n")
-    edition = profile(str(tmp_path / "ours.yaml"))
+    edition = get_profile(str(tmp_path / "ours.yaml"))
     assert (edition.kind, edition.top_folder, edition.most_systems) == ("score-matrix", "task9", 2)
     assert edition.label_pattern.fullmatch("Primus_JKU_task9_1")
 
@@ -73,5 +73,5 @@ def test_the_next_edition_is_one_file(tmp_path: Path) -> None:
 def test_what_is_wrong_with_a_profile_is_said(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "mine.yaml").write_text(content)
     with pytest.raises(UserError) as caught:
-        profile(str(tmp_path / "mine.yaml"))
+        get_profile(str(tmp_path / "mine.yaml"))
     assert message in " ".join((str(caught.value), *caught.value.problems))

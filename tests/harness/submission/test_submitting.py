@@ -19,7 +19,7 @@ from harness.registry import load_system
 from harness.submission.expected import of_protocol
 from harness.submission.meta_template import template
 from harness.submission.package_score import compare, score_package
-from harness.submission.profiles import Profile, profile
+from harness.submission.profiles import Profile, get_profile
 from harness.submission.submitting import Submission, submit
 from harness.submission.validation import validate
 
@@ -84,12 +84,12 @@ def everyday(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> C
             for kind in ("ranked-list", "score-matrix"):
                 options = Options(out=out, device="cpu", predictions=kind)
                 runs[name, kind] = evaluate(system, get_protocol("everyday"), options)
-    return lambda name, edition: runs[name, profile(edition).kind]
+    return lambda name, edition: runs[name, get_profile(edition).kind]
 
 
 @pytest.mark.parametrize("name", EDITIONS)
 def test_round_trip_on_everyday(everyday: Callable[..., Run], desk: Desk, name: str) -> None:
-    edition = profile(name)
+    edition = get_profile(name)
     run = everyday("linear", name)
     made = desk.submit(edition, run.folder)
     assert made.path is not None
@@ -140,7 +140,7 @@ def clotho_runs(clotho: Path, tmp_path_factory: pytest.TempPathFactory, session_
 @pytest.mark.shared
 @pytest.mark.parametrize("name", EDITIONS)
 def test_round_trip_on_the_real_names(clotho: Path, clotho_runs: dict[str, Run], desk: Desk, name: str) -> None:
-    edition = profile(name)
+    edition = get_profile(name)
     run = clotho_runs[edition.protocol]
     assert run.record.comparable
     made = desk.submit(edition, run.folder, data_root=clotho)
@@ -163,7 +163,7 @@ def test_round_trip_on_the_real_names(clotho: Path, clotho_runs: dict[str, Run],
 
 
 def test_two_systems_and_what_is_said_of_each(everyday: Callable[..., Run], desk: Desk) -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     runs = [everyday(name, "dcase2024").folder for name in ("linear", "random")]
     meta = filled_in(edition) + "systems:\n  random:\n    submission: {name: Chance, abbreviation: CH}\n"
     made = desk.submit(edition, *runs, meta=meta)
@@ -189,15 +189,15 @@ def test_two_systems_and_what_is_said_of_each(everyday: Callable[..., Run], desk
 def test_of_all_scores_the_best_are_listed(everyday: Callable[..., Run], desk: Desk) -> None:
     """A matrix gives a ranked list; a list gives no matrix, and what makes one is said."""
     matrix, lists = everyday("linear", "dcase2025"), everyday("linear", "dcase2024")
-    made = desk.submit(profile("dcase2024"), matrix.folder)
+    made = desk.submit(get_profile("dcase2024"), matrix.folder)
     (found,) = made.validation.scores.values()
     assert found == pytest.approx(values(lists), abs=1e-12)
     with pytest.raises(UserError, match="--protocol everyday --profile dcase2025`, and name the new run"):
-        desk.submit(profile("dcase2025"), lists.folder)
+        desk.submit(get_profile("dcase2025"), lists.folder)
 
 
 def test_what_is_not_valid_is_not_kept(everyday: Callable[..., Run], desk: Desk) -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     meta = filled_in(edition).replace("corresponding: true", "corresponding: false")
     made = desk.submit(edition, everyday("linear", "dcase2024").folder, meta=meta)
     assert made.path is None
@@ -213,7 +213,7 @@ def hidden(tones: Callable[..., Path], tmp_path: Path, participant: Path) -> Cal
     (tmp_path / "queries.csv").write_text("caption\n" + "\n".join(f'"{text}"' for text in queries) + "\n")
 
     def run(name: str, edition: str) -> Prediction:
-        options = Options(out=tmp_path / "runs", predictions=profile(edition).kind)  # type: ignore[arg-type]
+        options = Options(out=tmp_path / "runs", predictions=get_profile(edition).kind)  # type: ignore[arg-type]
         return predict(load_system(name), hidden_task(tmp_path / "queries.csv", audio), options)
 
     return run
@@ -228,7 +228,7 @@ def rows_of(path: Path, member: str) -> list[list[str]]:
 @pytest.mark.parametrize("name", EDITIONS)
 @pytest.mark.parametrize("system", ["tone_system:ToneSystem", "tone_system:Pairs"])
 def test_a_hidden_set(hidden: Callable[[str, str], Prediction], desk: Desk, name: str, system: str) -> None:
-    edition = profile(name)
+    edition = get_profile(name)
     run = hidden(system, "dcase2024")
     made = desk.submit(edition, run.folder)
     assert made.path is not None
@@ -253,7 +253,7 @@ def test_the_hidden_set_and_the_results_of_an_evaluation(
     prediction = hidden("tone_system:ToneSystem", "dcase2024")
     options = Options(data_root=tmp_path / "tones", out=tmp_path / "runs")
     run = evaluate(load_system("tone_system:ToneSystem"), get_protocol("folder"), options)
-    made = desk.submit(profile("dcase2024"), run.folder, prediction.folder)
+    made = desk.submit(get_profile("dcase2024"), run.folder, prediction.folder)
     assert made.path is not None
     (label,) = made.labels
     said = yaml.safe_load(zipfile.ZipFile(made.path).read(f"task8/{label}/{label}.meta.yaml"))
@@ -265,7 +265,7 @@ def test_the_hidden_set_and_the_results_of_an_evaluation(
 def test_runs_that_do_not_go_together(
     hidden: Callable[[str, str], Prediction], everyday: Callable[..., Run], desk: Desk, tmp_path: Path
 ) -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     prediction, run = hidden("tone_system:ToneSystem", "dcase2024"), everyday("linear", "dcase2024")
     with pytest.raises(UserError, match="linear has no prediction on the hidden set and other systems have"):
         desk.submit(edition, prediction.folder, run.folder)
@@ -290,14 +290,14 @@ def test_runs_that_do_not_go_together(
 def test_a_meta_file_that_cannot_be_used(
     everyday: Callable[..., Run], desk: Desk, old: str, new: str, message: str
 ) -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     runs = [everyday(name, "dcase2024").folder for name in ("linear", "random")]
     with pytest.raises(UserError, match=message):
         desk.submit(edition, *runs, meta=filled_in(edition).replace(old, new))
 
 
 def test_what_is_missing(everyday: Callable[..., Run], desk: Desk) -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     run = everyday("linear", "dcase2024").folder
     (desk.folder / "report.pdf").unlink()
     with pytest.raises(UserError, match="there is no report"):
@@ -315,11 +315,11 @@ def test_a_run_on_other_data(everyday: Callable[..., Run], desk: Desk, monkeypat
     changed = record.model_copy(update={"dataset": record.dataset.model_copy(update={"digest": "other"})})
     monkeypatch.setattr(submitted_runs, "read_record", lambda _: changed)
     with pytest.raises(UserError, match="was not made on the data of everyday"):
-        desk.submit(profile("dcase2024"), run.folder)
+        desk.submit(get_profile("dcase2024"), run.folder)
 
 
 def test_two_packages_are_compared_query_by_query(everyday: Callable[..., Run], desk: Desk, tmp_path: Path) -> None:
-    edition = profile("dcase2024")
+    edition = get_profile("dcase2024")
     expected = of_protocol("everyday", Path("nowhere"))
     assert expected.task is not None
     scores = []

@@ -14,7 +14,7 @@ from harness.protocols import Protocol
 from harness.relevance import Relevance
 from harness.submission.expected import of_files, of_protocol, of_task
 from harness.submission.findings import Finding
-from harness.submission.profiles import profile
+from harness.submission.profiles import get_profile
 from harness.submission.validation import Validation, validate
 from harness.task import RetrievalTask
 
@@ -50,7 +50,7 @@ def told(result: Validation) -> list[tuple[str, str, int | None]]:
 @pytest.mark.shared
 def test_the_baseline_of_2022_is_valid(shared: Path, data_root: Path) -> None:
     path = shared / "data/dcase/baseline_dcase2022.test.output.csv"
-    result = validate(path, profile("dcase2022"), data_root=data_root)
+    result = validate(path, get_profile("dcase2022"), data_root=data_root)
     assert told(result) == []
     assert result.compared_with == "clotho-dcase2024"
     (values,) = result.scores.values()
@@ -65,9 +65,9 @@ def test_the_baseline_of_2022_is_valid(shared: Path, data_root: Path) -> None:
 @pytest.mark.shared
 def test_the_baseline_of_2022_beside_other_editions(shared: Path, data_root: Path) -> None:
     path = shared / "data/dcase/baseline_dcase2022.test.output.csv"
-    assert told(validate(path, profile("dcase2023"), data_root=data_root)) == []
-    assert told(validate(path, profile("dcase2024"), data_root=data_root)) == [("F005", path.name, 1)]
-    assert told(validate(path, profile("dcase2025"), data_root=data_root)) == [("F004", path.name, 1)]
+    assert told(validate(path, get_profile("dcase2023"), data_root=data_root)) == []
+    assert told(validate(path, get_profile("dcase2024"), data_root=data_root)) == [("F005", path.name, 1)]
+    assert told(validate(path, get_profile("dcase2025"), data_root=data_root)) == [("F004", path.name, 1)]
 
 
 @pytest.mark.shared
@@ -77,7 +77,7 @@ def test_the_file_names_of_the_baseline_of_2023_are_stripped(shared: Path, data_
     assert " .wav" in source
     path = tmp_path / "stripped.output.csv"
     path.write_text(source.replace(" .wav", ".wav"))
-    result = validate(path, profile("dcase2022"), data_root=data_root)
+    result = validate(path, get_profile("dcase2022"), data_root=data_root)
     assert {code for code, _, _ in told(result)} == {"R007"}
     assert all("did you mean" in one.problem.found for one in result.findings.kept)
     assert result.errors == source.count(" .wav")
@@ -87,7 +87,7 @@ def test_the_file_names_of_the_baseline_of_2023_are_stripped(shared: Path, data_
 def test_every_known_fault_of_a_real_package_and_no_other(shared: Path, tmp_path: Path) -> None:
     """Tabs and `institution` in all four meta files, two labels of another institute, two abbreviations twice."""
     path = shared / "data/dcase/package_2020_task2/Primus_CP-JKU.c6f82fb.zip"
-    result = validate(path, profile(other_task(tmp_path, "2")))
+    result = validate(path, get_profile(other_task(tmp_path, "2")))
     metas = [f"Primus_CP-JKU_task2_{number}.meta.yaml" for number in range(1, 5)]
     errors = [one for one in told(result) if one[0] not in ("P025", "M014")]
     assert sorted(errors) == sorted(
@@ -115,14 +115,14 @@ def test_real_meta_files_of_other_tasks(
     shared: Path, tmp_path: Path, name: str, task: str, expected: list[tuple[str, int]]
 ) -> None:
     path = shared / f"data/dcase/package_2020_task2/{name}.meta.yaml"
-    result = validate(path, profile(other_task(tmp_path, task)))
+    result = validate(path, get_profile(other_task(tmp_path, task)))
     assert [(code, line) for code, _, line in told(result)] == expected
 
 
 @pytest.mark.shared
 def test_a_package_of_another_task_is_one_error(shared: Path) -> None:
     path = shared / "data/dcase/package_2020_task2/Primus_CP-JKU.c6f82fb.zip"
-    assert [code for code, _, _ in told(validate(path, profile("dcase2024")))] == ["P011", "P024"]
+    assert [code for code, _, _ in told(validate(path, get_profile("dcase2024")))] == ["P011", "P024"]
 
 
 def test_a_document_of_it(world: Any) -> None:
@@ -149,7 +149,7 @@ def test_a_hidden_set_is_known_by_its_files(world: Any, tmp_path: Path) -> None:
     assert expected is not None
     assert expected.queries == world.expected.queries
     assert set(expected.clips) == set(world.expected.clips)
-    result = validate(world.zip(world.files("dcase2025")), profile("dcase2025"), expected)
+    result = validate(world.zip(world.files("dcase2025")), get_profile("dcase2025"), expected)
     assert (result.findings.kept, result.scores) == ([], {})
 
 
@@ -212,10 +212,10 @@ def test_a_matrix_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
             file.write(",".join([text, *(f"{score:.17f}".ljust(200, "0") for score in scores.tolist())]) + "\n")
     assert path.stat().st_size > 12e6
     expected = of_task(task)
-    small = validate(path, profile("dcase2025"), expected)  # what is imported and kept is there now
+    small = validate(path, get_profile("dcase2025"), expected)  # what is imported and kept is there now
     tracemalloc.start()
     try:
-        found = validate(path, profile("dcase2025"), expected)
+        found = validate(path, get_profile("dcase2025"), expected)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
