@@ -44,6 +44,7 @@ def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Pat
         UserError: there is no such file, the copy's name is taken, or the copy cannot be written.
     """
     tree = open_tree(path, profile.top_folder)
+    path = path if path.name else path.resolve()
     target = path.with_name(f"{path.name}{FIXED}" if path.is_dir() else f"{path.stem}{FIXED}{path.suffix}")
     if target.exists():
         raise UserError(f"{target} is there already and stays as it is; move it away")

@@ -36,8 +36,8 @@ def mend_output(start: OutputStart, target: Path, expected: Expected | None, fil
     header = list(start.header)
     if kind == "ranked-list":
         header = _columns(start.profile, header)
-    elif expected and expected.clips:
-        header = [header[0], *_respelt(header[1:], expected.clip_spellings, expected.known_clips)]
+    else:
+        header = _matrix_columns(start.profile, header, expected)
     for number, (before, after) in enumerate(zip(start.header, header, strict=True), 1):
         if before != after:
             repairs.add(Repair(file, "column name", before, after, start.line, f"column {number}"))
@@ -57,6 +57,16 @@ def _columns(profile: Profile, header: list[str]) -> list[str]:
     is_data = any(cell.lower().endswith(".wav") for cell in header)
     known = profile.variant_of(header) or len(header) - 1 == profile.depth
     return profile.header(len(header) - 1) if known and not is_data else header
+
+
+def _matrix_columns(profile: Profile, header: list[str], expected: Expected | None) -> list[str]:
+    """The edition's name for the column of queries, where all others are clips, and the clips' own names."""
+    corner, names = header[0], header[1:]
+    if names and all(name.lower().endswith(".wav") for name in names) and not corner.lower().endswith(".wav"):
+        corner = profile.columns[0]
+    if expected and expected.clips:
+        names = _respelt(names, expected.clip_spellings, expected.known_clips)
+    return [corner, *names]
 
 
 def _rows(

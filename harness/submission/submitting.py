@@ -1,7 +1,7 @@
 """From runs to the zip that a challenge takes."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,8 @@ def submit(
     if not report.is_file():
         raise UserError(f"there is no report {report}; name the PDF with --report")
     expected = expected_of(systems[0], data_root)
-    if expected.task and expected.what != profile.protocol:
-        say(f"a rehearsal: the runs are on {expected.what}, and {profile.name} is about {profile.protocol}")
+    for note in _notes(systems, profile):
+        say(note)
     target = out / profile.named(profile.package, labels[0])
     with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
         files = {f"{profile.top_folder}/{profile.named(profile.report, labels[0])}": report}
@@ -82,6 +82,24 @@ def submit(
             return Submission(None, tuple(labels), validation)
         copy(packed, target)
     return Submission(target, tuple(labels), validation)
+
+
+def _notes(systems: Sequence[SubmittedSystem], profile: Profile) -> Iterator[str]:
+    """What the person should know of the runs they hand in."""
+    for system in systems:
+        if system.evaluation is None:
+            continue
+        record = system.evaluation[1]
+        name, protocol = record.system.name, record.protocol.name
+        if system.prediction is None:
+            yield (
+                f"a rehearsal: the output of {name} answers {protocol}; challenges take that on their hidden set, from "
+                "`lbar eval SYSTEM --audio DIR --queries FILE`"
+            )
+        if protocol != profile.protocol:
+            yield f"the results of {name} are those on {protocol}; {profile.name} asks for {profile.protocol}"
+        for reason in record.reasons:
+            yield f"the results of {name} are not comparable: {reason}"
 
 
 def _person(path: Path) -> dict[str, Any]:

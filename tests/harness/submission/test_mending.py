@@ -121,6 +121,26 @@ def test_a_matrix(world: Any, tmp_path: Path) -> None:
     assert result.path.read_bytes() == content
 
 
+@pytest.mark.parametrize("corner", [b"", b"caption"])
+def test_the_first_column_of_a_matrix_as_pandas_calls_it(world: Any, tmp_path: Path, corner: bytes) -> None:
+    edition = get_profile("dcase2025")
+    content = world.csv(world.rows(edition))
+    (tmp_path / "x.csv").write_bytes(corner + content.removeprefix(b"index"))
+    result = mend(tmp_path / "x.csv", edition, world.expected, None)
+    assert result.path is not None
+    assert result.path.read_bytes() == content
+
+
+def test_the_folder_one_is_in(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = world.files("dcase2024")
+    files[OUTPUT] = SPOILT["line ends"][0](files[OUTPUT])
+    for name, content in files.items():
+        (tmp_path / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "mine" / name).write_bytes(content)
+    monkeypatch.chdir(tmp_path / "mine")
+    assert mend(Path(), EDITION, world.expected, None).path == tmp_path / "mine.fixed"
+
+
 META_SPOILT = {
     "tab before a comment": (b"!!null   # none", b"!!null\t\t# none"),
     "tab as indentation": (b"    R@1:", b"\tR@1:"),

@@ -182,7 +182,10 @@ def test_two_systems_and_what_is_said_of_each(everyday: Callable[..., Run], desk
     assert first["system"]["complexity"]["total_parameters"] == 107959
     assert output.startswith(b"caption,fname_1,")
     assert b"\r" not in output
-    assert any("a rehearsal: the runs are on everyday" in line for line in desk.said)
+    assert any("a rehearsal: the output of linear answers everyday" in line for line in desk.said)
+    assert any(
+        "the results of random are those on everyday; dcase2024 asks for clotho-dcase2024" in line for line in desk.said
+    )
     assert any(line.startswith("Muster_ABC_task8_1: not known") for line in desk.said)
 
 
