@@ -121,24 +121,26 @@ class FolderTree:
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
 
-    def _list(self, folder: Path) -> None:
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            if len(self.members) > MOST_MEMBERS:
-                return
-            status = entry.stat(follow_symlinks=False)
-            name = self._below + Path(entry.path).relative_to(self.path).as_posix()
-            kind = _kind(status.st_mode)
-            # A name that is not UTF-8 must not stop the report it is named in.
-            name = name.encode("utf-8", "backslashreplace").decode()
-            size = 0 if kind == "folder" else status.st_size
-            self.members.append(Member(name, kind, size, size, position=len(self.members)))
-            if kind == "folder":
-                self._list(Path(entry.path))
+    def _list(self, top: Path) -> None:
+        folders = [top]
+        while folders:
+            for entry in sorted(os.scandir(folders.pop()), key=lambda entry: entry.name):
+                if len(self.members) > MOST_MEMBERS:
+                    return
+                status = entry.stat(follow_symlinks=False)
+                kind = _kind(status.st_mode)
+                name = self._below + Path(entry.path).relative_to(self.path).as_posix()
+                # A name that is not UTF-8 must not stop the report it is named in.
+                name = name.encode("utf-8", "backslashreplace").decode()
+                size = 0 if kind == "folder" else status.st_size
+                self.members.append(Member(name, kind, size, size, position=len(self.members)))
+                if kind == "folder":
+                    folders.append(Path(entry.path))
 
     @contextmanager
     def place(self, member: Member) -> Iterator[Path]:
         """The file itself."""
-        yield self.path / member.name.removeprefix(self._below)
+        yield _readable(self.path / member.name.removeprefix(self._below))
 
 
 class FileTree:
@@ -155,7 +157,7 @@ class FileTree:
     @contextmanager
     def place(self, member: Member) -> Iterator[Path]:  # noqa: ARG002
         """The file itself."""
-        yield self.path
+        yield _readable(self.path)
 
 
 class ZipTree:
@@ -242,6 +244,14 @@ def _member(info: zipfile.ZipInfo, position: int) -> Member:
         bool(info.flag_bits & 1),
         position,
     )
+
+
+def _readable(path: Path) -> Path:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise DamagedError(_reason(error)) from None
+    return path
 
 
 def _kind(mode: int) -> Literal["file", "folder", "link", "other"]:

@@ -18,6 +18,10 @@ from harness.submission.profiles import Kind, Profile
 from harness.submission.ranked_list import is_ranked_list
 from harness.submission.score_matrix import is_score_matrix
 
+MOST_ROWS = 1_000_000
+MOST_COLUMNS = 100_000
+"""An output of more rows or columns is taken for something else: it must not fill the memory."""
+
 _LOOKED_AT = 1 << 20
 _LINE = re.compile(r"line (\d+)")
 _DIGITS_LOOKED_AT = 16
@@ -180,6 +184,10 @@ def read_start(path: Path, profile: Profile) -> OutputStart:
         line, header = next(read_rows(path), (1, []))
         if not header:
             complaint = Problem("an empty file", "a header and a row per query", "write the output again")
+        elif len(header) > MOST_COLUMNS:
+            complaint = Problem(
+                f"{len(header):,} columns", f"at most {MOST_COLUMNS:,}", "look whether it is the right file"
+            )
     except OSError as error:
         first, complaint = b"", Problem(error.strerror or str(error), "a file that can be read", "mend that")
     except UserError as error:
@@ -203,11 +211,16 @@ def kind_of_matrix(header: Sequence[str]) -> Kind | None:
 
 def read_ranked_rows(start: OutputStart, expected: Expected | None) -> RankedRows:
     """Read a ranked list to its end, or as far as it can be read."""
-    rows, uneven, complaint = [], [], None
+    rows: list[tuple[int, str, tuple[str, ...]]] = []
+    uneven: list[tuple[int, int]] = []
+    complaint = None
     try:
         records = read_rows(start.path)
         next(records, None)
         for line, cells in records:
+            if len(rows) + len(uneven) == MOST_ROWS:
+                complaint = _too_many_rows(line)
+                break
             if len(cells) == len(start.header):
                 rows.append((line, cells[0], tuple(cells[1:])))
             else:
@@ -224,11 +237,18 @@ def matrix_rows(start: OutputStart, end: MatrixEnd) -> Iterator[MatrixRow]:
         records = read_rows(start.path)
         next(records, None)
         for line, (query, *cells) in records:
+            if end.rows == MOST_ROWS:
+                end.complaint = _too_many_rows(line)
+                return
             row = MatrixRow(line, query, cells, numbers(cells), names)
             end.count(row)
             yield row
     except UserError as error:
         end.complaint = complaint_of(start.path, error)
+
+
+def _too_many_rows(line: int) -> Problem:
+    return Problem(f"more than {MOST_ROWS:,} rows", "one per query", "look whether it is the right file", line=line)
 
 
 def numbers(cells: Sequence[str]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ class Spellings:
             self._by_plain[self._plain(text)].append(text)
             self._by_lower[self._plain(text).casefold()].append(text)
         self._left = _MOST_COMPARED
+        self._near: dict[str, str | None] = {}
 
     def same(self, text: str) -> str | None:
         """The one known text that differs only in what programs change; `None` where there is none, or several.
@@ -40,11 +41,10 @@ class Spellings:
         """The known text that may be meant: `same`, or else the one that is nearest letter by letter."""
         same = self.same(text)
         # Comparing letter by letter takes long: in a file of another data set, minutes for all.
-        if same is None and self._left:
+        if same is None and text not in self._near and self._left:
             self._left -= 1
-            near = difflib.get_close_matches(text[:300], self._known, 1, 0.8)
-            return near[0] if near else None
-        return same
+            self._near[text] = next(iter(difflib.get_close_matches(text[:300], self._known, 1, 0.8)), None)
+        return same if same is not None else self._near.get(text)
 
 
 def plain(text: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.submission.expected import Expected, guessed
-from harness.submission.findings import Findings, Problem, counted
+from harness.submission.findings import Check, Findings, Problem, counted
 from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
 from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, may_be_read
 from harness.submission.members import FileTree, Member, Tree, open_tree
@@ -20,6 +20,7 @@ from harness.submission.output_file import (
     Captions,
     MatrixEnd,
     OutputStart,
+    complaint_of,
     matrix_rows,
     read_ranked_rows,
     read_start,
@@ -32,6 +33,8 @@ from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS, Scored, Te
 from harness.submission.zip_directory import DamagedError
 
 UNREADABLE = TREE_CHECKS[0]
+SCORED: Check[None] = Check("F007", "error", "The output can be scored.", lambda _: ())
+"""What these two say is found on the way, not by looking."""
 
 
 @dataclass
@@ -154,9 +157,8 @@ class _Validator:
         findings.look(TREE_CHECKS, self._tree, self._tree.name)
         if not self._tree.members:
             if not self._tree.damage:
-                findings.add(
-                    UNREADABLE, Problem("nothing in it", "outputs, meta files, report", "fill it"), self._tree.name
-                )
+                nothing = Problem("nothing in it", "outputs, meta files and the report", "fill it")
+                findings.add(UNREADABLE, nothing, self._tree.name)
             return
         package = self._package = understand(self._tree, self._profile)
         findings.look(SIZE_CHECKS, package, self._tree.name)
@@ -259,7 +261,11 @@ class _Validator:
         task = self._expected.task if self._expected else None
         if task is None:
             return
-        ranked = rank_file(place, task, self._profile.kind)
+        try:
+            ranked = rank_file(place, task, self._profile.kind)
+        except UserError as error:
+            self._result.findings.add(SCORED, complaint_of(place, error), file)
+            return
         values = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
         self._result.scores[label] = values
         known = self._metas.get(meta.name) if meta else None

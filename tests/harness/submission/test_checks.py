@@ -1,10 +1,12 @@
 """Each check by itself: one thing is spoilt in a sound package, and its code is found, and nothing else."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.submission import output_file
 from harness.submission.findings import Finding
 from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS
 from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS
@@ -14,12 +16,13 @@ from harness.submission.package_checks import PACKAGE_CHECKS
 from harness.submission.profiles import editions, get_profile
 from harness.submission.report_checks import REPORT_CHECKS
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS
+from harness.submission.validation import SCORED, validate
 
 Files = dict[str, bytes]
 
 ALL = (
     *TREE_CHECKS, *SIZE_CHECKS, *PACKAGE_CHECKS, *START_CHECKS, *RANKED_CHECKS, *CAPTION_CHECKS, *COLUMN_CHECKS,
-    *ROW_CHECKS, *END_CHECKS, *META_CHECKS, *TEAM_CHECKS, *SCORE_CHECKS, *REPORT_CHECKS,
+    *ROW_CHECKS, *END_CHECKS, *META_CHECKS, *TEAM_CHECKS, *SCORE_CHECKS, *REPORT_CHECKS, SCORED,
 )  # fmt: skip
 
 TOP, LABEL = "task8", "Muestermann_ABC_task8_1"
@@ -472,3 +475,40 @@ def test_findings_of_one_mistake_take_bounded_room(world: Any) -> None:
     text = list(result.to_text())
     assert len(text) == 7
     assert "2,995 more like the last" in text[5]
+
+
+@pytest.mark.parametrize("name", ["dcase2024", "dcase2025"])
+def test_what_is_no_output_at_all_is_not_read_to_its_end(
+    world: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    content = world.csv(world.rows_of(name))
+    monkeypatch.setattr(output_file, "MOST_ROWS", 5)
+    result = world.look_at_file("x.output.csv", content, name)
+    assert [(one.code, one.problem.line) for one in result.findings.kept] == [("F006", 7)]
+    monkeypatch.setattr(output_file, "MOST_COLUMNS", 5)
+    result = world.look_at_file("x.output.csv", content, name)
+    assert [(one.code, "columns" in one.problem.found) for one in result.findings.kept] == [("F001", True)]
+
+
+def test_a_wrong_name_is_compared_once(world: Any) -> None:
+    rows = [row[:] for row in world.rows_of("dcase2024")]
+    for row in rows[1:]:
+        row[10] = "raain.wav"
+    result = world.look_at_file("x.output.csv", world.csv(rows), "dcase2024")
+    assert len(result.findings.kept) == 8
+    assert all("did you mean 'rain.wav'?" in one.problem.found for one in result.findings.kept)
+
+
+def test_a_file_that_may_not_be_read(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the refusal is made up."""
+    path = tmp_path / "x.output.csv"
+    path.write_bytes(world.csv(world.rows_of("dcase2024")))
+
+    edition = get_profile("dcase2024")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    (finding,) = validate(path, edition, world.expected).findings.kept
+    assert (finding.code, finding.problem.found) == ("P001", "Permission denied")
