@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
-from harness.submission.findings import Check, Problem, shown
+from harness.submission.findings import Check, Problem, counted, shown
 from harness.submission.meta import Meta
 from harness.task import RetrievalTask
 
@@ -15,9 +15,10 @@ _ABOVE_CHANCE = 1.5
 
 @dataclass(frozen=True)
 class Team:
-    """The meta files of a package, each by its path."""
+    """The meta files of a package, and the captions its outputs answer, each by its path."""
 
     metas: Mapping[str, Meta]
+    answered: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def _abbreviations_differ(team: Team) -> Iterator[Problem]:
@@ -73,9 +74,23 @@ def _parameters_agree(team: Team) -> Iterator[Problem]:
             )
 
 
+def _one_set_of_queries(team: Team) -> Iterator[Problem]:
+    files = list(team.answered)
+    for file in files[1:]:
+        if differing := team.answered[files[0]] ^ team.answered[file]:
+            yield Problem(
+                f"{counted(len(differing), 'caption')} that only this one or {files[0].rpartition('/')[2]} has, such as "
+                f"{shown(min(differing))}",
+                "the same queries in all outputs",
+                "look whether one of them is on another data set",
+                file=file,
+            )
+
+
 TEAM_CHECKS: tuple[Check[Team], ...] = (
     Check("T001", "error", "Every system has a label of its own.", _labels_differ),
     Check("T002", "error", "Every system has an abbreviation of its own.", _abbreviations_differ),
+    Check("T004", "error", "All systems answer the same queries.", _one_set_of_queries),
     Check("T003", "warning", "Numbers of parameters are in one unit.", _parameters_agree),
 )
 

@@ -133,6 +133,7 @@ class _Validator:
         self._expected, self._guesses = expected, expected is None and data_root is not None
         self._result = Validation(tree.name, profile)
         self._metas: dict[str, Meta] = {}
+        self._answered: dict[str, frozenset[str]] = {}
         self._package: Package | None = None
 
     def run(self) -> Validation:
@@ -166,7 +167,7 @@ class _Validator:
         for system in package.systems:
             self._system(system)
         self._reports(package)
-        findings.look(TEAM_CHECKS, Team(self._metas), self._tree.name)
+        findings.look(TEAM_CHECKS, Team(self._metas, self._answered), self._tree.name)
 
     def _system(self, system: SystemFolder) -> None:
         for member in system.metas:
@@ -222,7 +223,7 @@ class _Validator:
     def _ranked_list(self, start: OutputStart, file: str) -> None:
         table = read_ranked_rows(start, self._expected)
         self._result.findings.look(RANKED_CHECKS, table, file)
-        self._result.findings.look(CAPTION_CHECKS, table.captions(), file)
+        self._captions(table.captions(), file)
 
     def _score_matrix(self, start: OutputStart, file: str) -> None:
         findings, end = self._result.findings, MatrixEnd()
@@ -238,7 +239,13 @@ class _Validator:
         findings.look(END_CHECKS, end, file)
         complete = end.complaint is None and not uneven
         captions = Captions(start.header[0], self._profile, self._expected, lines, texts, complete)
-        findings.look(CAPTION_CHECKS, captions, file)
+        self._captions(captions, file)
+
+    def _captions(self, captions: Captions, file: str) -> None:
+        self._result.findings.look(CAPTION_CHECKS, captions, file)
+        # Where the queries are known, each output is compared with these.
+        if self._expected is None and captions.complete:
+            self._answered[file] = captions.answered
 
     @contextmanager
     def _opened(self, member: Member) -> Iterator[Path | None]:

@@ -330,6 +330,15 @@ def test_a_nought_too_many(world: Any) -> None:
     assert finding.code == "T003"
 
 
+def test_systems_on_two_data_sets(world: Any) -> None:
+    files = world.files("dcase2024", 2)
+    other = OUTPUT.replace("_1", "_2")
+    files[other] = files[other].replace(b"The sea", b"The ocean")
+    (finding,) = world.look(files, "dcase2024", known=False).findings.kept
+    assert (finding.code, finding.file) == ("T004", other)
+    assert finding.problem.found.startswith("2 captions that only this one or Muestermann_ABC_task8_1.output.csv has")
+
+
 def test_two_teams_in_one_package(world: Any) -> None:
     def spoil(files: Files) -> None:
         for name in [name for name in files if "task8_2" in name]:
