@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from harness.submission.findings import Check, Problem, shown
 from harness.submission.members import METHODS, MOST_MEMBERS, Member, Tree
 from harness.submission.package import Package
+from harness.submission.profiles import Profile
 
 _BOMB_RATIO = 150
 _HARMLESS_BYTES = 1 << 20
@@ -84,19 +85,24 @@ def _named_once(tree: Tree) -> Iterator[Problem]:
 
 def _not_too_large(package: Package) -> Iterator[Problem]:
     for member in package.tree.members:
-        most = largest(package, member)
-        if member.kind == "file" and member.size > most:
-            yield Problem(
-                f"{member.size:,} bytes",
-                f"at most {most:,} for a {member.suffix or 'nameless'} file",
-                "look whether it is the right file; it was not read",
-                file=member.name,
-            )
+        yield from too_large(package.profile, member)
 
 
-def largest(package: Package, member: Member) -> int:
+def too_large(profile: Profile, member: Member) -> Iterator[Problem]:
+    """The problem of a file that is far larger than its like."""
+    most = largest(profile, member)
+    if member.kind == "file" and member.size > most:
+        yield Problem(
+            f"{member.size:,} bytes",
+            f"at most {most:,} for a {member.suffix or 'nameless'} file",
+            "look whether it is the right file; it was not read",
+            file=member.name,
+        )
+
+
+def largest(profile: Profile, member: Member) -> int:
     """How large this file may be."""
-    sizes = package.profile.largest_bytes
+    sizes = profile.largest_bytes
     return {".csv": sizes.output, ".yaml": sizes.meta, ".yml": sizes.meta}.get(member.suffix, sizes.report)
 
 
@@ -123,9 +129,9 @@ def is_safe(member: Member) -> bool:
     return usual and not is_bomb(member) and not leads_out(member)
 
 
-def may_be_read(package: Package, member: Member) -> bool:
+def may_be_read(profile: Profile, member: Member) -> bool:
     """Whether none of these checks speaks against unpacking it."""
-    return is_safe(member) and member.size <= largest(package, member)
+    return is_safe(member) and member.size <= largest(profile, member)
 
 
 def _not_empty(package: Package) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.submission.expected import Expected, guessed
-from harness.submission.member_checks import may_be_read
+from harness.submission.member_checks import largest, may_be_read
 from harness.submission.members import FileTree, FolderTree, Member, Tree, open_tree
 from harness.submission.meta_mending import mend_meta
 from harness.submission.output_file import read_start
@@ -52,7 +52,8 @@ def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Pat
     with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
         mender = _Mender(tree, profile, expected, data_root, Path(folder), mended.repairs)
         if isinstance(tree, FileTree):
-            staged = mender.file(tree.members[0])
+            member = tree.members[0]
+            staged = mender.file(member) if member.size <= largest(profile, member) else None
             if mended.repairs and staged is not None:
                 copy(staged, target)
                 mended.path = target
@@ -116,7 +117,7 @@ class _Mender:
 
     def _output(self, place: Path, target: Path, name: str) -> None:
         start = read_start(place, self._profile)
-        if start.complaint is not None:
+        if start.complaint is not None or start.kind not in (None, self._profile.kind):
             return
         if self._guesses:
             self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
@@ -160,6 +161,6 @@ def _left_out(member: Member, package: Package, is_there: bool) -> str:
     """Why a member has no place in the copy; empty where it has."""
     if is_junk(member):
         return "of the operating system, left out"
-    if not may_be_read(package, member):
+    if not may_be_read(package.profile, member):
         return "not safe to read, left out"
     return "there twice, left out" if is_there else ""

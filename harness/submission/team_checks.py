@@ -79,8 +79,8 @@ def _one_set_of_queries(team: Team) -> Iterator[Problem]:
     for file in files[1:]:
         if differing := team.answered[files[0]] ^ team.answered[file]:
             yield Problem(
-                f"{counted(len(differing), 'caption')} that only this one or {files[0].rpartition('/')[2]} has, such as "
-                f"{shown(min(differing))}",
+                f"{counted(len(differing), 'caption')} that only this one or {files[0].rpartition('/')[2]} has: "
+                f"{shown(min(differing))}" + (" and others" if len(differing) > 1 else ""),
                 "the same queries in all outputs",
                 "look whether one of them is on another data set",
                 file=file,

@@ -10,7 +10,7 @@ from harness.errors import UserError
 from harness.submission.expected import Expected, guessed
 from harness.submission.findings import Check, Findings, Problem, counted
 from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
-from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, may_be_read
+from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, is_safe, largest, too_large
 from harness.submission.members import FileTree, Member, Tree, open_tree
 from harness.submission.meta import Meta
 from harness.submission.meta_checks import META_CHECKS
@@ -134,11 +134,13 @@ class _Validator:
         self._result = Validation(tree.name, profile)
         self._metas: dict[str, Meta] = {}
         self._answered: dict[str, frozenset[str]] = {}
-        self._package: Package | None = None
 
     def run(self) -> Validation:
         if isinstance(self._tree, FileTree):
-            self._file(self._tree.members[0])
+            member = self._tree.members[0]
+            for problem in too_large(self._profile, member):
+                self._result.findings.add(SIZE_CHECKS[0], problem, member.name)
+            self._file(member)
         else:
             self._whole()
         if self._result.looked_at and self._expected is not None:
@@ -161,7 +163,7 @@ class _Validator:
                 nothing = Problem("nothing in it", "outputs, meta files and the report", "fill it")
                 findings.add(UNREADABLE, nothing, self._tree.name)
             return
-        package = self._package = understand(self._tree, self._profile)
+        package = understand(self._tree, self._profile)
         findings.look(SIZE_CHECKS, package, self._tree.name)
         findings.look(PACKAGE_CHECKS, package, self._tree.name)
         for system in package.systems:
@@ -188,13 +190,7 @@ class _Validator:
         with self._opened(member) as place:
             if place is None:
                 return
-            most = self._profile.largest_bytes.meta
-            with place.open("rb") as file:
-                content = file.read(most + 1)
-        if len(content) > most:
-            problem = Problem(f"{member.size:,} bytes", f"at most {most:,}", "look whether it is the right file")
-            self._result.findings.add(SIZE_CHECKS[0], problem, member.name)
-            return
+            content = place.read_bytes()
         label = member.base.removesuffix(member.suffix).removesuffix(FIXED).removesuffix(".meta")
         meta = Meta(read_meta(content), self._profile, label, folder_label)
         self._metas[member.name] = meta
@@ -250,7 +246,9 @@ class _Validator:
     @contextmanager
     def _opened(self, member: Member) -> Iterator[Path | None]:
         """A member to read; `None` where that is not safe, or it is damaged, which is then found."""
-        if self._package is not None and not may_be_read(self._package, member):
+        # The name of a file alone is the person's own; in a package it may lead anywhere.
+        alone = isinstance(self._tree, FileTree)
+        if member.size > largest(self._profile, member) or not (alone or is_safe(member)):
             yield None
             return
         with ExitStack() as stack:

@@ -12,6 +12,7 @@ import pytest
 
 from harness.submission import members
 from harness.submission.members import FolderTree, ZipTree, open_tree
+from harness.submission.mending import mend
 from harness.submission.profiles import get_profile
 from harness.submission.validation import Validation, validate
 from harness.submission.zip_directory import DamagedError, announced
@@ -182,3 +183,20 @@ def test_a_folder_of_names_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.csv")).write_text("x")
     assert FolderTree(tmp_path).members[0].name == "\\xff.csv" or "udcff" in FolderTree(tmp_path).members[0].name
     assert list(validate(tmp_path, get_profile("dcase2024")).to_text())
+
+
+@pytest.mark.parametrize("name", ["x.output.csv", "x.meta.yaml"])
+def test_one_file_alone_that_is_far_too_large_is_not_read(tmp_path: Path, name: str) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(40_000_000)
+    result = validate(tmp_path / name, get_profile("dcase2024"))
+    assert [finding.code for finding in result.findings.kept] == ["P008"]
+    assert result.looked_at == []
+    assert mend(tmp_path / name, get_profile("dcase2024"), None, None).path is None
+
+
+@pytest.mark.parametrize("name", ["~x.output.csv", "C:x.output.csv", "a\\b.output.csv", "tab\t.output.csv"])
+def test_one_file_alone_may_be_called_anything(world: Any, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"caption,fname_1\nx\n")
+    found = codes(world, tmp_path / name)
+    assert {"R002", "R003"} <= found
