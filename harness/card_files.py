@@ -19,6 +19,7 @@ class CardFile(BaseModel):
 
     Attributes:
         path: relative to the card's folder or, where it is not there, to the weights folder.
+        bundled: relative to the card's folder; the one that comes with the card, for where there is no other.
         urls: where it may be downloaded: one address, or those of its parts, which are joined in this order.
         contents: of a folder, the files to download into it: name and address.
         instead: of a folder, files any of which does the service of the contents: another layout of the same.
@@ -32,6 +33,7 @@ class CardFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
+    bundled: str | None = None
     urls: tuple[Url, ...] = ()
     contents: dict[FileName, Url] = {}
     instead: tuple[str, ...] = ()
@@ -80,8 +82,9 @@ def place_of(file: CardFile, folder: Path) -> Path | None:
     Raises:
         UserError: a folder may not be looked into.
     """
+    places = [folder / file.path, weights_root() / file.path, *([folder / file.bundled] if file.bundled else [])]
     try:
-        return next((place for root in (folder, weights_root()) if file.is_whole(place := root / file.path)), None)
+        return next((place for place in places if file.is_whole(place)), None)
     except OSError as error:
         raise UserError(f"{file.path} cannot be looked for: {error.strerror} ({error.filename})") from error
 

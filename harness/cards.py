@@ -184,12 +184,7 @@ def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:
     seen = dict(card)
     files, members, training = card.get("files"), card.get("members"), card.get("training")
     if isinstance(files, dict):
-        seen["files"] = {
-            key: file | {"path": relpath(own / file["path"], folder)}
-            if isinstance(file, dict) and isinstance(file.get("path"), str) and (own / file["path"]).exists()
-            else file
-            for key, file in files.items()
-        }
+        seen["files"] = {key: _file_seen_from(folder, file, own) for key, file in files.items()}
     if isinstance(members, list):
         seen["members"] = [_other_seen_from(folder, member, own) for member in members]
     if isinstance(training, dict):
@@ -201,6 +196,17 @@ def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:
             else value
             for key, value in training.items()
         }
+    return seen
+
+
+def _file_seen_from(folder: Path, file: object, own: Path) -> object:
+    if not isinstance(file, dict):
+        return file
+    seen = dict(file)
+    if isinstance(file.get("path"), str) and (own / file["path"]).exists():
+        seen["path"] = relpath(own / file["path"], folder)
+    if isinstance(file.get("bundled"), str):
+        seen["bundled"] = relpath(own / file["bundled"], folder)
     return seen
 
 

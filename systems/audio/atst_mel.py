@@ -1,13 +1,14 @@
 """Log-mel front end of ATST-Frame."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from systems.audio.mel import near_the_processor
+from systems.audio.mel import Block, blocks_of, near_the_processor, power_per_band
 
 SAMPLE_RATE = 16_000
 """Rate the spectrogram is computed at; waveforms come in at twice that."""
@@ -66,7 +67,8 @@ class AtstLogMel(nn.Module):
             Float32 `(windows, 64, frames)`; frames are 10 ms apart, `1 + (samples + 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            mel = near_the_processor(lambda some: self.mel(self.halve(some)), waveforms.float())
+            blocks = blocks_of(self.bank)
+            mel = near_the_processor(lambda some: self.mel(self.halve(some), blocks), waveforms.float())
             decibels = 10 * mel.clamp(min=1e-10).log10()
             loudest = decibels.amax((1, 2), keepdim=True) if self.top_db_scope == "window" else decibels.amax()
             audible = torch.maximum(decibels, loudest - TOP_DB).clamp(LEAST_DB, MOST_DB)
@@ -87,14 +89,13 @@ class AtstLogMel(nn.Module):
         outputs = filled.unfold(-1, inputs, 2 * _BLOCK).double() @ self.lowpass
         return outputs.flatten(1)[:, :halved].float()
 
-    def mel(self, waveforms: Tensor) -> Tensor:
-        """Power per mel band, `(windows, 64, frames)`, of float32 `(windows, samples)` at 16 kHz."""
+    def mel(self, waveforms: Tensor, blocks: Sequence[Block]) -> Tensor:
+        """Power per band of a mel bank, `(windows, 64, frames)`, of float32 `(windows, samples)` at 16 kHz."""
         shortage = max(N_FFT // 2 + 1 - waveforms.shape[-1], 0)
         spectrum = torch.stft(
             pad(waveforms, (0, shortage)), N_FFT, HOP, N_FFT, self.window, pad_mode="reflect", return_complex=True
         )
-        power = spectrum.real.square() + spectrum.imag.square()
-        return (self.bank.double() @ power.double()).float()
+        return power_per_band(spectrum.real.square() + spectrum.imag.square(), blocks)
 
 
 def halving_kernel() -> Tensor:

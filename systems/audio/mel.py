@@ -1,6 +1,7 @@
 """Log-mel front end of PaSST and of EfficientAT's MobileNets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,20 @@ F_MIN, F_MAX = 0.0, 15_000.0
 
 LOWER_JITTER, UPPER_JITTER = 10, 2_000
 """How many whole hertz the edges are drawn from: upwards from 0, downwards from half the sampling rate."""
+
+
+class Block(NamedTuple):
+    """Neighbouring bands of a mel bank.
+
+    Attributes:
+        weights: float64 `(some bands, high - low)`.
+        low: the first frequency bin that any of them hears.
+        high: the one after the last.
+    """
+
+    weights: Tensor
+    low: int
+    high: int
 
 
 class KaldiLogMel(nn.Module):
@@ -58,25 +73,25 @@ class KaldiLogMel(nn.Module):
             if self.training and self.edge_jitter:
                 with torch.device("cpu"):
                     bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator)).to(bank.device)
-            return near_the_processor(lambda some: self.log_mel(some, bank), waveforms.float())
+            blocks = blocks_of(bank)
+            return near_the_processor(lambda some: self.log_mel(some, blocks), waveforms.float())
 
     @staticmethod
     def longest_waveform(frames: int) -> int:
         """Samples of the longest waveform whose image has no more than that many frames."""
         return frames * HOP
 
-    def log_mel(self, waveforms: Tensor, bank: Tensor) -> Tensor:
-        """Log-mel images `(clips, bands, frames)` of float32 `(clips, samples)`, by a mel bank `(bands, 513)`."""
+    def log_mel(self, waveforms: Tensor, blocks: Sequence[Block]) -> Tensor:
+        """Log-mel images `(clips, bands, frames)` of float32 `(clips, samples)`, by the blocks of a mel bank."""
         # Mirroring takes more samples than it adds, and the emphasis takes one.
         shortage = max(N_FFT // 2 + 2 - waveforms.shape[-1], 0)
         filled = pad(waveforms, (0, shortage))
-        # No convolution, and a product in double precision: a GPU may round float32 factors to ten bits (TF32).
+        # No convolution: a GPU may round its factors to ten bits (TF32).
         emphasised = filled[:, 1:] - PRE_EMPHASIS * filled[:, :-1]
         spectrum = torch.stft(
             emphasised, N_FFT, HOP, WINDOW, self.window, center=True, pad_mode="reflect", return_complex=True
         )
-        power = spectrum.real.square() + spectrum.imag.square()
-        mel = (bank.double() @ power.double()).float()
+        mel = power_per_band(spectrum.real.square() + spectrum.imag.square(), blocks)
         return (torch.log(mel + 1e-5) + 4.5) / 5
 
 
@@ -85,6 +100,27 @@ def near_the_processor(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -
     if waveforms.device.type != "cpu" or len(waveforms) < 2:
         return compute(waveforms)
     return torch.cat([compute(waveforms[start : start + 1]) for start in range(len(waveforms))])
+
+
+def blocks_of(bank: Tensor, bands: int = 16) -> list[Block]:
+    """Cut a mel bank `(bands, bins)` into blocks without most of its zeros; on an accelerator into one with all."""
+    if bank.device.type != "cpu":
+        return [Block(bank.double(), 0, bank.shape[1])]
+    blocks = []
+    for rows in bank.double().split(bands):
+        heard = rows.any(dim=0).nonzero()
+        low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
+        blocks.append(Block(rows[:, low:high], low, high))
+    return blocks
+
+
+def power_per_band(power: Tensor, blocks: Sequence[Block]) -> Tensor:
+    """Apply a mel bank to power spectra `(windows, bins, frames)`; float32 `(windows, bands, frames)`.
+
+    In double precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
+    """
+    exact = power.double()
+    return torch.cat([block.weights @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
 
 
 def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:

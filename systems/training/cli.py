@@ -21,6 +21,9 @@ def train(
     protocol: Annotated[
         str | None, typer.Option("--protocol", help="Which part of a table: clotho, audiocaps or everyday.")
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Of all that is drawn, instead of the one each card says.")
+    ] = None,
     grid: Annotated[
         Path | None, typer.Option("--grid", help="YAML: values to try for fields of one card's section `training`.")
     ] = None,
@@ -38,12 +41,12 @@ def train(
     from systems.training.graph import cards_of
     from systems.training.trainer import trainer_of
 
+    # What is trained here is found by what is trained after it.
+    os.environ["LBAR_WEIGHTS"] = str(out)
     if grid is not None:
         _search(cards, grid, out, data_root, device, precision)
         return
-    # What is trained here is found by what is trained after it.
-    os.environ["LBAR_WEIGHTS"] = str(out)
-    trainers = [trainer_of(card, device=device, precision=precision) for card in cards_of(cards, protocol)]
+    trainers = [trainer_of(card, device=device, precision=precision, seed=seed) for card in cards_of(cards, protocol)]
     for train_it in trainers:
         with bars() as progress:
             told = train_it(out, data_root, progress)
@@ -60,7 +63,6 @@ def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: st
     if len(cards) != 1:
         raise UserError(f"a grid is searched for one card, found {len(cards)}; name one")
     card, folder = read_card(cards[0])
-    os.environ["LBAR_WEIGHTS"] = str(out)
 
     def train_one(variant: Mapping[str, object]) -> str:
         with bars() as progress:

@@ -20,6 +20,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from harness.errors import UserError
+from harness.heap import keep_freed_memory
 from systems.training.checkpoint_file import WholeFiles
 from systems.training.fitting import Epoch, Fitting
 
@@ -97,6 +98,8 @@ def fit(
     kind, _, index = device.partition(":")
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if kind == "cpu":
+        keep_freed_memory()
     if precision == "fp32":
         torch.backends.cudnn.allow_tf32 = False
     with _quiet():

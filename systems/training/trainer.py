@@ -14,9 +14,17 @@ Trainer = Callable[[Path, Path, Progress], str]
 """Trains into a folder, from a data root, telling of its progress; returns a line that says what came of it."""
 
 
-def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32") -> Trainer:
-    """The trainer of a card, by its registered name or its path (`*.yaml`); see `trainer_for`."""
+def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32", seed: int | None = None) -> Trainer:
+    """The trainer of a card, by its registered name or its path (`*.yaml`); see `trainer_for`.
+
+    Raises:
+        UserError: there is no such card, nothing trains it, or its training draws nothing that a seed could decide.
+    """
     card, folder = read_card(name)
+    if seed is not None:
+        if not isinstance(card.get("training"), dict):
+            raise UserError(f"{name} has no section `training:`, so that a seed decides nothing; leave --seed out")
+        card = card | {"training": card["training"] | {"seed": seed}}
     return trainer_for(card, folder, name, device=device, precision=precision)
 
 

@@ -90,3 +90,16 @@ def test_nobodys_home(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_card_that_names_no_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="card 'mine' does not say where its tokenizer is"):
         required_file({}, "tokenizer", tmp_path, "mine")
+
+
+def test_what_comes_with_a_card_is_for_where_there_is_no_other(tmp_path: Path, weights: Path) -> None:
+    file = CardFile(path="mine/mine.bin", bundled="../shipped/mine.bin")
+    card = tmp_path / "card"
+    card.mkdir()
+    assert place_of(file, card) is None
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "mine.bin").touch()
+    assert place_of(file, card) == card / "../shipped/mine.bin"
+    (weights / "mine").mkdir(parents=True)
+    (weights / "mine" / "mine.bin").touch()
+    assert place_of(file, card) == weights / "mine" / "mine.bin"

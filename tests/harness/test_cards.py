@@ -43,6 +43,17 @@ def test_what_a_base_has_beside_it_is_found_from_elsewhere(tmp_path: Path) -> No
     assert (folder / "sub/low.bin").exists()
 
 
+def test_what_comes_with_a_base_is_found_by_its_path_from_there(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    write(
+        tmp_path / "parts", base="factory: a:b\nfiles: {weights: {path: '{name}.bin', bundled: '../kept/{name}.bin'}}\n"
+    )
+    write(tmp_path, mine="base: parts/base.yaml\nname: mine\n")
+    assert read_card(str(tmp_path / "mine.yaml"))[0]["files"] == {
+        "weights": {"path": "mine.bin", "bundled": "kept/mine.bin"}
+    }
+
+
 def test_another_file_has_another_address(tmp_path: Path) -> None:
     write(tmp_path, low="factory: m:f\nfiles: {a: {path: low.bin, urls: [http://x/low.bin], licence: MIT}}\n")
     write(tmp_path, path="base: low.yaml\nfiles: {a: {path: own.bin}}\n", more="base: low.yaml\nfiles: {a: {md5: x}}\n")
