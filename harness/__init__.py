@@ -24,9 +24,12 @@ _HOMES = {
     "Options": "harness.evaluation",
     "check": "harness.conformance",
     "evaluate": "harness.evaluation",
+    "get_profile": "harness.submission.profiles",
     "get_protocol": "harness.protocols",
     "load_system": "harness.registry",
     "parse_measure": "harness.measures",
+    "submit": "harness.submission.submitting",
+    "validate": "harness.submission.validation",
 }
 
 __all__ = sorted(_HOMES)

@@ -5,7 +5,7 @@ from os.path import relpath
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from harness.card_files import CardFile
 from harness.catalogue import is_card, target_of
@@ -47,6 +47,8 @@ class Card(BaseModel):
         files: what it needs beside the card.
         members: the systems it is made of, by registered name or card's path, each needing its own files.
         published: figures others printed for it.
+        described: what the challenge's meta file says of it under `system.description`, by that file's keys, where
+            nothing else in the card says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class Card(BaseModel):
     files: dict[str, CardFile] = {}
     members: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
+    described: dict[str, JsonValue] = {}
 
     @property
     def heard(self) -> tuple[str, ...]:

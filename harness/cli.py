@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from harness.cli_options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, print_json
 from harness.errors import UserError, one_line
+from harness.submission import cli as submission
 
 COMMANDS = "lbar.commands"
 """Entry point group by which other packages add a command, or a group of commands."""
@@ -45,6 +46,9 @@ systems_app = typer.Typer(
     invoke_without_command=True, rich_markup_mode=None, help="List systems, or get what they need."
 )
 app.add_typer(systems_app, name="systems")
+app.command()(submission.score)
+app.command()(submission.submit)
+app.command()(submission.validate)
 
 
 DatasetName = Annotated[str, typer.Argument(help="clotho, audiocaps, wavcaps, everyday or folder.")]
@@ -70,11 +74,15 @@ def evaluate_systems(
     ] = False,
     keep_embeddings: Annotated[bool, typer.Option(help="Store the embeddings in the run folder.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Evaluate even where a finished run is there.")] = False,
+    audio: submission.Audio = None,
+    queries: submission.Queries = None,
+    profile: submission.MaybeProfileName = None,
     as_json: AsJson = False,
 ) -> None:
-    """Evaluate systems by a protocol.
+    """Evaluate systems by a protocol, or have them answer a hidden set's queries.
 
     Leaves a folder per run with its record, rankings and predictions file, mirrors it into MLflow, prints the board.
+    With --audio and --queries there is no ground truth: what is left are predictions, for `lbar submit`.
     """
     from harness.batch import evaluate_all
     from harness.evaluation import Options
@@ -90,7 +98,11 @@ def evaluate_systems(
         skip_broken=skip_broken,
         keep_embeddings=keep_embeddings,
         again=again,
+        predictions=submission.format_of(profile),
     )
+    if audio or queries:
+        submission.predict_all(systems or [], queries, audio, options, as_json=as_json)
+        return
     rules = get_protocol(protocol)
     # What a system prints is no part of what this command prints.
     with bars() as progress, redirect_stdout(sys.stderr):
@@ -104,32 +116,6 @@ def evaluate_systems(
         _show_error(error, name)
     if batch.failures:
         raise typer.Exit(2)
-
-
-@app.command()
-def score(
-    file: Annotated[Path, typer.Argument(help="A ranked list (2022 to 2024) or a score matrix (2025).")],
-    protocol: ProtocolName,
-    data_root: DataRoot = Path("data"),
-    format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
-    as_json: AsJson = False,
-) -> None:
-    """Score a predictions file, ours or anybody's."""
-    from harness.datasets import load
-    from harness.datasets.deviations import differences_from_published
-    from harness.protocols import get_protocol
-    from harness.submission.score import score_file
-    from harness.task import pose
-
-    rules = get_protocol(protocol)
-    dataset = load(rules.dataset, rules.split, data_root)
-    for difference in differences_from_published(dataset, data_root):
-        _say(f"not comparable: {difference}")
-    result = score_file(file, pose(rules, dataset), format)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        typer.echo(result.to_text())
 
 
 @app.command("check")

@@ -13,6 +13,8 @@ from pathlib import Path
 from harness.errors import UserError
 
 MOST_LISTED = 1000
+LONGEST_LINE = 1 << 24
+"""Characters in a line, above which a file is taken for something else: it must not fill the memory."""
 NO_ROW = "there is no row below the header"
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
@@ -27,10 +29,10 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """
     begins = 1
     try:
-        with path.open("rb") as file:
-            # `newline=""` keeps a line end inside quotes as it is; `strict` refuses a quote that would swallow the
-            # rest of the file.
-            reader = csv.reader(io.TextIOWrapper(file, "utf-8-sig", newline=""), strict=True)
+        # `newline=""` keeps a line end inside quotes as it is.
+        with path.open("rb") as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+            # `strict` refuses a quote that would swallow the rest of the file.
+            reader = csv.reader(_lines(text), strict=True)
             try:
                 for cells in reader:
                     if cells:
@@ -46,6 +48,13 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _lines(file: io.TextIOBase) -> Iterator[str]:
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE and line[-1] not in "\r\n":
+            raise csv.Error(f"a line of more than {LONGEST_LINE:,} characters")
+        yield line
 
 
 def write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:

@@ -21,7 +21,8 @@ from harness.protocols import Protocol
 from harness.records import DatasetRecord, EvaluationRecord, ProtocolRecord, Seconds, Settings, SystemRecord
 from harness.run_folder import find_finished, read_record, write_run
 from harness.statistics import RESAMPLES, SEED
-from harness.submission.predictions import write_predictions
+from harness.submission.formats import Format
+from harness.submission.predictions import has_predictions, write_predictions
 from harness.system import System, is_pair_scorer
 from harness.task import RetrievalTask
 from harness.task_embedding import TaskEmbedder
@@ -40,6 +41,7 @@ class Options:
         skip_broken: evaluate without broken clips; the record says so and is not comparable.
         keep_embeddings: store the embeddings in the run folder.
         again: evaluate even where a finished run of the same is there.
+        predictions: format of the predictions file; `None` is that of the protocol.
     """
 
     data_root: Path = Path("data")
@@ -50,6 +52,7 @@ class Options:
     skip_broken: bool = False
     keep_embeddings: bool = False
     again: bool = False
+    predictions: Format | None = None
 
 
 class Run(NamedTuple):
@@ -103,7 +106,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     )
     if not options.again and prepared.comparable:
         finished = find_finished(options.out, about_system, task.protocol.digest, about_dataset, settings)
-        if finished is not None and (not options.keep_embeddings or (finished / "embeddings").is_dir()):
+        if finished is not None and _has_all(finished, options):
             return Run(finished, read_record(finished), reused=True)
 
     embedder = TaskEmbedder(options.device, options.precision, options.batch_size, progress)
@@ -141,9 +144,18 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         per_query=_per_query(task, measured),
         ranking=_ranking(task, measured),
         embeddings=embeddings if options.keep_embeddings else None,
-        write_more=lambda folder: write_predictions(folder, system.info.name, task, measured.best, tiles()),
+        write_more=lambda folder: write_predictions(
+            folder, system.info.name, task, measured.best, tiles(), options.predictions
+        ),
     )
     return Run(folder, record, reused=False)
+
+
+def _has_all(finished: Path, options: Options) -> bool:
+    """Whether a run folder has all files that are asked for."""
+    if options.keep_embeddings and not (finished / "embeddings").is_dir():
+        return False
+    return options.predictions is None or has_predictions(finished, options.predictions)
 
 
 def _per_query(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:

@@ -155,6 +155,26 @@ class EvaluationRecord(_Frozen):
         return self.model_dump_json(indent=2) + "\n"
 
 
+class PredictionRecord(_Frozen):
+    """One system on queries and clips of which nobody told which belong together.
+
+    `queries` and `clips` are what was asked and ranked, verbatim, in order; the folder's scores are of that shape.
+    """
+
+    schema_version: Literal[1] = 1
+    kind: Literal["prediction"] = "prediction"
+    id: str = Field(default_factory=lambda: uuid4().hex, pattern="^[0-9a-f]{32}$")
+    created: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
+    system: SystemRecord
+    dataset: DatasetRecord
+    queries: tuple[str, ...]
+    clips: tuple[str, ...]
+    environment: Environment
+    settings: Settings
+    seconds: Seconds
+    command: str
+
+
 def load_record(text: str, source: str = "record") -> EvaluationRecord:
     """Read a record of this or any older schema version.
 

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,8 @@ def write_run(
     """
     _require(PER_QUERY_COLUMNS, per_query)
     _require(RANKING_COLUMNS, ranking)
-    folder = out / f"{_INCOMPLETE}{record.id}"
-    try:
-        folder.mkdir(parents=True)
-        _remove_abandoned(out)
+
+    def write(folder: Path) -> None:
         _write_table(folder / "per_query.parquet", per_query)
         _write_table(folder / "ranking.parquet", ranking)
         if embeddings:
@@ -72,7 +71,29 @@ def write_run(
         if write_more:
             write_more(folder)
         (folder / "record.json").write_text(record.to_json(), encoding="utf-8")
-        return place_run(folder, out, record)
+
+    return write_folder(out, record.id, write, record.created, record.system.name, record.protocol.name)
+
+
+def write_folder(out: Path, identifier: str, write: Callable[[Path], object], created: datetime, *about: str) -> Path:
+    """Write a folder into `out`, whole or not at all, and return its path.
+
+    Args:
+        out: the folder of run folders; made where it does not exist.
+        identifier: that no other run has.
+        write: called with the folder, to write its files.
+        created: when the run was made; the folder's name begins with it.
+        about: what follows in its name.
+
+    Raises:
+        UserError: the disk is full or `out` cannot be written; nothing is left behind.
+    """
+    folder = out / f"{_INCOMPLETE}{identifier}"
+    try:
+        folder.mkdir(parents=True)
+        _remove_abandoned(out)
+        write(folder)
+        return place_folder(folder, out, created, *about)
     except (OSError, UserError) as error:
         # What wrote the caller's files may have made a line of it already, which names a folder that is gone by then.
         cause = error.__cause__ if isinstance(error, UserError) else error
@@ -97,7 +118,12 @@ def _remove_abandoned(out: Path) -> None:
 
 def place_run(folder: Path, out: Path, record: EvaluationRecord) -> Path:
     """Rename a complete folder to the first free name for `record` in `out`: as it is, or with -2, -3 and so on."""
-    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), record.system.name, record.protocol.name)
+    return place_folder(folder, out, record.created, record.system.name, record.protocol.name)
+
+
+def place_folder(folder: Path, out: Path, created: datetime, *about: str) -> Path:
+    """Rename a complete folder to the first free name in `out` that has the time and what it is about."""
+    parts = (created.strftime("%Y%m%dT%H%M%SZ"), *about)
     name = "-".join(re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts)
     for attempt in count(1):
         target = out / (name if attempt == 1 else f"{name}-{attempt}")

@@ -1,1 +1,1 @@
-"""Predictions files of the DCASE challenge, per year: write, read, score."""
+"""Submissions to the DCASE challenge, per edition: write, read, check, mend, score."""

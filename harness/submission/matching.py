@@ -1,19 +1,16 @@
 """From the texts in a predictions file to the queries and clips of a task, by exact spelling."""
 
-import difflib
-import html
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.csv_file import refuse
+from harness.submission.spelling import hints
 
 Indices = NDArray[np.int64]
-
-_MOST_COMPARED = 20
 
 
 def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> Indices:
@@ -51,7 +48,7 @@ def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> In
         else:
             times = "once" if len(positions) == 1 else f"{len(positions)} times"
             repeated.append(f"{len(answers)} rows for {text!r}, which is asked {times}; leave one")
-    problems = [f"no row for {text!r}{hint}" for text, hint in _hints(missing, found)]
+    problems = [f"no row for {text!r}{hint}" for text, hint in hints(missing, found)]
     refuse(path, problems + repeated, f"the captions are not those of the {len(queries):,} queries")
     return row_of_query
 
@@ -72,24 +69,6 @@ def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[
     """
     index = {name: item for item, name in enumerate(items)}
     unknown = [name for name in dict.fromkeys(names) if name not in index]
-    problems = [f"no clip is called {name!r}{hint}" for name, hint in _hints(unknown, index)]
+    problems = [f"no clip is called {name!r}{hint}" for name, hint in hints(unknown, index, file_names=True)]
     refuse(path, problems, f"names that are not among the {len(items):,} clips")
     return index
-
-
-def _hints(wrong: Sequence[str], known: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Pair each wrong text with the known one that may have been meant."""
-    known = list(known) if wrong else []
-    by_plain = {_plain(text): text for text in known}
-    for place, text in enumerate(wrong):
-        near = [by_plain[_plain(text)]] if _plain(text) in by_plain else []
-        # Comparing letter by letter takes long: in a file of another data set, minutes for all.
-        if not near and place < _MOST_COMPARED:
-            near = difflib.get_close_matches(text, known, 1, 0.8)
-        yield text, f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _plain(text: str) -> str:
-    """What is left of a spelling when all that programs tend to change in it is taken away."""
-    bare = html.unescape(text).replace("\\", "/").rpartition("/")[2]
-    return " ".join(bare.removesuffix(".wav").casefold().replace(":", "_").split())

@@ -68,20 +68,26 @@ def read_ranked_list(path: Path) -> RankedLists:
     return RankedLists(tuple(queries), tuple(names), len(header) - 1)
 
 
-def write_ranked_list(path: Path, queries: Sequence[str], names: Sequence[Sequence[str]]) -> None:
+def write_ranked_list(
+    path: Path,
+    queries: Sequence[str],
+    names: Sequence[Sequence[str]],
+    columns: tuple[str, str] = ("caption", "file_name_{rank}"),
+) -> None:
     """Write `caption,file_name_1,...`, one row per query.
 
     Args:
         path: replaced as a whole, or not at all.
         queries: captions, verbatim.
         names: per caption, clip names, best first; all lists of one length.
+        columns: names of the columns, that of the clips with `{rank}` for 1, 2, ...
 
     Raises:
         UserError: the file cannot be written, or would not be valid.
         ValueError: not one list per query.
     """
     depth = len(names[0]) if names else DEPTH
-    header = ["caption", *(f"file_name_{column + 1}" for column in range(depth))]
+    header = [columns[0], *(columns[1].format(rank=column + 1) for column in range(depth))]
     rows = [[query, *ranked] for query, ranked in zip(queries, names, strict=True)]
     problems = [
         problem for line, (query, *ranked) in enumerate(rows, 2) for problem in _problems(line, query, ranked, header)

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.csv_file import refuse
 from harness.errors import UserError
-from harness.measures import parse_measure
+from harness.measures import Measure, parse_measure
 from harness.ranking import Ranks, rank_scores, ranks_from_lists
 from harness.records import MeasureRecord
 from harness.relevance import Relevance
@@ -85,6 +85,38 @@ def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileSco
     Raises:
         UserError: the file cannot be read, is not valid, or does not answer this task.
     """
+    ranked = rank_file(path, task, format)
+    return FileScore(
+        protocol=task.protocol.name,
+        format=ranked.format,
+        measures=summarise(ranked.ranks, ranked.within, task.clusters),
+        per_query=per_query_values(ranked.ranks, ranked.within),
+        ranks=ranked.ranks,
+        surplus=ranked.surplus,
+        left_out=ranked.left_out,
+    )
+
+
+class RankedFile(NamedTuple):
+    """Where a predictions file ranks the relevant clips.
+
+    Attributes:
+        format: of the file.
+        ranks: of the relevant clips.
+        within: the protocol's measures that look no deeper than the file's lists go.
+        left_out: the others.
+        surplus: number of rows the protocol does not ask for.
+    """
+
+    format: str
+    ranks: Ranks
+    within: tuple[Measure, ...]
+    left_out: tuple[str, ...]
+    surplus: int
+
+
+def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFile:  # noqa: A002
+    """Rank the relevant clips in a ranked list or a score matrix; arguments and errors as of `score_file`."""
     if task.protocol.direction != "text-to-audio":
         raise UserError(
             f"protocol {task.protocol.name} ranks captions and predictions files rank clips; "
@@ -95,18 +127,11 @@ def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileSco
     found = detect(path) if format == "auto" else format
     ranks, depth, surplus = _rank_lists(path, task) if found == "ranked-list" else _rank_matrix(path, task)
     measures = [parse_measure(name) for name in task.protocol.measures]
-    within = [measure for measure in measures if measure.cutoff <= depth or depth == len(task.items)]
+    within = tuple(measure for measure in measures if measure.cutoff <= depth or depth == len(task.items))
     if not within:
         raise UserError(f"{path}: lists of {depth} clips are too short for {', '.join(task.protocol.measures)}")
-    return FileScore(
-        protocol=task.protocol.name,
-        format=found,
-        measures=summarise(ranks, within, task.clusters),
-        per_query=per_query_values(ranks, within),
-        ranks=ranks,
-        surplus=surplus,
-        left_out=tuple(str(measure) for measure in measures if measure not in within),
-    )
+    left_out = tuple(str(measure) for measure in measures if measure not in within)
+    return RankedFile(found, ranks, within, left_out, surplus)
 
 
 def _rank_lists(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:

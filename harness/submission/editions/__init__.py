@@ -1,0 +1,1 @@
+"""The challenge's editions, a file each: what `harness.submission.profiles` reads."""

@@ -1,0 +1,166 @@
+"""`lbar validate --fix`: a copy with all safe repairs; what was handed over is never touched."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.submission.expected import Expected, guessed
+from harness.submission.member_checks import largest, may_be_read
+from harness.submission.members import FileTree, FolderTree, Member, Tree, open_tree
+from harness.submission.meta_mending import mend_meta
+from harness.submission.output_file import read_start
+from harness.submission.output_mending import mend_output
+from harness.submission.package import FIXED, Package, is_junk, understand
+from harness.submission.packing import pack
+from harness.submission.profiles import Profile
+from harness.submission.repairs import Repair, Repairs
+from harness.submission.whole_file import copy
+from harness.submission.zip_directory import DamagedError
+
+
+@dataclass
+class Mended:
+    """What came of it: where the copy lies, `None` where nothing was to be mended, and all that was."""
+
+    path: Path | None = None
+    repairs: Repairs = field(default_factory=Repairs)
+
+
+def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Path | None) -> Mended:
+    """Write a mended copy beside the original, `name.fixed.csv`, if there is something to mend.
+
+    Args:
+        path: a CSV, a YAML, a folder or a zip.
+        profile: the edition.
+        expected: what outputs answer; as for `validate`.
+        data_root: as for `validate`.
+
+    Raises:
+        UserError: there is no such file, the copy's name is taken, or the copy cannot be written.
+    """
+    tree = open_tree(path, profile.top_folder)
+    path = path if path.name else path.resolve()
+    target = path.with_name(f"{path.name}{FIXED}" if path.is_dir() else f"{path.stem}{FIXED}{path.suffix}")
+    if target.exists():
+        raise UserError(f"{target} is there already and stays as it is; move it away")
+    mended = Mended()
+    with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
+        mender = _Mender(tree, profile, expected, data_root, Path(folder), mended.repairs)
+        if isinstance(tree, FileTree):
+            member = tree.members[0]
+            staged = mender.file(member) if member.size <= largest(profile, member) else None
+            if mended.repairs and staged is not None:
+                copy(staged, target)
+                mended.path = target
+            return mended
+        files = mender.package()
+        if mended.repairs:
+            with _absent(target) as temporary:
+                if isinstance(tree, FolderTree):
+                    for name, source in files.items():
+                        copy(source, temporary / name)
+                else:
+                    pack(temporary, files)
+            mended.path = target
+    return mended
+
+
+@contextmanager
+def _absent(target: Path) -> Iterator[Path]:
+    """A name beside the target, which takes the target's when all is written."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+class _Mender:
+    def __init__(
+        self,
+        tree: Tree,
+        profile: Profile,
+        expected: Expected | None,
+        data_root: Path | None,
+        folder: Path,
+        repairs: Repairs,
+    ) -> None:
+        self._tree, self._profile, self._folder, self._repairs = tree, profile, folder, repairs
+        self._expected, self._data_root = expected, data_root
+        self._guesses = expected is None and data_root is not None
+
+    def file(self, member: Member) -> Path | None:
+        """A copy of a member, mended as far as can be; `None` where it cannot be read at all."""
+        target = self._folder / f"{member.position}{member.suffix if member.suffix.isascii() else ''}"[:60]
+        try:
+            with self._tree.place(member) as place:
+                if member.suffix == ".csv" and self._profile.kind != "other":
+                    self._output(place, target, member.name)
+                elif member.suffix in (".yaml", ".yml"):
+                    mend_meta(place, target, member.name, self._repairs)
+                if not target.exists():
+                    copy(place, target)
+        except DamagedError:
+            return None
+        return target
+
+    def _output(self, place: Path, target: Path, name: str) -> None:
+        start = read_start(place, self._profile)
+        if start.complaint is not None or start.kind not in (None, self._profile.kind):
+            return
+        if self._guesses:
+            self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
+        # What is done to a file that then turns out to be unreadable was not done.
+        done = Repairs()
+        try:
+            mend_output(start, target, self._expected, name, done)
+        except UserError:
+            return
+        for repair in done.kept:
+            self._repairs.add(repair)
+        for key, count in done.counts.items():
+            self._repairs.counts[key] = count
+
+    def package(self) -> dict[str, Path]:
+        """All members that can be kept, by their names in the copy."""
+        package = understand(self._tree, self._profile)
+        files: dict[str, Path] = {}
+        for member in self._tree.members:
+            if member.kind == "folder":
+                continue
+            name = self._name(member, package)
+            reason = _left_out(member, package, name in files)
+            staged = None if reason else self.file(member)
+            if staged is None:
+                self._repairs.add(Repair(member.name, reason or "damaged, left out", member.name, ""))
+                continue
+            if name != member.name:
+                self._repairs.add(Repair(member.name, "folder", member.name, name))
+            files[name] = staged
+        return files
+
+    def _name(self, member: Member, package: Package) -> str:
+        """Its path without folders above the top folder."""
+        name = "/".join(member.parts)
+        lifted = package.above and package.top and package.top.endswith(self._profile.top_folder)
+        return name.removeprefix(f"{package.above}/") if lifted else name
+
+
+def _left_out(member: Member, package: Package, is_there: bool) -> str:
+    """Why a member has no place in the copy; empty where it has."""
+    if is_junk(member):
+        return "of the operating system, left out"
+    if not may_be_read(package.profile, member):
+        return "not safe to read, left out"
+    return "there twice, left out" if is_there else ""

@@ -1,0 +1,290 @@
+"""A meta file, read with the place of every entry, and past its mistakes where they leave no doubt.
+
+Of 24 real ones 20 held tabs, which no YAML reader takes, and one text after `!!null`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from harness.submission.findings import Problem, shown
+
+Key = tuple[str | int, ...]
+
+_MOST_ENTRIES = 20_000
+_DEEPEST = 60
+_TAB_STOPS = 8
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
+_NULL_AND_TEXT = re.compile(
+    r"(?P<before>(?:^|[:\[,{-])[ \t]*)!!null,?(?P<text>[ \t]*[^\s#,\]}][^#\n]*?)(?=[ \t]*(?:#|$))"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A value in a meta file and where it stands.
+
+    Attributes:
+        value: as Python knows it; of mappings and lists `None`.
+        text: a scalar as written.
+        line: counted from 1.
+        fields: of a mapping.
+        items: of a list.
+        twice: keys that a mapping has twice, each with the line of the later one.
+    """
+
+    value: Any
+    text: str
+    line: int
+    fields: Mapping[str, "Entry"] | None = None
+    items: tuple["Entry", ...] | None = None
+    twice: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def number(self) -> float | None:
+        """As a number, also where YAML takes it for a text, as it does `2e-5`; `None` where it is none."""
+        if isinstance(self.value, bool) or not (isinstance(self.value, int | float) or _NUMBER.fullmatch(self.text)):
+            return None
+        try:
+            return float(self.value)
+        except (TypeError, ValueError, OverflowError):
+            return None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is said: `!!null`, or no text."""
+        return self.fields is None and self.items is None and (self.value is None or not str(self.value).strip())
+
+    def get(self, *keys: str | int) -> "Entry | None":
+        """What is under these keys; `None` where there is nothing."""
+        entry: Entry | None = self
+        for key in keys:
+            if entry is None:
+                return None
+            if isinstance(key, int):
+                entry = entry.items[key] if entry.items and key < len(entry.items) else None
+            else:
+                entry = entry.fields.get(key) if entry.fields else None
+        return entry
+
+    def walk(self, above: Key = ()) -> Iterator[tuple[Key, "Entry"]]:
+        """Every entry with the keys that lead to it, itself first."""
+        yield above, self
+        for key, entry in (self.fields or {}).items():
+            yield from entry.walk((*above, key))
+        for position, entry in enumerate(self.items or ()):
+            yield from entry.walk((*above, position))
+
+    def plain(self) -> Any:
+        """As dictionaries, lists and values."""
+        if self.fields is not None:
+            return {key: entry.plain() for key, entry in self.fields.items()}
+        if self.items is not None:
+            return [entry.plain() for entry in self.items]
+        return self.value
+
+
+@dataclass(frozen=True)
+class MetaDocument:
+    """A meta file.
+
+    Attributes:
+        root: what it says; `None` where it could not be read.
+        tabs: lines with a tab where YAML allows none; empty if it is read as it is.
+        after_null: line and text of what follows a `!!null`.
+        glued: lines where, within brackets, a comma sticks to `!!null`: PyYAML takes it for a part of the tag.
+        complaint: why it cannot be read, or not in full, tabs and such set aside.
+        mended: the text without these mistakes.
+    """
+
+    root: Entry | None
+    tabs: tuple[int, ...] = ()
+    after_null: tuple[tuple[int, str], ...] = ()
+    glued: tuple[int, ...] = ()
+    complaint: Problem | None = None
+    mended: str = ""
+
+
+@dataclass
+class _Limits:
+    entries: int = field(default=0)
+
+
+def read_meta(content: bytes) -> MetaDocument:
+    """Read a meta file; nothing is raised, whatever it holds."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        return MetaDocument(
+            None,
+            complaint=Problem(f"the byte 0x{content[error.start]:02x}", "UTF-8", "save the file as UTF-8", line=line),
+        )
+    text = text.replace("\r\n", "\n")
+    lines = text.split("\n")
+    glued = tuple(number for number, line in enumerate(lines, 1) if _unglued(line) != line)
+    lines = [_unglued(line) for line in lines]
+    after_null = tuple(
+        (number, match["text"].strip(" \t,"))
+        for number, line in enumerate(lines, 1)
+        if (match := _NULL_AND_TEXT.search(_before_comment(line)))
+    )
+    root, complaint = _parsed(text)
+    tabs: tuple[int, ...] = ()
+    if complaint is not None:
+        tabs = tuple(number for number, line in enumerate(lines, 1) if _has_stray_tab(line))
+        lines = [_without_stray_tabs(line) if number in set(tabs) else line for number, line in enumerate(lines, 1)]
+    for number, _ in after_null:
+        lines[number - 1] = _NULL_AND_TEXT.sub(_quoted, lines[number - 1], count=1)
+    mended = "\n".join(lines)
+    if mended != text:
+        root, complaint = _parsed(mended)
+    return MetaDocument(root, tabs, after_null, glued, complaint, mended)
+
+
+def _parsed(text: str) -> tuple[Entry | None, Problem | None]:
+    import yaml
+
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            return None, Problem("an empty file", "the sections submission, system and results", "fill in the template")
+        root = _entry(node, yaml.SafeLoader(""), _Limits(), ())
+    except _TooMuchError as error:
+        return None, Problem(str(error), "a file as a person writes it", "write the values out, without anchors (&, *)")
+    except RecursionError:
+        return None, Problem("lists within lists without end", "a file as a person writes it", "look for stray [ or {")
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        said = " ".join(filter(None, (error.context, error.problem)))
+        return None, Problem(
+            f"no YAML here: {said}",
+            "`key: value`, indented by blanks",
+            'put "quotes" around a text that holds `: ` or begins with a sign, and indent alike',
+            line=mark.line + 1 if mark else None,
+        )
+    except (yaml.YAMLError, ValueError) as error:
+        return None, Problem(
+            f"no YAML: {' '.join(str(error).split())[:120]}", "`key: value`, indented by blanks", "look for odd letters"
+        )
+    return root, _unfit(node)
+
+
+def _unfit(node: Any) -> Problem | None:
+    """Why a reader cannot make values of what can be parsed: a tag or a date that does not fit."""
+    import yaml
+
+    try:
+        yaml.SafeLoader("").construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark, said = error.problem_mark, error.problem
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
+        mark, said = None, str(error)
+    else:
+        return None
+    return Problem(
+        f"a value that does not fit its type: {' '.join(str(said).split())[:120]}",
+        "a plain text or number, or `!!null` alone",
+        'put "quotes" around the text, and leave out tags (!!) but for `!!null`',
+        line=mark.line + 1 if mark else None,
+    )
+
+
+class _TooMuchError(Exception):
+    """What a few lines with anchors stand for would fill the memory."""
+
+
+def _entry(node: Any, constructor: Any, limits: _Limits, above: tuple[int, ...]) -> Entry:
+    """From a node of YAML's own tree. An anchor is written out wherever it is used, within limits."""
+    import yaml
+
+    limits.entries += 1
+    if limits.entries > _MOST_ENTRIES or len(above) > _DEEPEST or id(node) in above:
+        raise _TooMuchError(
+            "an anchor that holds itself"
+            if id(node) in above
+            else f"more than {_MOST_ENTRIES:,} entries, or {_DEEPEST} deep"
+        )
+    inside = (*above, id(node))
+    line = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        fields: dict[str, Entry] = {}
+        twice = []
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "?"
+            if key in fields:
+                twice.append((key, key_node.start_mark.line + 1))
+            fields[key] = _entry(value_node, constructor, limits, inside)
+        return Entry(None, "", line, fields=fields, twice=tuple(twice))
+    if isinstance(node, yaml.SequenceNode):
+        return Entry(None, "", line, items=tuple(_entry(item, constructor, limits, inside) for item in node.value))
+    return Entry(_value(node, constructor), node.value, line)
+
+
+def _value(node: Any, constructor: Any) -> Any:
+    """A scalar as Python knows it; as text where its tag does not fit it."""
+    import yaml
+
+    try:
+        value = constructor.construct_object(node)
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, OverflowError):
+        return node.value
+    return value if isinstance(value, str | int | float | bool | None) else node.value
+
+
+def _quoted(match: re.Match[str]) -> str:
+    """The text after a `!!null` without it."""
+    said = match["text"].strip(" \t,").replace("\\", "\\\\").replace('"', '\\"')
+    return f'{match["before"]}"{said}"'
+
+
+def _unglued(line: str) -> str:
+    """A line with `null,` for `!!null,` within brackets that are opened on it."""
+    code = _before_comment(line)
+    place = code.find("!!null,")
+    while place >= 0:
+        before = code[:place]
+        if before.count("[") + before.count("{") > before.count("]") + before.count("}"):
+            code, line = before + code[place + 2 :], before + line[place + 2 :]
+        place = code.find("!!null,", place + 1)
+    return line
+
+
+def _without_stray_tabs(line: str) -> str:
+    code = _before_comment(line)
+    return (code.expandtabs(_TAB_STOPS) + line[len(code) :]) if _has_stray_tab(line) else line
+
+
+def _has_stray_tab(line: str) -> bool:
+    """Whether there is a tab outside of quotes and comments."""
+    quote = ""
+    for letter in _before_comment(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter == "\t":
+            return True
+    return False
+
+
+def _before_comment(line: str) -> str:
+    """A line without its comment."""
+    quote = ""
+    before = " "
+    for place, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'" and before in " \t[{,:":
+            quote = letter
+        elif letter == "#" and before in " \t":
+            return line[:place]
+        before = letter
+    return line
+
+
+def first_few(texts: Iterator[str], most: int = 5) -> str:
+    """Some of many, quoted."""
+    return ", ".join(map(shown, islice(texts, most)))

@@ -1,0 +1,170 @@
+"""What the systems of packages score, and which of two packages' systems score more, query by query."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import UserError
+from harness.statistics import bootstrap_means
+from harness.submission.formats import detect
+from harness.submission.member_checks import is_safe
+from harness.submission.members import FileTree, Member, Tree, open_tree
+from harness.submission.package import is_junk
+from harness.submission.predictions import SUFFIX
+from harness.submission.score import FileScore, score_file
+from harness.submission.zip_directory import DamagedError
+from harness.task import RetrievalTask
+
+_LARGEST = 4_000_000_000
+
+
+@dataclass(frozen=True)
+class PackageScore:
+    """What a package's systems score.
+
+    Attributes:
+        path: of the package.
+        systems: score by label.
+        failures: why others could not be scored, by label.
+    """
+
+    path: Path
+    systems: dict[str, FileScore]
+    failures: dict[str, UserError]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {
+            "path": str(self.path),
+            "systems": [{"label": label} | score.to_json() for label, score in self.systems.items()],
+            "failures": [
+                {"label": label, "error": str(error), "problems": list(error.problems)}
+                for label, error in self.failures.items()
+            ],
+        }
+
+    def to_text(self) -> str:
+        """A few lines per system."""
+        return "\n".join(f"{self.path}: {label}: {score.to_text()}" for label, score in self.systems.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """By how much one system scores more than another on the same queries.
+
+    Attributes:
+        one: label of the first, and in which package.
+        other: of the second.
+        measure: by which measure.
+        difference: the first's less the second's.
+        low: of the 95 % interval, bootstrapped over clips.
+        high: of the same.
+        better: on how many queries the first scores more.
+        worse: on how many the second does.
+    """
+
+    one: str
+    other: str
+    measure: str
+    difference: float
+    low: float
+    high: float
+    better: int
+    worse: int
+
+    def to_text(self) -> str:
+        """A line for a person."""
+        verdict = "" if self.low <= 0 <= self.high else ", without 0"
+        return (
+            f"{self.one} - {self.other}: {self.measure} {self.difference:+.4f}   95 % {self.low:+.4f} to "
+            f"{self.high:+.4f}{verdict}; better on {self.better:,} queries, worse on {self.worse:,}"
+        )
+
+
+def score_package(path: Path, task: RetrievalTask, format: str = "auto") -> PackageScore:  # noqa: A002
+    """Score every output in a zip, in a folder, or one file alone.
+
+    Args:
+        path: of the package.
+        task: what the outputs should answer.
+        format: of the outputs, as for `score_file`.
+
+    Raises:
+        UserError: there is no such file, or no output in it.
+    """
+    tree = open_tree(path, "")
+    if tree.damage:
+        raise UserError(f"{path} cannot be read: {tree.damage}")
+    systems: dict[str, FileScore] = {}
+    failures: dict[str, UserError] = {}
+    alone = isinstance(tree, FileTree)
+    members = [member for member in tree.members if alone or _is_output(member)]
+    for member in members:
+        label = member.base.removesuffix(".csv").removesuffix(SUFFIX.removesuffix(".csv"))
+        if label in systems or label in failures:
+            label = member.name
+        try:
+            systems[label] = _score(tree, member, task, format)
+        except UserError as error:
+            failures[label] = error
+    if not members:
+        raise UserError(f"{path} holds no output (*.csv); expected a package, or an output itself")
+    return PackageScore(path, systems, failures)
+
+
+def compare(packages: Sequence[PackageScore], clusters: NDArray[np.int64]) -> list[Difference]:
+    """Compare each system of a package with each of the others', by every measure both have.
+
+    Args:
+        packages: scored on one task.
+        clusters: the task's.
+    """
+    pairs = [
+        ((str(one.path), label), (str(other.path), other_label), score, other_score)
+        for one, other in combinations(packages, 2)
+        for label, score in one.systems.items()
+        for other_label, other_score in other.systems.items()
+    ]
+    rows: list[tuple[str, str, str]] = []
+    columns: list[NDArray[np.float64]] = []
+    for one, other, score, other_score in pairs:
+        names = [measure.name for measure in other_score.measures]
+        for place, measure in enumerate(score.measures):
+            if measure.name in names:
+                rows.append((_called(one, other), _called(other, one), measure.name))
+                columns.append(score.per_query[:, place] - other_score.per_query[:, names.index(measure.name)])
+    if not columns:
+        return []
+    table = np.stack(columns, axis=1)
+    bounds = np.quantile(bootstrap_means(table, clusters), [0.025, 0.975], axis=0).T
+    return [
+        Difference(
+            *row, float(column.mean()), float(low), float(high), int((column > 0).sum()), int((column < 0).sum())
+        )
+        for row, column, (low, high) in zip(rows, columns, bounds.tolist(), strict=True)
+    ]
+
+
+def _called(one: tuple[str, str], other: tuple[str, str]) -> str:
+    """A system's label, with its package's name where both are labelled alike."""
+    return one[1] if one[1] != other[1] else f"{one[1]} ({one[0]})"
+
+
+def _is_output(member: Member) -> bool:
+    return member.suffix == ".csv" and is_safe(member) and not is_junk(member) and member.size <= _LARGEST
+
+
+def _score(tree: Tree, member: Member, task: RetrievalTask, format: str) -> FileScore:  # noqa: A002
+    try:
+        with tree.place(member) as place:
+            try:
+                return score_file(place, task, detect(place) if format == "auto" else format)
+            except UserError as error:
+                raise UserError(str(error).replace(str(place), member.name), error.problems) from None
+    except DamagedError as error:
+        raise UserError(f"{member.name} cannot be unpacked: {error}") from None

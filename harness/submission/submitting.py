@@ -1,0 +1,157 @@
+"""From runs to the zip that a challenge takes."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.submission.expected import Expected
+from harness.submission.meta_document import read_meta
+from harness.submission.meta_filling import filled, known, overridden, unknown_parts, written
+from harness.submission.packing import pack
+from harness.submission.profiles import Profile
+from harness.submission.score import rank_file
+from harness.submission.submitted_runs import SubmittedSystem, expected_of, read_runs, write_output
+from harness.submission.validation import Validation, validate
+from harness.submission.whole_file import copy
+
+
+@dataclass(frozen=True)
+class Submission:
+    """A package.
+
+    Attributes:
+        path: where the zip lies; `None` where the validator found errors, and nothing was kept.
+        labels: of the systems.
+        validation: what the validator says.
+    """
+
+    path: Path | None
+    labels: tuple[str, ...]
+    validation: Validation
+
+
+def submit(
+    runs: Sequence[Path],
+    profile: Profile,
+    meta: Path,
+    report: Path,
+    out: Path,
+    data_root: Path,
+    say: Callable[[str], None] = print,
+) -> Submission:
+    """Write a package and validate it.
+
+    Args:
+        runs: run folders, of up to as many systems as the edition allows; see `read_runs`.
+        profile: the edition.
+        meta: the person's meta file.
+        report: the technical report.
+        out: folder for the zip.
+        data_root: folder with the data sets.
+        say: receives a line on what the person should know.
+
+    Raises:
+        UserError: a run, the meta file or the report cannot be used, or the zip not be written.
+    """
+    if profile.kind == "other":
+        raise UserError(f"profile {profile.name} does not say what an output is; only those of LBAR can be written")
+    systems = read_runs(runs, profile)
+    person = _person(meta)
+    labels = _labels(person, profile, len(systems), meta)
+    if not report.is_file():
+        raise UserError(f"there is no report {report}; name the PDF with --report")
+    expected = expected_of(systems[0], data_root)
+    for note in _notes(systems, profile):
+        say(note)
+    target = out / profile.named(profile.package, labels[0])
+    with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
+        files = {f"{profile.top_folder}/{profile.named(profile.report, labels[0])}": report}
+        for number, (system, label) in enumerate(zip(systems, labels, strict=True)):
+            output, said = Path(folder) / f"{number}.csv", Path(folder) / f"{number}.yaml"
+            write_output(system, profile, output)
+            said.write_text(_meta(person, system, label, profile, expected, output, say), encoding="utf-8")
+            files[f"{profile.top_folder}/{label}/{profile.named(profile.output, label)}"] = output
+            files[f"{profile.top_folder}/{label}/{profile.named(profile.meta, label)}"] = said
+        packed = Path(folder) / "package.zip"
+        pack(packed, files)
+        validation = validate(packed, profile, expected, name=target.name)
+        if not validation.is_valid:
+            return Submission(None, tuple(labels), validation)
+        copy(packed, target)
+    return Submission(target, tuple(labels), validation)
+
+
+def _notes(systems: Sequence[SubmittedSystem], profile: Profile) -> Iterator[str]:
+    """What the person should know of the runs they hand in."""
+    for system in systems:
+        if system.evaluation is None:
+            continue
+        record = system.evaluation[1]
+        name, protocol = record.system.name, record.protocol.name
+        if system.prediction is None:
+            yield (
+                f"a rehearsal: the output of {name} answers {protocol}; challenges take that on their hidden set, from "
+                "`lbar eval SYSTEM --audio DIR --queries FILE`"
+            )
+        if protocol != profile.protocol:
+            yield f"the results of {name} are those on {protocol}; {profile.name} asks for {profile.protocol}"
+        for reason in record.reasons:
+            yield f"the results of {name} are not comparable: {reason}"
+
+
+def _person(path: Path) -> dict[str, Any]:
+    """What the person's meta file says."""
+    try:
+        document = read_meta(path.read_bytes())
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror or error}; `lbar submit --init` writes one to fill in"
+        ) from error
+    if document.complaint is not None:
+        where = f"line {document.complaint.line}: " if document.complaint.line else ""
+        raise UserError(f"{path}: {where}{document.complaint.found}; {document.complaint.mend}")
+    said = document.root.plain() if document.root else None
+    if not isinstance(said, dict) or not isinstance(said.get("submission"), dict):
+        raise UserError(f"{path} has no section `submission:`; `lbar submit --init` writes a file to fill in")
+    return said
+
+
+def _labels(person: Mapping[str, Any], profile: Profile, count: int, path: Path) -> list[str]:
+    """A label for each system, counted up from the person's."""
+    label = str(person["submission"].get("label") or "")
+    match = profile.label_pattern.fullmatch(label)
+    if match is None or label == profile.example_label:
+        raise UserError(
+            f"{path}: the label is {label!r}; expected your own in the form of {profile.example_label}, with the "
+            "corresponding author's last name and the institute's abbreviation"
+        )
+    start, stem = int(match["index"]), label[: match.start("index")]
+    labels = [f"{stem}{start + number}" for number in range(count)]
+    if profile.label_pattern.fullmatch(labels[-1]) is None:
+        raise UserError(f"{path}: {count} systems from {label} on would end at {labels[-1]}; begin with a lower number")
+    return labels
+
+
+def _meta(
+    person: Mapping[str, Any],
+    system: SubmittedSystem,
+    label: str,
+    profile: Profile,
+    expected: Expected,
+    output: Path,
+    say: Callable[[str], None],
+) -> str:
+    results = system.results
+    if expected.task is not None:
+        # A ranked list has to break ties, and may score better than the run, which counts them against the system.
+        ranked = rank_file(output, expected.task, profile.kind)
+        results = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
+    own = overridden(person, system.system.name)
+    document = filled(own, known(profile, system.system, results))
+    document["submission"]["label"] = label
+    if unknown := unknown_parts(document, own):
+        say(f"{label}: not known, so left !!null: {', '.join(unknown)}; what applies you can write into the meta file")
+    return written(document)

@@ -1,0 +1,278 @@
+"""Everything that is wrong with what is to be handed in, at once."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.submission.expected import Expected, guessed
+from harness.submission.findings import Check, Findings, Problem, counted
+from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
+from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, is_safe, largest, too_large
+from harness.submission.members import FileTree, Member, Tree, open_tree
+from harness.submission.meta import Meta
+from harness.submission.meta_checks import META_CHECKS
+from harness.submission.meta_document import read_meta
+from harness.submission.output_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
+from harness.submission.output_file import (
+    Captions,
+    MatrixEnd,
+    OutputStart,
+    complaint_of,
+    matrix_rows,
+    read_ranked_rows,
+    read_start,
+)
+from harness.submission.package import FIXED, Package, SystemFolder, only, understand
+from harness.submission.package_checks import PACKAGE_CHECKS
+from harness.submission.profiles import Profile
+from harness.submission.report_checks import REPORT_CHECKS, read_report
+from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS, Scored, Team
+from harness.submission.zip_directory import DamagedError
+
+UNREADABLE = TREE_CHECKS[0]
+SCORED: Check[None] = Check("F007", "error", "The output can be scored.", lambda _: ())
+"""What these two say is found on the way, not by looking."""
+
+
+@dataclass
+class Validation:
+    """What came of it.
+
+    Attributes:
+        name: of what was looked at.
+        profile: the edition.
+        findings: what is wrong.
+        compared_with: whose queries and clips the outputs were compared with; `None` where these were not known.
+        scores: by label, what each output scores, where the ground truth is known and the output sound.
+        looked_at: outputs and meta files.
+    """
+
+    name: str
+    profile: Profile
+    findings: Findings = field(default_factory=Findings)
+    compared_with: str | None = None
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    looked_at: list[str] = field(default_factory=list)
+
+    @property
+    def errors(self) -> int:
+        """How many there are."""
+        return self.findings.number("error")
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing makes the submission invalid; warnings do not."""
+        return not self.errors
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON knows it."""
+        return {
+            "path": self.name,
+            "profile": self.profile.name,
+            "valid": self.is_valid,
+            "errors": self.errors,
+            "warnings": self.findings.number("warning"),
+            "compared_with": self.compared_with,
+            "scores": self.scores,
+            "findings": [finding.to_json() for finding in self.findings.in_order()],
+            "counts": [
+                {"code": code, "file": file, "level": level, "count": count}
+                for (code, file, level), count in sorted(self.findings.counts.items())
+            ],
+        }
+
+    def to_text(self) -> Iterator[str]:
+        """Blocks of lines for a person, what it comes to last."""
+        yield from self.findings.to_text()
+        for label, values in self.scores.items():
+            yield f"{label}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+        if self.compared_with is None and any(file.endswith(".csv") for file in self.looked_at):
+            yield (
+                "names and captions were not compared with anything; say --audio DIR and --queries FILE for a hidden "
+                "set, or --protocol NAME"
+            )
+        errors, warnings = self.errors, self.findings.number("warning")
+        verdict = "valid" if self.is_valid else "not valid"
+        counts = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+        yield f"{self.name}: {verdict} for {self.profile.name}: {counts}"
+
+
+def validate(
+    path: Path,
+    profile: Profile,
+    expected: Expected | None = None,
+    *,
+    data_root: Path | None = None,
+    name: str | None = None,
+) -> Validation:
+    """Look at a CSV, a YAML, a folder or a zip.
+
+    Args:
+        path: what is to be handed in.
+        profile: for which edition.
+        expected: the queries and clips that outputs should answer. Without it, outputs that answer the edition's
+            development-testing split are compared with that where `data_root` has it.
+        data_root: folder with the data sets; `None` looks for none.
+        name: what to call it in messages and take it for, where the file has another name for now.
+
+    Raises:
+        UserError: there is no such file, or it is of no kind that is handed in.
+    """
+    tree = open_tree(path, profile.top_folder)
+    if name is not None:
+        tree.name = name
+    return _Validator(tree, profile, expected, data_root).run()
+
+
+class _Validator:
+    def __init__(self, tree: Tree, profile: Profile, expected: Expected | None, data_root: Path | None) -> None:
+        self._tree, self._profile, self._data_root = tree, profile, data_root
+        self._expected, self._guesses = expected, expected is None and data_root is not None
+        self._result = Validation(tree.name, profile)
+        self._metas: dict[str, Meta] = {}
+        self._answered: dict[str, frozenset[str]] = {}
+
+    def run(self) -> Validation:
+        if isinstance(self._tree, FileTree):
+            member = self._tree.members[0]
+            for problem in too_large(self._profile, member):
+                self._result.findings.add(SIZE_CHECKS[0], problem, member.name)
+            self._file(member)
+        else:
+            self._whole()
+        if self._result.looked_at and self._expected is not None:
+            self._result.compared_with = self._expected.what
+        return self._result
+
+    def _file(self, member: Member) -> None:
+        if member.suffix == ".csv":
+            self._output(member, member.base.partition(".")[0], None)
+        elif member.suffix in (".yaml", ".yml"):
+            self._meta(member, None)
+        else:
+            raise UserError(f"{self._tree.path} is no CSV, YAML, folder or zip; nothing else is handed in")
+
+    def _whole(self) -> None:
+        findings = self._result.findings
+        findings.look(TREE_CHECKS, self._tree, self._tree.name)
+        if not self._tree.members:
+            if not self._tree.damage:
+                nothing = Problem("nothing in it", "outputs, meta files and the report", "fill it")
+                findings.add(UNREADABLE, nothing, self._tree.name)
+            return
+        package = understand(self._tree, self._profile)
+        findings.look(SIZE_CHECKS, package, self._tree.name)
+        findings.look(PACKAGE_CHECKS, package, self._tree.name)
+        for system in package.systems:
+            self._system(system)
+        self._reports(package)
+        findings.look(TEAM_CHECKS, Team(self._metas, self._answered), self._tree.name)
+
+    def _system(self, system: SystemFolder) -> None:
+        for member in system.metas:
+            self._meta(member, system.label)
+        if self._profile.kind == "other":
+            return
+        meta = only(system.metas, self._profile.named(self._profile.meta, system.label))
+        for member in system.outputs:
+            self._output(member, system.label, meta)
+
+    def _reports(self, package: Package) -> None:
+        for member in (*package.reports, *(report for system in package.systems for report in system.reports)):
+            with self._opened(member) as place:
+                if place is not None:
+                    self._result.findings.look(REPORT_CHECKS, read_report(place), member.name)
+
+    def _meta(self, member: Member, folder_label: str | None) -> None:
+        with self._opened(member) as place:
+            if place is None:
+                return
+            content = place.read_bytes()
+        label = member.base.removesuffix(member.suffix).removesuffix(FIXED).removesuffix(".meta")
+        meta = Meta(read_meta(content), self._profile, label, folder_label)
+        self._metas[member.name] = meta
+        self._result.looked_at.append(member.name)
+        self._result.findings.look(META_CHECKS, meta, member.name)
+
+    def _output(self, member: Member, label: str, meta: Member | None) -> None:
+        with self._opened(member) as place:
+            if place is None:
+                return
+            self._result.looked_at.append(member.name)
+            start = read_start(place, self._profile)
+            findings = self._result.findings
+            findings.look(START_CHECKS, start, member.name)
+            if start.complaint or start.kind != self._profile.kind:
+                return
+            if self._guesses:
+                self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
+            if start.kind == "ranked-list":
+                self._ranked_list(start, member.name)
+            else:
+                self._score_matrix(start, member.name)
+            if not any(level == "error" and file == member.name for _, file, level in findings.counts):
+                self._score(place, label, member.name, meta)
+
+    def _ranked_list(self, start: OutputStart, file: str) -> None:
+        table = read_ranked_rows(start, self._expected)
+        self._result.findings.look(RANKED_CHECKS, table, file)
+        self._captions(table.captions(), file)
+
+    def _score_matrix(self, start: OutputStart, file: str) -> None:
+        findings, end = self._result.findings, MatrixEnd()
+        findings.look(COLUMN_CHECKS, MatrixColumns(start.line, start.header[1:], self._expected), file)
+        lines: list[int] = []
+        texts: list[str] = []
+        uneven = False
+        for row in matrix_rows(start, end):
+            findings.look(ROW_CHECKS, row, file)
+            lines.append(row.line)
+            texts.append(row.query)
+            uneven = uneven or len(row.cells) != len(row.names)
+        findings.look(END_CHECKS, end, file)
+        complete = end.complaint is None and not uneven
+        captions = Captions(start.header[0], self._profile, self._expected, lines, texts, complete)
+        self._captions(captions, file)
+
+    def _captions(self, captions: Captions, file: str) -> None:
+        self._result.findings.look(CAPTION_CHECKS, captions, file)
+        # Where the queries are known, each output is compared with these.
+        if self._expected is None and captions.complete:
+            self._answered[file] = captions.answered
+
+    @contextmanager
+    def _opened(self, member: Member) -> Iterator[Path | None]:
+        """A member to read; `None` where that is not safe, or it is damaged, which is then found."""
+        # The name of a file alone is the person's own; in a package it may lead anywhere.
+        alone = isinstance(self._tree, FileTree)
+        if member.size > largest(self._profile, member) or not (alone or is_safe(member)):
+            yield None
+            return
+        with ExitStack() as stack:
+            try:
+                place: Path | None = stack.enter_context(self._tree.place(member))
+            except DamagedError as error:
+                problem = Problem(str(error), "a file that unpacks", "make the zip again, and copy it whole")
+                self._result.findings.add(UNREADABLE, problem, member.name)
+                place = None
+            yield place
+
+    def _score(self, place: Path, label: str, file: str, meta: Member | None) -> None:
+        from harness.submission.score import rank_file
+
+        task = self._expected.task if self._expected else None
+        if task is None:
+            return
+        try:
+            ranked = rank_file(place, task, self._profile.kind)
+        except UserError as error:
+            self._result.findings.add(SCORED, complaint_of(place, error), file)
+            return
+        values = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
+        self._result.scores[label] = values
+        known = self._metas.get(meta.name) if meta else None
+        scored = Scored(task, values, known, meta.name if meta else "")
+        self._result.findings.look(SCORE_CHECKS, scored, file)
