@@ -70,8 +70,11 @@ def hold_against_truth(
         print_json(asdict(found) | {"teachers": [teacher.name for teacher in teachers]})
         return
     typer.echo(f"{', '.join(teacher.name for teacher in teachers)}: a caption is true of {found.matches:.2f} clips")
-    typer.echo(f"  mean average precision of the estimates  {found.estimated:.3f}")
-    typer.echo(f"  of the caption's own clip alone          {found.assumed:.3f}")
+    typer.echo("mean average precision, with 95 % intervals")
+    typer.echo(f"  over all clips    of the estimates                {found.estimated}")
+    typer.echo(f"                    of the caption's own clip alone {found.assumed}")
+    typer.echo(f"  over other clips  of the estimates                {found.others_estimated}")
+    typer.echo(f"                    of a random order               {found.others_assumed}")
 
 
 def _taught(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":

@@ -1,18 +1,20 @@
 """What teachers estimate, looked at: for a caption the clips it is said to match, and how well that is true."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.datasets.annotations import read_annotations
 from harness.errors import UserError
 from harness.measures import parse_measure
 from harness.ranking import rank_tiles
 from harness.relevance import Relevance
+from harness.statistics import intervals
 from harness.system import Array
 from systems.training.correspondences import Teacher, estimate
-from systems.training.data import TrainingSet
+from systems.training.data import Indices, TrainingSet
 
 _CAPTIONS_AT_ONCE = 256
 
@@ -85,17 +87,33 @@ def best_matches(teachers: Sequence[Teacher], data: TrainingSet, caption: int, m
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A mean over captions, with its 95 % interval by a bootstrap over clips."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """How well clips ranked for each caption agree with the truth, as mean average precision over all clips.
 
     Attributes:
         estimated: ranked by the teachers' estimates.
         assumed: ranked by the usual assumption: the caption's own clip, then all others alike, ties counted against it.
+        others_estimated: the same of the clips that a caption was not written for, over captions true of any of these.
+        others_assumed: as the usual assumption tells these clips not apart, what a random order has on average.
         matches: how many clips a caption is true of, on average.
     """
 
-    estimated: float
-    assumed: float
+    estimated: Value
+    assumed: Value
+    others_estimated: Value
+    others_assumed: Value
     matches: float
 
 
@@ -108,24 +126,58 @@ def agreement(teachers: Sequence[Teacher], data: TrainingSet) -> Agreement:
     truth = truth_of(data)
     if truth is None:
         raise UserError("what is true is known of `everyday` only; expected a card that trains on that alone")
-    relevance = Relevance.from_lists([sorted(clips) for clips in truth])
-    measure = parse_measure(f"mAP@{len(data.clips)}")
+    owners, clips = data.owners, np.arange(len(data.clips))
+    others = [sorted(of_caption - {int(owner)}) for of_caption, owner in zip(truth, owners, strict=True)]
+    found = np.array([index for index, of_caption in enumerate(others) if of_caption], np.int64)
 
-    def estimated() -> Iterator[tuple[slice, Array]]:
-        for start in range(0, len(data.captions), _CAPTIONS_AT_ONCE):
-            rows = np.arange(start, min(start + _CAPTIONS_AT_ONCE, len(data.captions)))
-            yield slice(start, start + len(rows)), estimate(teachers, np.arange(len(data.clips)), rows, "cpu").T.numpy()
+    def estimates(rows: Indices) -> Array:
+        return estimate(teachers, clips, rows, "cpu").T.numpy()
 
-    def assumed() -> Iterator[tuple[slice, Array]]:
-        for start in range(0, len(data.captions), _CAPTIONS_AT_ONCE):
-            owners = data.owners[start : start + _CAPTIONS_AT_ONCE]
-            yield (
-                slice(start, start + len(owners)),
-                (owners[:, None] == np.arange(len(data.clips))).astype(np.float32),
-            )
+    def own_only(rows: Indices) -> Array:
+        return (owners[rows, None] == clips).astype(np.float32)
 
+    def own_last(rows: Indices) -> Array:
+        return np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows))
+
+    def precision(scores: Callable[[Indices], Array], relevant: list[list[int]], captions: Indices) -> Value:
+        relevance = Relevance.from_lists(relevant)
+        steps = range(0, len(captions), _CAPTIONS_AT_ONCE)
+        tiles = (
+            (slice(step, step + len(rows)), scores(rows))
+            for step in steps
+            for rows in [captions[step : step + _CAPTIONS_AT_ONCE]]
+        )
+        values = parse_measure(f"mAP@{len(clips)}")(rank_tiles(tiles, relevance))
+        return _value(values, owners[captions])
+
+    everything = [sorted(of_caption) for of_caption in truth]
+    captions = np.arange(len(truth))
+    of_found = [others[index] for index in found]
+    by_chance = np.array([expected_precision(len(of_caption), len(clips) - 1) for of_caption in of_found])
     return Agreement(
-        float(measure(rank_tiles(estimated(), relevance)).mean()),
-        float(measure(rank_tiles(assumed(), relevance)).mean()),
-        float(relevance.counts.mean()),
+        precision(estimates, everything, captions),
+        precision(own_only, everything, captions),
+        precision(own_last, of_found, found),
+        _value(by_chance, owners[found]),
+        sum(map(len, everything)) / len(everything),
     )
+
+
+def expected_precision(relevant: int, items: int) -> float:
+    """Average precision of a random order, on average over all orders.
+
+    At rank k stands a relevant item with probability R / N, and of the k - 1 before it (k - 1)(R - 1) / (N - 1) are
+    relevant on average; 1 / R times the sum over k of R / N · (1 + (k - 1)(R - 1) / (N - 1)) / k.
+
+    >>> expected_precision(1, 2), expected_precision(3, 3)
+    (0.75, 1.0)
+    """
+    if items == 1:
+        return 1.0
+    harmonic = float((1 / np.arange(1, items + 1)).sum())
+    return float((harmonic + (relevant - 1) / (items - 1) * (items - harmonic)) / items)
+
+
+def _value(values: NDArray[np.float64], clusters: Indices) -> Value:
+    ((low, high),) = intervals(values[:, None], clusters)
+    return Value(float(values.mean()), float(low), float(high))

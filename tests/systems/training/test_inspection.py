@@ -1,5 +1,6 @@
 """Estimates beside the truth, on a data set small enough to rank by hand."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from harness.errors import UserError
 from harness.pcm_store import PcmStore
 from systems.training.correspondences import Teacher
 from systems.training.data import TrainingSet
-from systems.training.inspection import agreement, best_matches, find_caption, truth_of
+from systems.training.inspection import agreement, best_matches, expected_precision, find_caption, truth_of
 
 CAPTIONS = {"a.wav": ["a dog", "barking"], "b.wav": ["a dog and rain"], "c.wav": ["rain", "a storm"]}
 TRUTH = """query,audio_filenames
@@ -49,10 +50,21 @@ def test_matches_best_first_beside_the_truth(data: TrainingSet) -> None:
 def test_agreement_by_hand(data: TrainingSet) -> None:
     found = agreement([KNOWING], data)
     rain = (1 + 2 / 3) / 2
-    assert found.estimated == pytest.approx((1 + 1 + 1 + rain + 1) / 5)
+    assert found.estimated.mean == pytest.approx((1 + 1 + 1 + rain + 1) / 5)
     own_first_then_last = (1 + 2 / 3) / 2
-    assert found.assumed == pytest.approx((own_first_then_last * 3 + 2) / 5)
+    assert found.assumed.mean == pytest.approx((own_first_then_last * 3 + 2) / 5)
     assert found.matches == pytest.approx(8 / 5)
+    # Of the two other clips: b for a dog, b for barking, b for rain (below c, which is its own).
+    assert found.others_estimated.mean == pytest.approx((1 + 1 + 1 / 2) / 3)
+    assert found.others_assumed.mean == pytest.approx(3 / 4)
+    assert found.estimated.low <= found.estimated.mean <= found.estimated.high
+
+
+def test_what_a_random_order_has() -> None:
+    for relevant, items in ((1, 5), (2, 5), (4, 6)):
+        orders = list(itertools.combinations(range(1, items + 1), relevant))
+        mean = np.mean([np.mean([(n + 1) / rank for n, rank in enumerate(ranks)]) for ranks in orders])
+        assert expected_precision(relevant, items) == pytest.approx(mean)
 
 
 def test_without_a_file_nothing_is_known(data: TrainingSet, tmp_path: Path) -> None:
