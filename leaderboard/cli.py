@@ -66,12 +66,13 @@ def board(
     from leaderboard.table import render, to_json
 
     found = board_from(out, mlflow=mlflow).only([get_protocol(name).name for name in protocol or ()])
-    standings = entries.standings(found, reported=published)
+    everything = entries.standings(found, reported=published or html is not None)
+    standings = everything if published else [entries.measured(standing) for standing in everything]
     if sort:
         standings = entries.sort_all(standings, sort)
     standings = [entries.only(standing, only or ()) for standing in standings]
     if html:
-        _write_page(found, html, data_root)
+        _write_page(everything, found, html, data_root)
     if plot:
         _draw(standings, against, plot)
     if as_json:
@@ -101,14 +102,13 @@ def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
     draw(standings[0], COSTS[against.value], path)
 
 
-def _write_page(found: "Board", site: Path, data_root: Path) -> None:
+def _write_page(standings: "list[Standing]", found: "Board", site: Path, data_root: Path) -> None:
     """The page has everything: who reads it sorts, filters and leaves out there."""
     from harness.progress import bars
-    from leaderboard.entries import standings
     from leaderboard.report.site import build
 
     with bars() as progress:
-        problems = build(standings(found, reported=True), found.set_aside, site, data_root, progress=progress)
+        problems = build(standings, found.set_aside, site, data_root, progress=progress)
     for line in problems:
         typer.echo(line, err=True)
     typer.echo(f"{site / 'index.html'}: open it in a browser", err=True)

@@ -249,6 +249,11 @@ def _last(value: float | str | None) -> tuple[bool, float | str]:
     return value is None, 0.0 if value is None else value
 
 
+def measured(standing: Standing) -> Standing:
+    """The same without what others reported."""
+    return replace(standing, entries=tuple(entry for entry in standing.entries if entry.run))
+
+
 def only(standing: Standing, texts: Sequence[str]) -> Standing:
     """The same with those entries only whose name, stage, training data or precision contain all of the texts."""
 

@@ -71,8 +71,10 @@ def quality(systems: Sequence[str], out: Path, baseline: Path | None, update: bo
         return check_quality(rows, stored)
     write_baseline(rows, path)
     return [
-        Finding("quality", row.record.system.name, True, f"stored in {path} (mAP@10 {row.record.primary.value:.4f})")
-        for row in rows
+        Finding(
+            "quality", record.system.name, True, f"stored in {path} ({record.primary.name} {record.primary.value:.4f})"
+        )
+        for record in (row.record for row in rows)
     ]
 
 

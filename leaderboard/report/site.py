@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.progress import Progress, silent
+from harness.progress import Advance, Progress, silent
 from leaderboard.answers import Answers, read_answers
-from leaderboard.entries import Entry, Standing
+from leaderboard.entries import Entry, Standing, measured
 from leaderboard.report.answers_data import Items, best_items, queries_document, run_document
 from leaderboard.report.board_data import board_document, page_name, standing_document, standing_name, system_document
 from leaderboard.report.clips import Material, find_material
@@ -45,6 +45,7 @@ def build(
     Raises:
         UserError: the folder holds something else, or cannot be written.
     """
+    site = site.absolute()
     if site.exists() and not (site / _MARK).is_file() and (not site.is_dir() or any(site.iterdir())):
         raise UserError(f"{site} holds something that is no page of this command; name an empty or a new folder")
     unfinished = site.with_name(f".{site.name}.unfinished")
@@ -70,12 +71,9 @@ def build(
     return problems
 
 
-def _standing(standing: Standing, unfinished: Path, site: Path, data_root: Path, advance: object) -> list[str]:
+def _standing(standing: Standing, unfinished: Path, site: Path, data_root: Path, advance: Advance) -> list[str]:
     """Write a standing's data and the page of each of its systems."""
-    assert callable(advance)
-    entries = [entry for entry in standing.entries if entry.run]
-    if not entries:
-        return []
+    entries = measured(standing).entries
     folder = unfinished / "data" / standing_name(standing)
     folder.mkdir(parents=True)
     (unfinished / "systems").mkdir(exist_ok=True)
@@ -148,10 +146,7 @@ def _reads(entry: Entry) -> bool:
 
 def _slim(standing: Standing) -> dict[str, object]:
     """A standing without what was reported by others, which has no answers to look at."""
-    document = standing_document(standing)
-    entries = document["entries"]
-    assert isinstance(entries, list)
-    return document | {"entries": [entry for entry in entries if "id" in entry]}
+    return standing_document(measured(standing))
 
 
 def _write(path: Path, text: str) -> None:

@@ -104,3 +104,11 @@ def test_it_sorts_filters_and_exports(tmp_path: Path, make_run: Callable[..., Pa
     assert r"\toprule" in run("--out", tmp_path, "--format", "latex")
     with pytest.raises(UserError, match="no column 'colour'"):
         run("--out", tmp_path, "--sort", "colour")
+
+
+def test_a_page_has_published_results_though_the_table_has_not(tmp_path: Path, make_run: Callable[..., Path]) -> None:
+    make_run(tmp_path / "runs", "mine", protocol="clotho-dcase2024")
+    shown = run("--out", tmp_path / "runs", "--html", tmp_path / "page", "--data-root", tmp_path)
+    assert "Munakata" not in shown
+    assert "Munakata ensemble" in (tmp_path / "page" / "index.html").read_text()
+    assert "Munakata" not in (tmp_path / "page" / "compare.html").read_text()

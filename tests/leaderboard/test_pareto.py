@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.records import load_record
-from leaderboard.cli import board
+from leaderboard.cli import Against, board
 from leaderboard.entries import Entry, Standing, Value, standings
 from leaderboard.pareto import COSTS, draw, points
 from leaderboard.runs import collect
@@ -81,3 +81,7 @@ def test_what_cannot_be_drawn_is_one_line(tmp_path: Path, make_run: MakeRun) -> 
     board(tmp_path / "runs", ["everyday"], plot=tmp_path / "a.svg")
     assert (tmp_path / "a.svg").exists()
     assert len(standings(collect(tmp_path / "runs"))) == 2
+
+
+def test_the_command_offers_every_cost() -> None:
+    assert [one.value for one in Against] == list(COSTS)

@@ -53,8 +53,14 @@
     const state = { column: shown.find((column) => column.key === standing.primary), down: true, text: "", reported: true };
     const body = make("tbody");
     const count = make("span", { class: "soft", role: "status" });
-    const rows = new Map(standing.entries.map((entry) => [entry, make("tr", { class: entry.reported ? "reported" : "" },
-      shown.map((column) => make("td", { class: [column.number ? "number" : "", column.class ?? "", column.key === "system" ? "name" : ""].join(" ").trim() || null }, column.cell(entry))))]));
+    const rows = new Map();
+    const row = (entry) => {
+      if (!rows.has(entry)) {
+        rows.set(entry, make("tr", { class: entry.reported ? "reported" : "" },
+          shown.map((column) => make("td", { class: [column.number ? "number" : "", column.class ?? "", column.key === "system" ? "name" : ""].join(" ").trim() || null }, column.cell(entry)))));
+      }
+      return rows.get(entry);
+    };
     const words = new Map(standing.entries.map((entry) => [entry, [entry.label, entry.stage, entry.trained, entry.precision, entry.reported?.source, entry.reported?.team].join(" ").toLowerCase()]));
     const headers = shown.map((column) => {
       const choose = () => {
@@ -78,7 +84,15 @@
         if (a === null || b === null) return (a === null) - (b === null);
         return (a < b ? -1 : a > b ? 1 : 0) * (state.down ? -1 : 1);
       });
-      body.replaceChildren(...kept.map((entry) => rows.get(entry)));
+      // What fits on a screen is there at once; hundreds more follow while it is looked at.
+      const turn = (state.turn = (state.turn ?? 0) + 1);
+      const follow = (from) => {
+        if (turn !== state.turn || from >= kept.length) return;
+        body.append(...kept.slice(from, from + 100).map(row));
+        setTimeout(follow, 0, from + 100);
+      };
+      body.replaceChildren();
+      follow(0);
       count.textContent = kept.length === standing.entries.length ? "" : `${kept.length} of ${standing.entries.length}`;
     };
     const search = make("input", { type: "search", placeholder: "Search systems and training data", "aria-label": "Search systems and training data", size: 30, oninput: () => { state.text = search.value; update(); } });

@@ -1,5 +1,6 @@
 """The page in a real browser, from disk."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import soundfile
 from harness import datasets
 from harness.protocols import get_protocol
 from harness.records import DatasetRecord
+from harness.run_folder import read_record
 from harness.task import pose
 from leaderboard.comparison import compare
 from leaderboard.entries import standings
@@ -76,6 +78,18 @@ def runs(place: Path, data_root: Path, make_run: MakeRun) -> Path:
             dataset=dataset,
             system={"parameters": 10 ** (5 + index), "trained_on": ("clotho", NASTY)[: 1 + index % 2]},
         )
+    strong = next(read_record(folder) for folder in out.glob("*strong*"))
+    speed = {
+        "kind": "speed",
+        "created": "2026-03-04T05:06:07Z",
+        "system": strong.system.model_dump(mode="json"),
+        "settings": {"device": "cuda", "precision": "fp32"},
+        "environment": strong.environment.model_dump(mode="json"),
+        "figures": {"clips_per_second": 512.5, "query_p95_seconds": 0.0042},
+        "stages": {"decode": 0.5, "encode": 1.5},
+    }
+    (out / "speed").mkdir()
+    (out / "speed" / "record.json").write_text(json.dumps(speed))
     make_run(out, "apart", protocol="folder", comparable=False, reasons=(f"2 clips skipped {NASTY}",))
     for index in range(3):
         make_run(out, f"other {index}", quality=index, protocol="clotho-dcase2024")
@@ -85,7 +99,13 @@ def runs(place: Path, data_root: Path, make_run: MakeRun) -> Path:
 @pytest.fixture(scope="module")
 def site(place: Path, runs: Path, data_root: Path) -> Path:
     board = collect(runs)
-    problems = build(standings(board, reported=True), board.set_aside, place / "site", data_root)
+    trained = {"said": {"card": {}}, "measure": "mAP@10", "epoch": 2}
+    epochs = [{"number": 1 + epoch, "loss": 2.0 - epoch, "reached": 0.1 * epoch} for epoch in range(3)]
+    (place / "weights" / "strong").mkdir(parents=True)
+    (place / "weights" / "strong" / "training.json").write_text(json.dumps(trained | {"epochs": epochs}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LBAR_WEIGHTS", str(place / "weights"))
+        problems = build(standings(board, reported=True), board.set_aside, place / "site", data_root)
     assert [line for line in problems if not line.startswith("clotho-dcase2024: no audio")] == []
     return place / "site"
 
@@ -210,6 +230,22 @@ def test_failures_are_looked_at_and_listened_to(site: Path, visit: Visit) -> Non
     page.get_by_role("button", name="What the other systems ranked").click()
     page.locator("details[open] table tbody tr").nth(2).wait_for()
     assert page.locator("details[open] table tbody tr").count() == 3
+
+
+def test_speed_and_training_are_shown_where_they_are_known(site: Path, visit: Visit) -> None:
+    page = visit(site / "index.html", fragment="#" + standing_id(site, "folder"))
+    assert "513\t4.2 ms" in page.locator("section:visible tbody tr").first.inner_text()
+    assert page.get_by_text("Speed on NVIDIA H200.").is_visible()
+    page.get_by_label("Cost").locator("visible=true").select_option("speed")
+    page.locator("section:visible .point").first.wait_for()
+    assert page.locator("section:visible .point").count() == 1
+    page = visit(system_page(site, "strong"))
+    page.get_by_role("heading", name="Where the time goes").wait_for()
+    assert "1.50 s, 75 %" in page.locator(".bars").first.inner_text()
+    assert page.get_by_role("heading", name="Training").is_visible()
+    assert page.locator("svg .curve").count() == 1
+    page = visit(system_page(site, "weak"))
+    assert page.get_by_role("heading", name="Training").count() == 0
 
 
 def test_duplicates_and_slices(site: Path, visit: Visit) -> None:
