@@ -118,7 +118,7 @@ def test_the_first_screen_has_two_commands_and_what_they_print() -> None:
         "python3 -m pip install tox && tox -e eval",
         "python3 -m pip install tox && tox",
     ]
-    assert "mAP@10" in blocks("text", screen)[0]
+    assert "mAP@10" in screen
 
 
 def test_tox_knows_the_environments_the_readme_names() -> None:
@@ -192,4 +192,9 @@ def test_what_it_says_eval_prints_is_what_eval_prints(participant: Path, migrate
     assert done.returncode == 0, done.stderr
     printed = [re.sub(r"\d{4}-\d\d-\d\d", "DATE", line).rstrip() for line in done.stdout.splitlines()]
     promised = [re.sub(r"\d{4}-\d\d-\d\d", "DATE", line).rstrip() for line in blocks("text")[0].splitlines()]
-    assert [line for line in printed if line] == promised
+    printed = [line for line in printed if line]
+    figure = re.compile(r"\d\.\d{3}")
+    assert [figure.sub("FIGURE", line) for line in printed] == [figure.sub("FIGURE", line) for line in promised]
+    # Other processors add up in another order, and of a thousand queries one or two have near ties.
+    found, said = ([float(one) for one in figure.findall("\n".join(lines))] for lines in (printed, promised))
+    assert found == pytest.approx(said, abs=0.0025)

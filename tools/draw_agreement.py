@@ -58,7 +58,7 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
         estimated = [(label, one["estimated"]) for label, one in zip(labels, found, strict=True)]
         others = [(label, one["others_estimated"]) for label, one in zip(labels, found, strict=True)]
         plot(left, [*estimated, ("own clip only", found[0]["assumed"])], "over all clips")
-        plot(right, [*others, ("random order", found[0]["others_assumed"])], "over the clips it was not written for")
+        plot(right, [*others, ("random order", found[0]["others_assumed"])], "over all but its own clip")
         figure.supxlabel("mean average precision of the clips ranked for a training caption", fontsize=9)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
 
