@@ -14,6 +14,8 @@ from harness.errors import UserError, one_line
 from harness.guards import checked_embeddings
 from harness.locking import exclusive
 from harness.progress import Progress, silent
+from harness.read_ahead import ReadAhead
+from harness.stages import stage
 from harness.system import Array
 
 Item = TypeVar("Item")
@@ -97,11 +99,13 @@ def _batches(
     """Embed what comes after the rows that are done, of that shape."""
     size = batch_size or FIRST_BATCH
     start, dimension = done
+    reader = ReadAhead(read, count)
     while start < count:
         stop = min(start + size, count)
-        items = [read(index) for index in range(start, stop)]
+        items = reader.take(start, stop)
         try:
-            result = embed(items)
+            with stage("encode"):
+                result = embed(items)
         except UserError:
             raise
         except (Exception, SystemExit) as error:

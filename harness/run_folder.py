@@ -4,6 +4,7 @@
 and whatever files the caller adds.
 """
 
+import json
 import re
 import shutil
 import time
@@ -125,11 +126,28 @@ def read_record(folder: Path) -> EvaluationRecord:
     return load_record(text, str(path))
 
 
-def find_runs(out: Path) -> list[Path]:
-    """All complete run folders in `out`, oldest first."""
+def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
+    """All complete run folders in `out`, oldest first.
+
+    Args:
+        out: the folder of run folders.
+        kind: only those whose record is of this kind, or does not say which it is of, so that whoever reads them tells
+            what is wrong with them; `None` for every kind.
+    """
     if not out.is_dir():
         return []
-    return sorted(path.parent for path in out.glob("*/record.json") if not path.parent.name.startswith("."))
+    found = sorted(path.parent for path in out.glob("*/record.json") if not path.parent.name.startswith("."))
+    return found if kind is None else [folder for folder in found if kind_of_run(folder) in (kind, None)]
+
+
+def kind_of_run(folder: Path) -> str | None:
+    """What a run folder's record says it is the record of; `None` where it cannot be read or does not say."""
+    try:
+        fields = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    kind = fields.get("kind") if isinstance(fields, dict) else None
+    return kind if isinstance(kind, str) else None
 
 
 def find_finished(

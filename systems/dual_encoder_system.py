@@ -11,6 +11,7 @@ from torch import Tensor
 from harness.card_files import required_files
 from harness.cards import parse_card
 from harness.errors import listing
+from harness.stages import stage
 from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
@@ -105,5 +106,6 @@ def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokeniz
 
 
 def _to_numpy(vectors: Tensor) -> Array:
-    embeddings: Array = vectors.float().cpu().numpy()
+    with stage("transfer"):
+        embeddings: Array = vectors.float().cpu().numpy()
     return embeddings
