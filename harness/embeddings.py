@@ -109,10 +109,10 @@ def _batches(
         except UserError:
             raise
         except (Exception, SystemExit) as error:
-            if _is_out_of_memory(error) and size > 1 and batch_size is None:
+            if is_out_of_memory(error) and size > 1 and batch_size is None:
                 size //= 2
                 continue
-            advice = "; try a smaller --batch-size" if _is_out_of_memory(error) else ""
+            advice = "; try a smaller --batch-size" if is_out_of_memory(error) else ""
             raise UserError(
                 f"{system} failed on {what}s {start} to {stop - 1} of {count}: {one_line(error)}{advice}"
             ) from error
@@ -152,5 +152,6 @@ def _append(store: Path, file: BinaryIO, batch: NDArray[np.floating[Any]]) -> No
     file.flush()
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that main memory or the device has none left."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -27,10 +27,8 @@ class ReadAhead(Generic[Item]):
             # A thread's work would be seen by nobody.
             return self._read_all(start, stop)
         ready, self._ahead = self._ahead, None
-        if ready is not None and ready[:2] == (start, stop):
-            items = ready[2].result()
-        else:
-            items = self._read_all(start, stop)
+        expected = ready is not None and ready[:2] == (start, stop)
+        items = ready[2].result() if ready is not None and expected else self._read_all(start, stop)
         next_stop = min(2 * stop - start, self._count)
         if next_stop > stop:
             self._begin(stop, next_stop)

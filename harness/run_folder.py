@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ PER_QUERY_COLUMNS = ("query", "text", "clip", "rank_pessimistic", "rank_optimist
 RANKING_COLUMNS = ("query", "rank", "item", "score")
 """Query index, rank from 1, name of the item, score: the best items of every query, best first."""
 
-_INCOMPLETE = ".incomplete-"
+INCOMPLETE = ".incomplete-"
+"""How the name of a folder begins that is being written."""
 _DAY_S = 86_400
 
 
@@ -59,7 +61,7 @@ def write_run(
     """
     _require(PER_QUERY_COLUMNS, per_query)
     _require(RANKING_COLUMNS, ranking)
-    folder = out / f"{_INCOMPLETE}{record.id}"
+    folder = out / f"{INCOMPLETE}{record.id}"
     try:
         folder.mkdir(parents=True)
         _remove_abandoned(out)
@@ -88,7 +90,7 @@ def write_run(
 
 def _remove_abandoned(out: Path) -> None:
     """Remove what processes left that were killed while they wrote: no writing takes a day."""
-    for folder in out.glob(f"{_INCOMPLETE}*"):
+    for folder in out.glob(f"{INCOMPLETE}*"):
         # Another process may finish its folder meanwhile.
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > _DAY_S:
@@ -96,8 +98,13 @@ def _remove_abandoned(out: Path) -> None:
 
 
 def place_run(folder: Path, out: Path, record: EvaluationRecord) -> Path:
-    """Rename a complete folder to the first free name for `record` in `out`: as it is, or with -2, -3 and so on."""
-    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), record.system.name, record.protocol.name)
+    """Rename a complete folder to the first free name for `record` in `out`."""
+    return name_folder(folder, out, record.created, record.system.name, record.protocol.name)
+
+
+def name_folder(folder: Path, out: Path, created: datetime, *named: str) -> Path:
+    """Rename a complete folder to the first free name for what it holds: as it is, or with -2, -3 and so on."""
+    parts = (created.strftime("%Y%m%dT%H%M%SZ"), *named)
     name = "-".join(re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts)
     for attempt in count(1):
         target = out / (name if attempt == 1 else f"{name}-{attempt}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ class ExactIndex:
         count = len(self.items)
         threads = max(min(self.threads, self.items.nbytes // _LEAST_PER_THREAD, count // max(k, 1)), 1)
         edges = [count * part // threads for part in range(threads + 1)]
-        parts = [range(start, stop) for start, stop in zip(edges, edges[1:], strict=False)]
+        parts = [range(start, stop) for start, stop in pairwise(edges)]
         if threads == 1:
             with _blas().limit(limits=1, user_api="blas"):
                 return [self._search_part(queries, k, parts[0])]
@@ -200,7 +201,8 @@ class ExactIndex:
         rounding = terms * 2.0**-24
         lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
         # The last part is for terms so small that a processor may take them for zero.
-        return lengths * self._longest * rounding / (1 - rounding) + terms * 2.0**-126
+        margin: NDArray[np.float64] = lengths * self._longest * rounding / (1 - rounding) + terms * 2.0**-126
+        return margin
 
     def _longest_item(self) -> float:
         longest = 0.0
@@ -210,7 +212,7 @@ class ExactIndex:
             # In float32 for speed; it may be short by its own rounding.
             squares = np.einsum("ij,ij->i", some, some)
             longest = max(longest, float(squares.max(initial=0)))
-        return float(np.sqrt(longest)) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
+        return longest**0.5 * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
 
 
 def _refuse(vectors: Array, what: str, first: int = 0) -> None:
@@ -223,7 +225,8 @@ def _refuse(vectors: Array, what: str, first: int = 0) -> None:
 
 def _below(values: NDArray[np.float64]) -> Array:
     """The float32 numbers below."""
-    return np.nextafter(values.astype(np.float32), np.float32(-np.inf))
+    below: Array = np.nextafter(values.astype(np.float32), np.float32(-np.inf))
+    return below
 
 
 @cache

@@ -35,6 +35,7 @@ class DualEncoderSystem:
         tokenizer: CaptionTokenizer,
         device: str = "cpu",
         precision: str = "fp32",
+        compiled: bool = False,
     ) -> None:
         self.card = card
         self.info = card.info(
@@ -46,6 +47,10 @@ class DualEncoderSystem:
         if precision == "fp32":
             # Otherwise a GPU rounds what goes into convolutions to ten bits.
             torch.backends.cudnn.allow_tf32 = False
+        if compiled:
+            # Lengths of windows and captions change from batch to batch; names of weights do not change.
+            self.model.audio.compile(dynamic=True)
+            self.model.text.compile(dynamic=True)
         self._tokenizer = tokenizer
         self._device = torch.device(device)
         self._precision = precision
@@ -68,7 +73,12 @@ class DualEncoderSystem:
 
 
 def from_card(
-    card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32"
+    card: Mapping[str, object],
+    folder: Path,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+    compiled: bool = False,
 ) -> DualEncoderSystem:
     """Build the system a card describes.
 
@@ -82,7 +92,7 @@ def from_card(
     text = parsed.text
     tokenizer = CaptionTokenizer.read(directory, text.vocabulary, text.longest, text.normalised)
     model = DualEncoder.seeded(parsed, drawn) if drawn is not None else read_model(parsed, weights[0])
-    return DualEncoderSystem(parsed, model, tokenizer, device, precision)
+    return DualEncoderSystem(parsed, model, tokenizer, device, precision, compiled)
 
 
 def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:

@@ -160,9 +160,9 @@ def _stop_meters(meters: "subprocess.Popen[str]", device: str) -> Meters | None:
 
 
 def read_meters(said: str, limit: str = "") -> Meters | None:
-    """Understand the lines of `nvidia-smi`; what it does not know it calls `[N/A]`.
+    r"""Understand the lines of `nvidia-smi`; what it does not know it calls `[N/A]`.
 
-    >>> read_meters("300.0, 1980, 2619, 40\\n500.0, 1500, 2619, 42\\n", "700.00").least_sm_clock_mhz
+    >>> read_meters("300.0, 1980, 2619, 40\n500.0, 1500, 2619, 42\n", "700.00").least_sm_clock_mhz
     1500.0
     """
     rows = [[_number(cell) for cell in line.split(",")] for line in said.splitlines()]

@@ -135,6 +135,6 @@ def _mark(device: str) -> "torch.cuda.Event":
     """A mark in the queue of the device, which tells the time when the device gets there."""
     import torch
 
-    event = torch.cuda.Event(enable_timing=True)
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
     event.record(torch.cuda.current_stream(device))
     return event
