@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from harness.code_digest import system_code
@@ -105,7 +105,7 @@ def benchmark(
         advance(1)
     cases = [case for workload in workloads for case in workload.cases]
     environment = describe_environment(device)
-    reasons = tuple(dict.fromkeys((*_reasons(options, environment), *(why for case in cases for why in case.reasons))))
+    reasons = (*_reasons(options, environment), *summary(cases))
     return (
         SpeedRecord(
             system=SystemRecord(**asdict(info), code=system_code(system)),
@@ -185,6 +185,16 @@ def _stages(workloads: list[WorkloadRecord]) -> dict[str, float]:
         return {}
     widest: CaseRecord = max(cases, key=lambda case: len(case.stages))
     return {stage: seconds / widest.items for stage, seconds in widest.stages.items()}
+
+
+def summary(cases: Sequence[CaseRecord]) -> Iterator[str]:
+    """What stands against cases, in few lines: the worst disturbance, and which are noisy."""
+    disturbed = [reason for case in cases for reason in case.reasons if reason.startswith("disturbed")]
+    if disturbed:
+        yield max(disturbed)
+    noisy = [case.name for case in cases if any(reason.startswith("noisy") for reason in case.reasons)]
+    if noisy:
+        yield f"noisy: {'; '.join(noisy)}"
 
 
 def _reasons(options: SpeedOptions, environment: Environment) -> list[str]:

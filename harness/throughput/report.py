@@ -27,6 +27,9 @@ def _lines(record: SpeedRecord) -> Iterator[str]:
             yield f"  {_case(case)}"
             if case.stages:
                 yield f"    {_split(case)}"
+            for reason in case.reasons:
+                if reason.startswith("noisy"):
+                    yield f"    {reason}"
         for line in workload.left_out:
             yield f"  {workload.name}: left out: {line}"
     figures = record.figures

@@ -3,10 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.throughput.record import KIND, SpeedRecord
 from harness.throughput.speed_folder import read_speed_record
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 from harness.tracking import open_client, tracking_uri
 
 SPEED_ID = "lbar.speed_id"
@@ -23,37 +27,42 @@ def mirror_speed(folder: Path, *, out: Path) -> str:
     Raises:
         UserError: the folder has no readable record, or MLflow refused or could not be reached.
     """
+    with open_client(out) as client:
+        return mirror_speed_by(client, folder, out)
+
+
+def mirror_speed_by(client: "MlflowClient", folder: Path, out: Path) -> str:
+    """The same by a client that is open already."""
     from mlflow.entities import Metric, Param
 
     record = read_speed_record(folder)
-    with open_client(out) as client:
-        experiment = client.get_experiment_by_name(KIND)
-        if experiment is None:
-            # A server has its own place for artifacts; a bare database has none but the current folder.
-            served = tracking_uri(out).startswith(("http", "databricks"))
-            place = None if served else (out / "mlartifacts" / KIND).absolute().as_uri()
-            experiment = client.get_experiment(client.create_experiment(KIND, artifact_location=place))
-        for run in client.search_runs([experiment.experiment_id], f"tags.`{SPEED_ID}` = '{record.id}'"):
-            if _COMPLETE in run.data.tags:
-                return str(run.info.run_id)
-            client.delete_run(run.info.run_id)
-        created_ms = round(record.created.timestamp() * 1000)
-        tags = {
-            SPEED_ID: record.id,
-            "lbar.schema_version": str(record.schema_version),
-            "lbar.comparable": str(record.comparable).lower(),
-            "lbar.reasons": "; ".join(record.reasons)[:500],
-        }
-        run = client.create_run(experiment.experiment_id, created_ms, tags, run_name=folder.name)
-        run_id = str(run.info.run_id)
-        metrics = [Metric(name, value, created_ms, 0) for name, value in speed_metrics(record)]
-        params = [Param(name, value[:500]) for name, value in _params(record).items()]
-        client.log_batch(run_id, metrics=metrics, params=params, synchronous=True)
-        for path in sorted(folder.iterdir()):
-            client.log_artifact(run_id, str(path))
-        client.set_terminated(run_id, "FINISHED", end_time=created_ms)
-        client.set_tag(run_id, _COMPLETE, "true")
-        return run_id
+    experiment = client.get_experiment_by_name(KIND)
+    if experiment is None:
+        # A server has its own place for artifacts; a bare database has none but the current folder.
+        served = tracking_uri(out).startswith(("http", "databricks"))
+        place = None if served else (out / "mlartifacts" / KIND).absolute().as_uri()
+        experiment = client.get_experiment(client.create_experiment(KIND, artifact_location=place))
+    for run in client.search_runs([experiment.experiment_id], f"tags.`{SPEED_ID}` = '{record.id}'"):
+        if _COMPLETE in run.data.tags:
+            return str(run.info.run_id)
+        client.delete_run(run.info.run_id)
+    created_ms = round(record.created.timestamp() * 1000)
+    tags = {
+        SPEED_ID: record.id,
+        "lbar.schema_version": str(record.schema_version),
+        "lbar.comparable": str(record.comparable).lower(),
+        "lbar.reasons": "; ".join(record.reasons)[:500],
+    }
+    run = client.create_run(experiment.experiment_id, created_ms, tags, run_name=folder.name)
+    run_id = str(run.info.run_id)
+    metrics = [Metric(name, value, created_ms, 0) for name, value in speed_metrics(record)]
+    params = [Param(name, value[:500]) for name, value in _params(record).items()]
+    client.log_batch(run_id, metrics=metrics, params=params, synchronous=True)
+    for path in sorted(folder.iterdir()):
+        client.log_artifact(run_id, str(path))
+    client.set_terminated(run_id, "FINISHED", end_time=created_ms)
+    client.set_tag(run_id, _COMPLETE, "true")
+    return run_id
 
 
 def try_mirror_speed(folder: Path, *, out: Path) -> str | None:
