@@ -11,6 +11,7 @@ from torch import Tensor
 from harness.card_files import required_files
 from harness.cards import parse_card
 from harness.errors import listing
+from harness.heap import keep_freed_memory
 from harness.stages import stage
 from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE
@@ -43,6 +44,8 @@ class DualEncoderSystem:
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             digest=_digest(card, model, tokenizer),
         )
+        if device == "cpu":
+            keep_freed_memory()
         self.model = model.eval().requires_grad_(False).to(device)
         if precision == "fp32":
             # Otherwise a GPU rounds what goes into convolutions to ten bits.

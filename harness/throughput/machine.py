@@ -98,6 +98,13 @@ def watch(device: str = "cpu") -> Iterator[Watched]:
             seen.meters = _stop_meters(metering, device)
 
 
+def hardware_class() -> str:
+    """Machines of one class can be compared by times in units of a fixed piece of work: processor and threads."""
+    from harness.environment import describe_environment
+
+    return f"{describe_environment().cpu}, {usable_cores()} threads"
+
+
 def describe_threads() -> Threads:
     """Threads as they are set now."""
     import sys
