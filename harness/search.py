@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -127,7 +128,7 @@ class ExactIndex:
         edges = [count * part // threads for part in range(threads + 1)]
         parts = [range(start, stop) for start, stop in pairwise(edges)]
         if threads == 1:
-            with _blas().limit(limits=1, user_api="blas"):
+            with _blas().limit(limits=1, user_api="blas") if len(queries) > 1 else nullcontext():
                 return [self._search_part(queries, k, parts[0])]
         with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads - 1) as pool:
             others = [pool.submit(self._search_part, queries, k, part) for part in parts[1:]]
@@ -164,7 +165,8 @@ class ExactIndex:
             items = self.items[start : min(start + rows, part.stop)]
             scores = buffer[: len(queries) * len(items)].reshape(len(queries), len(items))
             if single:
-                np.dot(items, queries[0], out=scores[0])
+                # A product of two vectors for each item: it waits for memory less than one of matrix and vector.
+                np.vecdot(items, queries[0], out=scores[0])
             else:
                 np.matmul(queries, items.T, out=scores)
             yield start, scores

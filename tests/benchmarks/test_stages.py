@@ -28,7 +28,8 @@ from systems.dual_encoder_card import DualEncoderCard
 
 QUERIES, CLIPS = 5225, 1045
 RATE = 32_000
-CAPTIONS = [
+ANIMALS = ("dog", "cow", "owl", "cat")
+CAPTIONS = [f"a {animal} far away calls {times} times" for animal in ANIMALS for times in range(16)]
     f"a {animal} far away calls {times} times" for animal in ("dog", "cow", "owl", "cat") for times in range(16)
 ]
 
