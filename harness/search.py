@@ -1,5 +1,6 @@
 """The best items of a large collection for a query: exact, without sorting it, in one pass over its memory."""
 
+import math
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -214,7 +215,7 @@ class ExactIndex:
             # In float32 for speed; it may be short by its own rounding.
             squares = np.einsum("ij,ij->i", some, some)
             longest = max(longest, float(squares.max(initial=0)))
-        return longest**0.5 * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
+        return math.sqrt(longest) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
 
 
 def _refuse(vectors: Array, what: str, first: int = 0) -> None:

@@ -10,7 +10,6 @@ from harness.devices import kind_of
 from harness.throughput.timing import synchronise
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
 _SECONDS = 1.0
@@ -49,13 +48,6 @@ def measure_ceilings(device: str = "cpu", precision: str = "fp32") -> Ceilings:
         matrix_flops_per_second=max(flops / _fastest(call, device) for flops, call in products),
         read_bytes_per_second=_read_rate(values),
     )
-
-
-def read_seconds(matrix: "np.ndarray") -> float:
-    """Seconds that reading a float32 matrix in main memory once takes, the shortest of several passes."""
-    import torch
-
-    return matrix.nbytes / _read_rate(torch.from_numpy(matrix).flatten())
 
 
 def _known(device: str) -> str:

@@ -37,6 +37,7 @@ def bench(
     from harness.devices import resolve
     from harness.progress import bars
     from harness.protocols import get_protocol
+    from harness.throughput import timing
     from harness.throughput.batch import benchmark_all
     from harness.throughput.benchmark import SpeedOptions
     from harness.throughput.report import report
@@ -49,6 +50,7 @@ def bench(
         compiled=compiled,
         batch_size=batch_size,
         clips=clips,
+        effort=timing.FULL,
     )
     rules = get_protocol(protocol)
     # What a system prints is no part of what this command prints.

@@ -29,7 +29,7 @@ def _work() -> Callable[[], float]:
     def work() -> float:
         product = matrix
         for _ in range(4):
-            product = product @ matrix / _SIDE
+            product = product @ matrix / np.float32(_SIDE)
         spectrum = np.abs(np.fft.rfft(signal.reshape(-1, 1024), axis=1))
         total = 0
         for number in range(_STEPS):

@@ -30,8 +30,6 @@ QUERIES, CLIPS = 5225, 1045
 RATE = 32_000
 ANIMALS = ("dog", "cow", "owl", "cat")
 CAPTIONS = [f"a {animal} far away calls {times} times" for animal in ANIMALS for times in range(16)]
-    f"a {animal} far away calls {times} times" for animal in ("dog", "cow", "owl", "cat") for times in range(16)
-]
 
 
 def random() -> np.random.Generator:

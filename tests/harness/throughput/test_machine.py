@@ -3,7 +3,7 @@ import torch
 
 from harness.stages import stage
 from harness.throughput import ceilings, machine
-from harness.throughput.ceilings import measure_ceilings, read_seconds
+from harness.throughput.ceilings import measure_ceilings
 from harness.throughput.machine import Meters, describe_threads, read_meters, watch
 from harness.throughput.memory import peak_memory
 from harness.throughput.observation import split
@@ -73,7 +73,6 @@ def test_ceilings_are_of_this_machine(monkeypatch):
     found = measure_ceilings()
     assert 1e8 < found.matrix_flops_per_second < 1e14
     assert 1e8 < found.read_bytes_per_second < 1e13
-    assert read_seconds(np.ones((1000, 100), np.float32)) > 0
 
 
 def test_operations_by_stage():
