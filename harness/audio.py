@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import UserError, one_line
+from harness.stages import stage
 from harness.system import Array
 
 # libsndfile shortens what a cut file declares without an error, and only its log tells. A writer that cannot seek back
@@ -41,12 +42,14 @@ def decode(path: Path, sample_rate: int) -> Array:
     """
     import soxr
 
-    file_status(path)
-    samples, rate = _read(path)
-    if samples.ndim == 2:
-        samples = samples.mean(axis=1)
+    with stage("decode"):
+        file_status(path)
+        samples, rate = _read(path)
+        if samples.ndim == 2:
+            samples = samples.mean(axis=1)
     if rate != sample_rate:
-        samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
+        with stage("resample"):
+            samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
     if not len(samples):
         raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
     return np.clip(samples, -1, 1, out=samples)

@@ -14,6 +14,8 @@ from harness.errors import UserError, one_line
 from harness.guards import checked_embeddings
 from harness.locking import exclusive
 from harness.progress import Progress, silent
+from harness.read_ahead import ReadAhead
+from harness.stages import stage
 from harness.system import Array
 
 Item = TypeVar("Item")
@@ -97,18 +99,20 @@ def _batches(
     """Embed what comes after the rows that are done, of that shape."""
     size = batch_size or FIRST_BATCH
     start, dimension = done
+    reader = ReadAhead(read, count)
     while start < count:
         stop = min(start + size, count)
-        items = [read(index) for index in range(start, stop)]
+        items = reader.take(start, stop)
         try:
-            result = embed(items)
+            with stage("encode"):
+                result = embed(items)
         except UserError:
             raise
         except (Exception, SystemExit) as error:
-            if _is_out_of_memory(error) and size > 1 and batch_size is None:
+            if is_out_of_memory(error) and size > 1 and batch_size is None:
                 size //= 2
                 continue
-            advice = "; try a smaller --batch-size" if _is_out_of_memory(error) else ""
+            advice = "; try a smaller --batch-size" if is_out_of_memory(error) else ""
             raise UserError(
                 f"{system} failed on {what}s {start} to {stop - 1} of {count}: {one_line(error)}{advice}"
             ) from error
@@ -148,5 +152,6 @@ def _append(store: Path, file: BinaryIO, batch: NDArray[np.floating[Any]]) -> No
     file.flush()
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that main memory or the device has none left."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -37,16 +37,17 @@ def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> 
     return build_system(name, device=device, precision=precision).system
 
 
-def build_system(name: str, *, device: str = "auto", precision: str = "fp32") -> BuiltSystem:
+def build_system(name: str, *, device: str = "auto", precision: str = "fp32", compiled: bool = False) -> BuiltSystem:
     """Build a system from a registered name, a card's path (`*.yaml`) or `package.module:factory`.
 
-    Of `device` and `precision` a factory gets those that are among its parameters. A card's factory gets the card as
-    a dictionary and the folder it lies in before them.
+    Of `device`, `precision` and `compiled` a factory gets those that are among its parameters. A card's factory gets
+    the card as a dictionary and the folder it lies in before them.
 
     Args:
         name: what to load.
         device: where it is to run, in torch's words, or `auto`.
         precision: `fp32` or `bf16`.
+        compiled: whether its encoders are compiled first, by torch.
 
     Raises:
         UserError: there is no such system, it cannot be built, what it needs is missing, or it cannot do what is
@@ -63,8 +64,10 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32") ->
     takes = options_of(factory)
     if precision != "fp32" and "precision" not in takes:
         raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
+    if compiled and "compiled" not in takes:
+        raise UserError(f"{name} cannot be compiled; leave --compile out")
     chosen = resolve(device) if "device" in takes else "own"
-    options = {"device": chosen, "precision": precision}
+    options = {"device": chosen, "precision": precision, "compiled": compiled}
     try:
         system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
     except UserError:
@@ -93,8 +96,8 @@ def import_named(target: str, *, said_by: str) -> Callable[..., object]:
 
 
 def options_of(factory: Callable[..., object]) -> set[str]:
-    """Those of device and precision that a factory or trainer takes: a participant's class need know of neither."""
+    """Those of device, precision and compiled that a factory or trainer takes: a class need know of none of them."""
     parameters = inspect.signature(factory).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return {"device", "precision"}
-    return {"device", "precision"} & {parameter.name for parameter in parameters}
+        return {"device", "precision", "compiled"}
+    return {"device", "precision", "compiled"} & {parameter.name for parameter in parameters}

@@ -32,6 +32,7 @@ RANKING_COLUMNS = ("query", "rank", "item", "score")
 """Query index, rank from 1, name of the item, score: the best items of every query, best first."""
 
 _INCOMPLETE = ".incomplete-"
+"""How the name of a folder begins that is being written."""
 _DAY_S = 86_400
 
 

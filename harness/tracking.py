@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from harness.errors import UserError
 from harness.records import EvaluationRecord
-from harness.run_folder import find_runs, read_record
+from harness.run_folder import find_runs, kind_of_run, read_record
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -95,14 +95,23 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
         UserError: MLflow cannot be reached at all.
     """
     outcomes: list[tuple[Path, Outcome]] = []
-    folders = find_runs(out) if folders is None else folders
+    from harness.throughput.record import KIND
+    from harness.throughput.speed_tracking import mirror_speed_by
+
+    folders = [*find_runs(out), *find_runs(out, kind=KIND)] if folders is None else folders
     if not folders:
         return outcomes
     with open_client(out) as client:
         client.search_experiments(max_results=1)
         for folder in folders:
             try:
-                outcome = Outcome(True, _mirror(client, folder, read_record(folder), out))
+                is_speed = kind_of_run(folder) == KIND
+                run_id = (
+                    mirror_speed_by(client, folder, out)
+                    if is_speed
+                    else _mirror(client, folder, read_record(folder), out)
+                )
+                outcome = Outcome(True, run_id)
             except Exception as error:
                 outcome = Outcome(False, str(error if isinstance(error, UserError) else failure(error, out)))
             outcomes.append((folder, outcome))

@@ -6,6 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
+from harness.stages import stage
 from harness.system import Array
 from systems.audio.encoder import build_encoder, build_front_end
 from systems.audio.windows import Window, average_each, cut, plan
@@ -65,16 +66,25 @@ class DualEncoder(nn.Module):
         """
 
         def describe(windows: Sequence[Window]) -> Tensor:
-            steps: Tensor = self.audio(self.front_end(cut(clips, windows).to(self.device), generator), generator)
+            with stage("transfer"):
+                waveforms = cut(clips, windows).to(self.device)
+            with stage("mel"):
+                images = self.front_end(waveforms, generator)
+            with stage("encode"):
+                steps: Tensor = self.audio(images, generator)
             return steps
 
         if not clips:
             return self.audio_projection.weight.new_zeros(0, self.audio_projection.out_features)
         windows = plan([len(clip) for clip in clips], self.windows)
-        projected: Tensor = self.audio_projection(average_each(describe, windows, at_once, self.windows.averaging))
+        features = average_each(describe, windows, at_once, self.windows.averaging)
+        with stage("project"):
+            projected: Tensor = self.audio_projection(features)
         return projected
 
     def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Project captions, given as token ids, into the shared space; `(captions, shared)`."""
-        projected: Tensor = self.text_projection(embed(self.text, ids))
+        features = embed(self.text, ids)
+        with stage("project"):
+            projected: Tensor = self.text_projection(features)
         return projected

@@ -11,6 +11,8 @@ from torch import Tensor
 from harness.card_files import required_files
 from harness.cards import parse_card
 from harness.errors import listing
+from harness.heap import keep_freed_memory
+from harness.stages import stage
 from harness.system import Array
 from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
@@ -34,6 +36,7 @@ class DualEncoderSystem:
         tokenizer: CaptionTokenizer,
         device: str = "cpu",
         precision: str = "fp32",
+        compiled: bool = False,
     ) -> None:
         self.card = card
         self.info = card.info(
@@ -41,10 +44,16 @@ class DualEncoderSystem:
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             digest=_digest(card, model, tokenizer),
         )
+        if device == "cpu":
+            keep_freed_memory()
         self.model = model.eval().requires_grad_(False).to(device)
         if precision == "fp32":
             # Otherwise a GPU rounds what goes into convolutions to ten bits.
             torch.backends.cudnn.allow_tf32 = False
+        if compiled:
+            # Lengths of windows and captions change from batch to batch; names of weights do not change.
+            self.model.audio.compile(dynamic=True)
+            self.model.text.compile(dynamic=True)
         self._tokenizer = tokenizer
         self._device = torch.device(device)
         self._precision = precision
@@ -67,7 +76,12 @@ class DualEncoderSystem:
 
 
 def from_card(
-    card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32"
+    card: Mapping[str, object],
+    folder: Path,
+    *,
+    device: str = "cpu",
+    precision: str = "fp32",
+    compiled: bool = False,
 ) -> DualEncoderSystem:
     """Build the system a card describes.
 
@@ -81,7 +95,7 @@ def from_card(
     text = parsed.text
     tokenizer = CaptionTokenizer.read(directory, text.vocabulary, text.longest, text.normalised)
     model = DualEncoder.seeded(parsed, drawn) if drawn is not None else read_model(parsed, weights[0])
-    return DualEncoderSystem(parsed, model, tokenizer, device, precision)
+    return DualEncoderSystem(parsed, model, tokenizer, device, precision, compiled)
 
 
 def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
@@ -105,5 +119,6 @@ def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokeniz
 
 
 def _to_numpy(vectors: Tensor) -> Array:
-    embeddings: Array = vectors.float().cpu().numpy()
+    with stage("transfer"):
+        embeddings: Array = vectors.float().cpu().numpy()
     return embeddings

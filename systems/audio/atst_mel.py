@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from systems.audio.mel import Block, blocks_of, near_the_processor, power_per_band
+from systems.audio.mel import near_the_processor
+from systems.audio.spectra import Block, blocks_of, mel_power
 
 SAMPLE_RATE = 16_000
 """Rate the spectrogram is computed at; waveforms come in at twice that."""
@@ -92,10 +93,7 @@ class AtstLogMel(nn.Module):
     def mel(self, waveforms: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Power per band of a mel bank, `(windows, 64, frames)`, of float32 `(windows, samples)` at 16 kHz."""
         shortage = max(N_FFT // 2 + 1 - waveforms.shape[-1], 0)
-        spectrum = torch.stft(
-            pad(waveforms, (0, shortage)), N_FFT, HOP, N_FFT, self.window, pad_mode="reflect", return_complex=True
-        )
-        return power_per_band(spectrum.real.square() + spectrum.imag.square(), blocks)
+        return mel_power(pad(waveforms, (0, shortage)), self.window, N_FFT, HOP, blocks)
 
 
 def halving_kernel() -> Tensor:

@@ -1,11 +1,12 @@
 """Log-mel front end of PaSST and of EfficientAT's MobileNets."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
+
+from systems.audio.spectra import Block, blocks_of, mel_power
 
 SAMPLE_RATE = 32_000
 PRE_EMPHASIS = 0.97
@@ -17,20 +18,6 @@ F_MIN, F_MAX = 0.0, 15_000.0
 
 LOWER_JITTER, UPPER_JITTER = 10, 2_000
 """How many whole hertz the edges are drawn from: upwards from 0, downwards from half the sampling rate."""
-
-
-class Block(NamedTuple):
-    """Neighbouring bands of a mel bank.
-
-    Attributes:
-        weights: float64 `(some bands, high - low)`.
-        low: the first frequency bin that any of them hears.
-        high: the one after the last.
-    """
-
-    weights: Tensor
-    low: int
-    high: int
 
 
 class KaldiLogMel(nn.Module):
@@ -88,10 +75,7 @@ class KaldiLogMel(nn.Module):
         filled = pad(waveforms, (0, shortage))
         # No convolution: a GPU may round its factors to ten bits (TF32).
         emphasised = filled[:, 1:] - PRE_EMPHASIS * filled[:, :-1]
-        spectrum = torch.stft(
-            emphasised, N_FFT, HOP, WINDOW, self.window, center=True, pad_mode="reflect", return_complex=True
-        )
-        mel = power_per_band(spectrum.real.square() + spectrum.imag.square(), blocks)
+        mel = mel_power(emphasised, self.window, N_FFT, HOP, blocks)
         return (torch.log(mel + 1e-5) + 4.5) / 5
 
 
@@ -100,27 +84,6 @@ def near_the_processor(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -
     if waveforms.device.type != "cpu" or len(waveforms) < 2:
         return compute(waveforms)
     return torch.cat([compute(waveforms[start : start + 1]) for start in range(len(waveforms))])
-
-
-def blocks_of(bank: Tensor, bands: int = 16) -> list[Block]:
-    """Cut a mel bank `(bands, bins)` into blocks without most of its zeros; on an accelerator into one with all."""
-    if bank.device.type != "cpu":
-        return [Block(bank.double(), 0, bank.shape[1])]
-    blocks = []
-    for rows in torch.split(bank.double(), bands):
-        heard = rows.any(dim=0).nonzero()
-        low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
-        blocks.append(Block(rows[:, low:high], low, high))
-    return blocks
-
-
-def power_per_band(power: Tensor, blocks: Sequence[Block]) -> Tensor:
-    """Apply a mel bank to power spectra `(windows, bins, frames)`; float32 `(windows, bands, frames)`.
-
-    In double precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
-    """
-    exact = power.double()
-    return torch.cat([block.weights @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
 
 
 def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:

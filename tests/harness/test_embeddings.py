@@ -68,12 +68,12 @@ def test_a_torn_row_is_embedded_again(tmp_path: Path) -> None:
 
 
 def _embed_until_killed(store: Path) -> None:
-    def read(index: int) -> int:
-        if index == 60:
+    def compute(items: Sequence[int]) -> np.ndarray:
+        if 60 in items:
             os.kill(os.getpid(), signal.SIGKILL)
-        return index
+        return Recorder()(items)
 
-    embed_in_batches(read, 100, Recorder(), what="clip", system="recorder", batch_size=10, store=store)
+    embed_in_batches(int, 100, compute, what="clip", system="recorder", batch_size=10, store=store)
 
 
 def test_after_sigkill_only_the_rest_is_embedded(tmp_path: Path) -> None:

@@ -96,6 +96,16 @@ def test_bf16_stays_close(dual_card: Card, seeded_model: Seeded, tmp_path: Path,
         assert not np.array_equal(exact, rounded)
 
 
+@pytest.mark.slow
+def test_compiled_it_says_the_same(ready: tuple[dict[str, object], Path]) -> None:
+    plain, compiled = from_card(*ready), from_card(*ready, compiled=True)
+    clips = [np.random.default_rng(0).uniform(-0.5, 0.5, 32_000 * seconds).astype(np.float32) for seconds in (1, 12)]
+    np.testing.assert_allclose(compiled.embed_audio(clips), plain.embed_audio(clips), rtol=0, atol=1e-5)
+    captions = ["a dog barks", "rain"]
+    np.testing.assert_allclose(compiled.embed_text(captions), plain.embed_text(captions), rtol=0, atol=1e-5)
+    assert compiled.info == plain.info
+
+
 @pytest.mark.parametrize("samples", [0, 1, 100])
 def test_a_clip_of_next_to_nothing(ready: tuple[dict[str, object], Path], samples: int) -> None:
     vectors = from_card(*ready).embed_audio([np.full(samples, 0.1, np.float32)])

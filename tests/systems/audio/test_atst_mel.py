@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from systems.audio.atst_mel import AtstLogMel, halving_kernel
-from systems.audio.mel import blocks_of
+from systems.audio.spectra import blocks_of
 
 
 @pytest.fixture(scope="module")

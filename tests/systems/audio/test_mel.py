@@ -5,7 +5,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from systems.audio.mel import KaldiLogMel, blocks_of, draw_edges, kaldi_mel_bank
+from systems.audio.mel import KaldiLogMel, draw_edges, kaldi_mel_bank
+from systems.audio.spectra import blocks_of
 
 
 @pytest.fixture(scope="module")

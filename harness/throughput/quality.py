@@ -1,0 +1,69 @@
+"""What a faster way to compute changes in what a system says."""
+
+import numpy as np
+
+from harness.embeddings import embed_in_batches
+from harness.measurement import embedding_tiles, measure
+from harness.preparation import PreparedTask
+from harness.progress import Progress, silent
+from harness.scoring import unit_vectors
+from harness.system import Array, RetrievalSystem
+from harness.throughput.record import Quality
+
+
+def compare_quality(
+    system: RetrievalSystem, reference: RetrievalSystem, prepared: PreparedTask, *, progress: Progress = silent
+) -> Quality:
+    """Evaluate a system and the same in fp32, not compiled, and compare what they say.
+
+    Args:
+        system: as it was measured.
+        reference: the same, computed plainly.
+        prepared: a task that both hear.
+        progress: opened for both.
+    """
+    task = prepared.task
+    said = [_embeddings(one, prepared, progress) for one in (system, reference)]
+    values = []
+    for audio, text in said:
+        measures = measure(task, embedding_tiles(system, task, audio, text)).measures
+        values.append(next(measure.value for measure in measures if measure.name == task.protocol.primary))
+    audio, text = (_cosines(*pair) for pair in zip(*said, strict=True))
+    return Quality(
+        protocol=task.protocol.name,
+        measure=task.protocol.primary,
+        value=values[0],
+        reference=values[1],
+        least_cosine_audio=float(audio.min()),
+        mean_cosine_audio=float(audio.mean()),
+        least_cosine_text=float(text.min()),
+        mean_cosine_text=float(text.mean()),
+    )
+
+
+def _embeddings(system: RetrievalSystem, prepared: PreparedTask, progress: Progress) -> tuple[Array, Array]:
+    """Of all clips and captions. Nothing that was kept before is taken: the cache does not know what is compiled."""
+    task, store = prepared.task, prepared.store
+    audio: Array = embed_in_batches(
+        lambda index: store.read(task.clips[index]),
+        len(task.clips),
+        system.embed_audio,
+        what="clip",
+        system=system.info.name,
+        progress=progress,
+    )
+    text: Array = embed_in_batches(
+        task.captions.__getitem__,
+        len(task.captions),
+        system.embed_text,
+        what="caption",
+        system=system.info.name,
+        progress=progress,
+    )
+    return audio, text
+
+
+def _cosines(found: Array, expected: Array) -> Array:
+    """Of each row with its own; 1 where both are nothing but zeros."""
+    products: Array = np.einsum("ij,ij->i", unit_vectors(found), unit_vectors(expected))
+    return np.where(found.any(axis=1) | expected.any(axis=1), products, np.float32(1))
