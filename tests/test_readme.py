@@ -54,9 +54,9 @@ def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         rows = ["file_name,caption_1,caption_2"]
         folder = tmp_path / "made" / split
         folder.mkdir(parents=True)
-        for index in range(count):
-            rows.append(f"{index} .wav,a sound of {split} {index},it goes on {split} {index}")
-            soundfile.write(folder / f"{index} .wav", np.sin(np.arange(16000) * (1 + index) / 50) / 2, 16000)
+        for number in range(count):
+            rows.append(f"{number} .wav,a sound of {split} {number},it goes on {split} {number}")
+            soundfile.write(folder / f"{number} .wav", np.sin(np.arange(16000) * (1 + number) / 50) / 2, 16000)
         (site / captions).write_text("\n".join(rows) + "\n")
         with py7zr.SevenZipFile(site / archive, "w") as file:
             file.writeall(folder, split)

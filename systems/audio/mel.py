@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from systems.audio.spectra import Block, blocks_of, mel_power
+from systems.audio.spectra import Block, blocks_of, bounds_of, mel_power
 
 SAMPLE_RATE = 32_000
 PRE_EMPHASIS = 0.97
@@ -44,6 +44,7 @@ class KaldiLogMel(nn.Module):
         self.edge_jitter = edge_jitter
         self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
         self.register_buffer("bank", kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
+        self._bounds = bounds_of(self.bank)
 
     def forward(self, waveforms: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Compute the log-mel images.
@@ -56,11 +57,12 @@ class KaldiLogMel(nn.Module):
             Float32 `(clips, 128, frames)`; frames are 10 ms apart, `1 + (samples - 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            bank = self.bank
+            bank, bounds = self.bank, self._bounds
             if self.training and self.edge_jitter:
                 with torch.device("cpu"):
-                    bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator)).to(bank.device)
-            blocks = blocks_of(bank)
+                    bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
+                    bounds = bounds_of(bank)
+            blocks = blocks_of(bank.to(self.bank.device), bounds)
             return near_the_processor(lambda some: self.log_mel(some, blocks), waveforms.float())
 
     @staticmethod

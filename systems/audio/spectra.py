@@ -25,16 +25,31 @@ class Block(NamedTuple):
     high: int
 
 
-def blocks_of(bank: Tensor, bands: int = 16) -> list[Block]:
-    """Cut a mel bank `(bands, bins)` into blocks without most of its zeros; on an accelerator into one with all."""
+class Bounds(NamedTuple):
+    """Which bands a block has, and which frequency bins any of them hears; each up to the one after the last."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def bounds_of(bank: Tensor, bands: int = 16) -> tuple[Bounds, ...]:
+    """How to cut a mel bank `(bands, bins)`, on the CPU, into blocks without most of its zeros."""
+    found = []
+    for first in range(0, len(bank), bands):
+        last = min(first + bands, len(bank))
+        heard = bank[first:last].any(dim=0).nonzero()
+        low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
+        found.append(Bounds(first, last, low, high))
+    return tuple(found)
+
+
+def blocks_of(bank: Tensor, bounds: Sequence[Bounds]) -> list[Block]:
+    """Cut a mel bank `(bands, bins)` into blocks; on an accelerator into one with all, zeros and bounds for nothing."""
     if bank.device.type != "cpu":
         return [Block(bank.double(), 0, bank.shape[1])]
-    blocks = []
-    for rows in torch.split(bank.double(), bands):
-        heard = rows.any(dim=0).nonzero()
-        low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
-        blocks.append(Block(rows[:, low:high], low, high))
-    return blocks
+    return [Block(bank[one.first : one.last, one.low : one.high].double(), one.low, one.high) for one in bounds]
 
 
 def mel_power(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
@@ -50,8 +65,11 @@ def mel_power(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Seq
     Returns:
         Float32 `(signals, bands, frames)`, `1 + samples // hop` frames.
     """
-    if signals.device.type == "cpu":
-        return _on_a_processor(signals, window, n_fft, hop, blocks)
+    compute = _some_frames_at_a_time if signals.device.type == "cpu" else _all_at_once
+    return compute(signals, window, n_fft, hop, blocks)
+
+
+def _all_at_once(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
     spectrum = torch.stft(
         signals, n_fft, hop, len(window), window, center=True, pad_mode="reflect", return_complex=True
     )
@@ -67,8 +85,11 @@ def power_per_band(power: Tensor, blocks: Sequence[Block]) -> Tensor:
     return torch.cat([block.weights @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
 
 
-def _on_a_processor(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
-    """Some frames at a time. Only what the window does not zero is transformed: where it begins is but a phase."""
+def _some_frames_at_a_time(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
+    """So that spectra stay in a processor's cache.
+
+    Only what the window does not zero is transformed: where it begins is but a phase.
+    """
     margin = (n_fft - len(window)) // 2
     mirrored = pad(signals[:, None], (n_fft // 2, n_fft // 2), mode="reflect")[:, 0]
     count = 1 + signals.shape[1] // hop

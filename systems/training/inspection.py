@@ -131,13 +131,16 @@ def agreement(teachers: Sequence[Teacher], data: TrainingSet) -> Agreement:
     found = np.array([index for index, of_caption in enumerate(others) if of_caption], np.int64)
 
     def estimates(rows: Indices) -> Array:
-        return estimate(teachers, clips, rows, "cpu").T.numpy()
+        scores: Array = estimate(teachers, clips, rows, "cpu").T.numpy()
+        return scores
 
     def own_only(rows: Indices) -> Array:
-        return (owners[rows, None] == clips).astype(np.float32)
+        scores: Array = (owners[rows, None] == clips).astype(np.float32)
+        return scores
 
     def own_last(rows: Indices) -> Array:
-        return np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows))
+        scores: Array = np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows))
+        return scores
 
     def precision(scores: Callable[[Indices], Array], relevant: list[list[int]], captions: Indices) -> Value:
         relevance = Relevance.from_lists(relevant)

@@ -173,5 +173,5 @@ def test_records_that_cannot_be_read(system, prepared, options, tmp_path):
     with pytest.raises(UserError, match="expected a run folder as `lbar bench` writes it"):
         read_speed_record(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="cannot write the measurement into"):
+    with pytest.raises(UserError, match="cannot write the run into"):
         write_speed(tmp_path / "file", record, samples)

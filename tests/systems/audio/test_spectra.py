@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from systems.audio import spectra
-from systems.audio.spectra import blocks_of, mel_power, power_per_band
+from systems.audio.spectra import blocks_of, bounds_of, mel_power, power_per_band
 
 
 @pytest.mark.parametrize(("length", "n_fft", "hop"), [(800, 1024, 320), (1024, 1024, 160), (6, 16, 4)])
@@ -19,7 +19,7 @@ def test_the_same_as_of_whole_spectra_in_double_precision(monkeypatch, length, n
         signals.double(), n_fft, hop, length, window.double(), center=True, pad_mode="reflect", return_complex=True
     )
     expected = bank.double() @ spectrum.abs().square()
-    found = mel_power(signals, window, n_fft, hop, blocks_of(bank))
+    found = mel_power(signals, window, n_fft, hop, blocks_of(bank, bounds_of(bank)))
     assert found.dtype == torch.float32
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
@@ -28,7 +28,7 @@ def test_blocks_leave_out_what_no_band_hears():
     bank = torch.zeros(20, 50)
     bank[3, 7:9] = 1
     bank[18, 40] = 1
-    blocks = blocks_of(bank)
+    blocks = blocks_of(bank, bounds_of(bank))
     assert [(block.low, block.high, len(block.weights)) for block in blocks] == [(7, 9, 16), (40, 41, 4)]
     power = torch.rand(2, 50, 5)
     torch.testing.assert_close(power_per_band(power, blocks), bank @ power)
