@@ -118,7 +118,9 @@ class PcmStore:
             self._samples = np.memmap(self._samples_file, np.int16, "r", shape=(self._samples_end,)).view(np.ndarray)
         end = stored.length if most is None else min(start + most, stored.length)
         pcm = self._samples[stored.start + start : stored.start + end]
-        waveform: Array = np.multiply(pcm, np.float32(1 / 32768), dtype=np.float32)
+        # Two fast passes: one that does both is slower.
+        waveform: Array = pcm.astype(np.float32)
+        waveform *= np.float32(1 / 32768)
         return waveform
 
     def length(self, clip: Clip) -> int:

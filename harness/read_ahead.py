@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from harness.cores import usable_cores
 from harness.stages import is_metered, stage
 
 Item = TypeVar("Item")
@@ -23,8 +24,8 @@ class ReadAhead(Generic[Item]):
 
     def take(self, start: int, stop: int) -> list[Item]:
         """Items `start` to `stop`; those after them, as many, are read from now on."""
-        if is_metered():
-            # A thread's work would be seen by nobody.
+        if is_metered() or usable_cores() == 1:
+            # A thread's work would be seen by nobody, or would only get in the way.
             return self._read_all(start, stop)
         ready, self._ahead = self._ahead, None
         expected = ready is not None and ready[:2] == (start, stop)

@@ -215,7 +215,8 @@ class ExactIndex:
             # In float32 for speed; it may be short by its own rounding.
             squares = np.einsum("ij,ij->i", some, some)
             longest = max(longest, float(squares.max(initial=0)))
-        return float(math.sqrt(longest) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60)
+        bound: float = math.sqrt(longest) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
+        return bound
 
 
 def _refuse(vectors: Array, what: str, first: int = 0) -> None:

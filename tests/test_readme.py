@@ -20,7 +20,8 @@ from harness import card_fetch
 from harness.cards import parse_card, read_card
 from harness.datasets import published
 from harness.datasets.published import PublishedFile, PublishedSplit
-from harness.throughput import index, timing
+from harness.throughput import index as indexing
+from harness.throughput import timing
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -142,7 +143,7 @@ def test_every_command_runs(participant: Path, tones: Callable[..., Path], monke
     monkeypatch.setattr(card_fetch, "_is_sound", lambda *_: True)
     # Figures that may stand beside others take minutes.
     monkeypatch.setattr(timing, "FULL", timing.Effort(warm_ups=1, most_warm_up_seconds=0, iterations=2, seconds=0))
-    monkeypatch.setattr(index, "_SWEEP_SECONDS", 0)
+    monkeypatch.setattr(indexing, "_SWEEP_SECONDS", 0)
     monkeypatch.syspath_prepend(str(participant))
     app, runner = build(), CliRunner()
     folder = tones()

@@ -1,16 +1,12 @@
 """How much memory work takes, in a pass of its own, for looking at memory takes time."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.devices import kind_of
 from harness.throughput.timing import synchronise
-
-_INTERVAL_S = 0.005
 
 
 class Memory(BaseModel):
@@ -39,44 +35,42 @@ def peak_memory(call: Callable[[], object], device: str = "cpu") -> Memory:
 
         synchronise(device)
         torch.cuda.reset_peak_memory_stats(device)
-    before = resident_bytes()
-    most, done = [before or 0], Event()
-
-    def look() -> None:
-        while not done.wait(_INTERVAL_S):
-            most.append(resident_bytes() or 0)
-
-    looking = Thread(target=look, daemon=True)
-    looking.start()
-    try:
-        call()
-        synchronise(device)
-        most.append(resident_bytes() or 0)
-    finally:
-        done.set()
-        looking.join()
+    before = _forget_peak()
+    call()
+    synchronise(device)
+    most = _status("VmHWM") if before is not None else None
     return Memory(
-        resident=None if before is None else max(most),
-        added=None if before is None else max(most) - before,
+        resident=most,
+        added=None if before is None or most is None else max(most - before, 0),
         allocated=torch.cuda.max_memory_allocated(device) if on_gpu else None,
         reserved=torch.cuda.max_memory_reserved(device) if on_gpu else None,
     )
 
 
-def resident_bytes() -> int | None:
-    """Bytes of main memory this process holds now, `None` where the system does not tell."""
+def _forget_peak() -> int | None:
+    """Let the system take the process's memory now for the most it ever had; `None` where it does not."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
         return None
+    return _status("VmRSS")
 
 
-def available_bytes() -> int | None:
-    """Bytes of main memory that could be had now, `None` where the system does not tell."""
+def _status(name: str) -> int | None:
+    """Bytes of a line of the process's status."""
+    return _kilobytes(Path("/proc/self/status"), name)
+
+
+def _kilobytes(path: Path, name: str) -> int | None:
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
+        for line in path.read_text().splitlines():
+            if line.startswith(f"{name}:"):
                 return int(line.split()[1]) * 1024
     except (OSError, ValueError):
         pass
     return None
+
+
+def available_bytes() -> int | None:
+    """Bytes of main memory that could be had now, `None` where the system does not tell."""
+    return _kilobytes(Path("/proc/meminfo"), "MemAvailable")

@@ -9,6 +9,7 @@ from harness.datasets.dataset import Clip
 from harness.embeddings import embed_in_batches
 from harness.errors import UserError
 from harness.preparation import PreparedTask
+from harness.stages import stage
 from harness.system import Array, RetrievalSystem
 from harness.throughput.ceilings import Ceilings
 from harness.throughput.timing import Effort
@@ -64,7 +65,8 @@ class Subject:
     def embed_bare(self, waveforms: Sequence[Array]) -> None:
         """Nothing but the encoder, on clips in memory."""
         for start in range(0, len(waveforms), self.batch_size):
-            self.system.embed_audio(waveforms[start : start + self.batch_size])
+            with stage("encode"):
+                self.system.embed_audio(waveforms[start : start + self.batch_size])
 
     def waveforms(self) -> list[Array]:
         """The clips in memory."""

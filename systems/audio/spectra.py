@@ -15,7 +15,7 @@ class Block(NamedTuple):
     """Neighbouring bands of a mel bank.
 
     Attributes:
-        weights: float64 `(some bands, high - low)`.
+        weights: `(some bands, high - low)`, float32 on a processor, float64 on an accelerator.
         low: the first frequency bin that any of them hears.
         high: the one after the last.
     """
@@ -48,8 +48,8 @@ def bounds_of(bank: Tensor, bands: int = 16) -> tuple[Bounds, ...]:
 def blocks_of(bank: Tensor, bounds: Sequence[Bounds]) -> list[Block]:
     """Cut a mel bank `(bands, bins)` into blocks; on an accelerator into one with all, zeros and bounds for nothing."""
     if bank.device.type != "cpu":
-        return [Block(bank.double(), 0, bank.shape[1])]
-    return [Block(bank[one.first : one.last, one.low : one.high].double(), one.low, one.high) for one in bounds]
+        return [Block(bank, 0, bank.shape[1])]
+    return [Block(bank[one.first : one.last, one.low : one.high], one.low, one.high) for one in bounds]
 
 
 def mel_power(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
@@ -82,7 +82,7 @@ def power_per_band(power: Tensor, blocks: Sequence[Block]) -> Tensor:
     In double precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
     """
     exact = power.double()
-    return torch.cat([block.weights @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
+    return torch.cat([block.weights.double() @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
 
 
 def _some_frames_at_a_time(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
@@ -94,14 +94,12 @@ def _some_frames_at_a_time(signals: Tensor, window: Tensor, n_fft: int, hop: int
     mirrored = pad(signals[:, None], (n_fft // 2, n_fft // 2), mode="reflect")[:, 0]
     count = 1 + signals.shape[1] // hop
     frames = mirrored[:, margin:].unfold(1, len(window), hop)[:, :count]
-    factors = [block.weights.float().T.contiguous() for block in blocks]
     bands = torch.empty(len(signals), count, sum(len(block.weights) for block in blocks), device=signals.device)
     for start in range(0, count, _FRAMES):
         some = slice(start, start + _FRAMES)
         parts = torch.view_as_real(torch.fft.rfft(frames[:, some] * window, n=n_fft))
-        power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1])
-        band = 0
-        for block, factor in zip(blocks, factors, strict=True):
-            bands[:, some, band : band + factor.shape[1]] = power[..., block.low : block.high] @ factor
-            band += factor.shape[1]
+        power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1]).flatten(0, 1)
+        # A product of two matrices takes each as it lies; one of three dimensions would copy them.
+        heard = [torch.mm(power[:, block.low : block.high], block.weights.T) for block in blocks]
+        bands[:, some] = torch.cat(heard, dim=1).unflatten(0, (len(signals), -1))
     return bands.transpose(1, 2).contiguous()

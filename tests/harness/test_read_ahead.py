@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from harness import read_ahead
 from harness.read_ahead import ReadAhead
 from harness.stages import StageMeter, metered
 
@@ -11,6 +12,18 @@ def test_batches_come_in_order_and_each_item_is_read_once():
     reader = ReadAhead(lambda index: seen.append(index) or index, 10)
     assert [reader.take(start, min(start + 4, 10)) for start in (0, 4, 8)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     assert sorted(seen) == list(range(10))
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    monkeypatch.setattr(read_ahead, "usable_cores", lambda: 2)
+
+
+def test_on_one_core_nothing_is_read_ahead(monkeypatch):
+    monkeypatch.setattr(read_ahead, "usable_cores", lambda: 1)
+    seen = []
+    ReadAhead(seen.append, 4).take(0, 2)
+    assert seen == [0, 1]
 
 
 def test_the_next_batch_is_read_while_this_one_is_used():

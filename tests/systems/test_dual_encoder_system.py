@@ -97,6 +97,7 @@ def test_bf16_stays_close(dual_card: Card, seeded_model: Seeded, tmp_path: Path,
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled_it_says_the_same(ready: tuple[dict[str, object], Path]) -> None:
     plain, compiled = from_card(*ready), from_card(*ready, compiled=True)
     clips = [np.random.default_rng(0).uniform(-0.5, 0.5, 32_000 * seconds).astype(np.float32) for seconds in (1, 12)]
