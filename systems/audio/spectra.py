@@ -15,7 +15,7 @@ class Block(NamedTuple):
     """Neighbouring bands of a mel bank.
 
     Attributes:
-        weights: `(some bands, high - low)`, float32 on a processor, float64 on an accelerator.
+        weights: `(some bands, high - low)`.
         low: the first frequency bin that any of them hears.
         high: the one after the last.
     """
@@ -101,5 +101,5 @@ def _some_frames_at_a_time(signals: Tensor, window: Tensor, n_fft: int, hop: int
         power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1]).flatten(0, 1)
         # A product of two matrices takes each as it lies; one of three dimensions would copy them.
         heard = [torch.mm(power[:, block.low : block.high], block.weights.T) for block in blocks]
-        bands[:, some] = torch.cat(heard, dim=1).unflatten(0, (len(signals), -1))
+        bands[:, some] = torch.cat(heard, dim=1).view(len(signals), -1, bands.shape[2])
     return bands.transpose(1, 2).contiguous()
