@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from systems.audio.mel import near_the_processor
-from systems.audio.spectra import Block, blocks_of, mel_power
+from systems.audio.spectra import Block, blocks_of, mel_power, spans_of
 
 SAMPLE_RATE = 16_000
 """Rate the spectrogram is computed at; waveforms come in at twice that."""
@@ -52,6 +52,7 @@ class AtstLogMel(nn.Module):
         self.top_db_scope = top_db_scope
         self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
         self.register_buffer("bank", htk_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
+        self.spans = spans_of(self.bank)
         # As a matrix from the samples a block is made of to the block, several times faster than a convolution.
         kernel = halving_kernel()
         shifted = [pad(kernel, (2 * place, 2 * (_BLOCK - 1 - place))) for place in range(_BLOCK)]
@@ -68,7 +69,7 @@ class AtstLogMel(nn.Module):
             Float32 `(windows, 64, frames)`; frames are 10 ms apart, `1 + (samples + 1) // 320` of them.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
-            blocks = blocks_of(self.bank)
+            blocks = blocks_of(self.bank, self.spans)
             mel = near_the_processor(lambda some: self.mel(self.halve(some), blocks), waveforms.float())
             decibels = 10 * mel.clamp(min=1e-10).log10()
             loudest = decibels.amax((1, 2), keepdim=True) if self.top_db_scope == "window" else decibels.amax()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from systems.audio.spectra import Block, blocks_of, mel_power
+from systems.audio.spectra import Block, blocks_of, mel_power, spans_of
 
 SAMPLE_RATE = 32_000
 PRE_EMPHASIS = 0.97
@@ -44,6 +44,7 @@ class KaldiLogMel(nn.Module):
         self.edge_jitter = edge_jitter
         self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
         self.register_buffer("bank", kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
+        self.spans = spans_of(self.bank)
 
     def forward(self, waveforms: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Compute the log-mel images.
@@ -60,7 +61,7 @@ class KaldiLogMel(nn.Module):
             if self.training and self.edge_jitter:
                 with torch.device("cpu"):
                     bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator)).to(bank.device)
-            blocks = blocks_of(bank)
+            blocks = blocks_of(bank, self.spans if bank is self.bank else None)
             return near_the_processor(lambda some: self.log_mel(some, blocks), waveforms.float())
 
     @staticmethod

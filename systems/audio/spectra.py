@@ -15,7 +15,7 @@ class Block(NamedTuple):
     """Neighbouring bands of a mel bank.
 
     Attributes:
-        weights: `(some bands, high - low)`, float32 on a processor, float64 on an accelerator.
+        weights: float64 `(some bands, high - low)`.
         low: the first frequency bin that any of them hears.
         high: the one after the last.
     """
@@ -25,16 +25,37 @@ class Block(NamedTuple):
     high: int
 
 
-def blocks_of(bank: Tensor, bands: int = 16) -> list[Block]:
-    """Cut a mel bank `(bands, bins)` into blocks without most of its zeros; on an accelerator into one with all."""
-    if bank.device.type != "cpu":
-        return [Block(bank.double(), 0, bank.shape[1])]
-    blocks = []
-    for rows in torch.split(bank.float(), bands):
+class Span(NamedTuple):
+    """Where a block lies in a mel bank: its bands, and the frequency bins that any of them hears."""
+
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+def spans_of(bank: Tensor, bands: int = 16) -> tuple[Span, ...]:
+    """Cut a mel bank `(bands, bins)` into blocks without most of its zeros."""
+    spans = []
+    for first in range(0, len(bank), bands):
+        rows = bank[first : first + bands]
         heard = rows.any(dim=0).nonzero()
         low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
-        blocks.append(Block(rows[:, low:high], low, high))
-    return blocks
+        spans.append(Span(first, first + len(rows), low, high))
+    return tuple(spans)
+
+
+def blocks_of(bank: Tensor, spans: Sequence[Span] | None = None) -> list[Block]:
+    """The blocks of a mel bank; on an accelerator one that has all of it.
+
+    Args:
+        bank: `(bands, bins)`.
+        spans: where they lie, if that is known; what is compiled cannot look for itself.
+    """
+    if bank.device.type != "cpu":
+        return [Block(bank.double(), 0, bank.shape[1])]
+    found = spans_of(bank) if spans is None else spans
+    return [Block(bank[span.first : span.last, span.low : span.high].double(), span.low, span.high) for span in found]
 
 
 def mel_power(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
@@ -61,10 +82,10 @@ def mel_power(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Seq
 def power_per_band(power: Tensor, blocks: Sequence[Block]) -> Tensor:
     """Apply a mel bank to power spectra `(windows, bins, frames)`; float32 `(windows, bands, frames)`.
 
-    In double precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
+    In double precision: devices may round float32 factors (to ten bits in TF32), and that noise drowns quiet bands.
     """
     exact = power.double()
-    return torch.cat([block.weights.double() @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
+    return torch.cat([block.weights @ exact[:, block.low : block.high] for block in blocks], dim=1).float()
 
 
 def _on_a_processor(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
@@ -77,7 +98,7 @@ def _on_a_processor(signals: Tensor, window: Tensor, n_fft: int, hop: int, block
     for start in range(0, count, _FRAMES):
         some = slice(start, start + _FRAMES)
         parts = torch.view_as_real(torch.fft.rfft(frames[:, some] * window, n=n_fft))
-        power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1]).flatten(0, 1)
+        power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1]).flatten(0, 1).double()
         # A product of two matrices takes each as it lies; one of three dimensions would copy them.
         heard = [torch.mm(power[:, block.low : block.high], block.weights.T) for block in blocks]
         bands[:, some] = torch.cat(heard, dim=1).unflatten(0, (len(signals), -1))
