@@ -101,5 +101,5 @@ def _on_a_processor(signals: Tensor, window: Tensor, n_fft: int, hop: int, block
         power = parts[..., 0].square().addcmul_(parts[..., 1], parts[..., 1]).flatten(0, 1).double()
         # A product of two matrices takes each as it lies; one of three dimensions would copy them.
         heard = [torch.mm(power[:, block.low : block.high], block.weights.T) for block in blocks]
-        bands[:, some] = torch.cat(heard, dim=1).unflatten(0, (len(signals), -1))
+        bands[:, some] = torch.cat(heard, dim=1).view(len(signals), -1, bands.shape[2])
     return bands.transpose(1, 2).contiguous()
