@@ -98,7 +98,9 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     from harness.throughput.record import KIND
     from harness.throughput.speed_tracking import mirror_speed_by
 
-    folders = [*find_runs(out), *find_runs(out, kind=KIND)] if folders is None else folders
+    if folders is None:
+        # One that does not say what it is is in both.
+        folders = list(dict.fromkeys((*find_runs(out), *find_runs(out, kind=KIND))))
     if not folders:
         return outcomes
     with open_client(out) as client:
