@@ -1,0 +1,51 @@
+"""A step of each stage at full size: PaSST, RoBERTa-large and Adam, two clips of 30 s, on the CPU."""
+
+import resource
+
+import numpy as np
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch.nn.functional import normalize
+
+from harness.cards import parse_card, read_card
+from harness.heap import keep_freed_memory
+from systems.audio.mel import SAMPLE_RATE
+from systems.dual_encoder import DualEncoder
+from systems.dual_encoder_card import DualEncoderCard
+from systems.training.contrastive import supervised_loss
+from systems.training.distillation import distillation_loss
+
+BATCH, SECONDS = 2, 30
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark(group="training step, full size")
+def test_a_step_of_each_stage(benchmark: BenchmarkFixture) -> None:
+    keep_freed_memory()
+    card = parse_card(DualEncoderCard, read_card("passt-stage1-clotho")[0])
+    model = DualEncoder.seeded(card, 0).train()
+    optimizer = torch.optim.Adam((one for one in model.parameters() if one.requires_grad), lr=2e-5)
+    random = np.random.default_rng(0)
+    clips = [random.standard_normal(SECONDS * SAMPLE_RATE).astype(np.float32) / 10 for _ in range(BATCH)]
+    captions = [[0, *random.integers(4, 50_000, 18).tolist(), 2] for _ in range(BATCH)]
+    estimates = torch.tensor([[0.9, 0.2], [0.1, 0.8]])
+    losses: list[float] = []
+
+    def step(stage: int) -> None:
+        audio = normalize(model.embed_clips(clips, generator=torch.Generator().manual_seed(0)).float(), dim=-1)
+        similarities = audio @ normalize(model.embed_captions(captions).float(), dim=-1).T
+        if stage == 1:
+            loss = supervised_loss(similarities, torch.eye(BATCH, dtype=torch.bool), card.temperature)
+        else:
+            loss = distillation_loss(similarities, estimates, card.temperature)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    step(1)
+    benchmark.pedantic(lambda: [step(stage) for stage in (1, 2)], rounds=2)
+    benchmark.extra_info["peak GiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    assert np.isfinite(losses).all()
+    assert losses[-2] < losses[0]
