@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.statistics import bootstrap_means, difference_intervals
+from harness.statistics import bootstrap_means, difference_intervals, intervals
 from leaderboard.answers import read_answers
 from leaderboard.finding import find_rows
 
@@ -50,11 +50,10 @@ class SeedMeans:
     def mean(self, system: str) -> dict[str, Estimate]:
         """What a system reaches, by measure: the mean over queries of the means over seeds."""
         of_system = self.values.mean(axis=0)[:, :, self.systems.index(system)].T
-        means = bootstrap_means(of_system, self.clusters)
-        bounds = np.quantile(means, (0.025, 0.975), axis=0)
+        bounds = intervals(of_system, self.clusters)
         return {
             name: Estimate(float(value), float(low), float(high))
-            for name, value, low, high in zip(self.measures, of_system.mean(axis=0), *bounds, strict=True)
+            for name, value, (low, high) in zip(self.measures, of_system.mean(axis=0), bounds, strict=True)
         }
 
     def gain(self, pairs: Sequence[tuple[str, str]], measure: str) -> Estimate:
