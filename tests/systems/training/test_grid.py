@@ -37,24 +37,27 @@ def test_what_is_no_grid(tmp_path: Path, text: str) -> None:
         read_grid(tmp_path / "gone.yaml")
 
 
-@pytest.mark.slow
-def test_several_at_a_time_reach_what_one_after_the_other_does(
-    dual_card: Callable[..., DualEncoderCard],
-    small_clotho: Path,
-    tmp_path: Path,
-    migrated_runs: Path,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.fixture
+def trainable(
+    dual_card: Callable[..., DualEncoderCard], migrated_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A working directory with `mine.yaml`, which is trained in seconds."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    training = {"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 1, "captions": "all"}
     card = dual_card(
         name="mine",
         windows={"seconds": 2, "longest_seconds": 2},
         trainer="systems.training.two_stage:train_dual_encoder",
-        training=training,
+        training={"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 1, "captions": "all"},
     )
     Path("mine.yaml").write_text(yaml.safe_dump(card.model_dump(mode="json", exclude_unset=True)))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("trainable")
+def test_several_at_a_time_reach_what_one_after_the_other_does(
+    small_clotho: Path, migrated_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     Path("grid.yaml").write_text("seed: [0, 1]\n")
 
     def run(out: str, device: str) -> list[dict[str, object]]:
@@ -66,23 +69,11 @@ def test_several_at_a_time_reach_what_one_after_the_other_does(
     assert run("apart", "cpu,cpu") == run("alone", "cpu")
 
 
+@pytest.mark.usefixtures("trainable")
 def test_the_best_is_kept_and_nothing_trained_twice(
-    dual_card: Callable[..., DualEncoderCard],
-    small_clotho: Path,
-    tmp_path: Path,
-    migrated_runs: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    small_clotho: Path, migrated_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LBAR_WEIGHTS", "weights")
-    training = {"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 1, "captions": "all"}
-    card = dual_card(
-        name="mine",
-        windows={"seconds": 2, "longest_seconds": 2},
-        trainer="systems.training.two_stage:train_dual_encoder",
-        training=training,
-    )
-    Path("mine.yaml").write_text(yaml.safe_dump(card.model_dump(mode="json", exclude_unset=True)))
     Path("grid.yaml").write_text("schedule.highest: [0.01, 0.00001]\nseed: [0, 1]\n")
 
     def run(*arguments: str) -> tuple[int, str]:
