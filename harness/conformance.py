@@ -58,6 +58,8 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
         for name_of_check, of_side in _CHECKS.items():
             findings += _findings(f"{side.method_name} {name_of_check}", of_side, side)
     findings += _findings("dimension", _one_space, audio, text)
+    if audio.vectors is not None and getattr(system, "hears_pcm", False):
+        findings += _findings("pcm", _pcm, audio)
     if audio.vectors is not None and text.vectors is not None and hasattr(system, "score"):
         findings += _findings("score", _score, system, name, text.vectors, audio.vectors)
     first_of_each: dict[str, Finding] = {}
@@ -225,6 +227,14 @@ _CHECKS: dict[str, Callable[[_Side], Iterator[str]]] = {
     "order": _same_in_any_order,
     "unusual input": _unusual,
 }
+
+
+def _pcm(side: _Side) -> Iterator[str]:
+    stored = [np.rint(clip * 32767).astype(np.int16) for clip in side.alike]
+    expected = side.embed([samples.astype(np.float32) / 32768 for samples in stored])
+    yield from side.differs(
+        side.embed(stored), expected, "hears int16 clips otherwise than float32 ones {}; divide them by 32,768"
+    )
 
 
 def _one_space(audio: _Side, text: _Side) -> Iterator[str]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.audio import BrokenAudio, decode, file_status
 from harness.cache import cache_root
@@ -17,9 +16,8 @@ from harness.cores import usable_cores
 from harness.datasets.dataset import Clip
 from harness.locking import exclusive
 from harness.progress import Progress, silent
-from harness.system import Array
+from harness.system import Array, Pcm
 
-Pcm = NDArray[np.int16]
 Key = tuple[str, int, int, int]
 """Path, size in bytes, and the times of the last change of content and of status in nanoseconds: a changed file is
 another file, also where a copying tool has set the first time back."""
@@ -113,15 +111,22 @@ class PcmStore:
             start: sample to begin at.
             most: how many samples to read at most; `None` is all there are.
         """
-        stored = self._stored[self._keys[clip.path]]
-        if stored.start + stored.length > len(self._samples):
-            self._samples = np.memmap(self._samples_file, np.int16, "r", shape=(self._samples_end,)).view(np.ndarray)
-        end = stored.length if most is None else min(start + most, stored.length)
-        pcm = self._samples[stored.start + start : stored.start + end]
+        pcm = self._view(clip, start, most)
         # Two fast passes: one that does both is slower.
         waveform: Array = pcm.astype(np.float32)
         waveform *= np.float32(1 / 32768)
         return waveform
+
+    def read_pcm(self, clip: Clip) -> Pcm:
+        """The clip as it is stored, int16, shape `(n,)`; else as `read`."""
+        return self._view(clip).copy()
+
+    def _view(self, clip: Clip, start: int = 0, most: int | None = None) -> Pcm:
+        stored = self._stored[self._keys[clip.path]]
+        if stored.start + stored.length > len(self._samples):
+            self._samples = np.memmap(self._samples_file, np.int16, "r", shape=(self._samples_end,)).view(np.ndarray)
+        end = stored.length if most is None else min(start + most, stored.length)
+        return self._samples[stored.start + start : stored.start + end]
 
     def length(self, clip: Clip) -> int:
         """Number of samples. `ensure` must have succeeded for the clip, else `KeyError`."""

@@ -13,6 +13,7 @@ from harness.devices import kind_of
 from harness.embeddings import FIRST_BATCH, embed_in_batches, embedding_key
 from harness.environment import installed_packages
 from harness.guards import checked_scores
+from harness.hearing import reader
 from harness.preparation import PreparedTask
 from harness.progress import Progress, silent
 from harness.system import Array, PairScorer, RetrievalSystem, System
@@ -36,9 +37,9 @@ class TaskEmbedder:
 
     def clips(self, system: RetrievalSystem, prepared: PreparedTask) -> Array:
         """Embed a task's clips; shape `(clips, d)`."""
-        clips = prepared.task.clips
+        clips, read = prepared.task.clips, reader(system, prepared.store)
         return embed_in_batches(
-            lambda index: prepared.store.read(clips[index]),
+            lambda index: read(clips[index]),
             len(clips),
             system.embed_audio,
             what="clip",

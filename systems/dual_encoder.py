@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.stages import stage
-from harness.system import Array
+from harness.system import Array, Pcm
 from systems.audio.encoder import build_encoder, build_front_end
 from systems.audio.windows import Window, average_each, cut, plan
 from systems.dual_encoder_card import DualEncoderCard
@@ -52,12 +52,15 @@ class DualEncoder(nn.Module):
         return self.audio_projection.weight.device
 
     def embed_clips(
-        self, clips: Sequence[Array], at_once: int | None = None, generator: torch.Generator | None = None
+        self,
+        clips: Sequence[Array] | Sequence[Pcm],
+        at_once: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> Tensor:
         """Project clips into the shared space.
 
         Args:
-            clips: mono waveforms at 32 kHz of any lengths, each `(samples,)`.
+            clips: mono waveforms at 32 kHz of any lengths, each `(samples,)`, all float32, or all int16.
             at_once: how many windows go through the encoder together; `None` is all of them.
             generator: draws the augmentation, in training mode only.
 
@@ -67,7 +70,7 @@ class DualEncoder(nn.Module):
 
         def describe(windows: Sequence[Window]) -> Tensor:
             with stage("transfer"):
-                waveforms = cut(clips, windows).to(self.device)
+                waveforms = _sent(cut(clips, windows), self.device)
             with stage("mel"):
                 images = self.front_end(waveforms, generator)
             with stage("encode"):
@@ -88,3 +91,11 @@ class DualEncoder(nn.Module):
         with stage("project"):
             projected: Tensor = self.text_projection(features)
         return projected
+
+
+def _sent(samples: Tensor, device: torch.device) -> Tensor:
+    """Samples on a device, float32 in [-1, 1]: of int16 half as much is sent, and it becomes float32 there."""
+    # From pinned memory a GPU fetches by itself, while this thread goes on.
+    ready = samples.pin_memory() if device.type == "cuda" else samples
+    sent = ready.to(device, non_blocking=True)
+    return sent * (1 / 32768) if sent.dtype == torch.int16 else sent

@@ -13,7 +13,8 @@ from harness.cards import parse_card
 from harness.errors import listing
 from harness.heap import keep_freed_memory
 from harness.stages import stage
-from harness.system import Array
+from harness.system import Array, Pcm
+from systems.audio.folding import fold_normalisation
 from systems.audio.mel import SAMPLE_RATE
 from systems.checkpoints import load_into, read_checkpoint, weights_digest
 from systems.dual_encoder import DualEncoder
@@ -22,12 +23,14 @@ from systems.layouts import system_state
 from systems.settings import contradictions
 from systems.text.captions import CaptionTokenizer
 
-_AT_ONCE_ON_CPU = 8
-"""Windows in one pass: more are no faster on a processor, and take memory by the gigabyte."""
+_SECONDS_ON_CPU = 80
+"""Of windows in one pass: more are no faster on a processor, and take memory by the gigabyte."""
 
 
 class DualEncoderSystem:
     """Embeds clips at 32 kHz and captions by a `DualEncoder`."""
+
+    hears_pcm = True
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class DualEncoderSystem:
         if device == "cpu":
             keep_freed_memory()
         self.model = model.eval().requires_grad_(False).to(device)
+        fold_normalisation(self.model.audio)
         if precision == "fp32":
             # Otherwise a GPU rounds what goes into convolutions to ten bits.
             torch.backends.cudnn.allow_tf32 = False
@@ -57,11 +61,14 @@ class DualEncoderSystem:
         self._tokenizer = tokenizer
         self._device = torch.device(device)
         self._precision = precision
+        # Where windows are whole clips they are taken for such of 10 s.
+        windows = max(round(_SECONDS_ON_CPU / (card.windows.seconds or 10)), 1)
+        self._at_once = windows if device == "cpu" else None
 
-    def embed_audio(self, clips: Sequence[Array]) -> Array:
+    def embed_audio(self, clips: Sequence[Array] | Sequence[Pcm]) -> Array:
         """Embed clips of any length, `(n, shared)`; an empty one counts as silence."""
         with self._computing():
-            return _to_numpy(self.model.embed_clips(clips, _AT_ONCE_ON_CPU if self._device.type == "cpu" else None))
+            return _to_numpy(self.model.embed_clips(clips, self._at_once))
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions, `(m, shared)`; what exceeds the card's number of tokens is not read."""

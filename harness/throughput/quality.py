@@ -3,6 +3,7 @@
 import numpy as np
 
 from harness.embeddings import embed_in_batches
+from harness.hearing import reader
 from harness.measurement import embedding_tiles, measure
 from harness.preparation import PreparedTask
 from harness.progress import Progress, silent
@@ -43,9 +44,9 @@ def compare_quality(
 
 def _embeddings(system: RetrievalSystem, prepared: PreparedTask, progress: Progress) -> tuple[Array, Array]:
     """Of all clips and captions. Nothing that was kept before is taken: the cache does not know what is compiled."""
-    task, store = prepared.task, prepared.store
+    task, read = prepared.task, reader(system, prepared.store)
     audio: Array = embed_in_batches(
-        lambda index: store.read(task.clips[index]),
+        lambda index: read(task.clips[index]),
         len(task.clips),
         system.embed_audio,
         what="clip",

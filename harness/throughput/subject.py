@@ -8,6 +8,7 @@ import numpy as np
 from harness.datasets.dataset import Clip
 from harness.embeddings import embed_in_batches
 from harness.errors import UserError
+from harness.hearing import reader
 from harness.preparation import PreparedTask
 from harness.stages import stage
 from harness.system import Array, RetrievalSystem
@@ -52,8 +53,9 @@ class Subject:
 
     def embed_stored(self, batch_size: int | None = None) -> Array:
         """Embed the clips as an evaluation does: out of the store, in batches, checked."""
+        read = reader(self.system, self.prepared.store)
         embeddings: Array = embed_in_batches(
-            lambda index: self.prepared.store.read(self.clips[index]),
+            lambda index: read(self.clips[index]),
             len(self.clips),
             self.system.embed_audio,
             what="clip",
@@ -69,8 +71,8 @@ class Subject:
                 self.system.embed_audio(waveforms[start : start + self.batch_size])
 
     def waveforms(self) -> list[Array]:
-        """The clips in memory."""
-        return [self.prepared.store.read(clip) for clip in self.clips]
+        """The clips in memory, as the system gets them."""
+        return list(map(reader(self.system, self.prepared.store), self.clips))
 
     def synthetic(self) -> list[Array]:
         """As many clips of noise, of equal length, the same for every system."""

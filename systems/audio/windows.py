@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from torch import Tensor
 
-from harness.system import Array
+from harness.system import Array, Pcm
 from systems.audio.mel import SAMPLE_RATE
 
 Averaging: TypeAlias = Literal["true-length", "published"]
@@ -94,23 +94,26 @@ def passes(windows: Sequence[Window], at_once: int | None) -> list[Sequence[Wind
     return [windows[start : start + step] for start in range(0, len(windows), step)]
 
 
-def cut(clips: Sequence[Array], windows: Sequence[Window]) -> Tensor:
+def cut(clips: Sequence[Array] | Sequence[Pcm], windows: Sequence[Window]) -> Tensor:
     """The samples of windows of one length.
 
     Args:
-        clips: each float32 `(samples,)`.
+        clips: each `(samples,)`, all float32, or all int16.
         windows: of one length.
 
     Returns:
-        Float32 `(windows, length)`.
+        `(windows, length)`, of the clips' type.
 
     Raises:
-        ValueError: the windows are of several lengths.
+        ValueError: the windows are of several lengths, or the clips of several types.
     """
     lengths = {window.length for window in windows}
     if len(lengths) != 1:
         raise ValueError(f"windows of lengths {sorted(lengths)}; expected one, so cut each group of them by itself")
-    samples = np.zeros((len(windows), *lengths), np.float32)
+    kinds = {clips[window.clip].dtype for window in windows}
+    if len(kinds) != 1:
+        raise ValueError(f"clips of types {sorted(map(str, kinds))}; expected one")
+    samples = np.zeros((len(windows), *lengths), kinds.pop())
     for row, (clip, start, real, _) in zip(samples, windows, strict=True):
         row[:real] = clips[clip][start : start + real]
     return torch.from_numpy(samples)

@@ -47,7 +47,14 @@ class Scoring(Right):
         return text @ audio.T
 
 
-@pytest.mark.parametrize("system", [Right(), Scoring()])
+class HearsPcm(Right):
+    hears_pcm = True
+
+    def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:
+        return super().embed_audio([clip / 32768 if clip.dtype == np.int16 else clip for clip in clips])
+
+
+@pytest.mark.parametrize("system", [Right(), Scoring(), HearsPcm()])
 def test_finds_nothing_in_a_right_system(system: Right) -> None:
     assert check(system) == []
     assert check(system, seed=5) == []
@@ -406,3 +413,15 @@ def test_a_cross_encoder_that_does_not(system, saying):
     findings = check(system())
     assert saying in findings[0].message
     assert {finding.check for finding in findings} == {"score_pairs"}
+
+
+def test_stored_samples_have_to_be_heard_as_others_are() -> None:
+    class TakesThemForFloats(Right):
+        hears_pcm = True
+
+        def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:
+            return super().embed_audio([clip.astype(np.float32) for clip in clips])
+
+    (finding,) = check(TakesThemForFloats())
+    assert finding.check == "pcm"
+    assert "divide them by 32,768" in finding.message

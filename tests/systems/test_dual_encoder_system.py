@@ -107,6 +107,15 @@ def test_compiled_it_says_the_same(ready: tuple[dict[str, object], Path]) -> Non
     assert compiled.info == plain.info
 
 
+def test_stored_samples_give_the_very_same(ready: tuple[dict[str, object], Path]) -> None:
+    system = from_card(*ready)
+    stored = [
+        np.random.default_rng(0).integers(-32768, 32768, 32_000 * seconds).astype(np.int16) for seconds in (1, 12)
+    ]
+    heard = [(samples / 32768).astype(np.float32) for samples in stored]
+    np.testing.assert_array_equal(system.embed_audio(stored), system.embed_audio(heard))
+
+
 @pytest.mark.parametrize("samples", [0, 1, 100])
 def test_a_clip_of_next_to_nothing(ready: tuple[dict[str, object], Path], samples: int) -> None:
     vectors = from_card(*ready).embed_audio([np.full(samples, 0.1, np.float32)])

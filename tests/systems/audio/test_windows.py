@@ -221,3 +221,13 @@ def test_clips_that_all_differ_in_length_cost_in_proportion_to_their_number() ->
 
     few, many = operations(16), operations(64)
     assert many < 5 * few
+
+
+def test_stored_samples_are_cut_as_they_are() -> None:
+    clips = [np.arange(5, dtype=np.int16), np.arange(9, dtype=np.int16)]
+    windows = [Window(0, 0, 5, 6), Window(1, 6, 3, 6)]
+    samples = cut(clips, windows)
+    assert samples.dtype == torch.int16
+    assert samples.tolist() == [[0, 1, 2, 3, 4, 0], [6, 7, 8, 0, 0, 0]]
+    with pytest.raises(ValueError, match="float32', 'int16"):
+        cut([clips[0], clips[1].astype(np.float32)], windows)  # type: ignore[list-item]

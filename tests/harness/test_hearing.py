@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from harness.datasets.dataset import Clip
+from harness.hearing import reader
+from harness.pcm_store import PcmStore
+
+
+class Hears:
+    def __init__(self, pcm: bool) -> None:
+        if pcm:
+            self.hears_pcm = True
+
+
+def test_clips_come_as_they_are_stored_to_who_takes_them_so(tmp_path: Path) -> None:
+    samples = np.array([1, -32768, 32767], np.int16)
+    soundfile.write(tmp_path / "clip.wav", samples, 16_000)
+    clip = Clip("clip.wav", tmp_path / "clip.wav")
+    store = PcmStore(tmp_path / "store", 16_000)
+    store.ensure([clip])
+    stored, heard = (reader(Hears(pcm), store)(clip) for pcm in (True, False))  # type: ignore[arg-type]
+    assert (stored.dtype, heard.dtype) == (np.int16, np.float32)
+    np.testing.assert_array_equal(stored, samples)
+    np.testing.assert_array_equal(heard, samples / 32768)
+    # What a system does to its clip is its own affair.
+    stored[:] = 0
+    np.testing.assert_array_equal(reader(Hears(True), store)(clip), samples)  # type: ignore[arg-type]
