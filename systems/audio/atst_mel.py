@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from systems.audio.mel import near_the_processor
-from systems.audio.spectra import Block, blocks_of, bounds_of, mel_power
+from systems.audio.spectra import Block, blocks_of, bounds_of, keeps_factors, mel_power
 
 SAMPLE_RATE = 16_000
 """Rate the spectrogram is computed at; waveforms come in at twice that."""
@@ -32,8 +32,8 @@ class AtstLogMel(nn.Module):
 
     Resampling to 16 kHz, power spectrum of 64 ms Hann windows every 10 ms, HTK mel bank from 60 Hz to 7.8 kHz, decibels
     cut off 80 dB below the loudest, and a shift and scale to [-1, 1]. A waveform too short to be mirrored at its ends
-    is first filled up with zeros. Always computed in float32 or better, whatever the autocast, and products in double
-    precision: a GPU may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
+    is first filled up with zeros. Always computed in float32 or better, whatever the autocast, and on a GPU products in
+    double precision: it may round float32 factors to ten bits (TF32), and that noise drowns quiet bands.
 
     Args:
         top_db_scope: where the loudest is looked for: in each `window` by itself, or in the whole `batch` as the
@@ -88,13 +88,15 @@ class AtstLogMel(nn.Module):
         blocks = max(math.ceil(halved / _BLOCK), 1)
         before = (inputs - 2 * _BLOCK) // 2
         filled = pad(waveforms, (before, 2 * _BLOCK * blocks + before - samples))
-        outputs = filled.unfold(-1, inputs, 2 * _BLOCK).double() @ self.lowpass
+        exact = torch.float32 if keeps_factors(waveforms.device) else torch.float64
+        outputs = filled.unfold(-1, inputs, 2 * _BLOCK).to(exact) @ self.lowpass.to(exact)
         return outputs.flatten(1)[:, :halved].float()
 
     def mel(self, waveforms: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Power per band of a mel bank, `(windows, 64, frames)`, of float32 `(windows, samples)` at 16 kHz."""
         shortage = max(N_FFT // 2 + 1 - waveforms.shape[-1], 0)
-        return mel_power(pad(waveforms, (0, shortage)), self.window, N_FFT, HOP, blocks)
+        filled = pad(waveforms, (0, shortage)) if shortage else waveforms
+        return mel_power(filled, self.window, N_FFT, HOP, blocks)
 
 
 def halving_kernel() -> Tensor:
