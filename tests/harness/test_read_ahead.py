@@ -14,28 +14,64 @@ def test_batches_come_in_order_and_each_item_is_read_once():
     assert sorted(seen) == list(range(10))
 
 
+class Clocks:
+    """Time that passes only when told, on so many cores of two."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = self.busy = self.reading = 0.0
+        monkeypatch.setattr(read_ahead, "usable_cores", lambda: 2)
+        monkeypatch.setattr(read_ahead, "perf_counter", lambda: self.seconds)
+        monkeypatch.setattr(read_ahead, "process_time", lambda: self.busy)
+        monkeypatch.setattr(read_ahead, "thread_time", lambda: self.reading)
+
+    def compute(self, seconds: float, cores: float) -> None:
+        self.seconds += seconds
+        self.busy += seconds * cores
+
+
 @pytest.fixture(autouse=True)
-def two_cores(monkeypatch):
-    monkeypatch.setattr(read_ahead, "usable_cores", lambda: 2)
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    return Clocks(monkeypatch)
 
 
-def test_on_one_core_nothing_is_read_ahead(monkeypatch):
-    monkeypatch.setattr(read_ahead, "usable_cores", lambda: 1)
-    seen = []
-    ReadAhead(seen.append, 4).take(0, 2)
-    assert seen == [0, 1]
-
-
-def test_the_next_batch_is_read_while_this_one_is_used():
+def test_the_next_batch_is_read_while_this_one_is_used_where_a_core_is_idle(clocks):
     ahead = threading.Event()
 
     def read(index):
-        if index == 2:
+        if index == 4:
             ahead.set()
         return index
 
-    ReadAhead(read, 4).take(0, 2)
+    reader = ReadAhead(read, 6)
+    reader.take(0, 2)
+    clocks.compute(1, cores=1)
+    reader.take(2, 4)
     assert ahead.wait(10)
+
+
+def test_nothing_is_read_ahead_where_every_core_computes(clocks):
+    seen = []
+    reader = ReadAhead(seen.append, 8)
+    for start in (0, 2, 4):
+        reader.take(start, start + 2)
+        assert len(seen) == start + 2
+        clocks.compute(1, cores=1.9)
+
+
+def test_reading_itself_does_not_make_a_core_count_as_busy(clocks):
+    threads = []
+
+    def read(index):
+        threads.append(threading.current_thread())
+        clocks.reading += 0.4
+        clocks.busy += 0.4
+
+    reader = ReadAhead(read, 8)
+    for start in (0, 2, 4, 6):
+        reader.take(start, start + 2)
+        clocks.compute(1, cores=1)
+    # All but the first batch that is taken and the second, before which nothing was known.
+    assert [thread is threading.current_thread() for thread in threads] == [True] * 4 + [False] * 4
 
 
 def test_another_batch_than_the_one_expected():
@@ -46,16 +82,19 @@ def test_another_batch_than_the_one_expected():
     assert reader.take(4, 8) == [4, 5, 6, 7]
 
 
-def test_an_error_in_reading_is_raised_where_its_batch_is_taken():
+def test_an_error_in_reading_is_raised_where_its_batch_is_taken(clocks):
     def read(index):
         if index == 3:
             raise OSError("gone")
         return index
 
     reader = ReadAhead(read, 6)
-    assert reader.take(0, 2) == [0, 1]
+    assert reader.take(0, 1) == [0]
+    clocks.compute(1, cores=1)
+    assert reader.take(1, 2) == [1]
+    assert reader.take(2, 3) == [2]
     with pytest.raises(OSError, match="gone"):
-        reader.take(2, 4)
+        reader.take(3, 4)
 
 
 def test_nothing_is_left_to_other_threads_while_somebody_meters():
