@@ -24,7 +24,7 @@ _BYTES_PER_BLOCK = 1 << 24
 _SCORES_PER_BLOCK = 1 << 19
 """Scores that are looked at together stay in a core's own cache."""
 _LEAST_PER_THREAD = 1 << 22
-"""Bytes of items below which a second thread costs more than it brings."""
+"""Bytes of items below which a second thread costs more than it brings; they stay in a core's cache."""
 _MOST_CANDIDATES = 1 << 20
 _ROWS_RESCORED = 1 << 12
 _LONGEST = 1e18
@@ -109,20 +109,21 @@ class ExactIndex:
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.items.shape[1]:
             raise ValueError(f"expected queries (q, {self.items.shape[1]}), got {queries.shape}")
-        _refuse(queries, "query")
+        margin = self._margin(queries)
         k = min(k, len(self.items))
         if k < 1 or not len(queries):
             return np.empty((len(queries), max(k, 0)), np.int64), np.empty((len(queries), max(k, 0)), np.float32)
         with stage("score"):
-            found = self._search_parts(queries, k)
+            found = self._search_parts(queries, margin, k)
         with stage("rank"):
             best = found[0]
-            best.waiting = [(part.query, part.item) for part in found[1:]]
-            self._compare(best, queries, k)
+            if found[1:]:
+                best.waiting = [(part.query, part.item) for part in found[1:]]
+                self._compare(best, queries, k)
             shape = (len(queries), k)
             return best.item.reshape(shape), best.score.reshape(shape).astype(np.float32)
 
-    def _search_parts(self, queries: Array, k: int) -> list[_Candidates]:
+    def _search_parts(self, queries: Array, margin: NDArray[np.float64], k: int) -> list[_Candidates]:
         """Divide the items among threads: each finds its own `k` best."""
         count = len(self.items)
         threads = max(min(self.threads, self.items.nbytes // _LEAST_PER_THREAD, count // max(k, 1)), 1)
@@ -130,24 +131,23 @@ class ExactIndex:
         parts = [range(start, stop) for start, stop in pairwise(edges)]
         if threads == 1:
             with _blas().limit(limits=1, user_api="blas") if len(queries) > 1 else nullcontext():
-                return [self._search_part(queries, k, parts[0])]
+                return [self._search_part(queries, margin, k, parts[0])]
         with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads - 1) as pool:
-            others = [pool.submit(self._search_part, queries, k, part) for part in parts[1:]]
-            return [self._search_part(queries, k, parts[0]), *(other.result() for other in others)]
+            others = [pool.submit(self._search_part, queries, margin, k, part) for part in parts[1:]]
+            return [self._search_part(queries, margin, k, parts[0]), *(other.result() for other in others)]
 
-    def _search_part(self, queries: Array, k: int, part: range) -> _Candidates:
+    def _search_part(self, queries: Array, margin: NDArray[np.float64], k: int, part: range) -> _Candidates:
         found = _Candidates.none(len(queries))
-        margin = self._margin(queries)
         compare_at = 1
         for number, (start, scores) in enumerate(self._products(queries, part), start=1):
             if number == 1 and scores.shape[1] > k:
                 # The k-th best of the first block, the worse by what it may be rounded; then nothing more is sorted.
                 found.least = _below(np.partition(scores, -k, axis=1)[:, -k] - 2 * margin)
-            # One look at the largest spares most queries the search.
-            rows = np.flatnonzero(scores.max(axis=1) >= found.least)
-            if rows.size:
-                row, column = np.nonzero(scores[rows] >= found.least[rows, None])
-                found.waiting.append((rows[row], column + start))
+            row, column = _at_least(scores, found.least)
+            if row.size:
+                found.waiting.append((row, column + start if start else column))
+            if len(scores[0]) == len(part):
+                break
             if number >= compare_at or found.count_waiting > _MOST_CANDIDATES:
                 compare_at = 4 * number
                 self._compare(found, queries, k)
@@ -160,13 +160,14 @@ class ExactIndex:
     def _products(self, queries: Array, part: range) -> Iterator[tuple[int, Array]]:
         """First item of each block, and products `(queries, items of the block)`, overwritten by the next."""
         rows = max(min(self._rows, _SCORES_PER_BLOCK // len(queries)), 1)
-        single = len(queries) == 1
+        # For a single query a product of two vectors for each item: it waits for memory less than one of matrix and
+        # vector does, where there is memory to wait for.
+        each = len(queries) == 1 and self.items[part.start : part.stop].nbytes > _LEAST_PER_THREAD
         buffer = np.empty(len(queries) * min(rows, len(part)), np.float32)
         for start in range(part.start, part.stop, rows):
             items = self.items[start : min(start + rows, part.stop)]
             scores = buffer[: len(queries) * len(items)].reshape(len(queries), len(items))
-            if single:
-                # A product of two vectors for each item: it waits for memory less than one of matrix and vector.
+            if each:
                 np.vecdot(items, queries[0], out=scores[0])
             else:
                 np.matmul(queries, items.T, out=scores)
@@ -176,33 +177,43 @@ class ExactIndex:
         """Score again what is waiting, and keep the `k` best of each query, in order."""
         if not found.waiting:
             return
-        query = np.concatenate([query for query, _ in found.waiting])
-        item = np.concatenate([item for _, item in found.waiting])
+        query, item = map(np.concatenate, zip(*found.waiting, strict=True))
         found.waiting.clear()
-        query, item = np.append(found.query, query), np.append(found.item, item)
-        score = np.append(found.score, self._exact(queries, query[len(found.query) :], item[len(found.item) :]))
+        score = self._exact(queries, query, item)
+        if len(found.item):
+            query, item = np.append(found.query, query), np.append(found.item, item)
+            score = np.append(found.score, score)
         order = np.lexsort((item, -score, query))
-        query = query[order]
-        first = np.searchsorted(query, np.arange(len(queries)))
-        among_best = np.arange(len(order)) - first[query] < k
-        kept = order[among_best]
-        found.query, found.item, found.score = query[among_best], item[kept], score[kept]
+        if len(queries) == 1:
+            kept = order[:k]
+        else:
+            first = np.searchsorted(query[order], np.arange(len(queries)))
+            kept = order[np.arange(len(order)) - first[query[order]] < k]
+        found.query, found.item, found.score = query[kept], item[kept], score[kept]
 
     def _exact(self, queries: Array, query: Indices, item: Indices) -> NDArray[np.float64]:
         """Inner products in float64. All are summed in one order, so that equal items score equal."""
+        exact = queries.astype(np.float64)
         scores = np.empty(len(item))
         for start in range(0, len(item), _ROWS_RESCORED):
             some = slice(start, start + _ROWS_RESCORED)
             products = self.items[item[some]].astype(np.float64)
-            products *= queries[query[some]]
+            products *= exact if len(exact) == 1 else exact[query[some]]
             products.sum(axis=1, out=scores[some])
         return scores
 
     def _margin(self, queries: Array) -> NDArray[np.float64]:
-        """The largest error a float32 product may have, per query."""
+        """The largest error a float32 product may have, per query.
+
+        Raises:
+            UserError: a query is not finite, or absurdly long.
+        """
         terms = self.items.shape[1]
         rounding = terms * 2.0**-24
-        lengths = np.linalg.norm(queries.astype(np.float64), axis=1)
+        exact = queries.astype(np.float64)
+        lengths = np.sqrt(np.vecdot(exact, exact))
+        if not lengths.max(initial=0) < _LONGEST:
+            _refuse(queries, "query")
         # The last part is for terms so small that a processor may take them for zero.
         margin: NDArray[np.float64] = lengths * self._longest * rounding / (1 - rounding) + terms * 2.0**-126
         return margin
@@ -225,6 +236,17 @@ def _refuse(vectors: Array, what: str, first: int = 0) -> None:
     if not sound.all():
         number = first + int(np.flatnonzero(~sound)[0])
         raise UserError(f"{what} {number} is NaN, infinite or longer than {_LONGEST:.0e}; scale it to length one")
+
+
+def _at_least(scores: Array, least: Array) -> tuple[Indices, Indices]:
+    """Rows and columns of the scores that reach their row's least."""
+    if len(scores) == 1:
+        columns = np.flatnonzero(scores[0] >= least[0])
+        return np.zeros(len(columns), np.int64), columns
+    # One look at the largest spares most queries the search.
+    rows = np.flatnonzero(scores.max(axis=1) >= least)
+    row, column = np.nonzero(scores[rows] >= least[rows, None])
+    return rows[row], column
 
 
 def _below(values: NDArray[np.float64]) -> Array:
