@@ -114,7 +114,9 @@ def search(
 
     table = []
     with ThreadPoolExecutor(len(devices)) as pool:
-        for line, tried, key in pool.map(train_one, combinations(grid)):
+        # What is not in a process of its own stays in this thread: Python's warnings are switched for all threads.
+        trained = (map if len(devices) == 1 else pool.map)(train_one, combinations(grid))
+        for line, tried, key in trained:
             say(f"{tried.chosen}: {line}")
             if key and (warning := curves.try_nest(key, tried.reached)):
                 say(warning)

@@ -218,6 +218,7 @@ def test_failures_are_looked_at_and_listened_to(site: Path, visit: Visit) -> Non
     assert ranks == sorted(ranks, reverse=True)
     assert len(ranks) == CLIPS * CAPTIONS
     page.locator("details summary .rank").first.click()
+    page.locator("details[open] ol.best li").first.wait_for()
     assert page.locator("details[open] ol.best li").count() == 10
     audio = page.locator("details[open] ol.best audio").first
     played = audio.evaluate(

@@ -79,7 +79,7 @@ def test_the_best_is_kept_and_nothing_trained_twice(
     def run(*arguments: str) -> tuple[int, str]:
         options = ["--data-root", str(small_clotho), "--device", "cpu"]
         done = CliRunner().invoke(build(), ["train", *arguments, *options])
-        return done.exit_code, done.output
+        return done.exit_code, f"{done.output}{done.exception or ''}"
 
     code, said = run("mine.yaml", "--grid", "grid.yaml")
     assert code == 0, said
