@@ -47,10 +47,18 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the gate says of a system: a line, whether it lets it through, and the queries that changed most."""
+    """What a gate says of a system, or of a stage of the work.
+
+    Attributes:
+        gate: which.
+        subject: the system, or the stage.
+        passed: whether the gate lets it through.
+        message: a line.
+        queries: those that changed most.
+    """
 
     gate: str
-    system: str
+    subject: str
     passed: bool
     message: str
     queries: tuple[str, ...] = ()

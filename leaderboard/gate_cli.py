@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     from leaderboard.runs import Row
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command was asked for; see its options."""
+
+    systems: tuple[str, ...]
+    out: Path
+    baseline: Path | None
+    speeds: tuple[Path, ...]
+    update: bool
+
+
 def gate(
     systems: Annotated[
         list[str] | None, typer.Argument(help="Which of the stored systems; none means all of them.")
@@ -26,48 +37,58 @@ def gate(
     baseline: Annotated[
         Path | None, typer.Option("--baseline", help="Stored results; those that come with lbar by default.")
     ] = None,
+    speeds: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--speeds", help="What a run of the benchmarks kept by LBAR_SPEEDS; give two for the gate of speed."
+        ),
+    ] = None,
     update: Annotated[
         bool, typer.Option("--update", help="Store what the systems answer now, instead of comparing.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check that the shipped systems still are as good as they were.
+    """Check that the shipped systems still are as good, and the code as fast, as they were.
 
-    Evaluates them on the bundled benchmark where this code has not done so yet, and compares with stored results.
+    Evaluates systems on the bundled benchmark where this code has not done so yet, and compares with stored results;
+    compares measured speeds where some are given.
     """
-    chosen = only or list(GATES)
+    chosen = only or ["quality", *(["speed"] if speeds else [])]
     if unknown := [name for name in chosen if name not in GATES]:
         raise UserError(f"there is no gate {unknown[0]!r}; there are {', '.join(GATES)}")
+    if baseline and len(chosen) > 1:
+        raise UserError(f"--baseline {baseline} can be of one gate; say by --only of which of {', '.join(chosen)}")
+    asked = Asked(tuple(systems or ()), out, baseline, tuple(speeds or ()), update)
     with redirect_stdout(sys.stderr):
-        findings = [finding for name in chosen for finding in GATES[name](systems or [], out, baseline, update)]
+        findings = [finding for name in chosen for finding in GATES[name](asked)]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{finding.gate} {finding.system}: {finding.message}")
+            typer.echo(f"{finding.gate} {finding.subject}: {finding.message}")
             for query in finding.queries:
                 typer.echo(f"  {query}")
     if not all(finding.passed for finding in findings):
         raise typer.Exit(1)
 
 
-def quality(systems: Sequence[str], out: Path, baseline: Path | None, update: bool) -> "list[Finding]":
+def quality(asked: Asked) -> "list[Finding]":
     """The gate of quality: evaluate, then compare or store."""
     from leaderboard.gate import BASELINE, Finding, check_quality, read_baseline, write_baseline
 
-    path = baseline or BASELINE
-    if update and not path.exists():
-        if not systems:
+    path = asked.baseline or BASELINE
+    if asked.update and not path.exists():
+        if not asked.systems:
             raise UserError(f"{path} does not exist yet; name the systems whose results it is to hold")
-        names, protocol = list(systems), "everyday"
+        names, protocol = list(asked.systems), "everyday"
     else:
         stored = read_baseline(path)
-        names, protocol = list(systems or stored.systems), stored.protocol
-        if not update and (unknown := [name for name in names if name not in stored.systems]):
+        names, protocol = list(asked.systems or stored.systems), stored.protocol
+        if not asked.update and (unknown := [name for name in names if name not in stored.systems]):
             known = ", ".join(stored.systems)
             raise UserError(f"no result of {unknown[0]!r} is stored in {path}, only of {known}; `--update` stores it")
-    rows = _evaluated(names, protocol, out)
-    if not update:
+    rows = _evaluated(names, protocol, asked.out)
+    if not asked.update:
         return check_quality(rows, stored)
     write_baseline(rows, path)
     return [
@@ -76,6 +97,18 @@ def quality(systems: Sequence[str], out: Path, baseline: Path | None, update: bo
         )
         for record in (row.record for row in rows)
     ]
+
+
+def speed(asked: Asked) -> "list[Finding]":
+    """The gate of speed: compare measurements, or store the stages' medians over them."""
+    from leaderboard.gate import Finding
+    from leaderboard.speed_gate import BASELINE, check_speed, write_speeds
+
+    path = asked.baseline or BASELINE
+    if not asked.update:
+        return check_speed(path, asked.speeds)
+    stored = write_speeds(asked.speeds, path)
+    return [Finding("speed", stage, True, f"stored in {path} ({ratio:.3g})") for stage, ratio in stored.ratios.items()]
 
 
 def _evaluated(names: Sequence[str], protocol: str, out: Path) -> "list[Row]":
@@ -99,5 +132,5 @@ def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-GATES: "dict[str, Callable[[Sequence[str], Path, Path | None, bool], list[Finding]]]" = {"quality": quality}
-"""By name: systems that are asked for, the folder of runs, the file of stored results, whether to store; findings."""
+GATES: "dict[str, Callable[[Asked], list[Finding]]]" = {"quality": quality, "speed": speed}
+"""By name."""

@@ -7,13 +7,16 @@ one slow moment of a machine is no loss.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
 from harness.errors import UserError, listing
+from leaderboard.gate import Finding
 
+BASELINE = Path(__file__).with_name("speeds.json")
+MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
 SCHEMA_VERSION = 1
 LOSS = 0.15
 """Share of the baseline's time by which a stage may become slower."""
@@ -40,22 +43,7 @@ class Speeds(BaseModel):
         return self.model_dump_json(indent=2) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class SpeedFinding:
-    """A stage that became slower, or that was not measured; `loss` is the smallest that the repeats agree on."""
-
-    stage: str
-    loss: float | None
-
-    @property
-    def message(self) -> str:
-        """One sentence."""
-        if self.loss is None:
-            return f"{self.stage} is in the baseline and was not measured; run all benchmarks, or take it out"
-        return f"{self.stage} takes {self.loss:.0%} longer than the baseline, in every repeat"
-
-
-def speed_findings(baseline: Path, repeats: Sequence[Path]) -> list[SpeedFinding]:
+def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
     """Compare repeats with a baseline.
 
     Args:
@@ -63,7 +51,7 @@ def speed_findings(baseline: Path, repeats: Sequence[Path]) -> list[SpeedFinding
         repeats: at least two files of the code as it is now.
 
     Returns:
-        What is worse, the worst first; empty where nothing is.
+        A finding per stage of the baseline, those that do not pass first, the largest loss first of all.
 
     Raises:
         UserError: a file is missing, damaged or of another schema, the machines are of different classes, or there are
@@ -71,25 +59,64 @@ def speed_findings(baseline: Path, repeats: Sequence[Path]) -> list[SpeedFinding
     """
     if len(repeats) < REPEATS:
         raise UserError(
-            f"{len(repeats)} measurement cannot tell a loss from a slow moment; give {REPEATS}, from two runs of "
-            "`tox -e benchmark`"
+            f"{len(repeats)} measurement{'' if len(repeats) == 1 else 's'} cannot tell a loss from a slow moment; give "
+            f"{REPEATS} by --speeds, from two runs of `{MEASURE}`"
         )
     stored = read_speeds(baseline)
-    now = [read_speeds(path) for path in repeats]
-    for path, speeds in zip(repeats, now, strict=True):
-        if speeds.hardware != stored.hardware:
+    now = _of_one_class(repeats, f"the baseline {baseline}", stored.hardware)
+    losses = {stage: _loss(stage, ratio, now) for stage, ratio in stored.ratios.items()}
+    by_loss = sorted(losses.items(), key=lambda entry: -entry[1])
+    return [Finding("speed", stage, loss <= LOSS, _message(loss)) for stage, loss in by_loss]
+
+
+def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
+    """Store a baseline: of each stage the median over measurements.
+
+    Raises:
+        UserError: there is no measurement, one cannot be read, or they are of machines of different classes.
+    """
+    if not repeats:
+        raise UserError(f"nothing to store: give measurements by --speeds, from runs of `{MEASURE}`")
+    first = read_speeds(repeats[0])
+    found = _of_one_class(repeats, str(repeats[0]), first.hardware)
+    stages = [stage for stage in first.ratios if all(stage in one.ratios for one in found)]
+    stored = Speeds(
+        hardware=first.hardware, ratios={stage: median(one.ratios[stage] for one in found) for stage in stages}
+    )
+    temporary = path.with_name(f".{path.name}.unfinished")
+    try:
+        temporary.write_text(stored.to_json(), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return stored
+
+
+def _of_one_class(paths: Sequence[Path], what: str, hardware: str) -> list[Speeds]:
+    found = [read_speeds(path) for path in paths]
+    for path, speeds in zip(paths, found, strict=True):
+        if speeds.hardware != hardware:
             raise UserError(
-                f"{path} was measured on {speeds.hardware}, the baseline {baseline} on {stored.hardware}; "
-                "measure both on machines of one class"
+                f"{path} was measured on {speeds.hardware}, {what} on {hardware}; measure both on machines of one class"
             )
-    findings = []
-    for stage, ratio in stored.ratios.items():
-        found = [speeds.ratios[stage] for speeds in now if stage in speeds.ratios]
-        if len(found) < len(now):
-            findings.append(SpeedFinding(stage, None))
-        elif min(found) > (1 + LOSS) * ratio:
-            findings.append(SpeedFinding(stage, min(found) / ratio - 1))
-    return sorted(findings, key=lambda finding: -(finding.loss or 0))
+    return found
+
+
+def _loss(stage: str, ratio: float, now: Sequence[Speeds]) -> float:
+    """The smallest loss, or the largest gain, that the repeats agree on, as a share; infinite where one lacks it."""
+    if not all(stage in speeds.ratios for speeds in now):
+        return float("inf")
+    return min(speeds.ratios[stage] for speeds in now) / ratio - 1
+
+
+def _message(loss: float) -> str:
+    if loss == float("inf"):
+        return "is in the baseline and was not measured; run all benchmarks, or store the baseline anew"
+    if loss > LOSS:
+        return f"takes {loss:.0%} longer than the baseline, in every repeat"
+    return f"{loss:+.0%} beside the baseline"
 
 
 def read_speeds(path: Path) -> Speeds:
@@ -101,14 +128,13 @@ def read_speeds(path: Path) -> Speeds:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; `tox -e benchmark` writes one") from error
+        raise UserError(f"cannot read {path}: {error.strerror}; `{MEASURE}` writes one") from error
     except ValueError as error:
-        raise UserError(f"{path} is not JSON ({error}); write it again with `tox -e benchmark`") from error
+        raise UserError(f"{path} is not JSON ({error}); write it again with `{MEASURE}`") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None
     if version != SCHEMA_VERSION:
         raise UserError(
-            f"{path} has schema version {version!r}, this lbar reads {SCHEMA_VERSION}; "
-            "write it again with `tox -e benchmark`"
+            f"{path} has schema version {version!r}, this lbar reads {SCHEMA_VERSION}; write it again with `{MEASURE}`"
         )
     try:
         return Speeds.model_validate(fields)

@@ -102,7 +102,18 @@ def hardware_class() -> str:
     """Machines of one class can be compared by times in units of a fixed piece of work: processor and threads."""
     from harness.environment import describe_environment
 
-    return f"{describe_environment().cpu}, {usable_cores()} threads"
+    return f"{describe_environment().cpu}{_generation()}, {usable_cores()} threads"
+
+
+def _generation() -> str:
+    """What tells processors of one name apart, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n", 1)[0].splitlines()
+    except OSError:
+        return ""
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    numbers = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
+    return f" ({', '.join(numbers)})" if numbers else ""
 
 
 def describe_threads() -> Threads:
