@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.card_files import required_files
 from harness.cards import parse_card
@@ -51,6 +51,8 @@ class DualEncoderSystem:
             keep_freed_memory()
         self.model = model.eval().requires_grad_(False).to(device)
         fold_normalisation(self.model.audio)
+        if precision == "bf16":
+            _round_weights(self.model)
         if precision == "fp32":
             # Otherwise a GPU rounds what goes into convolutions to ten bits.
             torch.backends.cudnn.allow_tf32 = False
@@ -117,6 +119,13 @@ def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
     model = DualEncoder.empty(card)
     load_into(model, system_state(checkpoint), weights)
     return model
+
+
+def _round_weights(model: nn.Module) -> None:
+    """Keep in bfloat16 what autocast would round to it in each pass: the same numbers, from half the memory."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.to(torch.bfloat16)
 
 
 def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokenizer) -> str:

@@ -134,8 +134,10 @@ def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -
     together = batches(ids, most)
     vectors = []
     for batch in together:
-        input_ids, mask = (part.to(model.device) for part in pad([ids[index] for index in batch]))
-        vectors.append(model(input_ids=input_ids, attention_mask=mask).last_hidden_state[:, 0])
+        input_ids, mask = pad([ids[index] for index in batch])
+        # Attention is faster without a mask, and captions of one length need none.
+        masked = None if mask.all() else mask.to(model.device)
+        vectors.append(model(input_ids=input_ids.to(model.device), attention_mask=masked).last_hidden_state[:, 0])
     order = torch.tensor([index for batch in together for index in batch])
     return torch.cat(vectors)[order.argsort().to(model.device)]
 

@@ -96,6 +96,17 @@ def test_bf16_stays_close(dual_card: Card, seeded_model: Seeded, tmp_path: Path,
         assert not np.array_equal(exact, rounded)
 
 
+def test_bf16_keeps_in_half_the_memory_what_autocast_would_round(ready: tuple[dict[str, object], Path]) -> None:
+    exact, rounded = from_card(*ready), from_card(*ready, precision="bf16")
+    clips = [np.random.default_rng(0).uniform(-0.5, 0.5, 32_000).astype(np.float32)]
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        expected = exact.model.embed_clips(clips).float().numpy()
+    np.testing.assert_array_equal(rounded.embed_audio(clips), expected)
+    assert {weight.dtype for name, weight in rounded.model.named_parameters() if "dense.weight" in name} == {
+        torch.bfloat16
+    }
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_compiled_it_says_the_same(ready: tuple[dict[str, object], Path]) -> None:
