@@ -10,7 +10,8 @@ from harness.cli_options import Runs
 
 def restore(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Protocols or MLflow run ids; none means all that was mirrored.")
+        list[str] | None,
+        typer.Argument(help="Protocols, `speed`, or MLflow run ids; none means all that was mirrored."),
     ] = None,
     out: Runs = Path("runs"),
 ) -> None:
@@ -18,9 +19,9 @@ def restore(
 
     What is already there stays as it is.
     """
-    from harness.restoring import mirrored_protocols
+    from harness.restoring import mirrored_experiments
     from harness.restoring import restore as restore_runs
 
-    for name in names or mirrored_protocols(out=out):
+    for name in names or mirrored_experiments(out=out):
         for folder in restore_runs(name, out=out):
             typer.echo(str(folder))

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 from harness.cache import cache_root
 from harness.embeddings import embedding_key
 from harness.errors import UserError
-from harness.run_folder import find_runs, place_run, read_record
+from harness.records import EvaluationRecord
+from harness.run_folder import find_runs, kind_of_run, place_folder, place_run, read_record
+from harness.throughput.record import KIND as SPEED
+from harness.throughput.record import SpeedRecord
+from harness.throughput.speed_folder import read_speed_record
+from harness.throughput.speed_tracking import SPEED_COMPLETE, SPEED_ID
 from harness.tracking import COMPLETE, RECORD_ID, open_client, runs_of, tracking_uri
 
 if TYPE_CHECKING:
@@ -19,7 +24,7 @@ def restore(name: str, *, out: Path) -> list[Path]:
     """Rebuild run folders from MLflow.
 
     Args:
-        name: an MLflow run id, or the name of a protocol for all its completely mirrored runs.
+        name: an MLflow run id, or the name of a protocol for all its completely mirrored runs, or `speed`.
         out: where to; a run that is there already is left alone.
 
     Returns:
@@ -31,14 +36,12 @@ def restore(name: str, *, out: Path) -> list[Path]:
     present = _present(out)
     with open_client(out) as client:
         experiment = client.get_experiment_by_name(name)
-        runs = runs_of(client, experiment.experiment_id, {COMPLETE: "true"}) if experiment else [client.get_run(name)]
-        return [
-            present.get(run.data.tags.get(RECORD_ID, "")) or _download(client, run.info.run_id, out) for run in runs
-        ]
+        runs = _complete_runs(client, experiment.experiment_id) if experiment else [client.get_run(name)]
+        return [present.get(_record_id(run) or "") or _download(client, run.info.run_id, out) for run in runs]
 
 
-def mirrored_protocols(*, out: Path) -> list[str]:
-    """Names of the protocols of which something is completely mirrored.
+def mirrored_experiments(*, out: Path) -> list[str]:
+    """Names of the protocols of which something is completely mirrored, and `speed` where a measurement is.
 
     Raises:
         UserError: MLflow cannot be reached.
@@ -67,7 +70,7 @@ def local_copy(out: Path) -> tuple[Path, list[tuple[str, str]]]:
     present = _present(into)
     refused: list[tuple[str, str]] = []
     with open_client(out) as client:
-        wanted = {run.data.tags[RECORD_ID]: run for run in _all_runs(client)}
+        wanted = {str(_record_id(run)): run for run in _all_runs(client)}
         for record_id, run in wanted.items():
             if record_id not in present:
                 try:
@@ -83,9 +86,9 @@ def local_copy(out: Path) -> tuple[Path, list[tuple[str, str]]]:
 def _present(out: Path) -> dict[str, Path]:
     """The readable run folders, by the id of their record."""
     found = {}
-    for folder in find_runs(out):
+    for folder in find_runs(out, None):
         try:
-            found[read_record(folder).id] = folder
+            found[_record_of(folder).id] = folder
         except UserError:
             continue
     return found
@@ -97,14 +100,25 @@ def _all_runs(client: "MlflowClient") -> Iterator[Any]:
     while True:
         page = client.search_experiments(page_token=token)
         for experiment in page:
-            yield from (
-                run
-                for run in runs_of(client, experiment.experiment_id, {COMPLETE: "true"})
-                if RECORD_ID in run.data.tags
-            )
+            yield from (run for run in _complete_runs(client, experiment.experiment_id) if _record_id(run))
         token = page.token
         if not token:
             return
+
+
+def _complete_runs(client: "MlflowClient", experiment: str) -> list[Any]:
+    """Evaluations and measurements of speed of an experiment that are mirrored completely."""
+    return [run for tag in (COMPLETE, SPEED_COMPLETE) for run in runs_of(client, experiment, {tag: "true"})]
+
+
+def _record_id(run: Any) -> str | None:
+    tags = run.data.tags
+    found: str | None = tags.get(RECORD_ID) or tags.get(SPEED_ID)
+    return found
+
+
+def _record_of(folder: Path) -> EvaluationRecord | SpeedRecord:
+    return read_speed_record(folder) if kind_of_run(folder) == SPEED else read_record(folder)
 
 
 def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
@@ -115,6 +129,9 @@ def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
         for file in client.list_artifacts(run_id):
             if not file.is_dir:
                 client.download_artifacts(run_id, file.path, str(folder))
-        return place_run(folder, out, read_record(folder))
+        record = _record_of(folder)
+        if isinstance(record, SpeedRecord):
+            return place_folder(folder, out, record.created, record.system.name, SPEED)
+        return place_run(folder, out, record)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -15,7 +15,7 @@ from harness.tracking import open_client, tracking_uri
 
 SPEED_ID = "lbar.speed_id"
 """Tag with the record's id. Another one than that of evaluations, so that nobody takes the one for the other."""
-_COMPLETE = "lbar.speed_complete"
+SPEED_COMPLETE = "lbar.speed_complete"
 
 
 def mirror_speed(folder: Path, *, out: Path) -> str:
@@ -43,7 +43,7 @@ def mirror_speed_by(client: "MlflowClient", folder: Path, out: Path) -> str:
         place = None if served else (out / "mlartifacts" / KIND).absolute().as_uri()
         experiment = client.get_experiment(client.create_experiment(KIND, artifact_location=place))
     for run in client.search_runs([experiment.experiment_id], f"tags.`{SPEED_ID}` = '{record.id}'"):
-        if _COMPLETE in run.data.tags:
+        if SPEED_COMPLETE in run.data.tags:
             return str(run.info.run_id)
         client.delete_run(run.info.run_id)
     created_ms = round(record.created.timestamp() * 1000)
@@ -61,7 +61,7 @@ def mirror_speed_by(client: "MlflowClient", folder: Path, out: Path) -> str:
     for path in sorted(folder.iterdir()):
         client.log_artifact(run_id, str(path))
     client.set_terminated(run_id, "FINISHED", end_time=created_ms)
-    client.set_tag(run_id, _COMPLETE, "true")
+    client.set_tag(run_id, SPEED_COMPLETE, "true")
     return run_id
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from harness import tracking
 from harness.cli import build
 from harness.errors import UserError
-from harness.restoring import local_copy, mirrored_protocols
+from harness.restoring import local_copy, mirrored_experiments
 from harness.run_folder import find_runs, read_record
 from harness.tracking import mirror_all
 
@@ -19,7 +19,7 @@ def test_the_command_makes_all_folders_again(migrated_runs: Path, make_run: Make
     folders = [make_run(migrated_runs, "a"), make_run(migrated_runs, "b", protocol="everyday-multi")]
     records = [read_record(folder) for folder in folders]
     mirror_all(migrated_runs)
-    assert mirrored_protocols(out=migrated_runs) == ["everyday", "everyday-multi"]
+    assert mirrored_experiments(out=migrated_runs) == ["everyday", "everyday-multi"]
     for folder in folders:
         shutil.rmtree(folder)
     done = CliRunner().invoke(build(), ["restore", "--out", str(migrated_runs)], catch_exceptions=False)

@@ -1,11 +1,14 @@
+import shutil
 from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from harness.cli import build
+from harness.restoring import local_copy, mirrored_experiments, restore
+from harness.run_folder import find_runs
 from harness.throughput.benchmark import benchmark
-from harness.throughput.speed_folder import write_speed
+from harness.throughput.speed_folder import read_speed_record, write_speed
 from harness.throughput.speed_tracking import SPEED_ID, mirror_speed, speed_metrics, try_mirror_speed
 from harness.tracking import mirror_all, open_client
 
@@ -32,6 +35,22 @@ def test_a_measurement_is_mirrored_once(folder):
 def test_track_mirrors_what_is_there(folder):
     [(found, outcome)] = mirror_all(folder.parent)
     assert (found, outcome.done) == (folder, True)
+
+
+def test_the_folder_comes_back(folder):
+    out = folder.parent
+    record, samples = read_speed_record(folder), (folder / "samples.parquet").read_bytes()
+    mirror_speed(folder, out=out)
+    assert mirrored_experiments(out=out) == ["speed"]
+    assert restore("speed", out=out) == [folder]
+    shutil.rmtree(folder)
+    (again,) = restore("speed", out=out)
+    assert again == folder
+    assert read_speed_record(again) == record
+    assert (again / "samples.parquet").read_bytes() == samples
+    copy, refused = local_copy(out)
+    assert refused == []
+    assert [read_speed_record(one) for one in find_runs(copy, "speed")] == [record]
 
 
 def test_a_folder_that_is_none_is_a_line(tmp_path):
