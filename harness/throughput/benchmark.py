@@ -103,9 +103,8 @@ def benchmark(
     for workload in options.workloads:
         workloads.append(_run(workload, subject, samples))
         advance(1)
-    cases = [case for workload in workloads for case in workload.cases]
     environment = describe_environment(device)
-    reasons = (*_reasons(options, environment), *summary(cases))
+    reasons = (*_reasons(options, environment), *summary(workloads))
     return (
         SpeedRecord(
             system=SystemRecord(**asdict(info), code=system_code(system)),
@@ -187,12 +186,17 @@ def _stages(workloads: list[WorkloadRecord]) -> dict[str, float]:
     return {stage: seconds / widest.items for stage, seconds in widest.stages.items()}
 
 
-def summary(cases: Sequence[CaseRecord]) -> Iterator[str]:
-    """What stands against cases, in few lines: the worst disturbance, and which are noisy."""
+def summary(workloads: Sequence[WorkloadRecord]) -> Iterator[str]:
+    """What stands against a record as a whole, in few lines.
+
+    That is the worst disturbance of any case, and noise in those that its figures are of, the first of each workload.
+    """
+    cases = [case for workload in workloads for case in workload.cases]
     disturbed = [reason for case in cases for reason in case.reasons if reason.startswith("disturbed")]
     if disturbed:
         yield max(disturbed)
-    noisy = [case.name for case in cases if any(reason.startswith("noisy") for reason in case.reasons)]
+    first = [workload.cases[0] for workload in workloads if workload.cases]
+    noisy = [case.name for case in first if any(reason.startswith("noisy") for reason in case.reasons)]
     if noisy:
         yield f"noisy: {'; '.join(noisy)}"
 

@@ -150,11 +150,18 @@ def test_workloads_by_name():
 def test_few_words_on_many_cases(prepared, system, options, ceilings):
     record, _ = benchmark(system, prepared, replace(options, workloads=options.workloads[:1]))
     case = record.workloads[0].cases[0]
-    cases = [
+    a, b, c, d = (
         case.model_copy(update={"name": name, "reasons": reasons})
-        for name, reasons in {"a": ("noisy: a", "disturbed: 1"), "b": ("disturbed: 2",), "c": ("noisy: c",)}.items()
-    ]
-    assert list(summary(cases)) == ["disturbed: 2", "noisy: a; c"]
+        for name, reasons in {
+            "a": ("noisy: a", "disturbed: 1"),
+            "b": ("disturbed: 2",),
+            "c": ("noisy: c",),
+            "d": ("noisy: d",),
+        }.items()
+    )
+    # No figure of the record is of the second case of a workload.
+    workloads = [record.workloads[0].model_copy(update={"cases": cases}) for cases in ((a, b), (c, d), ())]
+    assert list(summary(workloads)) == ["disturbed: 2", "noisy: a; c"]
 
 
 @pytest.mark.usefixtures("ceilings")
