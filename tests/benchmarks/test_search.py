@@ -4,7 +4,7 @@ pytest tests/benchmarks/test_search.py --benchmark-only
 """
 
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 import pytest
@@ -25,7 +25,16 @@ def items(request: pytest.FixtureRequest) -> Array:
     return collection(request.param, WIDTH)
 
 
+_REST = 0.05
+"""Seconds after which the threads of whoever computed before no longer wait actively for more work."""
+
+
+def rested() -> None:
+    sleep(_REST)
+
+
 def seconds(call: Callable[[], object]) -> float:
+    rested()
     begun = perf_counter()
     call()
     return perf_counter() - begun
@@ -55,6 +64,7 @@ def test_search(benchmark: BenchmarkFixture, items: Array, queries: int) -> None
     def in_turn() -> None:
         for name, call in rivals.items():
             times[name].append(seconds(call))
+        rested()
 
     benchmark.group = f"10 best of {len(items):,} x {WIDTH}, {queries} at once"
     rounds = 15 if queries * len(items) < 50_000_000 else 3
