@@ -118,8 +118,8 @@ class PcmStore:
         return waveform
 
     def read_pcm(self, clip: Clip) -> Pcm:
-        """The clip as it is stored, int16, shape `(n,)`; else as `read`."""
-        return self._view(clip).copy()
+        """The clip as it is stored, int16, shape `(n,)`, not to be written to; else as `read`."""
+        return self._view(clip)
 
     def _view(self, clip: Clip, start: int = 0, most: int | None = None) -> Pcm:
         stored = self._stored[self._keys[clip.path]]

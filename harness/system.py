@@ -48,8 +48,9 @@ class RetrievalSystem(Protocol):
     A system may also define `score(text, audio)`, from `(m, d)` and `(n, d)` embeddings to an `(m, n)` float32
     array, higher meaning a better match; without it the harness takes the cosine in float32.
 
-    One whose attribute `hears_pcm` is true gets clips as they are stored, int16 of which 32,768 stands for 1, wherever
-    the harness has them so; it still has to take float32 too. That spares it half of what it sends to a GPU.
+    One whose attribute `hears_pcm` is true gets clips as they are stored, int16 of which 32,768 stands for 1 and which
+    cannot be written to, wherever the harness has them so; it still has to take float32 too. Nothing is copied then,
+    and half as much is sent to a GPU.
     """
 
     info: SystemInfo
