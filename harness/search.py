@@ -26,7 +26,7 @@ _SCORES_PER_BLOCK = 1 << 19
 _LEAST_PER_THREAD = 1 << 22
 """Bytes of items below which a second thread costs more than it brings; they stay in a core's cache."""
 _MOST_CANDIDATES = 1 << 20
-_ROWS_RESCORED = 1 << 12
+_ROWS_RESCORED = 1 << 8
 _LONGEST = 1e18
 """Of a vector: the product of two still is a float32."""
 
@@ -129,6 +129,7 @@ class ExactIndex:
         threads = max(min(self.threads, self.items.nbytes // _LEAST_PER_THREAD, count // max(k, 1)), 1)
         edges = [count * part // threads for part in range(threads + 1)]
         parts = [range(start, stop) for start, stop in pairwise(edges)]
+        # A matrix library's own threads wait actively for some time after a product, in the way of the next encoder.
         if threads == 1:
             with _blas().limit(limits=1, user_api="blas") if len(queries) > 1 else nullcontext():
                 return [self._search_part(queries, margin, k, parts[0])]
@@ -193,12 +194,11 @@ class ExactIndex:
 
     def _exact(self, queries: Array, query: Indices, item: Indices) -> NDArray[np.float64]:
         """Inner products in float64. All are summed in one order, so that equal items score equal."""
-        exact = queries.astype(np.float64)
         scores = np.empty(len(item))
         for start in range(0, len(item), _ROWS_RESCORED):
             some = slice(start, start + _ROWS_RESCORED)
             products = self.items[item[some]].astype(np.float64)
-            products *= exact if len(exact) == 1 else exact[query[some]]
+            products *= queries[query[some]] if len(queries) > 1 else queries
             products.sum(axis=1, out=scores[some])
         return scores
 
