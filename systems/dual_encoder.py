@@ -49,7 +49,7 @@ class DualEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.audio_projection.weight.device
+        return next(self.parameters()).device
 
     def embed_clips(
         self,
@@ -78,7 +78,7 @@ class DualEncoder(nn.Module):
             return steps
 
         if not clips:
-            return self.audio_projection.weight.new_zeros(0, self.audio_projection.out_features)
+            return torch.zeros(0, self.audio_projection.out_features, device=self.device)
         windows = plan([len(clip) for clip in clips], self.windows)
         features = average_each(describe, windows, at_once, self.windows.averaging)
         with stage("project"):

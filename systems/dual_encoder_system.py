@@ -20,6 +20,7 @@ from systems.checkpoints import load_into, read_checkpoint, weights_digest
 from systems.dual_encoder import DualEncoder
 from systems.dual_encoder_card import DualEncoderCard
 from systems.layouts import system_state
+from systems.packing import pack_linear_layers
 from systems.settings import contradictions
 from systems.text.captions import CaptionTokenizer
 
@@ -41,6 +42,7 @@ class DualEncoderSystem:
         precision: str = "fp32",
         compiled: bool = False,
     ) -> None:
+        """Make a model ready to answer, in place: it can be trained no more."""
         self.card = card
         self.info = card.info(
             sample_rate=SAMPLE_RATE,
@@ -53,6 +55,8 @@ class DualEncoderSystem:
         fold_normalisation(self.model.audio)
         if precision == "bf16":
             _round_weights(self.model)
+        if device == "cpu" and not compiled:
+            pack_linear_layers(self.model)
         if precision == "fp32":
             # Otherwise a GPU rounds what goes into convolutions to ten bits.
             torch.backends.cudnn.allow_tf32 = False

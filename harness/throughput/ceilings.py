@@ -1,12 +1,13 @@
 """What the machine can do at most, measured in the same run as what it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat
 
 from harness.devices import kind_of
+from harness.packed import can_pack, pack, product
 from harness.throughput.timing import synchronise
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def measure_ceilings(device: str = "cpu", precision: str = "fp32") -> Ceilings:
     import torch
 
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    products = [_product(side, kind, device) for side in _SIDES[_known(device)]]
+    products = [one for side in _SIDES[_known(device)] for one in _products(side, kind, device)]
     values = torch.ones(_BYTES[_known(device)] // 4, device=device)
     return Ceilings(
         device=device,
@@ -54,12 +55,16 @@ def _known(device: str) -> str:
     return "cuda" if kind_of(device) == "cuda" else "cpu"
 
 
-def _product(side: int, kind: "torch.dtype", device: str) -> tuple[float, Callable[[], object]]:
+def _products(side: int, kind: "torch.dtype", device: str) -> Iterator[tuple[float, Callable[[], object]]]:
+    """The ways to multiply square matrices: a limit is that of the best."""
     import torch
 
     left, right = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
     out = torch.empty(side, side, device=device, dtype=kind)
-    return 2.0 * side**3, lambda: torch.matmul(left, right, out=out)
+    yield 2.0 * side**3, lambda: torch.matmul(left, right, out=out)
+    if _known(device) == "cpu" and can_pack():
+        packed = pack(right)
+        yield 2.0 * side**3, lambda: product(left, packed)
 
 
 def _read_rate(values: "torch.Tensor") -> float:

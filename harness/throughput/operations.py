@@ -1,6 +1,8 @@
 """How many floating-point operations work takes, counted as it is done."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from harness.stages import StageMeter, metered
 
@@ -13,9 +15,20 @@ def count_flops(call: Callable[[], object]) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=_more_formulas()) as counter:
         meter = StageMeter(lambda: float(counter.get_total_flops()))
         # What is compiled cannot be looked into.
         with metered(meter), torch.compiler.set_stance("force_eager"):
             call()
     return {stage: flops for stage, flops in meter.spent.items() if flops}
+
+
+def _more_formulas() -> dict[Any, Any]:
+    """For what torch does not count by itself: products with packed matrices."""
+    import torch
+
+    def packed(rows: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:
+        return 2 * math.prod(rows) * weight[0]
+
+    operator = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+    return {operator: packed} if operator else {}

@@ -11,6 +11,7 @@ import yaml
 from harness.conformance import check
 from harness.errors import UserError
 from harness.registry import load_system
+from systems import packing
 from systems.checkpoints import write_weights
 from systems.dual_encoder import DualEncoder
 from systems.dual_encoder_card import DualEncoderCard
@@ -125,6 +126,28 @@ def test_stored_samples_give_the_very_same(ready: tuple[dict[str, object], Path]
     ]
     heard = [(samples / 32768).astype(np.float32) for samples in stored]
     np.testing.assert_array_equal(system.embed_audio(stored), system.embed_audio(heard))
+
+
+@pytest.mark.parametrize("encoder", ["passt", "atst", "mobilenet"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_packed_it_says_the_same(
+    dual_card: Card, seeded_model: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str, precision: str
+) -> None:
+    card = dual_card(encoder)
+    write_weights(seeded_model(card), tmp_path / "weights.safetensors")
+    plain = from_card(card.model_dump(mode="json"), tmp_path, precision=precision)
+    # As of large layers.
+    monkeypatch.setattr(packing, "_LEAST", 1)
+    packed = from_card(card.model_dump(mode="json"), tmp_path, precision=precision)
+    assert packed.info == plain.info
+    clips = [np.random.default_rng(0).uniform(-0.5, 0.5, 32_000 * seconds).astype(np.float32) for seconds in (1, 12)]
+    tolerance = 1e-5 if precision == "fp32" else 0.02
+    for found, expected in (
+        (packed.embed_audio(clips), plain.embed_audio(clips)),
+        (packed.embed_audio([]), plain.embed_audio([])),
+        (packed.embed_text(["a dog barks", "rain"]), plain.embed_text(["a dog barks", "rain"])),
+    ):
+        assert np.linalg.norm(found - expected) <= tolerance * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100])

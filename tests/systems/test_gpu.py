@@ -44,6 +44,15 @@ def test_the_same_vectors(dual_card: Card, seeded_model: Seeded, encoder: str) -
         assert torch.linalg.norm(found - expected) <= 1e-4 * torch.linalg.norm(expected)
 
 
+def test_stored_samples_become_the_same_numbers_there(dual_card: Card, seeded_model: Seeded) -> None:
+    model = seeded_model(dual_card("passt")).to("cuda")
+    stored = [np.rint(clip * 32767).astype(np.int16) for clip in CLIPS]
+    with torch.inference_mode():
+        found = model.embed_clips(stored)
+        expected = model.embed_clips([(samples / 32768).astype(np.float32) for samples in stored])
+    assert torch.equal(found, expected)
+
+
 @pytest.mark.parametrize("encoder", ["passt", "atst"])
 def test_half_precision_says_the_same(dual_card: Card, seeded_model: Seeded, encoder: str) -> None:
     model = seeded_model(dual_card(encoder)).to("cuda")
