@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 _ROWS = 512
@@ -16,14 +17,14 @@ _ROWS = 512
 
 
 @cache
-def can_pack() -> bool:
-    """Whether torch can do it here, and does it right."""
+def can_pack(kind: "torch.dtype") -> bool:
+    """Whether torch can do it here with numbers of a kind, and does it right; not every processor has bfloat16."""
     import torch
     from torch.nn.functional import linear
 
     if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    rows, weight, bias = torch.eye(3, 16), torch.arange(64.0).view(4, 16), torch.ones(4)
+    rows, weight, bias = (one.to(kind) for one in (torch.eye(3, 16), torch.arange(64.0).view(4, 16), torch.ones(4)))
     try:
         return torch.equal(product(rows, pack(weight), bias), linear(rows, weight, bias))
     # The operators are torch's own affair and not promised to stay.

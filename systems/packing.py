@@ -26,9 +26,7 @@ class PackedLinear(nn.Module):
 
 def pack_linear_layers(model: nn.Module) -> None:
     """Put packed layers in the place of the large linear ones, where torch can pack."""
-    if not can_pack():
-        return
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            if type(child) is nn.Linear and child.weight.numel() >= _LEAST:
+            if type(child) is nn.Linear and child.weight.numel() >= _LEAST and can_pack(child.weight.dtype):
                 setattr(module, name, PackedLinear(child))

@@ -62,7 +62,7 @@ def _products(side: int, kind: "torch.dtype", device: str) -> Iterator[tuple[flo
     left, right = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
     out = torch.empty(side, side, device=device, dtype=kind)
     yield 2.0 * side**3, lambda: torch.matmul(left, right, out=out)
-    if _known(device) == "cpu" and can_pack():
+    if _known(device) == "cpu" and can_pack(kind):
         packed = pack(right)
         yield 2.0 * side**3, lambda: product(left, packed)
 
