@@ -29,6 +29,7 @@ from harness.throughput.record import (
     SweepStep,
     WorkloadRecord,
 )
+from harness.throughput.repetition import repeat
 from harness.throughput.subject import Subject, spread
 from harness.throughput.timing import FULL, Effort, Samples
 from harness.throughput.workloads import WORKLOADS, Workload
@@ -89,7 +90,7 @@ def benchmark(
     task = prepared.task
     if options.clips is not None:
         spread(task.clips, options.clips)
-    advance = progress(f"{info.name}: speed", len(options.workloads) + 2)
+    advance = progress(f"{info.name}: speed", len(options.workloads) + 3)
     ceilings = measure_ceilings(device, options.precision)
     advance(1)
     subject = Subject(system, prepared, task.clips, device, options.batch_size or 1, ceilings, options.effort)
@@ -103,6 +104,8 @@ def benchmark(
     for workload in options.workloads:
         workloads.append(_run(workload, subject, samples))
         advance(1)
+    workloads = [repeat(found, one, subject) for found, one in zip(workloads, options.workloads, strict=True)]
+    advance(1)
     environment = describe_environment(device)
     reasons = (*_reasons(options, environment), *summary(workloads))
     return (

@@ -37,8 +37,8 @@ def rank_files(system: RetrievalSystem, files: Sequence[Path], caption: str, bat
     return [files[index] for index in answering(system, items)([caption])[0]]
 
 
-def observe_files(subject: Subject) -> tuple[Observed, Callable[[], object]]:
-    """Measure it on the real clips' own files; also gives the call, to watch its memory."""
+def files_case(subject: Subject) -> Case:
+    """The real clips' own files."""
     files = [clip.path for clip in subject.clips]
     caption = subject.prepared.task.captions[0]
 
@@ -46,8 +46,13 @@ def observe_files(subject: Subject) -> tuple[Observed, Callable[[], object]]:
         rank_files(subject.system, files, caption, subject.batch_size)
 
     name = f"end-to-end, {subject.prepared.task.protocol.dataset}, {BEST} best of {len(files):,} files"
-    case = Case(name, "clips", len(files), call, subject.audio_seconds)
-    return observe([case], subject.device, subject.ceilings, subject.effort), call
+    return Case(name, "clips", len(files), call, subject.audio_seconds)
+
+
+def observe_files(subject: Subject) -> tuple[Observed, Callable[[], object]]:
+    """Measure it; also gives the call, to watch its memory."""
+    case = files_case(subject)
+    return observe([case], subject.device, subject.ceilings, subject.effort), case.call
 
 
 def _decoded(files: Sequence[Path], rate: int, batch_size: int) -> Iterator[list[Array]]:

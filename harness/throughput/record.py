@@ -29,6 +29,9 @@ from harness.throughput.timing import Effort, Samples
 SCHEMA_VERSION = 1
 KIND = "speed"
 
+MOST_DRIFT = 0.05
+"""Share by which medians of the same may differ before they count as noisy."""
+
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -256,7 +259,7 @@ def noise(name: str, samples: Samples) -> tuple[str, ...]:
     said = []
     if not samples.steady:
         said.append(f"noisy: {name} did not become steady in {samples.warm_ups} warm-ups")
-    if samples.drift > 0.05:
+    if samples.drift > MOST_DRIFT:
         said.append(f"noisy: {name}: the medians of the two halves differ by {samples.drift:.0%}")
     if samples.spread > 0.2:
         said.append(f"noisy: {name}: the quartiles lie {samples.spread:.0%} of the median apart")

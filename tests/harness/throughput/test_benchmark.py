@@ -8,13 +8,15 @@ from harness.environment import Environment
 from harness.errors import UserError
 from harness.run_folder import find_runs
 from harness.system import SystemInfo
-from harness.throughput import query
+from harness.throughput import query, repetition
 from harness.throughput.benchmark import benchmark, summary
 from harness.throughput.quality import compare_quality
 from harness.throughput.record import load_speed
+from harness.throughput.repetition import repeat
 from harness.throughput.report import report
 from harness.throughput.speed_folder import read_speed_record, write_speed
-from harness.throughput.subject import spread
+from harness.throughput.subject import Subject, spread
+from harness.throughput.timing import Samples
 from harness.throughput.workloads import WORKLOADS, get_workloads
 
 
@@ -145,6 +147,32 @@ def test_workloads_by_name():
     assert get_workloads(("query", "index"))[0].name == "index"
     with pytest.raises(UserError, match="no workload 'dance'; there are index, query, query-batch, end-to-end"):
         get_workloads(("dance",))
+
+
+def test_what_is_otherwise_at_the_end_of_a_run_is_noisy(prepared, system, options, ceilings, monkeypatch):
+    record, _ = benchmark(system, prepared, options)
+    count = record.clips.clips
+    subject = Subject(system, prepared, spread(prepared.task.clips, count), "cpu", 1, ceilings, options.effort)
+
+    def repeated(seconds: float) -> dict[str, tuple[str, ...]]:
+        """By workload, what is said of the first case where each call takes so many times as long as at first."""
+        first = {workload.cases[0].name: workload.cases[0].p50 for workload in record.workloads}
+
+        def measured(calls, *_):
+            return {name: Samples((seconds * first.get(name, 1.0),), (), 1, True) for name in calls}
+
+        monkeypatch.setattr(repetition, "measure", measured)
+        said = {}
+        for found, workload in zip(record.workloads, options.workloads, strict=True):
+            calm = tuple(case.model_copy(update={"reasons": ()}) for case in found.cases)
+            said[found.name] = repeat(found.model_copy(update={"cases": calm}), workload, subject).cases[0].reasons
+        return said
+
+    assert set(repeated(1.04).values()) == set(repeated(0.97).values()) == {()}
+    for factor in (1.1, 1 / 1.1):
+        said = repeated(factor)
+        assert len(said) == len(record.workloads)
+        assert all(reason.endswith("at the end of the run the median differed by 10%") for (reason,) in said.values())
 
 
 def test_few_words_on_many_cases(prepared, system, options, ceilings):
