@@ -113,9 +113,18 @@ def write_baseline(rows: Sequence[Row], path: Path) -> None:
             name: {"digest": one.digest, "ranks": " ".join(map(str, one.ranks))} for name, one in sorted(kept.items())
         },
     }
+    store(json.dumps(document, indent=1) + "\n", path)
+
+
+def store(text: str, path: Path) -> None:
+    """Write a baseline, whole or not at all.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     temporary = path.with_name(f".{path.name}.unfinished")
     try:
-        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error

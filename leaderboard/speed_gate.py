@@ -13,7 +13,7 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
 from harness.errors import UserError, listing
-from leaderboard.gate import Finding
+from leaderboard.gate import Finding, store
 
 BASELINE = Path(__file__).with_name("speeds.json")
 MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
@@ -83,14 +83,7 @@ def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
     stored = Speeds(
         hardware=first.hardware, ratios={stage: median(one.ratios[stage] for one in found) for stage in stages}
     )
-    temporary = path.with_name(f".{path.name}.unfinished")
-    try:
-        temporary.write_text(stored.to_json(), encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    store(stored.to_json(), path)
     return stored
 
 
