@@ -30,8 +30,8 @@ class Searched(NamedTuple):
 
 def observe_queries(subject: Subject, workload: Workload, left_out: list[str]) -> Iterator[Searched]:
     """Measure a workload over each of its collections; those that do not fit into memory are told in `left_out`."""
+    width = subject.width
     for count in workload.collections:
-        width = subject.system.embed_text([subject.prepared.task.captions[0]]).shape[1]
         needed, available = 4 * count * width, available_bytes()
         if available is not None and 2 * needed > available:
             left_out.append(

@@ -41,6 +41,5 @@ def repeat(found: WorkloadRecord, workload: Workload, subject: Subject) -> Workl
 def _together(workload: Workload, subject: Subject) -> list[Case]:
     """The cases that were measured in turn with the first."""
     if workload.collections:
-        width = subject.system.embed_text([subject.prepared.task.captions[0]]).shape[1]
-        return [query_case(subject, workload, collection(workload.collections[0], width))]
+        return [query_case(subject, workload, collection(workload.collections[0], subject.width))]
     return [files_case(subject)] if workload.from_files else cases_of(subject)

@@ -47,6 +47,11 @@ class Subject:
         return self.system.info.sample_rate
 
     @property
+    def width(self) -> int:
+        """How many numbers the system gives a caption; it is asked for one."""
+        return int(self.system.embed_text([self.prepared.task.captions[0]]).shape[1])
+
+    @property
     def audio_seconds(self) -> float:
         """Length of the clips of one iteration."""
         return sum(map(self.prepared.store.length, self.clips)) / self.rate
