@@ -8,12 +8,12 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from leaderboard.frame import load
-    from leaderboard.named import compare
+    from leaderboard.board.frame import load
+    from leaderboard.comparison.named import compare
 
 __all__ = ["compare", "load"]
 
-_PLACES = {"compare": "leaderboard.named", "load": "leaderboard.frame"}
+_PLACES = {"compare": "leaderboard.comparison.named", "load": "leaderboard.board.frame"}
 
 
 def __getattr__(name: str) -> object:

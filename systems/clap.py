@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.card_files import required_file
-from harness.cards import Card, parse_card
 from harness.errors import UserError, one_line
-from harness.system import Array
+from harness.interface.card_files import required_file
+from harness.interface.cards import Card, parse_card
+from harness.interface.system import Array
 from systems.audio.windows import Window, WindowConfig, average, passes, plan
-from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.checkpoints.files import load_into, read_checkpoint, weights_digest
 from systems.text.captions import PAD, CaptionTokenizer, batches, pad
 
 if TYPE_CHECKING:

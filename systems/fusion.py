@@ -11,14 +11,14 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.availability import located, needed_files
-from harness.cards import Card, parse_card
-from harness.code_digest import system_code
 from harness.errors import UserError, one_line
-from harness.guards import checked_embeddings, checked_info, guarded_score, unequal_widths
-from harness.registry import BuiltSystem, build_system
-from harness.scoring import Scores, Vectors, score_tiles, unit_vectors
-from harness.system import Array, RetrievalSystem, System, SystemInfo, is_pair_scorer
+from harness.interface.building import BuiltSystem, build_system
+from harness.interface.cards import Card, parse_card
+from harness.interface.needed_files import located, needed_files
+from harness.interface.returned_values import checked_embeddings, checked_info, guarded_score, unequal_widths
+from harness.interface.system import Array, RetrievalSystem, System, SystemInfo, is_pair_scorer
+from harness.machine.code_digest import system_code
+from harness.measures.similarity import Scores, Vectors, score_tiles, unit_vectors
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.card_files import required_file
-from harness.cards import Card, parse_card
 from harness.errors import UserError
-from harness.system import Array
+from harness.interface.card_files import required_file
+from harness.interface.cards import Card, parse_card
+from harness.interface.system import Array
+from systems.audio.clip_statistics import ClipStatistics
 from systems.audio.mel import SAMPLE_RATE
-from systems.audio.statistics import ClipStatistics
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer

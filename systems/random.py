@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.cards import Card, parse_card
 from harness.errors import UserError
-from harness.system import Array, SystemInfo
+from harness.interface.cards import Card, parse_card
+from harness.interface.system import Array, SystemInfo
 
 DIMENSION = 128
 

@@ -48,7 +48,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database with all tables, which take seconds to make: tests copy it."""
-    from harness import tracking
+    from harness.runs.tracking import mirroring as tracking
 
     out = tmp_path_factory.mktemp("migrated")
     with pytest.MonkeyPatch.context() as patch:
@@ -103,12 +103,12 @@ def make_run() -> Callable[..., Path]:
     `hard` decides which clips are hard and is shared by systems of one benchmark, `seed` what this system makes of
     them, `quality` how well it does. Returns the folder.
     """
-    from harness.measures import parse_measure
-    from harness.protocols import get_protocol
-    from harness.ranking import Ranks
-    from harness.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
-    from harness.run_folder import write_run
-    from harness.statistics import intervals
+    from harness.measures.measure import parse_measure
+    from harness.measures.ranking import Ranks
+    from harness.measures.statistics import intervals
+    from harness.protocols.named import get_protocol
+    from harness.runs.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
+    from harness.runs.run_folder import write_run
 
     historic = load_record((Path(__file__).parent / "data" / "evaluation_v1.json").read_text(encoding="utf-8"))
 

@@ -51,8 +51,8 @@ def test_no_file_exceeds_400_lines() -> None:
     "statement",
     [
         "import harness",
-        "import harness.cli; harness.cli.build()",
-        "import leaderboard.cli",
+        "import harness.cli.app; harness.cli.app.build()",
+        "import leaderboard.cli.board",
         "import systems.training.cli",
     ],
 )

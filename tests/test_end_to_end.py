@@ -23,12 +23,12 @@ import soxr
 import torch
 
 from harness import datasets
-from harness.evaluation import Options, Run, evaluate
-from harness.protocols import get_protocol
-from harness.registry import load_system
-from harness.submission.score import score_file
-from harness.task import pose
-from leaderboard.runs import collect
+from harness.evaluation.evaluating import Options, Run, evaluate
+from harness.interface.building import load_system
+from harness.predictions.scoring import score_file
+from harness.protocols.named import get_protocol
+from harness.protocols.task import pose
+from leaderboard.runs.collecting import collect
 
 ROUNDING = 2e-6
 """Scores this close may change places between float32 and float64."""
@@ -288,8 +288,8 @@ def test_audiocaps_with_captions_that_several_clips_share(shared: Path, tmp_path
 def two_processes(tmp_path: Path, tones: Callable[..., Path]) -> list[Path]:
     """The run folders of the same evaluation in two processes, with one and with two threads, that share nothing."""
     root, code = tones(), (
-        "import sys; from pathlib import Path; from harness.evaluation import Options, evaluate;"
-        "from harness.protocols import get_protocol; from harness.registry import load_system;"
+        "import sys; from pathlib import Path; from harness.evaluation.evaluating import Options, evaluate;"
+        "from harness.protocols.named import get_protocol; from harness.interface.building import load_system;"
         "options = Options(data_root=Path(sys.argv[1]), out=Path(sys.argv[2]));"
         "print(evaluate(load_system('linear'), get_protocol('folder'), options).folder)"
     )  # fmt: skip

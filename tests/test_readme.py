@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness import card_fetch
-from harness.cards import parse_card, read_card
-from harness.datasets import published
-from harness.datasets.published import PublishedFile, PublishedSplit
-from harness.throughput import index as indexing
-from harness.throughput import timing
+from harness.datasets.publication import published
+from harness.datasets.publication.published import PublishedFile, PublishedSplit
+from harness.interface import card_fetch
+from harness.interface.cards import parse_card, read_card
+from harness.throughput.cases import index as indexing
+from harness.throughput.instruments import timing
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -135,7 +135,7 @@ def test_tox_knows_the_environments_the_readme_names() -> None:
 def test_every_command_runs(participant: Path, tones: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from harness.cli import build
+    from harness.cli.app import build
 
     (participant / "mine.py").write_text(blocks("python")[0])
     (participant / "mix.yaml").write_text(blocks("yaml")[1])
@@ -168,7 +168,7 @@ def test_every_command_runs(participant: Path, tones: Callable[..., Path], monke
 
 
 def test_the_card_on_another_card_is_one(participant: Path) -> None:
-    from systems.dual_encoder_card import DualEncoderCard
+    from systems.dual_encoder.card import DualEncoderCard
 
     (participant / "mine.yaml").write_text(blocks("yaml")[0])
     card = parse_card(DualEncoderCard, read_card("mine.yaml")[0])

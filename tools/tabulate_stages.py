@@ -8,7 +8,7 @@ Each folder holds the runs of all nine systems with one seed.
 import sys
 from pathlib import Path
 
-from leaderboard.seeds import read_seeds, stage_table
+from leaderboard.comparison.seeds import read_seeds, stage_table
 
 STAGES = {"stage 1": "", "self-distilled": "-m1", "ensemble-distilled": "-m3"}
 ROWS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.datasets.dataset import Clip, Query, RetrievalDataset
 from harness.errors import UserError
-from harness.progress import Progress, silent
+from harness.machine.progress import Progress, silent
 
 __all__ = ["SPLITS", "Clip", "Query", "RetrievalDataset", "load", "selected_splits"]
 
@@ -33,7 +33,7 @@ def load(name: str, split: str, data_root: Path, *, progress: Progress = silent)
         UserError: an unknown data set or split, or something is wrong with its files.
     """
     selected_splits(name, [split])
-    module = import_module(f"harness.datasets.{name}")
+    module = import_module("harness.datasets.everyday" if name == "everyday" else f"harness.datasets.readers.{name}")
     dataset: RetrievalDataset = (
         module.load(split, progress=progress) if name == "everyday" else module.load(data_root, split)
     )

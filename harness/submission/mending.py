@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.submission.expected import Expected, guessed
-from harness.submission.member_checks import largest, may_be_read
-from harness.submission.members import FileTree, FolderTree, Member, Tree, open_tree
-from harness.submission.meta_mending import mend_meta
-from harness.submission.output_file import read_start
-from harness.submission.output_mending import mend_output
-from harness.submission.package import FIXED, Package, is_junk, understand
-from harness.submission.packing import pack
-from harness.submission.profiles import Profile
+from harness.machine.whole_file import copy
+from harness.submission.editions.profiles import Profile
+from harness.submission.meta.mending import mend_meta
+from harness.submission.output.expected import Expected, guessed
+from harness.submission.output.file import read_start
+from harness.submission.output.mending import mend_output
+from harness.submission.package.layout import FIXED, Package, is_junk, understand
+from harness.submission.package.member_checks import largest, may_be_read
+from harness.submission.package.members import FileTree, FolderTree, Member, Tree, open_tree
+from harness.submission.package.packing import pack
+from harness.submission.package.zip_directory import DamagedError
 from harness.submission.repairs import Repair, Repairs
-from harness.submission.whole_file import copy
-from harness.submission.zip_directory import DamagedError
 
 
 @dataclass

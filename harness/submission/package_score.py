@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.statistics import bootstrap_means
-from harness.submission.formats import detect
-from harness.submission.member_checks import is_safe
-from harness.submission.members import FileTree, Member, Tree, open_tree
-from harness.submission.package import is_junk
-from harness.submission.predictions import SUFFIX
-from harness.submission.score import FileScore, score_file
-from harness.submission.zip_directory import DamagedError
-from harness.task import RetrievalTask
+from harness.measures.statistics import bootstrap_means
+from harness.predictions.formats import detect
+from harness.predictions.scoring import FileScore, score_file
+from harness.predictions.writing import SUFFIX
+from harness.protocols.task import RetrievalTask
+from harness.submission.package.layout import is_junk
+from harness.submission.package.member_checks import is_safe
+from harness.submission.package.members import FileTree, Member, Tree, open_tree
+from harness.submission.package.zip_directory import DamagedError
 
 _LARGEST = 4_000_000_000
 

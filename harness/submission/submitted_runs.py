@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.prediction import RECORD, read_prediction, read_scores
-from harness.ranking import top_k
-from harness.records import EvaluationRecord, PredictionRecord, SystemRecord
-from harness.run_folder import read_record
-from harness.submission.expected import Expected, of_task
-from harness.submission.predictions import predictions_in
-from harness.submission.profiles import Profile
-from harness.submission.ranked_list import read_ranked_list, write_ranked_list
-from harness.submission.score_matrix import read_score_matrix, write_score_matrix
+from harness.evaluation.hidden_set import RECORD, read_prediction, read_scores
+from harness.measures.ranking import top_k
+from harness.predictions.ranked_list import read_ranked_list, write_ranked_list
+from harness.predictions.score_matrix import read_score_matrix, write_score_matrix
+from harness.predictions.writing import predictions_in
+from harness.runs.records import EvaluationRecord, PredictionRecord, SystemRecord
+from harness.runs.run_folder import read_record
+from harness.submission.editions.profiles import Profile
+from harness.submission.output.expected import Expected, of_task
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def expected_of(system: SubmittedSystem, data_root: Path) -> Expected:
     assert system.evaluation is not None
     folder, evaluation = system.evaluation
     from harness.datasets import load
-    from harness.protocols import get_protocol
-    from harness.task import pose
+    from harness.protocols.named import get_protocol
+    from harness.protocols.task import pose
 
     protocol = get_protocol(evaluation.protocol.name)
     task = pose(protocol, load(protocol.dataset, protocol.split, data_root))
@@ -124,7 +124,7 @@ def write_output(system: SubmittedSystem, profile: Profile, target: Path) -> Non
         raise UserError(
             f"{folder} has no predictions file; challenges ask for clips, and {record.protocol.name} ranks captions"
         )
-    from harness.submission.formats import detect
+    from harness.predictions.formats import detect
 
     found = detect(source)
     if profile.kind == "ranked-list":

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.submission.expected import Expected
-from harness.submission.meta_document import read_meta
-from harness.submission.meta_filling import filled, known, overridden, unknown_parts, written
-from harness.submission.packing import pack
-from harness.submission.profiles import Profile
-from harness.submission.score import rank_file
+from harness.machine.whole_file import copy
+from harness.predictions.scoring import rank_file
+from harness.submission.editions.profiles import Profile
+from harness.submission.meta.document import read_meta
+from harness.submission.meta.filling import filled, known, overridden, unknown_parts, written
+from harness.submission.output.expected import Expected
+from harness.submission.package.packing import pack
 from harness.submission.submitted_runs import SubmittedSystem, expected_of, read_runs, write_output
 from harness.submission.validation import Validation, validate
-from harness.submission.whole_file import copy
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from harness.protocols.task import RetrievalTask
 from harness.submission.findings import Check, Problem, counted, shown
-from harness.submission.meta import Meta
-from harness.task import RetrievalTask
+from harness.submission.meta.file import Meta
 
 _COARSEST = 0.005
 _ABOVE_CHANCE = 1.5

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.submission.expected import Expected, guessed
+from harness.submission.editions.profiles import Profile
 from harness.submission.findings import Check, Findings, Problem, counted
-from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
-from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS, is_safe, largest, too_large
-from harness.submission.members import FileTree, Member, Tree, open_tree
-from harness.submission.meta import Meta
-from harness.submission.meta_checks import META_CHECKS
-from harness.submission.meta_document import read_meta
-from harness.submission.output_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
-from harness.submission.output_file import (
+from harness.submission.meta.checks import META_CHECKS
+from harness.submission.meta.document import read_meta
+from harness.submission.meta.file import Meta
+from harness.submission.output.expected import Expected, guessed
+from harness.submission.output.file import (
     Captions,
     MatrixEnd,
     OutputStart,
@@ -25,12 +22,15 @@ from harness.submission.output_file import (
     read_ranked_rows,
     read_start,
 )
-from harness.submission.package import FIXED, Package, SystemFolder, only, understand
-from harness.submission.package_checks import PACKAGE_CHECKS
-from harness.submission.profiles import Profile
-from harness.submission.report_checks import REPORT_CHECKS, read_report
+from harness.submission.output.list_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
+from harness.submission.output.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
+from harness.submission.package.checks import PACKAGE_CHECKS
+from harness.submission.package.layout import FIXED, Package, SystemFolder, only, understand
+from harness.submission.package.member_checks import SIZE_CHECKS, TREE_CHECKS, is_safe, largest, too_large
+from harness.submission.package.members import FileTree, Member, Tree, open_tree
+from harness.submission.package.report_checks import REPORT_CHECKS, read_report
+from harness.submission.package.zip_directory import DamagedError
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS, Scored, Team
-from harness.submission.zip_directory import DamagedError
 
 UNREADABLE = TREE_CHECKS[0]
 SCORED: Check[None] = Check("F007", "error", "The output can be scored.", lambda _: ())
@@ -261,7 +261,7 @@ class _Validator:
             yield place
 
     def _score(self, place: Path, label: str, file: str, meta: Member | None) -> None:
-        from harness.submission.score import rank_file
+        from harness.predictions.scoring import rank_file
 
         task = self._expected.task if self._expected else None
         if task is None:

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import UserError
-from harness.guards import checked_info
-from harness.preparation import PreparedTask, prepare
-from harness.progress import Progress, silent
-from harness.protocols import Protocol
-from harness.registry import BuiltSystem, build_system
-from harness.system import is_pair_scorer
+from harness.evaluation.preparing import PreparedTask, prepare
+from harness.interface.building import BuiltSystem, build_system
+from harness.interface.returned_values import checked_info
+from harness.interface.system import is_pair_scorer
+from harness.machine.progress import Progress, silent
+from harness.protocols.named import Protocol
+from harness.runs.speed_folder import write_speed
+from harness.runs.speed_record import Quality, SpeedRecord
+from harness.runs.tracking.speed_mirroring import try_mirror_speed
 from harness.throughput.benchmark import SpeedOptions, benchmark
 from harness.throughput.quality import compare_quality
-from harness.throughput.record import Quality, SpeedRecord
-from harness.throughput.speed_folder import write_speed
-from harness.throughput.speed_tracking import try_mirror_speed
 
 
 class SpeedBatch(NamedTuple):

@@ -5,21 +5,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from harness.code_digest import system_code
-from harness.environment import Environment, describe_environment
 from harness.errors import UserError
-from harness.guards import checked_info
-from harness.preparation import PreparedTask
-from harness.progress import Progress, silent
-from harness.records import SystemRecord
-from harness.system import System, is_pair_scorer
-from harness.throughput.ceilings import measure_ceilings
-from harness.throughput.end_to_end import observe_files
-from harness.throughput.index import best_of, clips_per_iteration, observe_index, sizes_for, sweep
-from harness.throughput.machine import describe_threads
-from harness.throughput.memory import peak_memory
-from harness.throughput.query import observe_queries
-from harness.throughput.record import (
+from harness.evaluation.preparing import PreparedTask
+from harness.interface.returned_values import checked_info
+from harness.interface.system import System, is_pair_scorer
+from harness.machine.code_digest import system_code
+from harness.machine.environment import Environment, describe_environment
+from harness.machine.progress import Progress, silent
+from harness.runs.records import SystemRecord
+from harness.runs.speed_record import (
     CaseRecord,
     ClipsRecord,
     Figures,
@@ -29,9 +23,15 @@ from harness.throughput.record import (
     SweepStep,
     WorkloadRecord,
 )
+from harness.throughput.cases.end_to_end import observe_files
+from harness.throughput.cases.index import best_of, clips_per_iteration, observe_index, sizes_for, sweep
+from harness.throughput.cases.query import observe_queries
+from harness.throughput.instruments.ceilings import measure_ceilings
+from harness.throughput.instruments.memory import peak_memory
+from harness.throughput.instruments.timing import FULL, Effort, Samples
+from harness.throughput.instruments.watching import describe_threads
 from harness.throughput.repetition import repeat
 from harness.throughput.subject import Subject, spread
-from harness.throughput.timing import FULL, Effort, Samples
 from harness.throughput.workloads import WORKLOADS, Workload
 
 

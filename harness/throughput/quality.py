@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from harness.embeddings import embed_in_batches
-from harness.hearing import reader
-from harness.measurement import embedding_tiles, measure
-from harness.preparation import PreparedTask
-from harness.progress import Progress, silent
-from harness.scoring import unit_vectors
-from harness.system import Array, RetrievalSystem
-from harness.throughput.record import Quality
+from harness.evaluation.batches import embed_in_batches
+from harness.evaluation.hearing import reader
+from harness.evaluation.measuring import embedding_tiles, measure
+from harness.evaluation.preparing import PreparedTask
+from harness.interface.system import Array, RetrievalSystem
+from harness.machine.progress import Progress, silent
+from harness.measures.similarity import unit_vectors
+from harness.runs.speed_record import Quality
 
 
 def compare_quality(

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from harness.throughput.end_to_end import files_case
-from harness.throughput.index import cases_of
-from harness.throughput.observation import Case
-from harness.throughput.query import collection, query_case
-from harness.throughput.record import MOST_DRIFT, WorkloadRecord
+from harness.runs.speed_record import MOST_DRIFT, WorkloadRecord
+from harness.throughput.cases.end_to_end import files_case
+from harness.throughput.cases.index import cases_of
+from harness.throughput.cases.query import collection, query_case
+from harness.throughput.instruments.observation import Case
+from harness.throughput.instruments.timing import measure
 from harness.throughput.subject import Subject
-from harness.throughput.timing import measure
 from harness.throughput.workloads import Workload
 
 _SHARE = 4

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.datasets.dataset import Clip
-from harness.embeddings import embed_in_batches
 from harness.errors import UserError
-from harness.hearing import reader
-from harness.preparation import PreparedTask
-from harness.stages import stage
-from harness.system import Array, RetrievalSystem
-from harness.throughput.ceilings import Ceilings
-from harness.throughput.timing import Effort
+from harness.evaluation.batches import embed_in_batches
+from harness.evaluation.hearing import reader
+from harness.evaluation.preparing import PreparedTask
+from harness.interface.system import Array, RetrievalSystem
+from harness.machine.stages import stage
+from harness.throughput.instruments.ceilings import Ceilings
+from harness.throughput.instruments.timing import Effort
 
 SYNTHETIC_SECONDS = 10.0
 _SEED = 0

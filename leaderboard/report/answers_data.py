@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from leaderboard.answers import Answers
 from leaderboard.report.clips import Material
 from leaderboard.report.encoding import coded, packed
-from leaderboard.runs import Row
+from leaderboard.runs.answers import Answers
+from leaderboard.runs.collecting import Row
 
 TOP = 10
 

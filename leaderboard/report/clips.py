@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 
 from harness import datasets
-from harness.datasets.annotations import read_annotations
 from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.readers.annotations import read_annotations
 from harness.errors import UserError
-from harness.protocols import PROTOCOLS, Protocol
-from harness.task import pose
-from leaderboard.entries import Standing
+from harness.protocols.named import PROTOCOLS, Protocol
+from harness.protocols.task import pose
+from leaderboard.board.entries import Standing
 
 
 @dataclass(frozen=True)

@@ -9,21 +9,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cards import parse_card
-from harness.catalogue import is_card
+from harness.audio.store import PcmStore
 from harness.datasets import load
 from harness.errors import UserError
-from harness.measurement import measure, pair_tiles
-from harness.pcm_store import PcmStore
-from harness.preparation import PreparedTask
-from harness.progress import Progress, silent
-from harness.protocols import Protocol
-from harness.records import MeasureRecord
-from harness.system import Array, RetrievalSystem
-from harness.task import RetrievalTask, pose
-from harness.task_embedding import TaskEmbedder
+from harness.evaluation.embedding import TaskEmbedder
+from harness.evaluation.measuring import measure, pair_tiles
+from harness.evaluation.preparing import PreparedTask
+from harness.interface.cards import parse_card
+from harness.interface.registered import is_card
+from harness.interface.system import Array, RetrievalSystem
+from harness.machine.progress import Progress, silent
+from harness.protocols.named import Protocol
+from harness.protocols.task import RetrievalTask, pose
+from harness.runs.records import MeasureRecord
 from systems.fusion import FusionCard, add_similarity, build_members, fuse
-from systems.training.data import VALIDATION_SPLIT, decoded
+from systems.training.data.training_set import VALIDATION_SPLIT, decoded
 from systems.training.export import export
 
 NON_MATCHING = 200_000

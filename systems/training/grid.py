@@ -10,9 +10,9 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from harness.curves import Curves
-from harness.embeddings import embedding_key
 from harness.errors import UserError
+from harness.evaluation.batches import embedding_key
+from harness.runs.tracking.curves import Curves
 
 Train = Callable[[Mapping[str, object], str], str]
 """Trains a card into its folder, on a device; returns a line on what came of it."""

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.catalogue import is_card
 from harness.errors import UserError
+from harness.interface.registered import is_card
 
 
 def train_apart(

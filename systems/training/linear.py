@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from harness.audio.store import PcmStore
 from harness.datasets import RetrievalDataset
 from harness.errors import UserError
-from harness.measurement import embedding_tiles, measure
-from harness.pcm_store import PcmStore
-from harness.progress import Progress, silent
-from harness.protocols import Protocol
-from harness.records import MeasureRecord
-from harness.task import pose
+from harness.evaluation.measuring import embedding_tiles, measure
+from harness.machine.progress import Progress, silent
+from harness.protocols.named import Protocol
+from harness.protocols.task import pose
+from harness.runs.records import MeasureRecord
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from harness.card_files import CardFile
-from harness.cards import parse_card
+from harness.audio.store import PcmStore
 from harness.datasets import load
-from harness.pcm_store import PcmStore
-from harness.progress import Progress, silent
+from harness.interface.card_files import CardFile
+from harness.interface.cards import parse_card
+from harness.machine.progress import Progress, silent
 from systems.audio.mel import SAMPLE_RATE
 from systems.linear import LinearCard
-from systems.training.data import decoded
+from systems.training.data.training_set import decoded
 from systems.training.export import export
 from systems.training.linear import fit, validate
 

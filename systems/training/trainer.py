@@ -5,10 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from harness.cards import read_card
 from harness.errors import UserError
-from harness.progress import Progress
-from harness.registry import import_named, options_of
+from harness.interface.building import import_named, options_of
+from harness.interface.cards import read_card
+from harness.machine.progress import Progress
 
 Trainer = Callable[[Path, Path, Progress], str]
 """Trains into a folder, from a data root, telling of its progress; returns a line that says what came of it."""

@@ -14,31 +14,31 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.availability import located
-from harness.card_files import CardFile, required_file, required_files
-from harness.cards import parse_card, read_card
-from harness.catalogue import is_card
-from harness.curves import Curves
-from harness.devices import resolve
-from harness.embeddings import embedding_key
 from harness.errors import UserError
-from harness.locking import exclusive
-from harness.progress import Progress, silent
-from systems.checkpoints import weights_digest, write_weights
-from systems.dual_encoder import DualEncoder
-from systems.dual_encoder_card import DualEncoderCard
-from systems.dual_encoder_system import read_model
-from systems.initial import initial_model
+from harness.evaluation.batches import embedding_key
+from harness.interface.card_files import CardFile, required_file, required_files
+from harness.interface.cards import parse_card, read_card
+from harness.interface.needed_files import located
+from harness.interface.registered import is_card
+from harness.machine.devices import resolve
+from harness.machine.locking import exclusive
+from harness.machine.progress import Progress, silent
+from harness.runs.tracking.curves import Curves
+from systems.checkpoints.files import weights_digest, write_weights
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.initial import initial_model
+from systems.dual_encoder.model import DualEncoder
+from systems.dual_encoder.system import read_model
+from systems.dual_encoder.training_section import TrainingConfig
 from systems.text.captions import CaptionTokenizer
-from systems.training.config import TrainingConfig
-from systems.training.correspondences import teach
-from systems.training.data import VALIDATION_SPLIT, load_split
+from systems.training.data.lessons import training_set
+from systems.training.data.training_set import VALIDATION_SPLIT, load_split
 from systems.training.export import export
-from systems.training.lessons import training_set
-from systems.training.validation import Validation
+from systems.training.fitting.validation import Validation
+from systems.training.teachers.correspondences import teach
 
 if TYPE_CHECKING:
-    from systems.training.fitting import Epoch
+    from systems.training.fitting.module import Epoch
 
 _DECISIVE = {"audio", "windows", "text", "shared", "temperature", "training"}
 """Of a card: what decides the weights that come of it."""
@@ -77,8 +77,8 @@ def train_dual_encoder(
         UserError: the card does not fit, files, data or teachers are missing, the card was changed since the training
             began, or the training fails.
     """
-    from systems.training.fit import PRECISIONS, fit
-    from systems.training.fitting import Fitting
+    from systems.training.fitting.fit import PRECISIONS, fit
+    from systems.training.fitting.module import Fitting
 
     parsed = parse_card(DualEncoderCard, card)
     if parsed.training is None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.throughput.machine import hardware_class
-from harness.throughput.reference import reference_seconds
-from leaderboard.speed_gate import Speeds
+from harness.throughput.instruments.reference import reference_seconds
+from harness.throughput.instruments.watching import hardware_class
+from leaderboard.gates.speed_gate import Speeds
 
 RATIOS = pytest.StashKey[dict[str, float]]()
 

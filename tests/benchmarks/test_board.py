@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.records import load_record
-from harness.run_folder import read_record
-from leaderboard.answers import read_answers
-from leaderboard.comparison import compare_answers
-from leaderboard.entries import standings
+from harness.runs.records import load_record
+from harness.runs.run_folder import read_record
+from leaderboard.board.entries import standings
+from leaderboard.board.table import render
+from leaderboard.comparison.comparing import compare_answers
 from leaderboard.report.site import build
-from leaderboard.runs import Row, collect
-from leaderboard.table import render
+from leaderboard.runs.answers import read_answers
+from leaderboard.runs.collecting import Row, collect
 
 HISTORIC = Path(__file__).parents[1] / "data" / "evaluation_v1.json"
 MakeRun = Callable[..., Path]

@@ -18,10 +18,10 @@ import torch
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.registry import build_system
+from harness.interface.building import build_system
 from systems.audio.mel import SAMPLE_RATE
-from systems.dual_encoder import DualEncoder
-from systems.dual_encoder_system import DualEncoderSystem
+from systems.dual_encoder.model import DualEncoder
+from systems.dual_encoder.system import DualEncoderSystem
 from systems.text.captions import CaptionTokenizer, pad
 
 GPU = torch.cuda.is_available()

@@ -10,11 +10,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-from harness.measures import parse_measure
-from harness.ranking import rank_scores, rank_tiles, top_k
-from harness.relevance import Relevance
-from harness.scoring import score_tiles
-from harness.statistics import intervals
+from harness.measures.measure import parse_measure
+from harness.measures.ranking import rank_scores, rank_tiles, top_k
+from harness.measures.similarity import score_tiles
+from harness.measures.statistics import intervals
+from harness.protocols.relevance import Relevance
 
 QUERIES, CLIPS, WIDTH = 5225, 1045, 512
 MEASURES = [parse_measure(name) for name in ("mAP@10", "R@1", "R@5", "R@10")]

@@ -11,10 +11,10 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.cores import usable_cores
-from harness.search import ExactIndex
-from harness.system import Array
-from harness.throughput.query import collection
+from harness.interface.system import Array
+from harness.machine.cores import usable_cores
+from harness.measures.exact_search import ExactIndex
+from harness.throughput.cases.query import collection
 
 WIDTH = 512
 SIZES = [1_045, 100_000, pytest.param(1_000_000, marks=pytest.mark.slow)]

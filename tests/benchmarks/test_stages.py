@@ -13,18 +13,18 @@ import pytest
 import soundfile
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.audio import decode
-from harness.cards import parse_card, read_card
-from harness.measures import parse_measure
-from harness.ranking import rank_scores
-from harness.registry import build_system
-from harness.relevance import Relevance
-from harness.search import ExactIndex
-from harness.statistics import intervals
-from harness.throughput.query import collection
+from harness.audio.decoding import decode
+from harness.interface.building import build_system
+from harness.interface.cards import parse_card, read_card
+from harness.measures.exact_search import ExactIndex
+from harness.measures.measure import parse_measure
+from harness.measures.ranking import rank_scores
+from harness.measures.statistics import intervals
+from harness.protocols.relevance import Relevance
+from harness.throughput.cases.query import collection
 from systems.audio.mel import KaldiLogMel
-from systems.dual_encoder import DualEncoder
-from systems.dual_encoder_card import DualEncoderCard
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.model import DualEncoder
 
 QUERIES, CLIPS = 5225, 1045
 RATE = 32_000

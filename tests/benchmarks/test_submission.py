@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.submission.profiles import get_profile
+from harness.submission.editions.profiles import get_profile
 
 CELL = 199
 META = """\

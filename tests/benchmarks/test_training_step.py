@@ -8,13 +8,13 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn.functional import normalize
 
-from harness.cards import parse_card, read_card
-from harness.heap import keep_freed_memory
+from harness.interface.cards import parse_card, read_card
+from harness.machine.memory import keep_freed_memory
 from systems.audio.mel import SAMPLE_RATE
-from systems.dual_encoder import DualEncoder
-from systems.dual_encoder_card import DualEncoderCard
-from systems.training.contrastive import supervised_loss
-from systems.training.distillation import distillation_loss
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.model import DualEncoder
+from systems.training.fitting.distillation import distillation_loss
+from systems.training.fitting.losses import supervised_loss
 
 BATCH, SECONDS = 2, 30
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.system import Array, SystemInfo
+from harness.interface.system import Array, SystemInfo
 
 PITCHES = np.geomspace(200, 3000, 64)
 

@@ -10,9 +10,9 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from harness.card_files import CardFile
-from systems.dual_encoder import DualEncoder
-from systems.dual_encoder_card import DualEncoderCard
+from harness.interface.card_files import CardFile
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.model import DualEncoder
 from systems.linear import LinearCard
 
 RATE = 32_000
@@ -87,7 +87,7 @@ def dual_card() -> Callable[..., DualEncoderCard]:
 
     def make(encoder: str = "passt", **more: object) -> DualEncoderCard:
         card = {
-            "factory": "systems.dual_encoder_system:from_card",
+            "factory": "systems.dual_encoder.system:from_card",
             "name": f"small-{encoder}",
             "audio": ENCODERS[encoder],
             "text": {"vocabulary": 600, "width": 16, "depth": 1, "heads": 2, "intermediate": 32, "positions": 34},

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.cards import Card, read_card
-from harness.conformance import check
 from harness.errors import UserError
+from harness.interface.cards import Card, read_card
+from harness.interface.conformance import check
 from systems.clap import ClapSystem, from_card
 
 TOKENIZER = Path(__file__).resolve().parents[2] / "systems" / "text" / "tiny_tokenizer"

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from systems.audio.atst import Atst, AtstConfig
-from systems.audio.mobilenet import MobileNet, MobileNetConfig
-from systems.audio.passt import Passt, PasstConfig
+from systems.audio.encoders.atst import Atst, AtstConfig
+from systems.audio.encoders.mobilenet import MobileNet, MobileNetConfig
+from systems.audio.encoders.passt import Passt, PasstConfig
 from systems.cost import Cost, cost, macs
 from systems.text.roberta import TextConfig, build
 

@@ -8,14 +8,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cards import parse_card, read_card
-from harness.conformance import check
 from harness.errors import UserError
-from harness.evaluation import Options, evaluate
-from harness.protocols import get_protocol
-from harness.registry import build_system, load_system
-from harness.scoring import score_tiles
-from harness.system import Array, SystemInfo
+from harness.evaluation.evaluating import Options, evaluate
+from harness.interface.building import build_system, load_system
+from harness.interface.cards import parse_card, read_card
+from harness.interface.conformance import check
+from harness.interface.system import Array, SystemInfo
+from harness.measures.similarity import score_tiles
+from harness.protocols.named import get_protocol
 from systems.fusion import CosineFusion, FusionCard, ScoreFusion, from_card, fuse
 from systems.random import RandomSystem
 

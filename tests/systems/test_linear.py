@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.cards import parse_card, read_card
-from harness.conformance import check
 from harness.errors import UserError
-from harness.evaluation import Options, evaluate
-from harness.protocols import get_protocol
-from harness.registry import load_system
+from harness.evaluation.evaluating import Options, evaluate
+from harness.interface.building import load_system
+from harness.interface.cards import parse_card, read_card
+from harness.interface.conformance import check
+from harness.protocols.named import get_protocol
 from systems.linear import LinearCard, LinearSystem, LinearWeights, from_card
 from systems.training.recipe import train_linear
 

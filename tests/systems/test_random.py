@@ -1,9 +1,9 @@
 import numpy as np
 
-from harness.conformance import check
-from harness.ranking import rank_scores
-from harness.registry import load_system
-from harness.relevance import Relevance
+from harness.interface.building import load_system
+from harness.interface.conformance import check
+from harness.measures.ranking import rank_scores
+from harness.protocols.relevance import Relevance
 from systems.random import RandomSystem
 
 

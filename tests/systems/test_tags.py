@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from harness.cards import read_card
-from harness.conformance import check
 from harness.errors import UserError
-from harness.evaluation import Options, evaluate
-from harness.protocols import get_protocol
-from harness.registry import load_system
+from harness.evaluation.evaluating import Options, evaluate
+from harness.interface.building import load_system
+from harness.interface.cards import read_card
+from harness.interface.conformance import check
+from harness.protocols.named import get_protocol
+from systems.audio.encoders.mobilenet import MobileNet
 from systems.audio.mel import KaldiLogMel
-from systems.audio.mobilenet import MobileNet
 from systems.tags import SentenceEncoder, TagsCard, TagsSystem, from_card
 
 LABELS = ("Dog", "Rain", "Bell", "Speech, talk", "Wind")

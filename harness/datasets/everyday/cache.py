@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cache import cache_root
-from harness.datasets.clotho import read_split
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.everyday.captions import write_captions
 from harness.datasets.everyday.scenes import draw_scenes
 from harness.datasets.everyday.writing import captions_name, digest, file_names, size_in_bytes, write_split
+from harness.datasets.readers.clotho import read_split
 from harness.errors import UserError
-from harness.progress import Progress, silent
+from harness.machine.cache import cache_root
+from harness.machine.progress import Progress, silent
 
 
 @dataclass(frozen=True)

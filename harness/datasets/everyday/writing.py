@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.cores import usable_cores
 from harness.datasets.everyday.captions import Caption
 from harness.datasets.everyday.claims import SceneIndex
 from harness.datasets.everyday.render import render, wav_bytes
 from harness.datasets.everyday.scenes import Scene
 from harness.datasets.everyday.sources import SAMPLES_PER_MS
-from harness.progress import Advance
+from harness.machine.cores import usable_cores
+from harness.machine.progress import Advance
 
 WAV_HEADER = 44
 

@@ -1,1 +1,1 @@
-"""The challenge's editions, a file each: what `harness.submission.profiles` reads."""
+"""The challenge's editions, a file each: what `profiles` reads."""

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from harness.datasets import Clip
-from harness.protocols import Protocol
-from harness.relevance import Relevance
-from harness.submission.expected import Expected, of_task
-from harness.submission.profiles import Profile, get_profile
+from harness.protocols.named import Protocol
+from harness.protocols.relevance import Relevance
+from harness.protocols.task import RetrievalTask
+from harness.submission.editions.profiles import Profile, get_profile
+from harness.submission.output.expected import Expected, of_task
 from harness.submission.validation import Validation, validate
-from harness.task import RetrievalTask
 
 CLIPS = (
     " typical neighborhood in Porto.wav",

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from harness.submission import output_file
+from harness.submission.editions.profiles import editions, get_profile
 from harness.submission.findings import Finding
-from harness.submission.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS
-from harness.submission.member_checks import SIZE_CHECKS, TREE_CHECKS
-from harness.submission.meta_checks import META_CHECKS
-from harness.submission.output_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
-from harness.submission.package_checks import PACKAGE_CHECKS
-from harness.submission.profiles import editions, get_profile
-from harness.submission.report_checks import REPORT_CHECKS
+from harness.submission.meta.checks import META_CHECKS
+from harness.submission.output import file as output_file
+from harness.submission.output.list_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
+from harness.submission.output.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS
+from harness.submission.package.checks import PACKAGE_CHECKS
+from harness.submission.package.member_checks import SIZE_CHECKS, TREE_CHECKS
+from harness.submission.package.report_checks import REPORT_CHECKS
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS
 from harness.submission.validation import SCORED, validate
 

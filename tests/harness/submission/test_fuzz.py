@@ -17,9 +17,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.submission.members import ZipTree
-from harness.submission.meta_document import read_meta
-from harness.submission.profiles import get_profile
+from harness.submission.editions.profiles import get_profile
+from harness.submission.meta.document import read_meta
+from harness.submission.package.members import ZipTree
 from harness.submission.validation import validate
 
 SECONDS = float(os.environ.get("LBAR_FUZZ_SECONDS", "2"))

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.submission.editions.profiles import get_profile
 from harness.submission.mending import Mended, mend
-from harness.submission.profiles import get_profile
 from harness.submission.validation import validate
 
 EDITION = get_profile("dcase2024")

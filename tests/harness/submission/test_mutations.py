@@ -268,7 +268,7 @@ def test_damaged_zips_are_findings(world: Any, data: Any) -> None:
         if not content:
             break
     path.write_bytes(bytes(content))
-    from harness.submission.profiles import get_profile
+    from harness.submission.editions.profiles import get_profile
     from harness.submission.validation import validate
 
     assert list(validate(path, get_profile("dcase2024"), world.expected).to_text())

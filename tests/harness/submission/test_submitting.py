@@ -12,14 +12,14 @@ import soundfile
 import yaml
 
 from harness.errors import UserError
-from harness.evaluation import Options, Run, evaluate
-from harness.prediction import Prediction, hidden_task, predict
-from harness.protocols import get_protocol
-from harness.registry import load_system
-from harness.submission.expected import of_protocol
-from harness.submission.meta_template import template
+from harness.evaluation.evaluating import Options, Run, evaluate
+from harness.evaluation.hidden_set import Prediction, hidden_task, predict
+from harness.interface.building import load_system
+from harness.protocols.named import get_protocol
+from harness.submission.editions.profiles import Profile, get_profile
+from harness.submission.meta.template import template
+from harness.submission.output.expected import of_protocol
 from harness.submission.package_score import compare, score_package
-from harness.submission.profiles import Profile, get_profile
 from harness.submission.submitting import Submission, submit
 from harness.submission.validation import validate
 
@@ -310,7 +310,7 @@ def test_what_is_missing(everyday: Callable[..., Run], desk: Desk) -> None:
 
 
 def test_a_run_on_other_data(everyday: Callable[..., Run], desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from harness.run_folder import read_record
+    from harness.runs.run_folder import read_record
     from harness.submission import submitted_runs
 
     run = everyday("linear", "dcase2024")

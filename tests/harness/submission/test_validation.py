@@ -10,13 +10,13 @@ import pytest
 
 from harness.datasets import Clip
 from harness.errors import UserError
-from harness.protocols import Protocol
-from harness.relevance import Relevance
-from harness.submission.expected import of_files, of_protocol, of_task
+from harness.protocols.named import Protocol
+from harness.protocols.relevance import Relevance
+from harness.protocols.task import RetrievalTask
+from harness.submission.editions.profiles import get_profile
 from harness.submission.findings import Finding
-from harness.submission.profiles import get_profile
+from harness.submission.output.expected import of_files, of_protocol, of_task
 from harness.submission.validation import Validation, validate
-from harness.task import RetrievalTask
 
 OTHER_TASK = """\
 base: dcase2022

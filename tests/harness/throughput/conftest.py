@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.preparation import PreparedTask, prepare
-from harness.protocols import get_protocol
-from harness.system import SystemInfo
+from harness.evaluation.preparing import PreparedTask, prepare
+from harness.interface.system import SystemInfo
+from harness.protocols.named import get_protocol
 from harness.throughput import benchmark as module
-from harness.throughput import index
 from harness.throughput.benchmark import SpeedOptions
-from harness.throughput.ceilings import Ceilings
-from harness.throughput.timing import Effort
+from harness.throughput.cases import index
+from harness.throughput.instruments.ceilings import Ceilings
+from harness.throughput.instruments.timing import Effort
 from harness.throughput.workloads import Workload
 
 SHORT = Effort(warm_ups=1, most_warm_up_seconds=0, iterations=3, seconds=0)

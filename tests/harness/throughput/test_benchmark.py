@@ -4,19 +4,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.environment import Environment
 from harness.errors import UserError
-from harness.run_folder import find_runs
-from harness.system import SystemInfo
-from harness.throughput import query, repetition
+from harness.interface.system import SystemInfo
+from harness.machine.environment import Environment
+from harness.runs.run_folder import find_runs
+from harness.runs.speed_folder import read_speed_record, write_speed
+from harness.runs.speed_record import load_speed
+from harness.throughput import repetition
 from harness.throughput.benchmark import benchmark, summary
+from harness.throughput.cases import query
+from harness.throughput.instruments.timing import Samples
 from harness.throughput.quality import compare_quality
-from harness.throughput.record import load_speed
 from harness.throughput.repetition import repeat
 from harness.throughput.report import report
-from harness.throughput.speed_folder import read_speed_record, write_speed
 from harness.throughput.subject import Subject, spread
-from harness.throughput.timing import Samples
 from harness.throughput.workloads import WORKLOADS, get_workloads
 
 

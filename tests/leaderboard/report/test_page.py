@@ -11,14 +11,14 @@ import pytest
 import soundfile
 
 from harness import datasets
-from harness.protocols import get_protocol
-from harness.records import DatasetRecord
-from harness.run_folder import read_record
-from harness.task import pose
-from leaderboard.comparison import compare
-from leaderboard.entries import standings
+from harness.protocols.named import get_protocol
+from harness.protocols.task import pose
+from harness.runs.records import DatasetRecord
+from harness.runs.run_folder import read_record
+from leaderboard.board.entries import standings
+from leaderboard.comparison.comparing import compare
 from leaderboard.report.site import build
-from leaderboard.runs import collect
+from leaderboard.runs.collecting import collect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -14,15 +14,15 @@ import soundfile
 
 from harness import datasets
 from harness.errors import UserError
-from harness.protocols import get_protocol
-from harness.records import DatasetRecord
-from harness.task import pose
-from leaderboard.entries import standings
+from harness.protocols.named import get_protocol
+from harness.protocols.task import pose
+from harness.runs.records import DatasetRecord
+from leaderboard.board.entries import standings
 from leaderboard.report.clips import find_material
 from leaderboard.report.curves import read_curves
 from leaderboard.report.encoding import coded, packed, script, to_json
 from leaderboard.report.site import build
-from leaderboard.runs import collect
+from leaderboard.runs.collecting import collect
 
 MakeRun = Callable[..., Path]
 
@@ -170,7 +170,7 @@ def test_what_else_is_true_comes_from_the_other_annotations() -> None:
     dataset = datasets.load("everyday", "evaluation", Path())
     task = pose(protocol, dataset)
     multi = pose(get_protocol("everyday-multi"), dataset)
-    from leaderboard.entries import Standing
+    from leaderboard.board.entries import Standing
 
     record = DatasetRecord(
         name="everyday", split="evaluation", digest=task.digest, audio_digest=None, clips=200, queries=1000

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from systems.audio.encoders.mobilenet import MobileNet, MobileNetConfig
+from systems.audio.encoders.passt import Passt, PasstConfig
 from systems.audio.folding import fold_normalisation
-from systems.audio.mobilenet import MobileNet, MobileNetConfig
-from systems.audio.passt import Passt, PasstConfig
 
 
 def test_a_folded_encoder_says_the_same() -> None:

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import yaml
 
-from harness.cards import parse_card, read_card
 from harness.errors import UserError
-from harness.evaluation import Options, evaluate
-from harness.protocols import get_protocol
-from harness.registry import load_system
+from harness.evaluation.evaluating import Options, evaluate
+from harness.interface.building import load_system
+from harness.interface.cards import parse_card, read_card
+from harness.protocols.named import get_protocol
 from systems.fusion import FusionCard
 from systems.linear import LinearCard
 from systems.training import fusion

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.catalogue import registered
 from harness.errors import UserError
+from harness.interface.registered import registered
 from systems.training.graph import TABLES, cards_of
 
 

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from harness.cli import build
+from harness.cli.app import build
 from harness.errors import UserError
-from harness.registry import load_system
-from harness.tracking import open_client
-from systems.dual_encoder_card import DualEncoderCard
+from harness.interface.building import load_system
+from harness.runs.tracking.mirroring import open_client
+from systems.dual_encoder.card import DualEncoderCard
 from systems.training.grid import combinations, read_grid, variant
 
 

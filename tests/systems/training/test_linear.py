@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.audio.store import PcmStore
 from harness.datasets import RetrievalDataset, load
 from harness.errors import UserError
-from harness.pcm_store import PcmStore
 from systems.linear import LinearCard, LinearSystem
 from systems.training.linear import fit, validate
 

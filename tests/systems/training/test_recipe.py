@@ -7,9 +7,9 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from harness.cards import read_card
 from harness.errors import UserError
-from harness.registry import load_system
+from harness.interface.building import load_system
+from harness.interface.cards import read_card
 from systems.linear import LinearCard
 from systems.training.cli import train
 from systems.training.recipe import train_linear

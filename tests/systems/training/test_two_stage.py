@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.conformance import check
 from harness.errors import UserError
-from harness.registry import load_system
-from harness.tracking import open_client
-from systems.dual_encoder_card import DualEncoderCard
-from systems.training import fit
+from harness.interface.building import load_system
+from harness.interface.conformance import check
+from harness.runs.tracking.mirroring import open_client
+from systems.dual_encoder.card import DualEncoderCard
+from systems.training.fitting import fit
 from systems.training.trainer import trainer_of
 from systems.training.two_stage import train_dual_encoder
 

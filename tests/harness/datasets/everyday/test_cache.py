@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.annotations import read_annotations
-from harness.datasets.clotho import read_split
 from harness.datasets.everyday import load
 from harness.datasets.everyday.cache import EDITION, Edition, prepare
+from harness.datasets.readers.annotations import read_annotations
+from harness.datasets.readers.clotho import read_split
 from harness.errors import UserError
 
 SMALL = Edition(

@@ -1,0 +1,106 @@
+"""From an audio file to the waveform a system gets: decoded, mixed to one channel, resampled."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from harness.errors import UserError, one_line
+from harness.interface.system import Array
+from harness.machine.stages import stage
+
+# libsndfile shortens what a cut file declares without an error, and only its log tells. A writer that cannot seek back
+# declares a huge length instead of the true one: that is no sign of a cut.
+_SHORTENED = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_LENGTH_UNKNOWN = 0x7FFF0000
+
+_RATES = range(1_000, 768_001)
+
+
+class BrokenAudio(UserError):  # noqa: N818
+    """A file whose sound cannot be had: it is missing, empty, cut short, no audio, or holds NaN or infinity."""
+
+
+def decode(path: Path, sample_rate: int) -> Array:
+    """Read an audio file as one channel at the given rate.
+
+    The content decides the format, not the name (WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows). Channels
+    are averaged, then resampled (soxr HQ, as the published systems do). What leaves [-1, 1], in a float file or by the
+    resampling filter's overshoot, is clipped to it.
+
+    Args:
+        path: the file.
+        sample_rate: Hz wanted.
+
+    Returns:
+        Float32 samples in [-1, 1], shape `(n,)`, `n` at least 1.
+
+    Raises:
+        BrokenAudio: no such file, empty, cut short, not audio, without samples, or with samples that are NaN or
+            infinite. A cut Ogg file cannot be told from a short one and is read as far as it goes.
+    """
+    import soxr
+
+    with stage("decode"):
+        file_status(path)
+        samples, rate = _read(path)
+        if samples.ndim == 2:
+            samples = samples.mean(axis=1)
+    if rate != sample_rate:
+        with stage("resample"):
+            samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
+    if not len(samples):
+        raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
+    return np.clip(samples, -1, 1, out=samples)
+
+
+def file_status(path: Path) -> os.stat_result:
+    """Look at the file itself.
+
+    Raises:
+        BrokenAudio: no such file, not a file, or empty.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise BrokenAudio(f"{path} does not exist; put the clip there, or take it out of the captions file") from None
+    except OSError as error:
+        raise BrokenAudio(f"{path} cannot be opened: {error.strerror}; check its path and its permissions") from None
+    if not path.is_file():
+        raise BrokenAudio(f"{path} is not a file; expected an audio file")
+    if not status.st_size:
+        raise BrokenAudio(f"{path} is an empty file; copy or download it again")
+    return status
+
+
+def _read(path: Path) -> tuple[Array, int]:
+    """Samples of shape `(n,)` or `(n, channels)`, and their rate in Hz."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            # libsndfile turns integers into floats slowly; the numbers are the same.
+            integers = file.subtype == "PCM_16"
+            samples = file.read(dtype="int16" if integers else "float32")
+            rate, announced, log = file.samplerate, file.frames, file.extra_info
+    # The library's own errors are RuntimeErrors; a nonsensical header can also ask for more memory than there is.
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+        reason = getattr(error, "error_string", one_line(error)).strip().rstrip(".")
+        raise BrokenAudio(f"{path} cannot be read as audio ({reason}); copy or download it again") from None
+    if rate not in _RATES:
+        raise BrokenAudio(f"{path} says that it has {rate} samples a second; expected {_RATES[0]:,} to {_RATES[-1]:,}")
+    for expected, found in _SHORTENED.findall(log):
+        if int(found) < int(expected) < _LENGTH_UNKNOWN:
+            raise _cut_short(path, f"{found} of the {expected} bytes its header announces")
+    if len(samples) < announced:
+        raise _cut_short(path, f"{len(samples)} of the {announced} samples its header announces")
+    if integers:
+        samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
+    elif not np.isfinite(samples).all():
+        raise BrokenAudio(f"{path} holds samples that are NaN or infinite; write the file again")
+    return samples, rate
+
+
+def _cut_short(path: Path, found: str) -> BrokenAudio:
+    return BrokenAudio(f"{path} is cut short: it holds {found}; copy or download it again")

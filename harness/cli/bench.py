@@ -1,0 +1,70 @@
+"""`lbar bench`."""
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, print_json
+
+
+def bench(
+    systems: Annotated[list[str], typer.Argument(help="Registered names, cards (*.yaml) or package.module:factory.")],
+    workload: Annotated[
+        list[str] | None,
+        typer.Option("--workload", help="index, query, query-batch or end-to-end; repeatable, none means all."),
+    ] = None,
+    protocol: ProtocolName = "everyday",
+    data_root: DataRoot = Path("data"),
+    out: Runs = Path("runs"),
+    device: Device = "auto",
+    precision: Precision = "fp32",
+    compiled: Annotated[bool, typer.Option("--compile", help="Let torch compile the encoders first.")] = False,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", min=1, help="Clips at once; by default the fastest of 1, 2, 4, ...")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option("--clips", min=1, help="Real clips in one iteration; by default half a second's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast systems are.
+
+    Leaves a folder per system with its record and every sample, and mirrors it into MLflow.
+    """
+    from harness.machine.devices import resolve
+    from harness.machine.progress import bars
+    from harness.protocols.named import get_protocol
+    from harness.throughput.batch import benchmark_all
+    from harness.throughput.benchmark import SpeedOptions
+    from harness.throughput.instruments import timing
+    from harness.throughput.report import report
+    from harness.throughput.workloads import get_workloads
+
+    options = SpeedOptions(
+        workloads=get_workloads(tuple(workload or ())),
+        device=resolve(device),
+        precision=precision,
+        compiled=compiled,
+        batch_size=batch_size,
+        clips=clips,
+        effort=timing.FULL,
+    )
+    rules = get_protocol(protocol)
+    # What a system prints is no part of what this command prints.
+    with bars() as progress, redirect_stdout(sys.stderr):
+        batch = benchmark_all(
+            systems, rules, data_root, out, options, progress=progress, say=lambda line: typer.echo(line, err=True)
+        )
+    if as_json:
+        print_json([record.model_dump(mode="json") for _, record in batch.runs])
+    else:
+        for _, record in batch.runs:
+            typer.echo(report(record))
+    for name, error in batch.failures.items():
+        for line in (f"{name}: {error}", *(f"  {problem}" for problem in error.problems)):
+            typer.echo(line, err=True)
+    if batch.failures:
+        raise typer.Exit(2)

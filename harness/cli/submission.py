@@ -1,0 +1,228 @@
+"""`lbar score`, `lbar submit` and `lbar validate`."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.options import AsJson, DataRoot, ProtocolName, print_json
+
+if TYPE_CHECKING:
+    from harness.evaluation.evaluating import Options
+    from harness.predictions.formats import Format
+    from harness.protocols.task import RetrievalTask
+
+ProfileName = Annotated[
+    str, typer.Option("--profile", help="Edition of the challenge: dcase2022 to dcase2025, or a profile's YAML file.")
+]
+MaybeProfileName = Annotated[
+    str | None, typer.Option("--profile", help="Write predictions as this edition of the challenge asks for them.")
+]
+Queries = Annotated[Path | None, typer.Option("--queries", help="CSV of the hidden set's queries, column caption.")]
+Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the hidden set's recordings.")]
+
+
+def score(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Ranked lists (2022 to 2024), score matrices (2025), folders, zips; several are compared."),
+    ],
+    protocol: ProtocolName,
+    data_root: DataRoot = Path("data"),
+    format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
+    as_json: AsJson = False,
+) -> None:
+    """Score predictions files and packages, ours or anybody's.
+
+    Of several, each system is compared with those of the others, query by query.
+    """
+    from harness.predictions.scoring import score_file
+    from harness.submission.package.members import is_package
+
+    task = _task(files, protocol, data_root)
+    if len(files) > 1 or is_package(files[0]):
+        _score_packages(files, task, format, as_json=as_json)
+        return
+    result = score_file(files[0], task, format)
+    if as_json:
+        print_json(result.to_json())
+    else:
+        typer.echo(result.to_text())
+
+
+def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
+    """What the files should answer."""
+    from harness.datasets import load
+    from harness.datasets.publication.deviations import differences_from_published
+    from harness.errors import UserError
+    from harness.protocols.named import get_protocol
+    from harness.protocols.task import pose
+
+    rules = get_protocol(protocol)
+    for file in files:
+        if not file.exists():
+            raise UserError(f"{file} does not exist; expected a CSV, a folder or a zip")
+    dataset = load(rules.dataset, rules.split, data_root)
+    for difference in differences_from_published(dataset, data_root):
+        _say(f"not comparable: {difference}")
+    return pose(rules, dataset)
+
+
+def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as_json: bool) -> None:  # noqa: A002
+    from harness.submission.package_score import compare, score_package
+
+    packages = [score_package(file, task, format) for file in files]
+    differences = compare(packages, task.clusters)
+    if as_json:
+        document = {"packages": [package.to_json() for package in packages]}
+        print_json(document | {"differences": [asdict(difference) for difference in differences]})
+    else:
+        for text in (*(package.to_text() for package in packages), *(one.to_text() for one in differences)):
+            if text:
+                typer.echo(text)
+    failures = [failure for package in packages for failure in package.failures.values()]
+    for failure in failures:
+        for line in (f"lbar: {failure}", *(f"  {problem}" for problem in failure.problems)):
+            _say(line)
+    if failures:
+        raise typer.Exit(2)
+
+
+def validate(
+    path: Annotated[Path, typer.Argument(help="An output (*.csv), a meta file (*.yaml), a folder or a zip.")],
+    profile: ProfileName,
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="Compare outputs with what this protocol asks, and score them.")
+    ] = None,
+    queries: Queries = None,
+    audio: Audio = None,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a copy with all safe repairs, and look at that.")] = False,
+    data_root: DataRoot = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """Find everything that is wrong with a submission, at once.
+
+    Without --protocol, --queries and --audio, outputs that answer the development-testing split are compared with it
+    where the data root has it.
+    """
+    from harness.errors import UserError
+    from harness.submission.editions.profiles import get_profile
+    from harness.submission.mending import mend
+    from harness.submission.output.expected import of_files, of_protocol
+    from harness.submission.validation import validate as look
+
+    if protocol and (queries or audio):
+        raise UserError("--protocol names queries and clips already; leave out --queries and --audio, or --protocol")
+    expected = of_protocol(protocol, data_root) if protocol else of_files(queries, audio)
+    edition = get_profile(profile)
+    mended = mend(path, edition, expected, data_root) if fix else None
+    result = look(mended.path if mended and mended.path else path, edition, expected, data_root=data_root)
+    if as_json:
+        document = result.to_json()
+        if mended is not None:
+            document |= {
+                "fixed": mended.path and str(mended.path),
+                "repairs": [repair.to_json() for repair in mended.repairs.kept],
+            }
+        print_json(document)
+    else:
+        if mended is not None:
+            for line in mended.repairs.to_text():
+                typer.echo(line)
+            typer.echo(f"{mended.path}: the mended copy" if mended.path else f"{path}: nothing can be mended safely")
+        for block in result.to_text():
+            typer.echo(block)
+    if not result.is_valid:
+        raise typer.Exit(1)
+
+
+def submit(
+    profile: ProfileName,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Run folders: evaluations, predictions on a hidden set, or both of a system."),
+    ] = None,
+    meta: Annotated[Path, typer.Option("--meta", help="Your meta file, with the authors.")] = Path("meta.yaml"),
+    report: Annotated[Path, typer.Option("--report", help="The technical report.")] = Path("report.pdf"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the zip.")] = Path(),
+    init: Annotated[bool, typer.Option("--init", help="Write a meta file to fill in, and nothing else.")] = False,
+    data_root: DataRoot = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """Make the zip a challenge takes from runs, validated.
+
+    Outputs, meta files filled in from the systems' cards and records, and the report; up to four systems. Nothing is
+    left behind that the validator finds errors in.
+    """
+    from harness.errors import UserError
+    from harness.machine.whole_file import write_text
+    from harness.submission.editions.profiles import get_profile
+    from harness.submission.meta.template import template
+    from harness.submission.submitting import submit as make
+
+    edition = get_profile(profile)
+    if init:
+        if meta.exists():
+            raise UserError(f"{meta} is there already and stays as it is; name another file with --meta")
+        write_text(meta, template(edition))
+        typer.echo(f"{meta}: fill it in, then `lbar submit RUN --profile {profile} --meta {meta} --report report.pdf`")
+        return
+    made = make(runs or [], edition, meta, report, out, data_root, say=_say)
+    document = {"package": made.path and str(made.path), "labels": made.labels} | made.validation.to_json()
+    if as_json:
+        print_json(document)
+    else:
+        for block in made.validation.to_text():
+            typer.echo(block)
+        if made.path:
+            typer.echo(f"{made.path}: {', '.join(made.labels)}")
+        else:
+            _say("no package was written")
+    if made.path is None:
+        raise typer.Exit(1)
+
+
+def format_of(profile: str | None) -> "Format | None":
+    """The format of an edition's outputs; `None` where no edition is named."""
+    from harness.errors import UserError
+    from harness.submission.editions.profiles import get_profile
+
+    kind = get_profile(profile).kind if profile else None
+    if kind == "other":
+        raise UserError(f"profile {profile} does not say what an output is; name an edition of LBAR")
+    return kind
+
+
+def predict_all(
+    systems: list[str], queries: Path | None, audio: Path | None, options: "Options", *, as_json: bool
+) -> None:
+    """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
+    from contextlib import redirect_stdout
+    from dataclasses import replace
+
+    from harness.errors import UserError
+    from harness.evaluation.hidden_set import hidden_task, predict
+    from harness.interface.building import build_system
+    from harness.machine.progress import bars
+
+    if queries is None or audio is None or not systems:
+        raise UserError("a hidden set is named by both --audio DIR and --queries FILE, and its systems one by one")
+    task = hidden_task(queries, audio)
+    folders = []
+    with bars() as progress, redirect_stdout(sys.stderr):
+        for name in systems:
+            built = build_system(name, device=options.device, precision=options.precision)
+            own = replace(options, device=built.device, precision=built.precision)
+            folders.append(predict(built.system, task, own, progress=progress).folder)
+            _say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
+    if as_json:
+        print_json([str(folder) for folder in folders])
+    else:
+        for folder in folders:
+            typer.echo(str(folder))
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

@@ -1,0 +1,54 @@
+"""Lists of clips that must not be trained on, because they are in an evaluation set."""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from harness.datasets.readers.captions_csv import read_csv
+from harness.errors import UserError
+
+_ID = re.compile(r"\d+|Y[\w-]{11}")
+
+
+def read_exclusions(path: Path) -> frozenset[str]:
+    """Read a list of FreeSound numbers and AudioSet videos, as text.
+
+    Read are the lists of the DCASE challenge (a column `sound_id`), of aac-datasets (columns `index,id`) and of WavCaps
+    (JSON: lists by source). Entries that are no ids, such as `Not found`, are left out.
+
+    Returns:
+        FreeSound numbers (`"117790"`) and AudioSet videos (`"Yr1nicOVtvkQ"`).
+
+    Raises:
+        UserError: the file is not such a list, or has no id.
+    """
+    entries = _json_entries(path) if path.suffix == ".json" else _csv_entries(path)
+    ids = frozenset(identifier for entry in entries if _ID.fullmatch(identifier := clip_id(entry)))
+    if not ids:
+        raise UserError(f"{path}: no FreeSound or AudioSet id in this list; expected numbers or Y<youtube_id>")
+    return ids
+
+
+def clip_id(name: str) -> str:
+    """The id in a file name: all up to the first dot, without folders.
+
+    >>> clip_id("AudioSet_SL/Yr1nicOVtvkQ.flac"), clip_id("117790")
+    ('Yr1nicOVtvkQ', '117790')
+    """
+    return PurePosixPath(name).name.split(".")[0]
+
+
+def _csv_entries(path: Path) -> Iterable[str]:
+    table = read_csv(path)
+    return table.column("id" if "id" in table.header else "sound_id")
+
+
+def _json_entries(path: Path) -> Iterable[str]:
+    try:
+        by_source: dict[str, list[str]] = json.loads(path.read_bytes())
+        return [str(entry) for entries in by_source.values() for entry in entries]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{path}: not an exclusion list ({error}); expected JSON lists by source") from error

@@ -1,0 +1,109 @@
+"""Download what may be downloaded of a data set, and say what must be had by other means."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.datasets import selected_splits
+from harness.datasets.publication.published import FILES, GET_YOURSELF, PublishedFile
+from harness.datasets.publication.unpack import unpack
+from harness.datasets.readers import audiocaps, clotho
+from harness.datasets.readers.layout import find_files
+from harness.errors import UserError
+from harness.machine.download import download
+from harness.machine.progress import Progress, silent
+
+
+def fetch(
+    name: str,
+    data_root: Path,
+    *,
+    splits: Sequence[str] | None = None,
+    files: Sequence[PublishedFile] | None = None,
+    progress: Progress = silent,
+) -> list[str]:
+    """Download a data set into the data root, verified; what is there already is left alone.
+
+    Args:
+        name: of the data set.
+        data_root: it goes where the data set already is, else into `data_root/<name>`.
+        splits: only these; default all.
+        files: what to download; default what the publishers offer.
+        progress: told of every file and its bytes.
+
+    Returns:
+        One line per file that was dealt with, and one on what the user must get himself.
+
+    Raises:
+        UserError: an unknown data set or split, or files could not be had; all of them are listed. The others are in
+            place, and the same call continues where this one stopped.
+    """
+    from filelock import FileLock, Timeout
+
+    chosen = selected_splits(name, splits)
+    home = _home(name, data_root)
+    wanted = [file for file in (FILES.get(name, ()) if files is None else files) if file.split in chosen]
+    lines: list[str] = []
+    problems: list[str] = []
+    if wanted:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with FileLock(home / ".fetch.lock", timeout=0):
+                for file in wanted:
+                    try:
+                        lines.append(_obtain(file, home, progress))
+                    except UserError as error:
+                        problems.append(str(error))
+        except Timeout as error:
+            raise UserError(f"another process is fetching into {home}; wait for it to end") from error
+        except OSError as error:
+            raise UserError(f"{home} cannot be written: {error.strerror}; choose another --data-root") from error
+    yourself = [GET_YOURSELF[name].format(home=home)] if name in GET_YOURSELF else []
+    if problems:
+        raise UserError(
+            f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", [*problems, *yourself]
+        )
+    return lines + yourself
+
+
+def _home(name: str, data_root: Path) -> Path:
+    """The folder the data set is in, or is to be in."""
+    for split in selected_splits(name):
+        if name == "clotho" and (found := find_files(data_root, name, clotho.captions_names(split))):
+            return found[0].parent
+        if name == "audiocaps" and (found := find_files(data_root, name, audiocaps.captions_names(split))):
+            return audiocaps.home_of(found[0])
+    return data_root if name == "folder" else data_root / name
+
+
+def _obtain(file: PublishedFile, home: Path, progress: Progress) -> str:
+    """Have one file in place, unpacked where it is an archive; return what was done."""
+    target = home / file.path
+    if not file.is_archive:
+        return f"{target} {_have(file, target, progress)}"
+    folder = clotho.audio_folder(target, file.split)
+    if folder.is_dir():
+        return f"{folder} is there already"
+    if importlib.util.find_spec("py7zr") is None:
+        raise UserError(
+            f"{file.path} cannot be unpacked without py7zr; install it: python -m pip install 'lbar[fetch]'"
+        )
+    _have(file, target, progress)
+    unpack(target, folder, progress)
+    target.unlink()
+    return f"{folder} downloaded and unpacked"
+
+
+def _have(file: PublishedFile, target: Path, progress: Progress) -> str:
+    """Download unless it is there; never replace what the user has put there."""
+    import pooch
+
+    if not target.exists():
+        download(file.url, target, file.md5, progress)
+        return "downloaded"
+    found = pooch.file_hash(str(target), alg="md5")
+    if found != file.md5:
+        raise UserError(
+            f"{target} is not the published file (MD5 {found}, expected {file.md5}); move it away and run again"
+        )
+    return "is there already"

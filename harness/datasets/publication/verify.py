@@ -1,0 +1,136 @@
+"""Look at a data set as it lies on disk, and list everything that is wrong with it."""
+
+import html
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.datasets import RetrievalDataset, load, selected_splits
+from harness.datasets.dataset import Clip
+from harness.datasets.publication.deviations import differences_from_published
+from harness.datasets.readers import audiocaps
+from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_files
+from harness.errors import UserError
+from harness.machine.cores import usable_cores
+from harness.machine.progress import Progress, silent
+
+# Every clip is decoded in full; the rate decides only how much work the resampling is.
+_SAMPLE_RATE = 32000
+_OPTIONAL = frozenset({("audiocaps", "test-957"), ("audiocaps", "val-v2"), ("audiocaps", "test-v2")})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: in which split, with which file, and a sentence that stands alone."""
+
+    split: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.split}: {self.message}"
+
+
+def verify(
+    name: str, data_root: Path, *, splits: Sequence[str] | None = None, progress: Progress = silent
+) -> list[Finding]:
+    """Check presence, counts, checksums of the captions files, missing and surplus clips, and that every clip decodes.
+
+    Args:
+        name: of the data set.
+        data_root: where to look.
+        splits: only these. Default: all; of AudioCaps those of version 2.0 and the 957-clip list only where they are.
+        progress: told of the clips of each split as they are decoded.
+
+    Returns:
+        All findings, split by split; none where all is well.
+
+    Raises:
+        UserError: an unknown data set or split. What is wrong with the data is never raised.
+    """
+    asked = [split for split in selected_splits(name, splits) if splits or _is_expected(name, split, data_root)]
+    findings: list[Finding] = []
+    loaded: dict[str, RetrievalDataset] = {}
+    # Splits may share a folder of audio, so what is surplus is known only from all of them.
+    for split in selected_splits(name):
+        try:
+            loaded[split] = load(name, split, data_root, progress=progress)
+        except UserError as error:
+            if split in asked:
+                findings += [Finding(split, str(data_root), message) for message in error.problems or (str(error),)]
+    listed = frozenset(clip.path for dataset in loaded.values() for clip in dataset.clips)
+    for split in asked:
+        if split in loaded:
+            findings += [
+                Finding(split, str(data_root), message)
+                for message in differences_from_published(loaded[split], data_root)
+            ]
+            findings += _missing_and_surplus(loaded[split], listed)
+            findings += _undecodable(loaded[split], progress)
+    return findings
+
+
+def _is_expected(name: str, split: str, data_root: Path) -> bool:
+    return (name, split) not in _OPTIONAL or bool(find_files(data_root, name, audiocaps.captions_names(split)))
+
+
+def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> list[Finding]:
+    missing = [clip for clip in dataset.clips if not clip.path.is_file()]
+    folders = dict.fromkeys(clip.path.parent for clip in dataset.clips)
+    surplus = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
+    surplus = [file for file in surplus if file.suffix.lower() in AUDIO_SUFFIXES and file not in listed]
+    if len(missing) == len(dataset.clips):
+        return [_all_missing(dataset, next(iter(folders)), surplus)]
+    by_spelling = {_spelling(file.name): file for file in surplus}
+    misspelt = {clip: by_spelling[_spelling(clip.name)] for clip in missing if _spelling(clip.name) in by_spelling}
+    findings = [Finding(dataset.split, str(clip.path), _missing(clip, misspelt.get(clip))) for clip in missing]
+    explained = frozenset(misspelt.values())
+    return findings + [
+        Finding(dataset.split, str(file), f"{file} is a clip that the captions file does not list; move it away")
+        for file in surplus
+        if file not in explained
+    ]
+
+
+def _all_missing(dataset: RetrievalDataset, folder: Path, surplus: list[Path]) -> Finding:
+    found = f"it holds {len(surplus)} others, such as {surplus[0].name!r}" if surplus else "there is no audio there"
+    return Finding(
+        dataset.split,
+        str(folder),
+        f"{folder} has none of the {len(dataset.clips)} clips of {dataset.split}: {found}; expected files such as "
+        f"{dataset.clips[0].path.name!r} (see `lbar data fetch {dataset.name}`)",
+    )
+
+
+def _missing(clip: Clip, misspelt: Path | None) -> str:
+    if misspelt is not None:
+        return f"{clip.path} is missing, but {misspelt.name!r} is there; rename it: names are compared to the letter"
+    return f"{clip.path} is missing; the captions file lists it"
+
+
+def _spelling(name: str) -> str:
+    """What is left of a name when all that tools like to change is taken out: blanks, entities, colons, case."""
+    return html.unescape(name).replace(" ", "").replace(":", "_").lower()
+
+
+def _undecodable(dataset: RetrievalDataset, progress: Progress) -> list[Finding]:
+    from harness.audio.decoding import BrokenAudio, decode
+
+    paths = [clip.path for clip in dataset.clips if clip.path.is_file()]
+    advance = progress(f"{dataset.name} {dataset.split}", len(paths))
+
+    def problem(path: Path) -> str | None:
+        try:
+            decode(path, _SAMPLE_RATE)
+        except BrokenAudio as error:
+            return str(error)
+        return None
+
+    findings = []
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for path, message in zip(paths, pool.map(problem, paths), strict=True):
+            advance(1)
+            if message is not None:
+                findings.append(Finding(dataset.split, str(path), message))
+    return findings

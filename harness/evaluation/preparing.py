@@ -1,0 +1,85 @@
+"""From a protocol to clips that can be embedded: load, pose, decode."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import datasets
+from harness.audio.store import PcmStore
+from harness.datasets.dataset import Clip
+from harness.datasets.publication.deviations import differences_from_published
+from harness.errors import UserError
+from harness.machine.progress import Progress, silent
+from harness.protocols.named import Protocol
+from harness.protocols.task import RetrievalTask, pose
+from harness.runs.records import SkippedClip
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTask:
+    """A task whose clips are decoded at one sampling rate.
+
+    Attributes:
+        task: what is asked, of the clips that are there.
+        store: holds the clips.
+        skipped: broken clips that were left out.
+        reasons: why a result on this task may not stand beside others; none where it may.
+    """
+
+    task: RetrievalTask
+    store: PcmStore
+    skipped: tuple[SkippedClip, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def comparable(self) -> bool:
+        """Whether a result on this task may stand beside others."""
+        return not self.reasons
+
+
+def prepare(
+    protocol: Protocol,
+    data_root: Path,
+    sample_rate: int,
+    *,
+    skip_broken: bool = False,
+    progress: Progress = silent,
+) -> PreparedTask:
+    """Load a protocol's data set, put its question, and have every clip decoded.
+
+    Args:
+        protocol: the rules.
+        data_root: folder with the data sets.
+        sample_rate: Hz.
+        skip_broken: leave broken clips out; otherwise they are an error.
+        progress: opened for every stage.
+
+    Raises:
+        UserError: data is missing, or clips are broken (all of them are listed).
+    """
+    dataset = datasets.load(protocol.dataset, protocol.split, data_root, progress=progress)
+    reasons = differences_from_published(dataset, data_root)
+    task = pose(protocol, dataset)
+    store = PcmStore.of(protocol.dataset, sample_rate)
+    broken = store.ensure(task.clips, progress=progress)
+    if broken and not skip_broken:
+        raise broken_clips(broken, len(task.clips), "mend them, or evaluate without them by --skip-broken")
+    if broken:
+        names = {clip.name for clip, _ in broken}
+        task = task.without([index for index, clip in enumerate(task.clips) if clip.name in names])
+        reasons.append(f"{len(broken)} broken clips were left out")
+    skipped = tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
+    return PreparedTask(task, store, skipped, tuple(reasons))
+
+
+def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str) -> UserError:
+    """The error that lists all broken clips, or says in one line that there is no audio at all."""
+    if len(broken) == count and not any(clip.path.exists() for clip, _ in broken):
+        folder = broken[0][0].path.parent
+        return UserError(
+            f"none of the {count} clips is in {folder}; unpack the audio there, or see `lbar data fetch` and "
+            "`lbar data verify`"
+        )
+    return UserError(
+        f"{len(broken)} of {count} clips are broken or missing; {mend}", [str(error) for _, error in broken]
+    )

@@ -1,0 +1,123 @@
+"""Download what may be downloaded of the files a card needs."""
+
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.interface.card_files import CardFile, missing_line, weights_root
+from harness.interface.needed_files import look_at
+from harness.machine.download import download
+from harness.machine.locking import exclusive
+from harness.machine.progress import Progress, silent
+
+
+def fetch_files(name: str, *, training: bool = False, progress: Progress = silent) -> Iterator[str]:
+    """Download a system's files into the weights folder; what is there already is left alone.
+
+    Parts that lie there already, named as published, are joined, not downloaded.
+
+    Args:
+        name: a registered system, or a card's path.
+        training: whether to get what only training needs, too.
+        progress: told of every file and its bytes.
+
+    Yields:
+        A line per file.
+
+    Raises:
+        UserError: no such system, or some files cannot be had; all of them are listed, the others are in place.
+    """
+    listing = look_at(name)
+    if listing.problem:
+        raise UserError(listing.problem)
+    wanted = [needed for needed in listing.files if training or not needed.file.training_only]
+    if not wanted:
+        yield f"{name} needs no files"
+        return
+    problems = []
+    with exclusive(weights_root() / ".fetch.lock", "weights", folder_variable="LBAR_WEIGHTS"):
+        for needed in wanted:
+            if needed.place is not None:
+                yield f"{needed.place} is there already"
+            elif not needed.file.may_be_fetched:
+                problems.append(missing_line(needed.file, needed.system))
+            else:
+                try:
+                    yield f"{_get(needed.file, progress)} downloaded"
+                except UserError as error:
+                    problems.append(str(error))
+    if problems:
+        raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", problems)
+
+
+def _get(file: CardFile, progress: Progress) -> Path:
+    """One file, its parts joined, or what is missing in a folder.
+
+    Raises:
+        UserError: it cannot be had, or would lie outside the weights folder.
+    """
+    target = weights_root() / file.path
+    if not target.resolve().is_relative_to(weights_root().resolve()):
+        raise UserError(f"{file.path} is outside {weights_root()}, where nothing is downloaded to; correct the card")
+    if file.contents:
+        for name, url in file.contents.items():
+            if not (target / name).exists():
+                download(url, target / name, None, progress)
+    elif len(file.urls) == 1:
+        download(file.urls[0], target, file.md5, progress)
+    else:
+        parts = [target.with_name(name) for name in file.part_names()]
+        for url, part in zip(file.urls, parts, strict=True):
+            if not part.exists():
+                download(url, part, None, progress)
+        join(parts, target, file.md5)
+        for part in parts:
+            part.unlink()
+    return target
+
+
+def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
+    """Put a file together from its parts, in a stream: memory stays small however large they are.
+
+    The parts are left where they are. Without a checksum, a checkpoint counts as whole if it is a zip archive all of
+    whose members are unharmed.
+
+    Raises:
+        UserError: a part is missing or empty, together they are not what they should be, or the disk is full.
+    """
+    absent = [str(part) for part in parts if not part.is_file() or not part.stat().st_size]
+    if absent:
+        raise UserError(f"{target.name} cannot be joined: {', '.join(absent)} is missing or empty; download it again")
+    unfinished = target.with_name(target.name + ".joining")
+    try:
+        with unfinished.open("wb") as whole:
+            for part in parts:
+                with part.open("rb") as piece:
+                    shutil.copyfileobj(piece, whole, 1 << 22)
+        if not _is_sound(unfinished, target.suffix, md5):
+            sizes = ", ".join(f"{part} ({part.stat().st_size:,} bytes)" for part in parts)
+            raise UserError(
+                f"{target.name} is damaged when its parts are joined; they are kept: {sizes}; delete the one that is "
+                "too short or not the published one, and fetch again"
+            )
+        unfinished.replace(target)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written: {error.strerror or error}; make room and run again") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _is_sound(path: Path, suffix: str, md5: str | None) -> bool:
+    import pooch
+
+    if md5 is not None:
+        return bool(pooch.file_hash(str(path), alg="md5") == md5)
+    if suffix not in (".ckpt", ".pt"):
+        return True
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError):
+        return False

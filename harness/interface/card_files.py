@@ -1,0 +1,136 @@
+"""The files a card needs beside itself: where they lie, and what to do about those that are missing."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from harness.errors import UserError, listing
+from harness.interface.registered import is_card, registered
+
+Url = Annotated[str, Field(pattern="^https?://")]
+FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
+
+
+class CardFile(BaseModel):
+    """A file or a folder that a system cannot do without, and how to come by it.
+
+    Attributes:
+        path: relative to the card's folder or, where it is not there, to the weights folder.
+        bundled: relative to the card's folder; the one that comes with the card, for where there is no other.
+        urls: where it may be downloaded: one address, or those of its parts, which are joined in this order.
+        contents: of a folder, the files to download into it: name and address.
+        instead: of a folder, files any of which does the service of the contents: another layout of the same.
+        md5: of the whole, where its publisher or we know it.
+        page: where a person gets it who cannot download it from a plain address.
+        origin: what else there is to say of how to get it, as a clause.
+        licence: of the file, as far as it is known.
+        training_only: needed to train the system, not to run it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    bundled: str | None = None
+    urls: tuple[Url, ...] = ()
+    contents: dict[FileName, Url] = {}
+    instead: tuple[str, ...] = ()
+    md5: str | None = None
+    page: str = ""
+    origin: str = ""
+    licence: str = ""
+    training_only: bool = False
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if self.urls and self.contents:
+            raise ValueError("a file has `urls`, a folder has `contents`; not both")
+        return self
+
+    @property
+    def may_be_fetched(self) -> bool:
+        """Whether `lbar systems fetch` can get it."""
+        return bool(self.urls or self.contents)
+
+    def is_whole(self, place: Path) -> bool:
+        """Whether all of it lies at a place, in this layout or another."""
+        if not self.contents:
+            return place.exists()
+        return all((place / name).is_file() for name in self.contents) or any(
+            (place / name).is_file() for name in self.instead
+        )
+
+    def part_names(self) -> list[str]:
+        """The file names of its parts as published; one name where it comes whole."""
+        return [PurePosixPath(url).name for url in self.urls]
+
+
+def weights_root() -> Path:
+    """The folder of downloaded and trained weights: `LBAR_WEIGHTS`, else `weights` in the working directory."""
+    return Path(os.path.expanduser(os.environ.get("LBAR_WEIGHTS") or "weights"))  # noqa: PTH111
+
+
+def place_of(file: CardFile, folder: Path) -> Path | None:
+    """Where the file lies, whole; `None` where it is missing.
+
+    Args:
+        file: what is looked for.
+        folder: the card's.
+
+    Raises:
+        UserError: a folder may not be looked into.
+    """
+    places = [folder / file.path, weights_root() / file.path, *([folder / file.bundled] if file.bundled else [])]
+    try:
+        return next((place for place in places if file.is_whole(place)), None)
+    except OSError as error:
+        raise UserError(f"{file.path} cannot be looked for: {error.strerror} ({error.filename})") from error
+
+
+def required_files(files: Mapping[str, CardFile], keys: Sequence[str], folder: Path, system: str) -> list[Path]:
+    """Where some of a card's files lie.
+
+    Args:
+        files: the card's.
+        keys: which of them.
+        folder: the card's.
+        system: the card's name, for the message.
+
+    Raises:
+        UserError: the card names no such file, or files are missing; all of them are said, where each may be got and
+            where it is to go.
+    """
+    for key in keys:
+        if key not in files:
+            raise UserError(f"card {system!r} does not say where its {key} is; expected a line `{key}:` under `files:`")
+    places = [place_of(files[key], folder) for key in keys]
+    missing = [missing_line(files[key], system) for key, place in zip(keys, places, strict=True) if place is None]
+    if missing:
+        raise listing(f"{system} lacks what it needs", missing)
+    return [place for place in places if place is not None]
+
+
+def required_file(files: Mapping[str, CardFile], key: str, folder: Path, system: str) -> Path:
+    """Where one of a card's files lies; see `required_files`."""
+    return required_files(files, [key], folder, system)[0]
+
+
+def missing_line(file: CardFile, system: str) -> str:
+    """What is missing, from where it may be got, and where it is to go.
+
+    Args:
+        file: what is missing.
+        system: who needs it: a registered name, or a card's path.
+    """
+    missing = f"{weights_root() / file.path} is not there"
+    if file.may_be_fetched:
+        first = file.urls[0] if file.urls else next(iter(file.contents.values()))
+        more = len(file.urls or file.contents) - 1
+        others = f" and {more} more" if more else ""
+        known = system if is_card(system) or system in registered() else "CARD"
+        return f"{missing}; get it by `lbar systems fetch {known}` (from {first}{others})"
+    if file.page:
+        return f"{missing}; get it from {file.page}{f' ({file.origin})' if file.origin else ''} and put it there"
+    return f"{missing}; {file.origin or 'get it from its publisher and put it there'}"

@@ -1,0 +1,88 @@
+"""How many items score above a relevant one, by counting, on every core."""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.machine.cores import usable_cores
+from harness.protocols.relevance import Relevance
+
+Counts = NDArray[np.int64]
+Scores = NDArray[np.floating[Any]]
+
+THREADS = usable_cores()
+"""Threads that numpy work is shared among: one per core this process may use."""
+
+_SCORES_PER_BLOCK = 1 << 18  # stays in a core's own cache while it is read three times
+
+
+@dataclass(frozen=True, eq=False)
+class RelevantPairs:
+    """What is counted for every relevant pair of a query and an item; each array has shape `(pairs,)`.
+
+    Attributes:
+        query: index of the query, ascending.
+        item: index of the item.
+        score: of the pair itself.
+        above: number of items that score higher for the query.
+        at_or_above: number of items that score as high or higher, the pair's own included.
+    """
+
+    query: Counts
+    item: Counts
+    score: NDArray[np.float64]
+    above: Counts
+    at_or_above: Counts
+
+    @classmethod
+    def of(cls, relevance: Relevance) -> "RelevantPairs":
+        """Nothing counted yet."""
+        query = np.repeat(np.arange(len(relevance)), relevance.counts)
+        return cls(query, relevance.items, np.empty(len(query)), np.empty_like(query), np.empty_like(query))
+
+    def count(self, scores: Scores, tile: slice, pairs: slice, helpers: Executor) -> bool:
+        """Fill in `pairs`, those of the queries of `tile`, from their scores of shape `(queries, items)`.
+
+        Returns:
+            Whether all scores are finite; otherwise the counts mean nothing.
+        """
+        step = max(_SCORES_PER_BLOCK // max(scores.shape[1], 1), 1)
+        blocks = [slice(start, min(start + step, pairs.stop)) for start in range(pairs.start, pairs.stop, step)]
+        # All threads, this one included, take blocks from one iterator until none is left.
+        waiting = iter(blocks)
+        shares = [helpers.submit(self._count_blocks, scores, tile.start, waiting) for _ in blocks[1:THREADS]]
+        finite = [self._count_blocks(scores, tile.start, waiting), *(share.result() for share in shares)]
+        return all(finite)
+
+    def _count_blocks(self, scores: Scores, first_query: int, blocks: Iterator[slice]) -> bool:
+        width = scores.shape[1]
+        for pairs in blocks:
+            rows = self.query[pairs] - first_query
+            one_each = rows[-1] - rows[0] + 1 == len(rows)
+            block = scores[rows[0] : rows[-1] + 1] if one_each else scores[rows]
+            if not np.isfinite(block).all():
+                return False
+            # Read from the row it is compared with: rounding can neither make nor hide a tie.
+            own = block[np.arange(len(rows)), self.item[pairs], None]
+            self.score[pairs] = own[:, 0]
+            # Rows of flags are padded to whole 8-byte words, which are added up instead of single flags.
+            flags = np.zeros((len(rows), -(-width // 8) * 8), np.bool_)
+            np.greater(block, own, out=flags[:, :width])
+            self.above[pairs] = _row_sums(flags)
+            np.greater_equal(block, own, out=flags[:, :width])
+            self.at_or_above[pairs] = _row_sums(flags)
+        return True
+
+
+def _row_sums(flags: NDArray[np.bool_]) -> Counts:
+    """Number of flags set in each row: eight bytes of a row are added at once, as lanes of a 64-bit word."""
+    words = flags.view(np.uint64)
+    sums = np.zeros(len(flags), np.int64)
+    for first in range(0, words.shape[1], 255):  # a lane holds no larger sum
+        lanes = words[:, first : first + 255].sum(axis=1)
+        sums += lanes.view(np.uint8).reshape(-1, 8).sum(axis=1, dtype=np.int64)
+    return sums

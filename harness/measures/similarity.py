@@ -1,0 +1,144 @@
+"""How well every item matches every query: scores, one tile of queries at a time."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.measures.counting import THREADS
+
+Vectors = NDArray[np.floating[Any]]
+Scores = NDArray[np.float32]
+
+# Large enough for a matrix product at full speed, small enough to stay near the processor.
+_SCORES_PER_TILE = 1 << 20
+_LEAST_ROWS = 64
+
+
+def unit_vectors(vectors: Vectors, out: Scores | None = None) -> Scores:
+    """Scale every row to length one, in float32.
+
+    A row of zeros stays as it is: its cosine with anything is 0, so it ties with everything and ranks last under
+    pessimistic ties. Non-finite values stay non-finite, for the ranking to refuse.
+
+    Args:
+        vectors: shape `(n, d)`.
+        out: where to put the result; a new array by default.
+
+    >>> unit_vectors(np.array([[3.0, -4.0], [0.0, 0.0]])).tolist()
+    [[0.6000000238418579, -0.800000011920929], [0.0, 0.0]]
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    with np.errstate(all="ignore"):
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        units: Scores = np.divide(vectors, np.sqrt(squares)[:, None], out=out)
+        # Squares near the ends of float32's range have lost digits, or everything: these rows again in float64.
+        extreme = np.flatnonzero(~((squares > 1e-30) & (squares < 1e30)))
+        if extreme.size:
+            rows = vectors[extreme].astype(np.float64)
+            lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+            units[extreme] = rows / np.where(lengths == 0, 1, lengths)
+    return units
+
+
+def score_tiles(
+    queries: Vectors,
+    items: Vectors,
+    score: Callable[[Scores, Scores], Scores] | None = None,
+) -> Iterator[tuple[slice, Scores]]:
+    """Score all items for some queries at a time, so that the whole score matrix never exists.
+
+    Args:
+        queries: embeddings, shape `(q, d)`; may be a memory map.
+        items: embeddings, shape `(n, d)`.
+        score: a system's own score, from `(rows, d)` and `(n, d)` to `(rows, n)`, higher meaning a better match;
+            without it the cosine.
+
+    Yields:
+        The queries of a tile and their float32 scores, shape `(rows, n)`, queries in order. Under the cosine, equal
+        items get equal scores. The array is overwritten by the next tile: use or copy it before going on.
+
+    Raises:
+        ValueError: the embeddings are not two matrices of the same width.
+    """
+    if queries.ndim != 2 or items.ndim != 2 or (score is None and queries.shape[1] != items.shape[1]):
+        raise ValueError(f"expected (q, d) and (n, d) embeddings, got {queries.shape} and {items.shape}")
+    step = max(_SCORES_PER_TILE // max(len(items), 1), _LEAST_ROWS)
+    tiles = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
+    return _cosines(queries, items, tiles) if score is None else _own_scores(queries, items, tiles, score)
+
+
+def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[tuple[slice, Scores]]:
+    """Cosines, computed ahead of their use: one tile per core, each by a matrix product on that core alone.
+
+    Products that share all cores would leave most of them idle while the caller works on a tile. A product may add up
+    each of its columns in another order, depending on where it stands and on the processor: only one of equal items is
+    in it, or they would score unequal and ties be lost.
+    """
+    from threadpoolctl import threadpool_limits
+
+    targets, place = _distinct(unit_vectors(items))
+    targets = np.ascontiguousarray(targets.T)
+    # One buffer per thread, and one for the tile the caller has.
+    rows = tiles[0].stop if tiles else 0
+    buffers = [
+        (np.empty((rows, len(targets)), np.float32), np.empty((rows, targets.shape[1]), np.float32))
+        for _ in tiles[: THREADS + 1]
+    ]
+
+    def compute(number: int) -> tuple[slice, Scores]:
+        tile = tiles[number]
+        units, scores = buffers[number % len(buffers)]
+        count = tile.stop - tile.start
+        unit_vectors(queries[tile], out=units[:count])
+        np.matmul(units[:count], targets, out=scores[:count])
+        return tile, scores[:count] if place is None else scores[:count, place]
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(THREADS) as threads:
+        ahead: deque[Future[tuple[slice, Scores]]] = deque()
+        try:
+            for number in range(len(tiles)):
+                if len(ahead) == len(buffers):
+                    yield ahead.popleft().result()
+                ahead.append(threads.submit(compute, number))
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _own_scores(
+    queries: Vectors, items: Vectors, tiles: list[slice], score: Callable[[Scores, Scores], Scores]
+) -> Iterator[tuple[slice, Scores]]:
+    """`score` is called by one thread: it need not be safe for more."""
+    items = np.asarray(items, dtype=np.float32)
+    for tile in tiles:
+        yield tile, score(np.asarray(queries[tile], dtype=np.float32), items)
+
+
+def _distinct(rows: Scores) -> tuple[Scores, NDArray[np.int64] | None]:
+    """The rows without those that are equal to an earlier one.
+
+    Args:
+        rows: shape `(n, d)`.
+
+    Returns:
+        The rows that are left, and for each of the given ones its place among them; `None` where none was left out.
+    """
+    rows = rows + np.float32(0)  # -0 becomes 0, which it is equal to.
+    # Few rows agree in their first numbers: only these are compared as a whole.
+    start = np.ascontiguousarray(rows[:, :2])
+    _, group, sizes = np.unique(start.view(f"i{start.strides[0]}"), return_inverse=True, return_counts=True)
+    alike = np.flatnonzero(sizes[group.ravel()] > 1)
+    whole = np.ascontiguousarray(rows[alike]).view(f"V{rows.strides[0]}").ravel()
+    _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
+    if len(first) == len(alike):
+        return rows, None
+    original = np.arange(len(rows))
+    original[alike] = alike[first][copies]
+    left = np.unique(original)
+    return rows[left], np.searchsorted(left, original)

@@ -1,0 +1,74 @@
+"""From the texts in a predictions file to the queries and clips of a task, by exact spelling."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.csv_file import refuse
+from harness.predictions.spelling import hints
+
+Indices = NDArray[np.int64]
+
+
+def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> Indices:
+    """Find the row that answers each query.
+
+    A caption that was written for several clips is several queries. A file may answer them with one row, or with as
+    many rows as there are queries, in their order.
+
+    Args:
+        path: of the file, for the message.
+        rows: the caption of every row; captions the task does not ask are passed over.
+        queries: what the task asks.
+
+    Returns:
+        Row of each query, counted from 0, shape `(queries,)`.
+
+    Raises:
+        UserError: queries without a row, or another number of rows; all of them are listed.
+    """
+    asked: dict[str, list[int]] = defaultdict(list)
+    for query, text in enumerate(queries):
+        asked[text].append(query)
+    found: dict[str, list[int]] = defaultdict(list)
+    for row, text in enumerate(rows):
+        found[text].append(row)
+
+    row_of_query = np.full(len(queries), -1, np.int64)
+    missing, repeated = [], []
+    for text, positions in asked.items():
+        answers = found.get(text, [])
+        if not answers:
+            missing.append(text)
+        elif len(answers) in (1, len(positions)):
+            row_of_query[positions] = answers
+        else:
+            times = "once" if len(positions) == 1 else f"{len(positions)} times"
+            repeated.append(f"{len(answers)} rows for {text!r}, which is asked {times}; leave one")
+    problems = [f"no row for {text!r}{hint}" for text, hint in hints(missing, found)]
+    refuse(path, problems + repeated, f"the captions are not those of the {len(queries):,} queries")
+    return row_of_query
+
+
+def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[str, int]:
+    """Find the item each name means.
+
+    Args:
+        path: of the file, for the message.
+        names: as the file spells them; may repeat.
+        items: clip names of the task.
+
+    Returns:
+        Index of every item by its name.
+
+    Raises:
+        UserError: names of no item; all of them are listed, each with the name that may have been meant.
+    """
+    index = {name: item for item, name in enumerate(items)}
+    unknown = [name for name in dict.fromkeys(names) if name not in index]
+    problems = [f"no clip is called {name!r}{hint}" for name, hint in hints(unknown, index, file_names=True)]
+    refuse(path, problems, f"names that are not among the {len(items):,} clips")
+    return index

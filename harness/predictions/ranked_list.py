@@ -1,0 +1,117 @@
+"""The predictions file of DCASE 2022 to 2024: per caption, the names of the best clips, best first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.datasets.csv_file import NO_ROW, read_rows, refuse, write_rows
+
+DEPTH = 10
+"""Clips per caption the challenge asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedLists:
+    """What a ranked-list file says.
+
+    Attributes:
+        queries: captions, verbatim, in the file's order.
+        names: per caption, `depth` different clip names, best first.
+        depth: length of every list.
+    """
+
+    queries: tuple[str, ...]
+    names: tuple[tuple[str, ...], ...]
+    depth: int
+
+
+def is_ranked_list(header: Sequence[str]) -> bool:
+    """Whether a header is one of the three in use.
+
+    `caption,file_name_1,...` (2022), `caption,fname_1,...` (2024), or `0,1,...` (what pandas writes for a table without
+    column names; 2023).
+
+    >>> is_ranked_list(["caption", "fname_1", "fname_2"]), is_ranked_list(["index", "a.wav"])
+    (True, False)
+    """
+    columns = range(1, len(header))
+    return len(header) > 1 and list(header) in (
+        ["caption", *(f"file_name_{column}" for column in columns)],
+        ["caption", *(f"fname_{column}" for column in columns)],
+        ["0", *map(str, columns)],
+    )
+
+
+def read_ranked_list(path: Path) -> RankedLists:
+    """Read a ranked-list file.
+
+    Raises:
+        UserError: it cannot be read, or rows are wrong: all of them are listed, with line and column.
+    """
+    rows = read_rows(path)
+    line, header = next(rows, (1, []))
+    problems: list[str] = []
+    if not is_ranked_list(header):
+        problems.append(
+            f"line {line}: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_{DEPTH}"
+        )
+        refuse(path, problems, "not a ranked list")
+    queries: list[str] = []
+    names: list[tuple[str, ...]] = []
+    for line, (query, *ranked) in rows:
+        queries.append(query)
+        names.append(tuple(ranked))
+        problems += _problems(line, query, ranked, header)
+    if not queries:
+        problems.append(NO_ROW)
+    refuse(path, problems, "not a valid ranked list")
+    return RankedLists(tuple(queries), tuple(names), len(header) - 1)
+
+
+def write_ranked_list(
+    path: Path,
+    queries: Sequence[str],
+    names: Sequence[Sequence[str]],
+    columns: tuple[str, str] = ("caption", "file_name_{rank}"),
+) -> None:
+    """Write `caption,file_name_1,...`, one row per query.
+
+    Args:
+        path: replaced as a whole, or not at all.
+        queries: captions, verbatim.
+        names: per caption, clip names, best first; all lists of one length.
+        columns: names of the columns, that of the clips with `{rank}` for 1, 2, ...
+
+    Raises:
+        UserError: the file cannot be written, or would not be valid.
+        ValueError: not one list per query.
+    """
+    depth = len(names[0]) if names else DEPTH
+    header = [columns[0], *(columns[1].format(rank=column + 1) for column in range(depth))]
+    rows = [[query, *ranked] for query, ranked in zip(queries, names, strict=True)]
+    problems = [
+        problem for line, (query, *ranked) in enumerate(rows, 2) for problem in _problems(line, query, ranked, header)
+    ]
+    if not rows:
+        problems.append(NO_ROW)
+    refuse(path, problems, "what would be written is not a valid ranked list")
+    write_rows(path, [header, *rows])
+
+
+def _problems(line: int, query: str, ranked: Sequence[str], header: Sequence[str]) -> list[str]:
+    if len(ranked) != len(header) - 1:
+        return [
+            f"line {line}: {len(ranked) + 1} columns, expected {len(header)} as in the header "
+            "(a caption or name that holds a comma must be quoted)"
+        ]
+    problems = [f"line {line}, column caption: empty"] if not query else []
+    first_column: dict[str, str] = {}
+    for column, name in zip(header[1:], ranked, strict=True):
+        if not name:
+            problems.append(f"line {line}, column {column}: empty; expected a clip's file name")
+        elif "/" in name or "\\" in name:
+            problems.append(f"line {line}, column {column}: {name!r} is a path; expected bare file names")
+        elif name in first_column:
+            problems.append(f"line {line}, column {column}: {name!r} is already in column {first_column[name]}")
+        first_column.setdefault(name, column)
+    return problems

@@ -1,0 +1,192 @@
+"""Score a predictions file against a task, as an evaluation scores a system."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.csv_file import refuse
+from harness.errors import UserError
+from harness.measures.measure import Measure, parse_measure
+from harness.measures.ranking import Ranks, rank_scores, ranks_from_lists
+from harness.measures.summary import per_query_values, summarise
+from harness.predictions.formats import FORMATS, detect
+from harness.predictions.matching import match_names, match_queries
+from harness.predictions.ranked_list import read_ranked_list
+from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
+from harness.protocols.relevance import Relevance
+from harness.protocols.task import RetrievalTask
+from harness.runs.records import MeasureRecord
+
+_SCORES_PER_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class FileScore:
+    """What a predictions file is worth.
+
+    Attributes:
+        protocol: the rules it was scored by.
+        format: of the file.
+        measures: the protocol's measures, means over queries.
+        per_query: shape `(queries, measures)`, queries in the task's order.
+        ranks: of the relevant clips.
+        surplus: number of rows the protocol does not ask for; they were passed over.
+        left_out: measures that look deeper than the file's lists go.
+    """
+
+    protocol: str
+    format: str
+    measures: tuple[MeasureRecord, ...]
+    per_query: NDArray[np.float64]
+    ranks: Ranks
+    surplus: int
+    left_out: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the single queries, as JSON knows it."""
+        return {
+            "protocol": self.protocol,
+            "format": self.format,
+            "queries": len(self.per_query),
+            "measures": [measure.model_dump() for measure in self.measures],
+            "tied_fraction": self.ranks.tied_fraction,
+            "surplus": self.surplus,
+            "left_out": list(self.left_out),
+        }
+
+    def to_text(self) -> str:
+        """A few lines for a person."""
+        lines = [f"{self.protocol}, {len(self.per_query):,} queries, {self.format}"]
+        lines += [f"{m.name:8} {m.value:.4f}   95 % {m.low:.4f} to {m.high:.4f}" for m in self.measures]
+        if self.ranks.tied_fraction:
+            best = ", ".join(f"{m.name} {m.optimistic:.4f}" for m in self.measures)
+            lines.append(f"{self.ranks.tied_fraction:.2%} of the queries tie; with ties counted in favour: {best}")
+        if self.left_out:
+            lines.append(f"left out, because the lists are too short: {', '.join(self.left_out)}")
+        if self.surplus:
+            lines.append(f"{self.surplus:,} rows passed over: the protocol does not ask for them")
+        return "\n".join(lines)
+
+
+def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileScore:  # noqa: A002
+    """Score a ranked list or a score matrix.
+
+    Args:
+        path: the predictions file.
+        task: what it should answer.
+        format: "ranked-list", "score-matrix", or "auto" to go by the header.
+
+    Raises:
+        UserError: the file cannot be read, is not valid, or does not answer this task.
+    """
+    ranked = rank_file(path, task, format)
+    return FileScore(
+        protocol=task.protocol.name,
+        format=ranked.format,
+        measures=summarise(ranked.ranks, ranked.within, task.clusters),
+        per_query=per_query_values(ranked.ranks, ranked.within),
+        ranks=ranked.ranks,
+        surplus=ranked.surplus,
+        left_out=ranked.left_out,
+    )
+
+
+class RankedFile(NamedTuple):
+    """Where a predictions file ranks the relevant clips.
+
+    Attributes:
+        format: of the file.
+        ranks: of the relevant clips.
+        within: the protocol's measures that look no deeper than the file's lists go.
+        left_out: the others.
+        surplus: number of rows the protocol does not ask for.
+    """
+
+    format: str
+    ranks: Ranks
+    within: tuple[Measure, ...]
+    left_out: tuple[str, ...]
+    surplus: int
+
+
+def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFile:  # noqa: A002
+    """Rank the relevant clips in a ranked list or a score matrix; arguments and errors as of `score_file`."""
+    if task.protocol.direction != "text-to-audio":
+        raise UserError(
+            f"protocol {task.protocol.name} ranks captions and predictions files rank clips; "
+            "choose a text-to-audio protocol"
+        )
+    if format not in ("auto", *FORMATS):
+        raise UserError(f"unknown format {format!r}; known are auto, {', '.join(FORMATS)}")
+    found = detect(path) if format == "auto" else format
+    ranks, depth, surplus = _rank_lists(path, task) if found == "ranked-list" else _rank_matrix(path, task)
+    measures = [parse_measure(name) for name in task.protocol.measures]
+    within = tuple(measure for measure in measures if measure.cutoff <= depth or depth == len(task.items))
+    if not within:
+        raise UserError(f"{path}: lists of {depth} clips are too short for {', '.join(task.protocol.measures)}")
+    left_out = tuple(str(measure) for measure in measures if measure not in within)
+    return RankedFile(found, ranks, within, left_out, surplus)
+
+
+def _rank_lists(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
+    lists = read_ranked_list(path)
+    rows = match_queries(path, lists.queries, task.queries).tolist()
+    asked = [lists.names[row] for row in rows]
+    index = match_names(path, (name for names in asked for name in names), task.items)
+    ranks = ranks_from_lists([[index[name] for name in names] for names in asked], task.relevance, len(task.items))
+    return ranks, lists.depth, len(lists.queries) - len(set(rows))
+
+
+def _rank_matrix(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
+    """Rank a block of rows at a time. A first pass finds everything wrong with the file before the second ranks it."""
+    matrix = read_score_matrix(path)
+    captions = [caption for caption, _ in matrix.rows()]
+    queries_of_row: dict[int, list[int]] = defaultdict(list)
+    for query, row in enumerate(match_queries(path, captions, task.queries).tolist()):
+        queries_of_row[row].append(query)
+    columns = _columns(matrix, task.items)
+
+    # The file has its rows in its own order; the ranks of a query go to the query's place in the task.
+    optimistic = np.empty_like(task.relevance.items)
+    pessimistic = np.empty_like(task.relevance.items)
+    for queries, scores in _blocks(matrix, queries_of_row):
+        pairs, relevance = _relevance_of(queries, task.relevance)
+        ranks = rank_scores(scores[:, columns], relevance)
+        optimistic[pairs], pessimistic[pairs] = ranks.optimistic, ranks.pessimistic
+    ranks = Ranks(task.relevance.offsets, optimistic, pessimistic)
+    return ranks, len(task.items), len(captions) - len(queries_of_row)
+
+
+def _columns(matrix: ScoreMatrix, items: Sequence[str]) -> NDArray[np.int64]:
+    """The column of each item."""
+    item_of_name = match_names(matrix.path, matrix.names, items)
+    column_of_name = {name: column for column, name in enumerate(matrix.names)}
+    missing = [f"no column for the clip {name!r}" for name in item_of_name if name not in column_of_name]
+    refuse(matrix.path, missing, f"columns are missing for some of the {len(items):,} clips")
+    return np.array([column_of_name[name] for name in items], np.int64)
+
+
+def _blocks(
+    matrix: ScoreMatrix, queries_of_row: Mapping[int, list[int]]
+) -> Iterator[tuple[list[int], NDArray[np.float64]]]:
+    """Yield some queries at a time with their scores, shape `(some queries, columns)`, in the file's order."""
+    most = max(_SCORES_PER_BLOCK // len(matrix.names), 1)
+    answers = (
+        (query, scores) for row, (_, scores) in enumerate(matrix.rows()) for query in queries_of_row.get(row, ())
+    )
+    while block := list(islice(answers, most)):
+        yield [query for query, _ in block], np.stack([scores for _, scores in block])
+
+
+def _relevance_of(queries: Sequence[int], relevance: Relevance) -> tuple[NDArray[np.int64], Relevance]:
+    """The places of these queries' relevant pairs, and the relevance of these queries alone."""
+    counts = relevance.counts[queries]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    pairs = np.repeat(relevance.offsets[queries] - offsets[:-1], counts) + np.arange(offsets[-1])
+    return pairs, Relevance(offsets, relevance.items[pairs])

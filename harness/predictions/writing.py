@@ -1,0 +1,74 @@
+"""The predictions file a challenge asks for, from what an evaluation has at hand."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.interface.system import Array
+from harness.predictions.formats import Format, detect
+from harness.predictions.ranked_list import DEPTH, write_ranked_list
+from harness.predictions.score_matrix import write_score_matrix
+from harness.protocols.task import RetrievalTask
+
+SUFFIX = ".output.csv"
+Tiles = Iterable[tuple[slice, Array]]
+
+
+def write_predictions(
+    folder: Path,
+    name: str,
+    task: RetrievalTask,
+    best: NDArray[np.int64],
+    tiles: Tiles,
+    format: Format | None = None,  # noqa: A002
+) -> Path | None:
+    """Write `<name>.output.csv`.
+
+    Args:
+        folder: where to.
+        name: of the system.
+        task: what was asked.
+        best: indices of the best items, best first, shape `(queries, k)`; what a ranked list is made of.
+        tiles: all scores, queries in order; read only for a score matrix, where of captions that read the same the
+            first one counts.
+        format: of the file; `None` is that of the task's protocol.
+
+    Returns:
+        The file, or `None` where the challenge asks for none.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    path = folder / f"{re.sub(r'[^A-Za-z0-9._+-]+', '_', name)}{SUFFIX}"
+    wanted_format = format or task.protocol.submission
+    if wanted_format == "ranked-list":
+        names = [[task.items[item] for item in row] for row in best[:, :DEPTH].tolist()]
+        write_ranked_list(path, task.queries, names)
+    elif wanted_format == "score-matrix":
+        rows = {text: index for index, text in reversed(list(enumerate(task.queries)))}
+        wanted = sorted(rows.values())
+        write_score_matrix(path, [task.queries[row] for row in wanted], task.items, _rows(tiles, set(wanted)))
+    else:
+        return None
+    return path
+
+
+def predictions_in(folder: Path) -> Path | None:
+    """The predictions file of a run folder; `None` where it has none."""
+    return next(iter(sorted(folder.glob(f"*{SUFFIX}"))), None)
+
+
+def has_predictions(folder: Path, format: Format) -> bool:  # noqa: A002
+    """Whether a run folder has its predictions in this format."""
+    path = predictions_in(folder)
+    return path is not None and detect(path) == format
+
+
+def _rows(tiles: Tiles, wanted: set[int]) -> Iterator[Array]:
+    for tile, scores in tiles:
+        for row in range(tile.start, tile.stop):
+            if row in wanted:
+                yield scores[row - tile.start]

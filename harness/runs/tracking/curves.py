@@ -1,0 +1,91 @@
+"""The curves of a training, mirrored into MLflow epoch by epoch, in a run that a resumed training goes on with.
+
+The trainings of a grid are nested in a run of the grid.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.runs.tracking.mirroring import open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "training"
+_KEY = "lbar.training"
+_PARENT = "mlflow.parentRunId"
+_BEST = "best_validation_mAP_at_10"
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Where the curves of one training go.
+
+    Attributes:
+        out: the folder of run folders, whose MLflow store is used unless the user has another server.
+        name: of the system.
+        key: what tells this training from every other: its digest.
+        params: what decides it, for MLflow's own table.
+    """
+
+    out: Path
+    name: str
+    key: str
+    params: Mapping[str, str]
+
+    def try_log(self, epoch: int, metrics: Mapping[str, float]) -> str | None:
+        """Log an epoch; a failure is one line to show and never an exception: the training is what counts.
+
+        Args:
+            epoch: counted from 1; one that was logged before is logged again.
+            metrics: by name, without `@`.
+        """
+        try:
+            with open_client(self.out) as client:
+                run = self._run(client)
+                for name, value in metrics.items():
+                    client.log_metric(run, name, value, step=epoch)
+        except UserError as error:
+            return f"{error}; the curves are in the training's own record as well"
+        return None
+
+    def try_nest(self, inner: str, reached: float) -> str | None:
+        """Put the run of another training into this one, which is a grid's, as one of its steps.
+
+        Args:
+            inner: the key of that training.
+            reached: by it, on the validation split; the run of the grid has the most that any reached.
+
+        Returns:
+            A line to show where it failed.
+        """
+        try:
+            with open_client(self.out) as client:
+                outer = self._run(client)
+                for run in _runs_of(client, inner):
+                    client.set_tag(run.info.run_id, _PARENT, outer)
+                best = client.get_run(outer).data.metrics.get(_BEST, reached)
+                client.log_metric(outer, _BEST, max(best, reached))
+        except UserError as error:
+            return f"{error}; what each combination reached is in the grid's own record as well"
+        return None
+
+    def _run(self, client: "MlflowClient") -> str:
+        if runs := _runs_of(client, self.key):
+            return str(runs[0].info.run_id)
+        run = client.create_run(_experiment(client), run_name=self.name, tags={_KEY: self.key})
+        for name, value in self.params.items():
+            client.log_param(run.info.run_id, name, value[:500])
+        return str(run.info.run_id)
+
+
+def _experiment(client: "MlflowClient") -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    return str(found.experiment_id if found else client.create_experiment(EXPERIMENT))
+
+
+def _runs_of(client: "MlflowClient", key: str) -> list[Any]:
+    return list(client.search_runs([_experiment(client)], f"tags.`{_KEY}` = '{key}'", max_results=1))

@@ -1,0 +1,190 @@
+"""What an edition of the challenge wants handed in, as data: a file per edition in `editions`, or a person's own."""
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from harness.errors import UserError, listing
+from harness.interface.registered import is_card
+
+Kind = Literal["ranked-list", "score-matrix", "other"]
+RANK = "{rank}"
+
+
+class LargestBytes(BaseModel):
+    """How large a file of each sort may be, unpacked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    output: PositiveInt
+    meta: PositiveInt
+    report: PositiveInt
+
+
+class Results(BaseModel):
+    """Which results the meta file has: the section's name, other names in use, and the measures to fill in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    section: str
+    spellings: tuple[str, ...] = ()
+    measures: tuple[str, ...]
+
+
+class Profile(BaseModel):
+    """An edition of the challenge.
+
+    Attributes:
+        name: how it is asked for.
+        title: how its organisers call it.
+        task: number of the task with the letter of the subtask, as in labels.
+        protocol: by which the development-testing split is scored.
+        kind: of the output file; `other`: any number of files per system, which are not looked into.
+        columns: of the output file: the query's, and where lists are ranked the clips', with `{rank}` for 1, 2, ...
+        variants: other columns in use, which are accepted on reading.
+        depth: clips per query in a ranked list.
+        rows: how many rows an output has, by what it answers, where that is known.
+        most_systems: that one package may hold.
+        label: regular expression of a system's label with the groups author, institute and index.
+        package: file name of the zip.
+        folder: the one top folder in it.
+        output: name of a system's output file, in a folder called like the label.
+        meta: name of a system's meta file, beside the output.
+        report: name of the technical report in the top folder.
+        reports: other names it may have, there or in a system's folder.
+        largest_bytes: how large files may be.
+        results: what the meta file says of results.
+        described_by: keys of `system.description` in the meta file; the schema is open, so others may come.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str = ""
+    task: str
+    protocol: str
+    kind: Kind
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    variants: tuple[tuple[str, ...], ...] = ()
+    depth: PositiveInt | None = None
+    rows: dict[str, PositiveInt] = {}
+    most_systems: PositiveInt = 4
+    label: str
+    package: str
+    folder: str
+    output: str
+    meta: str
+    report: str
+    reports: tuple[str, ...] = ()
+    largest_bytes: LargestBytes
+    results: Results
+    described_by: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.kind == "ranked-list" and (self.depth is None or RANK not in self.columns[-1]):
+            raise ValueError("a ranked list has a depth, and a last column with {rank} in its name")
+        try:
+            groups = set(self.label_pattern.groupindex)
+        except re.error as error:
+            raise ValueError(f"label is no regular expression: {error}") from None
+        if missing := {"author", "institute", "index"} - groups:
+            raise ValueError(f"label lacks the group {', '.join(sorted(missing))}, as in (?P<index>[1-4])")
+        return self
+
+    @cached_property
+    def label_pattern(self) -> re.Pattern[str]:
+        """What a label looks like."""
+        return re.compile(self.label.replace("{task}", re.escape(self.task)), re.ASCII)
+
+    @cached_property
+    def example_label(self) -> str:
+        """A label of this edition, for messages."""
+        return f"Lastname_INST_task{self.task}_1"
+
+    def header(self, depth: int | None = None) -> list[str]:
+        """The header of a ranked list."""
+        return _header(self.columns, depth or self.depth or 0)
+
+    def variant_of(self, header: Sequence[str]) -> tuple[str, ...] | None:
+        """Which spelling of the columns a ranked list's header is, of any depth; `None` where it is none in use.
+
+        >>> get_profile("dcase2024").variant_of(["caption", "file_name_1"])
+        ('caption', 'file_name_{rank}')
+        """
+        depth = len(header) - 1
+        if depth < 1:
+            return None
+        return next((one for one in (self.columns, *self.variants) if list(header) == _header(one, depth)), None)
+
+    def named(self, template: str, label: str) -> str:
+        """The name of a file of the system with this label, or of all systems that share its author.
+
+        >>> get_profile("dcase2022").named("{author}_{institute}_task{task}", "Primus_CP-JKU_task6b_2")
+        'Primus_CP-JKU_task6b'
+        """
+        match = self.label_pattern.fullmatch(label)
+        author, institute = (match["author"], match["institute"]) if match else ("Lastname", "INST")
+        return template.format(label=label, author=author, institute=institute, task=self.task)
+
+    @property
+    def top_folder(self) -> str:
+        """The one folder at the top of a package."""
+        return self.folder.format(task=self.task)
+
+
+def editions() -> dict[str, Path]:
+    """The editions that come with lbar, each with its file."""
+    folder = Path(str(files("harness.submission.editions")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def get_profile(name: str) -> Profile:
+    """The profile of an edition, or of a person's own file (`*.yaml`), which may build on another by `base:`.
+
+    Raises:
+        UserError: there is no such edition or file, or something is wrong in it; all of it is listed.
+    """
+    try:
+        return Profile.model_validate(_said(name, ()))
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc'])) or 'profile'}: {one['msg']}" for one in error.errors()]
+        raise listing(f"profile {name} does not fit", problems) from None
+
+
+def _said(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """What a profile says, together with those it builds on."""
+    import yaml
+
+    known = editions()
+    if not is_card(name) and name not in known:
+        raise UserError(
+            f"unknown profile {name!r}; known are {', '.join(known)}, or a file of your own ending in .yaml"
+        )
+    path = Path(name) if is_card(name) else known[name]
+    if str(path.resolve()) in above:
+        raise UserError(f"profile {path} builds on itself; take its line `base:` out")
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"profile {path} cannot be read: {' '.join(str(error).split())}") from None
+    if not isinstance(said, dict):
+        raise UserError(
+            f"profile {path} is no list of fields; expected `base: dcase2024` and what differs from it, say"
+        )
+    base = said.pop("base", None)
+    if base is None:
+        return said
+    if is_card(str(base)):
+        base = path.parent / str(base)
+    return _said(str(base), (*above, str(path.resolve()))) | said
+
+
+def _header(columns: Sequence[str], depth: int) -> list[str]:
+    *fixed, ranked = columns
+    return [*fixed, *(ranked.replace(RANK, str(rank)) for rank in range(1, depth + 1))]

@@ -1,0 +1,149 @@
+"""What an output should answer: the queries and clips of an evaluation, with its ground truth where that is known."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from harness.datasets.csv_file import read_rows
+from harness.errors import UserError
+from harness.predictions.spelling import Spellings
+from harness.protocols.task import RetrievalTask
+from harness.submission.editions.profiles import Profile
+
+_LEAST_KNOWN = 0.5
+_SAMPLE = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """Queries and clips.
+
+    Attributes:
+        what: they are, for messages.
+        queries: what is asked, verbatim, in order; one that was written for several clips is there several times.
+        clips: names of what is ranked; none where they are not known.
+        task: the same with its ground truth; `None` where that is hidden.
+    """
+
+    what: str
+    queries: tuple[str, ...]
+    clips: tuple[str, ...]
+    task: RetrievalTask | None = None
+
+    @cached_property
+    def times_asked(self) -> Counter[str]:
+        """How often each query is asked."""
+        return Counter(self.queries)
+
+    @cached_property
+    def known_clips(self) -> frozenset[str]:
+        """The clips' names."""
+        return frozenset(self.clips)
+
+    @cached_property
+    def clip_spellings(self) -> Spellings:
+        """To find the clip that a wrong name means."""
+        return Spellings(self.clips, file_names=True)
+
+    @cached_property
+    def query_spellings(self) -> Spellings:
+        """To find the query that a wrong caption means."""
+        return Spellings(list(self.times_asked))
+
+    def fits(self, captions: Sequence[str]) -> bool:
+        """Whether most of these captions are queries, in some spelling."""
+        known = sum(text in self.times_asked or self.query_spellings.same(text) is not None for text in captions)
+        return bool(captions) and known >= _LEAST_KNOWN * len(captions)
+
+
+def of_task(task: RetrievalTask) -> Expected:
+    """What a text-to-audio task asks."""
+    if task.protocol.direction != "text-to-audio":
+        raise UserError(f"protocol {task.protocol.name} ranks captions; choose a text-to-audio protocol")
+    return Expected(task.protocol.name, task.queries, task.items, task)
+
+
+def of_protocol(name: str, data_root: Path) -> Expected:
+    """What a protocol asks.
+
+    Raises:
+        UserError: there is no such protocol, or its data are not in the data root.
+    """
+    from harness.datasets import load
+    from harness.protocols.named import get_protocol
+    from harness.protocols.task import pose
+
+    protocol = get_protocol(name)
+    return of_task(pose(protocol, load(protocol.dataset, protocol.split, data_root)))
+
+
+def guessed(output: Path, profile: Profile, data_root: Path) -> Expected | None:
+    """What an output answers, if that is the edition's development-testing split and the data root has it.
+
+    Nothing is raised: it is a guess.
+    """
+    try:
+        captions = [cells[0] for _, cells in islice(read_rows(output), 1, _SAMPLE)]
+        known = of_protocol(profile.protocol, data_root)
+    except UserError:
+        return None
+    return known if known.fits(captions) else None
+
+
+def of_files(queries: Path | None, audio: Path | None) -> Expected | None:
+    """What a hidden evaluation set asks: a CSV with a column `caption`, and a folder of recordings.
+
+    Raises:
+        UserError: one of them cannot be read.
+    """
+    if queries is None and audio is None:
+        return None
+    asked = read_queries(queries) if queries else ()
+    clips = audio_files(audio) if audio else ()
+    what = " and ".join(str(path) for path in (queries, audio) if path)
+    return Expected(what, asked, tuple(path.name for path in clips))
+
+
+def read_queries(path: Path) -> tuple[str, ...]:
+    """The captions of a CSV, verbatim, from its column `caption`.
+
+    Raises:
+        UserError: it cannot be read, has no such column, or an empty caption.
+    """
+    rows = read_rows(path)
+    _, header = next(rows, (1, []))
+    if "caption" not in header:
+        raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")
+    column = header.index("caption")
+    found = []
+    for line, cells in rows:
+        if len(cells) != len(header) or not cells[column]:
+            raise UserError(
+                f"{path}: line {line}: no caption, or a comma outside of quotes; expected {header} in each row"
+            )
+        found.append(cells[column])
+    if not found:
+        raise UserError(f"{path}: there is no row below the header; expected a caption per row")
+    return tuple(found)
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """The recordings in a folder, by name; hidden files are none.
+
+    Raises:
+        UserError: it is no folder, or has no recordings.
+    """
+    from harness.datasets.readers.layout import AUDIO_SUFFIXES
+
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except OSError as error:
+        raise UserError(f"{folder} is no folder of recordings: {error.strerror or error}") from error
+    found = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")]
+    if not found:
+        raise UserError(f"{folder} holds no recordings ({', '.join(sorted(AUDIO_SUFFIXES))})")
+    return [folder / name for name in found]

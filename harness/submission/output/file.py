@@ -1,0 +1,292 @@
+"""An output file, read as far as it can be read, so that all that is wrong with it can be said at once."""
+
+import codecs
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.csv_file import read_rows
+from harness.errors import UserError
+from harness.predictions.ranked_list import is_ranked_list
+from harness.predictions.score_matrix import is_score_matrix
+from harness.submission.editions.profiles import Kind, Profile
+from harness.submission.findings import Problem
+from harness.submission.output.expected import Expected
+
+MOST_ROWS = 1_000_000
+MOST_COLUMNS = 100_000
+"""An output of more rows or columns is taken for something else: it must not fill the memory."""
+
+_LOOKED_AT = 1 << 20
+_LINE = re.compile(r"line (\d+)")
+_DIGITS_LOOKED_AT = 16
+
+
+@dataclass(frozen=True)
+class OutputStart:
+    """The beginning of an output file.
+
+    Attributes:
+        profile: the edition it is for.
+        path: of the file.
+        line: of the header.
+        header: its cells.
+        kind: what the header makes of it, `None` where nothing.
+        has_bom: whether a byte order mark comes first.
+        has_carriage_returns: whether lines end in CR LF.
+        complaint: why it cannot be read.
+    """
+
+    profile: Profile
+    path: Path
+    line: int
+    header: tuple[str, ...]
+    kind: Kind | None
+    has_bom: bool
+    has_carriage_returns: bool
+    complaint: Problem | None
+
+
+@dataclass(frozen=True)
+class Captions:
+    """The captions of an output, row by row, beside the queries.
+
+    Attributes:
+        column: that they stand in.
+        profile: the edition.
+        expected: what is asked; `None` where that is not known.
+        lines: of the rows, in the file.
+        texts: the captions.
+        complete: whether the file was read to its end, so that a query that is not there is missing.
+    """
+
+    column: str
+    profile: Profile
+    expected: Expected | None
+    lines: Sequence[int]
+    texts: Sequence[str]
+    complete: bool
+
+    @cached_property
+    def unknown(self) -> dict[str, int]:
+        """Captions that nobody asked, each with its line."""
+        if self.expected is None or not self.expected.queries:
+            return {}
+        asked = self.expected.times_asked
+        return {text: line for line, text in zip(self.lines, self.texts, strict=True) if text and text not in asked}
+
+    @cached_property
+    def answered(self) -> frozenset[str]:
+        """The captions that are there."""
+        return frozenset(self.texts)
+
+
+@dataclass(frozen=True)
+class RankedRows:
+    """The rows of a ranked list.
+
+    Attributes:
+        start: of the file.
+        expected: what is asked; `None` where that is not known.
+        rows: line, caption and names of each row as long as the header.
+        uneven: line and number of cells of the other rows.
+        complaint: why the file could not be read to its end.
+    """
+
+    start: OutputStart
+    expected: Expected | None
+    rows: tuple[tuple[int, str, tuple[str, ...]], ...]
+    uneven: tuple[tuple[int, int], ...]
+    complaint: Problem | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the names."""
+        return self.start.header[1:]
+
+    def captions(self) -> Captions:
+        """Those of all rows that have some."""
+        return Captions(
+            self.start.header[0],
+            self.start.profile,
+            self.expected,
+            [line for line, _, _ in self.rows],
+            [text for _, text, _ in self.rows],
+            complete=self.complaint is None and not self.uneven,
+        )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class MatrixRow:
+    """One row of a score matrix.
+
+    Attributes:
+        line: of the file.
+        query: its caption.
+        cells: the scores as written.
+        scores: the same as numbers, shape `(cells,)`; NaN for what is no number.
+        names: of the clips, one a column.
+    """
+
+    line: int
+    query: str
+    cells: Sequence[str]
+    scores: NDArray[np.float64]
+    names: Sequence[str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has a finite score for each clip."""
+        return len(self.cells) == len(self.names) and bool(np.isfinite(self.scores).all())
+
+
+@dataclass
+class MatrixEnd:
+    """What all rows of a score matrix say together.
+
+    Attributes:
+        rows: how many there are.
+        tied: in how many of them some, not all, clips share a score.
+        first_tie: line of the first of these.
+        digits: the most significant digits of a score, of those that were looked at.
+        complaint: why the file could not be read to its end.
+    """
+
+    rows: int = 0
+    tied: int = 0
+    first_tie: int | None = None
+    digits: int = 0
+    complaint: Problem | None = None
+
+    def count(self, row: MatrixRow) -> None:
+        """Take a row into account."""
+        self.rows += 1
+        if row.is_whole:
+            if 1 < len(np.unique(row.scores)) < len(row.scores):
+                self.tied += 1
+                self.first_tie = self.first_tie or row.line
+            self.digits = max(self.digits, *map(_significant, row.cells[:_DIGITS_LOOKED_AT]))
+
+
+def read_start(path: Path, profile: Profile) -> OutputStart:
+    """Look at the first bytes and the header."""
+    complaint: Problem | None = None
+    header: list[str] = []
+    line = 1
+    try:
+        with path.open("rb") as file:
+            first = file.read(_LOOKED_AT)
+        line, header = next(read_rows(path), (1, []))
+        if not header:
+            complaint = Problem("an empty file", "a header and a row per query", "write the output again")
+        elif len(header) > MOST_COLUMNS:
+            complaint = Problem(
+                f"{len(header):,} columns", f"at most {MOST_COLUMNS:,}", "look whether it is the right file"
+            )
+    except OSError as error:
+        first, complaint = b"", Problem(error.strerror or str(error), "a file that can be read", "mend that")
+    except UserError as error:
+        complaint = complaint_of(path, error)
+    return OutputStart(
+        profile,
+        path,
+        line,
+        tuple(header),
+        "ranked-list" if is_ranked_list(header) or profile.variant_of(header) else kind_of_matrix(header),
+        first.startswith(codecs.BOM_UTF8),
+        b"\r\n" in first,
+        complaint,
+    )
+
+
+def kind_of_matrix(header: Sequence[str]) -> Kind | None:
+    """Whether it is a score matrix's."""
+    return "score-matrix" if is_score_matrix(header) else None
+
+
+def read_ranked_rows(start: OutputStart, expected: Expected | None) -> RankedRows:
+    """Read a ranked list to its end, or as far as it can be read."""
+    rows: list[tuple[int, str, tuple[str, ...]]] = []
+    uneven: list[tuple[int, int]] = []
+    complaint = None
+    try:
+        records = read_rows(start.path)
+        next(records, None)
+        for line, cells in records:
+            if len(rows) + len(uneven) == MOST_ROWS:
+                complaint = _too_many_rows(line)
+                break
+            if len(cells) == len(start.header):
+                rows.append((line, cells[0], tuple(cells[1:])))
+            else:
+                uneven.append((line, len(cells)))
+    except UserError as error:
+        complaint = complaint_of(start.path, error)
+    return RankedRows(start, expected, tuple(rows), tuple(uneven), complaint)
+
+
+def matrix_rows(start: OutputStart, end: MatrixEnd) -> Iterator[MatrixRow]:
+    """Pass over a score matrix; what is known when it ends is in `end`."""
+    names = start.header[1:]
+    try:
+        records = read_rows(start.path)
+        next(records, None)
+        for line, (query, *cells) in records:
+            if end.rows == MOST_ROWS:
+                end.complaint = _too_many_rows(line)
+                return
+            row = MatrixRow(line, query, cells, numbers(cells), names)
+            end.count(row)
+            yield row
+    except UserError as error:
+        end.complaint = complaint_of(start.path, error)
+
+
+def _too_many_rows(line: int) -> Problem:
+    return Problem(f"more than {MOST_ROWS:,} rows", "one per query", "look whether it is the right file", line=line)
+
+
+def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
+    """Cells as numbers; NaN for those that are none.
+
+    >>> numbers(["0.5", "x", "1_0"]).tolist()
+    [0.5, nan, nan]
+    """
+    try:
+        if not any("_" in cell for cell in cells):
+            return np.fromiter(map(float, cells), np.float64, len(cells))
+    except ValueError:
+        pass
+    return np.fromiter(map(_number, cells), np.float64, len(cells))
+
+
+def complaint_of(path: Path, error: UserError) -> Problem:
+    """What reading a file failed for, with the line where one is named."""
+    said = str(error).removeprefix(f"{path}: ")
+    found, _, mend = said.partition("; ")
+    line = _LINE.search(found)
+    return Problem(
+        found,
+        "comma-separated cells in UTF-8, with double quotes around those that hold a comma, a quote or a line end",
+        mend or "write the file with a CSV writer",
+        line=int(line[1]) if line else None,
+    )
+
+
+def _number(cell: str) -> float:
+    # Python takes 1_0 for ten, other readers do not.
+    try:
+        return float("nan") if "_" in cell else float(cell)
+    except ValueError:
+        return float("nan")
+
+
+def _significant(cell: str) -> int:
+    """How many significant digits a number is written with."""
+    mantissa = re.split("[eE]", cell)[0]
+    return len("".join(letter for letter in mantissa if letter.isdigit()).lstrip("0"))

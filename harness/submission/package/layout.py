@@ -1,0 +1,140 @@
+"""What the files of a package are, by an edition's tree: systems with their outputs and meta files, and the report."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.submission.editions.profiles import Profile
+from harness.submission.package.members import Member, Tree
+
+JUNK = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", "__pycache__", ".ipynb_checkpoints"})
+FIXED = ".fixed"
+"""What a mended copy has in its name before the extension, which says nothing of the label."""
+_TOP = "task"
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFolder:
+    """The folder of one system.
+
+    Attributes:
+        label: the folder's name.
+        path: of the folder, within the package.
+        outputs: the CSV files in it.
+        metas: the YAML files in it.
+        reports: the PDF files in it.
+    """
+
+    label: str
+    path: str
+    outputs: tuple[Member, ...]
+    metas: tuple[Member, ...]
+    reports: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as this edition wants it, as far as it is like that.
+
+    Attributes:
+        profile: the edition.
+        tree: the files.
+        above: path of the folder that the top folder was found in; empty where it is at the top, as it should be.
+        top: path of the top folder; `None` where there is none.
+        systems: the systems' folders, by name.
+        reports: PDF files in the top folder.
+        junk: what an operating system left.
+        strays: files that have no place in the tree.
+        elsewhere: top folders of other tasks, which are not looked into.
+    """
+
+    profile: Profile
+    tree: Tree
+    above: str
+    top: str | None
+    systems: tuple[SystemFolder, ...]
+    reports: tuple[Member, ...]
+    junk: tuple[Member, ...]
+    strays: tuple[Member, ...]
+    elsewhere: tuple[str, ...]
+
+
+def understand(tree: Tree, profile: Profile) -> Package:
+    """Sort the files of a package."""
+    junk = tuple(member for member in tree.members if is_junk(member))
+    files = [member for member in tree.members if member.kind == "file" and not is_junk(member)]
+    top = _top(tree.members, profile)
+    inside: list[Member] = []
+    outside: list[Member] = []
+    elsewhere: dict[str, None] = {}
+    for member in files:
+        parts = member.parts
+        if top is not None and parts[: len(top)] == top:
+            inside.append(member)
+        elif parts[0].lower().startswith(_TOP) and parts[0] != profile.top_folder and len(parts) > 1:
+            elsewhere[parts[0]] = None
+        else:
+            outside.append(member)
+    depth = len(top or ())
+    folders: dict[str, list[Member]] = defaultdict(list)
+    reports = []
+    for member in inside:
+        if len(member.parts) == depth + 2:
+            folders[member.parts[depth]].append(member)
+        elif len(member.parts) == depth + 1 and member.suffix == ".pdf":
+            reports.append(member)
+        else:
+            outside.append(member)
+    systems = [_system(label, "/".join((*(top or ()), label)), members) for label, members in sorted(folders.items())]
+    for members in folders.values():
+        outside += [member for member in members if member.suffix not in (".csv", ".yaml", ".yml", ".pdf")]
+    return Package(
+        profile,
+        tree,
+        "/".join((top or ())[:-1]),
+        None if top is None else "/".join(top),
+        tuple(system for system in systems if system.outputs or system.metas),
+        tuple(reports),
+        junk,
+        tuple(outside),
+        tuple(elsewhere),
+    )
+
+
+def is_junk(member: Member) -> bool:
+    """Whether an operating system or a program left it there."""
+    parts = member.parts
+    return bool(parts) and (any(part.lower() in JUNK for part in parts) or parts[-1].startswith("._"))
+
+
+def only(members: Iterable[Member], name: str) -> Member | None:
+    """The one that counts: the one called like that, or else the first."""
+    found = list(members)
+    return next((member for member in found if member.base == name), found[0] if found else None)
+
+
+def _top(members: Iterable[Member], profile: Profile) -> tuple[str, ...] | None:
+    """Path of the top folder: the shallowest one called as the edition says, or else what holds the first label."""
+    named: list[tuple[str, ...]] = []
+    holding: list[tuple[str, ...]] = []
+    for member in members:
+        if is_junk(member) or member.kind not in ("file", "folder"):
+            continue
+        folders = member.parts if member.kind == "folder" else member.parts[:-1]
+        named += [folders[: at + 1] for at, part in enumerate(folders) if part == profile.top_folder]
+        holding += [folders[:at] for at, part in enumerate(folders) if profile.label_pattern.fullmatch(part)]
+    found = named or holding
+    return min(found, key=len) if found else None
+
+
+def _system(label: str, path: str, members: list[Member]) -> SystemFolder:
+    by_suffix: dict[str, list[Member]] = defaultdict(list)
+    for member in members:
+        by_suffix[member.suffix].append(member)
+    return SystemFolder(
+        label,
+        path,
+        tuple(by_suffix[".csv"]),
+        tuple(by_suffix[".yaml"] + by_suffix[".yml"]),
+        tuple(by_suffix[".pdf"]),
+    )

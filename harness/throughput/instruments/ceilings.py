@@ -1,0 +1,89 @@
+"""What the machine can do at most, measured in the same run as what it does."""
+
+from collections.abc import Callable, Iterator
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat
+
+from harness.machine.devices import kind_of
+from harness.machine.packed_matrix import can_pack, pack, product
+from harness.throughput.instruments.timing import synchronise
+
+if TYPE_CHECKING:
+    import torch
+
+_SECONDS = 1.0
+_SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
+_BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}
+
+
+class Ceilings(BaseModel):
+    """The limits of a device.
+
+    Attributes:
+        device: which, in torch's words.
+        precision: of the matrix product.
+        matrix_flops_per_second: of the fastest of a few large square matrix products, 2 a multiply-accumulate.
+        read_bytes_per_second: of the fastest of a few passes over memory much larger than any cache.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: str
+    precision: str
+    matrix_flops_per_second: PositiveFloat
+    read_bytes_per_second: PositiveFloat
+
+
+def measure_ceilings(device: str = "cpu", precision: str = "fp32") -> Ceilings:
+    """Measure them, with as many threads as torch has; takes some seconds."""
+    import torch
+
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    products = [one for side in _SIDES[_known(device)] for one in _products(side, kind, device)]
+    values = torch.ones(_BYTES[_known(device)] // 4, device=device)
+    return Ceilings(
+        device=device,
+        precision=precision,
+        matrix_flops_per_second=max(flops / _fastest(call, device) for flops, call in products),
+        read_bytes_per_second=_read_rate(values),
+    )
+
+
+def _known(device: str) -> str:
+    return "cuda" if kind_of(device) == "cuda" else "cpu"
+
+
+def _products(side: int, kind: "torch.dtype", device: str) -> Iterator[tuple[float, Callable[[], object]]]:
+    """The ways to multiply square matrices: a limit is that of the best."""
+    import torch
+
+    left, right = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
+    out = torch.empty(side, side, device=device, dtype=kind)
+    yield 2.0 * side**3, lambda: torch.matmul(left, right, out=out)
+    if _known(device) == "cpu" and can_pack(kind):
+        packed = pack(right)
+        yield 2.0 * side**3, lambda: product(left, packed)
+
+
+def _read_rate(values: "torch.Tensor") -> float:
+    """Bytes a second that are read: the best of two things that do little else."""
+    calls: list[Callable[[], object]] = [values.sum]
+    if values.device.type == "cpu":
+        flat = values.numpy()
+        calls.append(lambda: flat.dot(flat))
+    return 4 * len(values) / min(_fastest(call, str(values.device)) for call in calls)
+
+
+def _fastest(call: Callable[[], object], device: str) -> float:
+    """Seconds of the fastest of several calls."""
+    call()
+    fastest, until = float("inf"), perf_counter() + _SECONDS
+    while perf_counter() < until:
+        synchronise(device)
+        begun = perf_counter()
+        call()
+        synchronise(device)
+        fastest = min(fastest, perf_counter() - begun)
+    return fastest

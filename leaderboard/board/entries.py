@@ -1,0 +1,266 @@
+"""What stands on the board: one standing per protocol and data set, one entry per system, best first."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from harness.errors import UserError
+from harness.protocols.named import PROTOCOLS
+from harness.runs.records import DatasetRecord, EvaluationRecord, ProtocolRecord
+from leaderboard.runs.collecting import Board, Row, labels, stage_of
+from leaderboard.runs.published import Published, published
+from leaderboard.runs.speed import Speed, beside
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A measure with its 95 % interval; a reported figure has none."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the board: measured by us, or reported by others.
+
+    Attributes:
+        label: what it is called here.
+        measures: by name; a reported system may lack some.
+        place: from 1 by the primary measure, equal for equal values; `None` for what is reported.
+        group: letters of those it cannot be told apart from; empty where that is not known.
+        stage: in the two-stage method, by its card.
+        parameters: number of parameters, 0 where unknown.
+        trained_on: names of data sets, or the source's words.
+        run: where it comes from; `None` for what is reported.
+        speed: on the standing's hardware.
+        reported: what was published; `None` for what was measured.
+    """
+
+    label: str
+    measures: Mapping[str, Value]
+    place: int | None
+    group: str = ""
+    stage: str = ""
+    parameters: int = 0
+    trained_on: str = ""
+    run: Row | None = None
+    speed: Speed | None = None
+    reported: Published | None = None
+
+    @property
+    def clips_per_second(self) -> float | None:
+        """Throughput on the standing's hardware."""
+        return self.speed.clips_per_second if self.speed else None
+
+    @property
+    def query_p95_seconds(self) -> float | None:
+        """Latency on the standing's hardware."""
+        return self.speed.query_p95_seconds if self.speed else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that may be compared with each other.
+
+    Attributes:
+        protocol: the rules.
+        dataset: what was asked.
+        told_apart: what tells it from other standings of its protocol; empty where there is one.
+        measures: names, the primary one first.
+        entries: best first, or as they were sorted.
+        hardware: what the speeds were measured on; empty where there are none.
+        notes: what could not be found out, a line each.
+    """
+
+    protocol: ProtocolRecord
+    dataset: DatasetRecord
+    told_apart: str
+    measures: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    hardware: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Protocol, direction and size in a line."""
+        count = "1 query" if self.dataset.queries == 1 else f"{self.dataset.queries:,} queries"
+        return f"{self.protocol.name}, {self.protocol.direction}, {count}{self.told_apart}"
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """The runs among the entries, in their order."""
+        return tuple(entry.run for entry in self.entries if entry.run)
+
+
+def standings(board: Board, *, groups: bool = True, reported: bool = False) -> list[Standing]:
+    """Sort what counts into standings, in the order of `harness.protocols.named.PROTOCOLS`.
+
+    Args:
+        board: the runs.
+        groups: find out which systems cannot be told apart, from what each answered.
+        reported: put what was published for a protocol beside our own.
+    """
+    order = {name: index for index, name in enumerate(PROTOCOLS)}
+
+    def group_of(row: Row) -> tuple[int, str, str, str]:
+        protocol, dataset = row.record.protocol, row.record.dataset
+        return order.get(protocol.name, len(order)), protocol.digest, dataset.digest, dataset.audio_digest or ""
+
+    found = [tuple(members) for _, members in groupby(sorted(board.rows, key=group_of), group_of)]
+    firsts = [members[0].record for members in found]
+    return [
+        _standing(members, board.speeds, _told_apart(members[0].record, firsts), groups, reported) for members in found
+    ]
+
+
+def _standing(
+    members: Sequence[Row], speeds: Iterable[Speed], told_apart: str, groups: bool, reported: bool
+) -> Standing:
+    def place_of(row: Row) -> tuple[float, str, str]:
+        record = row.record
+        return -record.primary.value, record.system.name, record.system.digest or record.id
+
+    ranked = sorted(members, key=place_of)
+    records = [row.record for row in ranked]
+    values = [record.primary.value for record in records]
+    hardware, speed_of = beside(records, speeds)
+    letters, notes = _groups(ranked) if groups and len(ranked) > 1 else ([""] * len(ranked), ())
+    entries = [
+        Entry(
+            label=label,
+            measures={one.name: Value(one.value, one.low, one.high) for one in row.record.measures},
+            place=1 + values.index(row.record.primary.value),
+            group=group,
+            stage=stage_of(row.record),
+            parameters=row.record.system.parameters,
+            trained_on=", ".join(row.record.system.trained_on),
+            run=row,
+            speed=speed_of.get(row.record.id),
+        )
+        for row, label, group in zip(ranked, labels(records), letters, strict=True)
+    ]
+    first = records[0]
+    if reported:
+        entries += [_reported(result) for result in published() if result.protocol == first.protocol.name]
+    names = tuple(measure.name for measure in first.measures)
+    standing = Standing(first.protocol, first.dataset, told_apart, names, tuple(entries), hardware, notes)
+    return sort(standing, first.protocol.primary)
+
+
+def _groups(ranked: Sequence[Row]) -> tuple[list[str], tuple[str, ...]]:
+    """Letters for those whose answers can be read, and a line for each of the others."""
+    from leaderboard.comparison.comparing import groups_by_primary
+    from leaderboard.runs.answers import read_answers
+
+    primary = ranked[0].record.protocol.primary
+    readable, notes = [], []
+    for row in ranked:
+        if (row.folder / "per_query.parquet").is_file():
+            readable.append(row)
+        else:
+            notes.append(f"{row.folder} has no per_query.parquet, so nothing tells {row.record.system.name} apart")
+    if len(readable) < 2:
+        return [""] * len(ranked), ()
+    try:
+        found = groups_by_primary(read_answers(readable, [primary]), primary)
+    except UserError as error:
+        return [""] * len(ranked), (f"no groups: {error}",)
+    by_row = {row.record.id: group for row, group in zip(readable, found, strict=True)}
+    return [by_row.get(row.record.id, "") for row in ranked], tuple(notes)
+
+
+def _reported(result: Published) -> Entry:
+    return Entry(
+        label=result.system,
+        measures={name: Value(figure.value) for name, figure in result.measures.items()},
+        place=None,
+        parameters=result.parameters,
+        trained_on=result.trained_on,
+        reported=result,
+    )
+
+
+def _told_apart(first: EvaluationRecord, firsts: Sequence[EvaluationRecord]) -> str:
+    """What tells this standing from others of its protocol: other captions, or other audio under the same captions."""
+    alike = [one.dataset for one in firsts if one.protocol.name == first.protocol.name]
+    if len(alike) == 1:
+        return ""
+    if sum(dataset.digest == first.dataset.digest for dataset in alike) == 1:
+        return f", data {first.dataset.digest[:8]}"
+    return f", audio {(first.dataset.audio_digest or 'unknown')[:8]}"
+
+
+def sort(standing: Standing, column: str) -> Standing:
+    """The same, sorted by a column; entries that have nothing there come last.
+
+    Args:
+        standing: what to sort.
+        column: a measure, `system`, `parameters`, `clips/s`, `query p95` or `date`.
+
+    Raises:
+        UserError: there is no such column.
+    """
+    keys = _columns(standing)
+    if column not in keys:
+        raise UserError(f"there is no column {column!r} to sort by; there are {', '.join(keys)}")
+    primary = keys[standing.protocol.primary]
+
+    def key(entry: Entry) -> tuple[tuple[bool, float | str], tuple[bool, float | str], bool, str]:
+        return _last(keys[column](entry)), _last(primary(entry)), entry.run is None, entry.label
+
+    return replace(standing, entries=tuple(sorted(standing.entries, key=key)))
+
+
+def sort_all(standings: Sequence[Standing], column: str) -> list[Standing]:
+    """Each sorted by the column; those of protocols without this measure stay as they are.
+
+    Raises:
+        UserError: none has such a column.
+    """
+    if standings and not any(column in _columns(standing) for standing in standings):
+        return [sort(standing, column) for standing in standings]
+    return [sort(standing, column) if column in _columns(standing) else standing for standing in standings]
+
+
+def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | None]]:
+    """What each column sorts by, ascending."""
+    return {
+        **{name: _descending(name) for name in standing.measures},
+        "system": lambda entry: entry.label.casefold(),
+        "parameters": lambda entry: entry.parameters or None,
+        "clips/s": lambda entry: -(entry.clips_per_second or 0) or None,
+        "query p95": lambda entry: entry.query_p95_seconds,
+        "date": _age,
+    }
+
+
+def _descending(name: str) -> Callable[[Entry], float | None]:
+    return lambda entry: -entry.measures[name].value if name in entry.measures else None
+
+
+def _age(entry: Entry) -> float | None:
+    return -entry.run.record.created.timestamp() if entry.run else None
+
+
+def _last(value: float | str | None) -> tuple[bool, float | str]:
+    """Nothing sorts after everything."""
+    return value is None, 0.0 if value is None else value
+
+
+def measured(standing: Standing) -> Standing:
+    """The same without what others reported."""
+    return replace(standing, entries=tuple(entry for entry in standing.entries if entry.run))
+
+
+def only(standing: Standing, texts: Sequence[str]) -> Standing:
+    """The same with those entries only whose name, stage, training data or precision contain all of the texts."""
+
+    def said(entry: Entry) -> str:
+        precision = entry.run.record.settings.precision if entry.run else "reported"
+        return " ".join((entry.label, entry.stage, entry.trained_on, precision)).casefold()
+
+    wanted = [text.casefold() for text in texts]
+    kept = tuple(entry for entry in standing.entries if all(text in said(entry) for text in wanted))
+    return replace(standing, entries=kept)

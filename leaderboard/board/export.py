@@ -1,0 +1,130 @@
+"""The board as text for other programs: CSV with every digit, Markdown and LaTeX as a person would print it."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from leaderboard.board.entries import Entry, Standing
+from leaderboard.board.table import clips_per_second, has_groups, query_p95, size
+
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+    }
+)
+
+
+def to_csv(standings: Sequence[Standing]) -> str:
+    """One row per entry of all standings; what is not known is empty."""
+    names = list(dict.fromkeys(name for standing in standings for name in standing.measures))
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    about = ("stage", "parameters", "trained_on", "precision", "clips_per_second", "query_p95_seconds", "hardware")
+    writer.writerow(
+        ["protocol", "dataset_digest", "audio_digest", "kind", "place", "group", "system"]
+        + [f"{name}{bound}" for name in names for bound in ("", ".low", ".high")]
+        + [*about, "created", "run", "source"]
+    )
+    for standing in standings:
+        for entry in standing.entries:
+            writer.writerow(_csv_row(standing, entry, names))
+    return file.getvalue()
+
+
+def _csv_row(standing: Standing, entry: Entry, names: Sequence[str]) -> list[object]:
+    record = entry.run and entry.run.record
+    values: list[object] = []
+    for name in names:
+        one = entry.measures.get(name)
+        values += [one.value, one.low, one.high] if one else [None] * 3
+    return [
+        standing.protocol.name,
+        standing.dataset.digest,
+        standing.dataset.audio_digest,
+        "measured" if record else "reported",
+        entry.place,
+        entry.group,
+        record.system.name if record else entry.label,
+        *values,
+        entry.stage,
+        entry.parameters or None,
+        entry.trained_on,
+        record.settings.precision if record else None,
+        entry.clips_per_second,
+        entry.query_p95_seconds,
+        standing.hardware if entry.speed else None,
+        record.created.isoformat() if record else entry.reported and entry.reported.year,
+        entry.run and entry.run.folder.name,
+        entry.reported.source if entry.reported else None,
+    ]
+
+
+def to_markdown(standings: Sequence[Standing]) -> str:
+    """A table per standing under a heading."""
+    lines: list[str] = []
+    for standing in standings:
+        header, *rows = _cells(standing)
+        lines += [f"### {standing.title}", "", _markdown_row(header)]
+        lines += ["|" + "|".join(" --- " if index == 1 else " ---: " for index in range(len(header))) + "|"]
+        lines += [*map(_markdown_row, rows), ""]
+    return "\n".join(lines)
+
+
+def _markdown_row(cells: Sequence[str]) -> str:
+    escaped = (cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def to_latex(standings: Sequence[Standing]) -> str:
+    """A `tabular` per standing, for the package `booktabs`."""
+    lines: list[str] = []
+    for standing in standings:
+        header, *rows = _cells(standing)
+        lines += [
+            f"% {standing.title}",
+            rf"\begin{{tabular}}{{rl{'r' * (len(header) - 2)}}}",
+            r"\toprule",
+            _latex_row(header),
+            r"\midrule",
+            *map(_latex_row, rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
+
+
+def _cells(standing: Standing) -> Iterator[list[str]]:
+    """The header, then a row per entry; columns in which nobody has anything are left out."""
+    header = ["", "system", "stage", *standing.measures, "group", "parameters", "clips/s", "query p95", "trained on"]
+    rows = [
+        [
+            str(entry.place or "reported"),
+            entry.label,
+            entry.stage,
+            *(_measure(entry, name) for name in standing.measures),
+            entry.group if has_groups(standing) else "",
+            size(entry.parameters),
+            clips_per_second(entry) if standing.hardware else "",
+            query_p95(entry) if standing.hardware else "",
+            entry.trained_on,
+        ]
+        for entry in standing.entries
+    ]
+    kept = [column for column in range(len(header)) if column < 2 or any(row[column] for row in rows)]
+    for row in (header, *rows):
+        yield [" ".join(row[column].split()) for column in kept]
+
+
+def _measure(entry: Entry, name: str) -> str:
+    one = entry.measures.get(name)
+    if one is None:
+        return ""
+    return f"{one.value:.3f}" if one.low is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]"

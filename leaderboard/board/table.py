@@ -1,0 +1,198 @@
+"""The board for a terminal: one table per standing, and below them what may not stand there."""
+
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from leaderboard.board.entries import Entry, Standing, Value
+from leaderboard.runs.collecting import SetAside
+
+_WIDE_INTERVALS_FROM = 100
+_SPEED_COLUMN = 12
+
+
+def render(standings: Sequence[Standing], set_aside: Sequence[SetAside], width: int) -> Group:
+    """Everything `lbar board` shows, for a terminal of `width` characters."""
+    parts: list[RenderableType] = []
+    for standing in standings:
+        parts += [_table(standing, width), *(Text(line, style="dim") for line in _below(standing)), ""]
+    if set_aside:
+        parts += [Text("Not comparable", style="bold"), *_set_aside(set_aside)]
+    return Group(*parts)
+
+
+def _table(standing: Standing, width: int) -> Table:
+    table = Table(
+        title=Text(standing.title, style="bold"),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("", justify="right")
+    table.add_column("system", overflow="fold")
+    for name in standing.measures:
+        table.add_column(name, no_wrap=True)
+    if standing.hardware:
+        table.add_column("speed", no_wrap=True, justify="right")
+    table.add_column("date", no_wrap=True)
+    room = width - (_SPEED_COLUMN if standing.hardware else 0)
+    wide = room >= _WIDE_INTERVALS_FROM and len(standing.measures) <= 4
+    grouped = has_groups(standing)
+    for entry in standing.entries:
+        cells = [
+            _measure(entry.measures[name], wide=wide) if name in entry.measures else "-" for name in standing.measures
+        ]
+        if standing.hardware:
+            cells.append(_two_lines(f"{clips_per_second(entry)}/s", f"p95 {query_p95(entry)}") if entry.speed else "-")
+        place = str(entry.place) if entry.place else ""
+        table.add_row(
+            _two_lines(place, entry.group) if grouped else place,
+            _two_lines(entry.label, about(entry)),
+            *cells,
+            _when(entry),
+        )
+    return table
+
+
+def has_groups(standing: Standing) -> bool:
+    """Whether any two systems share a letter; where all are told apart the letters say nothing."""
+    groups = [entry.group for entry in standing.entries if entry.group]
+    return len(set(groups)) < len(groups) or any(len(group) > 1 for group in groups)
+
+
+def _below(standing: Standing) -> Iterator[str]:
+    if has_groups(standing):
+        yield (
+            "Systems that share a letter cannot be told apart by their "
+            f"{standing.protocol.primary} (permutation over clips, Holm-corrected, p > 0.05)."
+        )
+    if standing.hardware:
+        yield f"Speed on {standing.hardware}: clips embedded in a second, and the time 95 of 100 queries take at most."
+    yield from standing.notes
+
+
+def _set_aside(runs: Sequence[SetAside]) -> Iterator[Text]:
+    lines = [
+        (f"{run.record.system.name}, {run.record.protocol.name}" if run.record else run.folder.name, run.reason)
+        for run in runs
+    ]
+    for what, reason in sorted(lines):
+        yield Text.assemble("  ", what, ": ", (reason, "dim"))
+
+
+def _measure(measure: Value, *, wide: bool) -> Text:
+    r"""The value, and its interval below.
+
+    >>> _measure(Value(0.312, 0.29, 0.334), wide=True).plain
+    '0.312\n[0.290, 0.334]'
+    """
+    if measure.low is None or measure.high is None:
+        return Text(f"{measure.value:.3f}")
+    low, high = (f"{bound:.3f}" for bound in (measure.low, measure.high))
+    interval = f"[{low}, {high}]" if wide else f"{low.removeprefix('0')}-{high.removeprefix('0')}"
+    return _two_lines(f"{measure.value:.3f}", interval)
+
+
+def _two_lines(first: str, second: str) -> Text:
+    return Text.assemble(first, "\n", (second, "dim"))
+
+
+def _when(entry: Entry) -> Text:
+    if entry.run is None:
+        return _two_lines(str(entry.reported.year) if entry.reported else "", "reported")
+    record = entry.run.record
+    return _two_lines(f"{record.created:%Y-%m-%d}", f"{record.tied_fraction:.1%} tied")
+
+
+def about(entry: Entry) -> str:
+    """Stage, size, training data and an unusual precision in a line, as far as there is something to say."""
+    precision = "" if entry.run is None else entry.run.record.settings.precision.removeprefix("fp32")
+    parts = (entry.stage, size(entry.parameters), entry.trained_on, precision)
+    return "; ".join(part for part in parts if part)
+
+
+def size(parameters: int) -> str:
+    """A number of parameters for people, empty where it is not known.
+
+    >>> size(900_000), size(86_100_000), size(1_300_000_000), size(512), size(0)
+    ('0.9 M', '86.1 M', '1.3 G', '512', '')
+    """
+    if parameters >= 10**9:
+        return f"{parameters / 10**9:.1f} G"
+    if parameters >= 10**5:
+        return f"{parameters / 10**6:.1f} M"
+    return str(parameters or "")
+
+
+def clips_per_second(entry: Entry) -> str:
+    """Throughput for people, `-` where it was not measured."""
+    value = entry.clips_per_second
+    return "-" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def query_p95(entry: Entry) -> str:
+    """Latency for people, `-` where it was not measured."""
+    value = entry.query_p95_seconds
+    return "-" if value is None else f"{value * 1000:,.1f} ms"
+
+
+def to_json(standings: Sequence[Standing], set_aside: Sequence[SetAside]) -> dict[str, Sequence[object]]:
+    """The same content as plain values."""
+    return {
+        "standings": [
+            {
+                "protocol": standing.protocol.model_dump(mode="json"),
+                "dataset": standing.dataset.model_dump(mode="json"),
+                "hardware": standing.hardware or None,
+                "systems": [_entry_json(entry) for entry in standing.entries if entry.run],
+                "reported": [_reported_json(entry) for entry in standing.entries if entry.reported],
+            }
+            for standing in standings
+        ],
+        "not_comparable": [
+            {
+                "run": str(run.folder),
+                "system": run.record and run.record.system.name,
+                "protocol": run.record and run.record.protocol.name,
+                "reason": run.reason,
+            }
+            for run in set_aside
+        ],
+    }
+
+
+def _entry_json(entry: Entry) -> dict[str, object]:
+    assert entry.run is not None
+    return {
+        "place": entry.place,
+        "group": entry.group or None,
+        "label": entry.label,
+        "stage": entry.stage or None,
+        "run": str(entry.run.folder),
+        "clips_per_second": entry.clips_per_second,
+        "query_p95_seconds": entry.query_p95_seconds,
+        **entry.run.record.model_dump(
+            mode="json", include={"id", "created", "system", "measures", "tied_fraction", "seconds"}
+        ),
+    }
+
+
+def _reported_json(entry: Entry) -> dict[str, object]:
+    assert entry.reported is not None
+    result = entry.reported
+    return {
+        "system": result.system,
+        "team": result.team,
+        "year": result.year,
+        "measures": {name: figure.value for name, figure in result.measures.items()},
+        "parameters": result.parameters or None,
+        "trained_on": result.trained_on,
+        "source": result.source,
+        "confidence": result.confidence,
+        "note": result.note,
+    }

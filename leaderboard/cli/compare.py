@@ -1,0 +1,47 @@
+"""`lbar compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import AsJson, Runs, print_json
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(help="Run folders, their names in --out, or systems, whose newest runs they are.")
+    ],
+    out: Runs = Path("runs"),
+    protocol: Annotated[str | None, typer.Option("--protocol", help="Under which systems are looked for.")] = None,
+    published: Annotated[
+        list[str] | None, typer.Option("--published", help="Also against this published system; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell which system is better, by how much, and whether it is more than chance.
+
+    One run alone is set beside everything that was published for its protocol.
+    """
+    from rich.console import Console
+
+    from harness.protocols.named import get_protocol
+    from leaderboard.comparison.comparing import against_published
+    from leaderboard.comparison.comparing import compare as compare_rows
+    from leaderboard.comparison.comparison_table import render, to_json
+    from leaderboard.runs.finding import find_rows
+    from leaderboard.runs.published import published_for
+
+    comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name))
+    rules = comparison.records[0].protocol.name
+    results = tuple(result for name in published or () for result in published_for(rules, name))
+    if len(runs) == 1 and not published:
+        results = published_for(rules)
+    against = [one for record in comparison.records for one in against_published(record, results)]
+    if as_json:
+        print_json(to_json(comparison, against))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 100
+    console.print(render(comparison, against))

@@ -1,0 +1,69 @@
+"""`lbar mlflow`."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import DataRoot, Runs
+from harness.errors import UserError
+
+mlflow = typer.Typer(
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    help="Look at runs in MLflow, or register a protocol's best system there.",
+)
+
+
+@mlflow.callback()
+def look(
+    context: typer.Context,
+    out: Runs = Path("runs"),
+    port: Annotated[int, typer.Option("--port", help="Of the address it is shown at.")] = 5000,
+) -> None:
+    """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
+    if context.invoked_subcommand is not None:
+        return
+    from harness.runs.tracking.mirroring import open_client, tracking_place, tracking_uri
+
+    uri = tracking_uri(out)
+    if uri.startswith(("http://", "https://", "databricks")):
+        raise UserError(f"runs are mirrored to {tracking_place(out)}, which has pages of its own; open that address")
+    # The tables are made, or brought up to date, before the server asks for them.
+    with open_client(out) as client:
+        client.search_experiments(max_results=1)
+    typer.echo(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C", err=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--workers", "1"]
+    try:
+        raise typer.Exit(2 if subprocess.run(command, check=False).returncode else 0)  # noqa: S603
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@mlflow.command("register")
+def register_best(
+    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
+    out: Runs = Path("runs"),
+    data_root: DataRoot = Path("data"),
+) -> None:
+    """Register the best system of every text-to-audio protocol as a model that takes captions and ranks clips.
+
+    Load it by `mlflow.pyfunc.load_model("models:/lbar-everyday@best")`.
+    """
+    from harness.machine.progress import bars
+    from harness.protocols.named import get_protocol
+    from leaderboard.board.entries import standings
+    from leaderboard.models.registering import register
+    from leaderboard.runs.collecting import collect
+
+    wanted = [get_protocol(name).name for name in protocol or ()]
+    found = standings(collect(out).only(wanted), groups=False)
+    chosen = [one for one in found if wanted or one.protocol.direction == "text-to-audio"]
+    if not chosen:
+        raise UserError(f"no comparable runs of {', '.join(wanted) or 'text-to-audio'} in {out}; `lbar eval` makes one")
+    with bars() as progress:
+        for standing in chosen:
+            typer.echo(register(standing, out=out, data_root=data_root, progress=progress))

@@ -1,0 +1,149 @@
+"""A comparison for people: differences pair by pair, groups, and what was published."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from leaderboard.comparison.comparing import AgainstPublished, Comparison, Difference
+
+
+def render(comparison: Comparison, published: Sequence[AgainstPublished]) -> Group:
+    """Everything `lbar compare` shows."""
+    first = comparison.records[0]
+    title = f"{first.protocol.name}, {first.protocol.direction}, {first.dataset.queries:,} queries"
+    parts: list[RenderableType] = [Text(title, style="bold"), ""]
+    if comparison.differences:
+        parts += [_systems(comparison), ""]
+        for measure in comparison.groups:
+            parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
+        parts += [Text(explained(comparison), style="dim")]
+    if published:
+        parts += [*([""] if comparison.differences else []), _published(published)]
+    return Group(*parts)
+
+
+def explained(comparison: Comparison) -> str:
+    """What the figures mean, in words."""
+    made = len(comparison.differences)
+    counted = "1 comparison" if made == 1 else f"{made} comparisons"
+    return (
+        f"95 % intervals by bootstrap over clips; p by permutation over clips, corrected for {counted} (Holm); "
+        "* marks p ≤ 0.05. Systems that share a letter cannot be told apart. Won, lost and tied count queries."
+    )
+
+
+def _empty_table(title: str) -> Table:
+    return Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+
+
+def _systems(comparison: Comparison) -> Table:
+    table = _empty_table("")
+    table.add_column("system", overflow="fold")
+    for name in comparison.groups:
+        table.add_column(name, no_wrap=True)
+    for index, (system, record) in enumerate(zip(comparison.systems, comparison.records, strict=True)):
+        by_name = {measure.name: measure for measure in record.measures}
+        cells = [
+            Text.assemble(f"{by_name[name].value:.3f} ", (f"{groups[index]}", "dim"))
+            for name, groups in comparison.groups.items()
+        ]
+        table.add_row(Text(system), *cells)
+    return table
+
+
+def _pairs(differences: Sequence[Difference], measure: str) -> Table:
+    table = _empty_table(measure)
+    table.add_column("", overflow="fold")
+    for header in ("difference", "95 %", "p", "won", "lost", "tied"):
+        table.add_column(header, no_wrap=True, justify="right")
+    for one in differences:
+        style = "" if one.told_apart else "dim"
+        table.add_row(
+            Text(f"{one.first} − {one.second}"),  # noqa: RUF001
+            Text(f"{one.value:+.3f}", style=style),
+            Text(f"[{one.low:+.3f}, {one.high:+.3f}]", style=style),
+            Text(p_text(one.corrected) + (" *" if one.told_apart else "  "), style=style),
+            *(f"{count:,}" for count in (one.won, one.lost, one.tied)),
+        )
+    return table
+
+
+def p_text(p_value: float) -> str:
+    """A p-value for people.
+
+    >>> p_text(0.04321), p_text(0.00001), p_text(1)
+    ('0.043', '<0.001', '1.000')
+    """
+    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+_VERDICTS = {
+    "within": "within our interval",
+    "above": "above our interval",
+    "below": "below our interval",
+}
+
+
+def _published(found: Sequence[AgainstPublished]) -> Table:
+    table = _empty_table("Against published figures (reported; no queries, so no paired test)")
+    table.add_column("published", overflow="fold")
+    table.add_column("measure", no_wrap=True)
+    table.add_column("theirs", no_wrap=True, justify="right")
+    table.add_column("ours", overflow="fold")
+    table.add_column("theirs is", no_wrap=True)
+    shown: tuple[str, str] | None = None
+    for one in found:
+        heading = (one.system, one.published.system)
+        table.add_row(
+            "" if heading == shown else Text(f"{one.published.system} ({one.published.year})"),
+            one.measure,
+            f"{one.figure.value:.4f}",
+            Text(f"{one.system} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"),
+            Text(_VERDICTS[one.verdict], style="dim" if one.verdict == "within" else ""),
+        )
+        shown = heading
+    return table
+
+
+def to_json(comparison: Comparison, published: Sequence[AgainstPublished]) -> dict[str, object]:
+    """The same content as plain values."""
+    return {
+        "protocol": comparison.records[0].protocol.model_dump(mode="json"),
+        "dataset": comparison.records[0].dataset.model_dump(mode="json"),
+        "systems": [
+            {
+                "system": system,
+                "run": record.id,
+                "measures": [measure.model_dump(mode="json") for measure in record.measures],
+                "groups": {name: groups[index] for name, groups in comparison.groups.items()},
+            }
+            for index, (system, record) in enumerate(zip(comparison.systems, comparison.records, strict=True))
+        ],
+        "differences": [asdict(one) | {"told_apart": one.told_apart} for one in comparison.differences],
+        "published": [
+            {
+                "system": one.system,
+                "measure": one.measure,
+                "value": one.value,
+                "low": one.low,
+                "high": one.high,
+                "published": one.published.system,
+                "source": one.published.source,
+                "figure": one.figure.value,
+                "rounding": one.figure.rounding,
+                "verdict": one.verdict,
+            }
+            for one in published
+        ],
+    }

@@ -1,0 +1,136 @@
+"""Whether the code has become slower: times in units of a fixed piece of work, against a stored baseline.
+
+A baseline and each repeat is one file that `tox -e benchmark` writes. Times are divided by that of the reference work,
+done in the same process at the same moment, so that they hold across machines of one class. Two repeats have to agree:
+one slow moment of a machine is no loss.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
+
+from harness.errors import UserError, listing
+from leaderboard.gates.gate import Finding, store
+
+BASELINE = Path(__file__).with_name("speeds.json")
+MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
+SCHEMA_VERSION = 1
+LOSS = 0.15
+"""Share of the baseline's time by which a stage may become slower."""
+REPEATS = 2
+
+
+class Speeds(BaseModel):
+    """Times of one run of the benchmarks.
+
+    Attributes:
+        schema_version: of this file.
+        hardware: class of the machine: times of different ones do not compare, not even as ratios.
+        ratios: by stage, its time divided by the reference work's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    hardware: str
+    ratios: dict[str, PositiveFloat]
+
+    def to_json(self) -> str:
+        """As indented JSON, to be kept under version control."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
+    """Compare repeats with a baseline.
+
+    Args:
+        baseline: the stored file.
+        repeats: at least two files of the code as it is now.
+
+    Returns:
+        A finding per stage of the baseline, those that do not pass first, the largest loss first of all.
+
+    Raises:
+        UserError: a file is missing, damaged or of another schema, the machines are of different classes, or there are
+            fewer than two repeats.
+    """
+    if len(repeats) < REPEATS:
+        raise UserError(
+            f"{len(repeats)} measurement{'' if len(repeats) == 1 else 's'} cannot tell a loss from a slow moment; give "
+            f"{REPEATS} by --speeds, from two runs of `{MEASURE}`"
+        )
+    stored = read_speeds(baseline)
+    now = _of_one_class(repeats, f"the baseline {baseline}", stored.hardware)
+    losses = {stage: _loss(stage, ratio, now) for stage, ratio in stored.ratios.items()}
+    by_loss = sorted(losses.items(), key=lambda entry: -entry[1])
+    return [Finding("speed", stage, loss <= LOSS, _message(loss)) for stage, loss in by_loss]
+
+
+def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
+    """Store a baseline: of each stage the median over measurements.
+
+    Raises:
+        UserError: there is no measurement, one cannot be read, or they are of machines of different classes.
+    """
+    if not repeats:
+        raise UserError(f"nothing to store: give measurements by --speeds, from runs of `{MEASURE}`")
+    first = read_speeds(repeats[0])
+    found = _of_one_class(repeats, str(repeats[0]), first.hardware)
+    stages = [stage for stage in first.ratios if all(stage in one.ratios for one in found)]
+    stored = Speeds(
+        hardware=first.hardware, ratios={stage: median(one.ratios[stage] for one in found) for stage in stages}
+    )
+    store(stored.to_json(), path)
+    return stored
+
+
+def _of_one_class(paths: Sequence[Path], what: str, hardware: str) -> list[Speeds]:
+    found = [read_speeds(path) for path in paths]
+    for path, speeds in zip(paths, found, strict=True):
+        if speeds.hardware != hardware:
+            raise UserError(
+                f"{path} was measured on {speeds.hardware}, {what} on {hardware}; measure both on machines of one class"
+            )
+    return found
+
+
+def _loss(stage: str, ratio: float, now: Sequence[Speeds]) -> float:
+    """The smallest loss, or the largest gain, that the repeats agree on, as a share; infinite where one lacks it."""
+    if not all(stage in speeds.ratios for speeds in now):
+        return float("inf")
+    return min(speeds.ratios[stage] for speeds in now) / ratio - 1
+
+
+def _message(loss: float) -> str:
+    if loss == float("inf"):
+        return "is in the baseline and was not measured; run all benchmarks, or store the baseline anew"
+    if loss > LOSS:
+        return f"takes {loss:.0%} longer than the baseline, in every repeat"
+    return f"{loss:+.0%} beside the baseline"
+
+
+def read_speeds(path: Path) -> Speeds:
+    """Read a baseline or a repeat.
+
+    Raises:
+        UserError: it is missing, damaged, or of another schema.
+    """
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; `{MEASURE}` writes one") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON ({error}); write it again with `{MEASURE}`") from error
+    version = fields.get("schema_version") if isinstance(fields, dict) else None
+    if version != SCHEMA_VERSION:
+        raise UserError(
+            f"{path} has schema version {version!r}, this lbar reads {SCHEMA_VERSION}; write it again with `{MEASURE}`"
+        )
+    try:
+        return Speeds.model_validate(fields)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise listing(f"{path} is damaged", problems) from error

@@ -1,0 +1,167 @@
+"""Which runs stand on the board, and which stand apart and why."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.protocols.named import PROTOCOLS
+from harness.runs.records import EvaluationRecord
+from harness.runs.run_folder import find_runs, kind_of_run, read_record
+from leaderboard.runs.speed import KIND as SPEED
+from leaderboard.runs.speed import Speed, read_speed
+
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A run that may stand beside others of its protocol and data."""
+
+    folder: Path
+    record: EvaluationRecord
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A run that may not, in one line; `record` is `None` where it could not be read."""
+
+    folder: Path
+    record: EvaluationRecord | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All runs of a folder that count: the newest of each system, protocol and data set, and what is known of speed."""
+
+    rows: tuple[Row, ...]
+    set_aside: tuple[SetAside, ...]
+    speeds: tuple[Speed, ...] = ()
+
+    def only(self, protocols: Sequence[str]) -> "Board":
+        """The same for these protocols; for all where none is named."""
+        if not protocols:
+            return self
+        return replace(
+            self,
+            rows=tuple(row for row in self.rows if row.record.protocol.name in protocols),
+            set_aside=tuple(run for run in self.set_aside if run.record and run.record.protocol.name in protocols),
+        )
+
+
+def collect(out: Path) -> Board:
+    """Read the run folders in `out`.
+
+    Of several comparable runs of one system (name, digest, precision) under one protocol and on the same data the
+    newest stands; so it does of several that are set aside for the same reason. Two folders that hold one run count
+    once. A record of a kind that the board does not know is set aside.
+    """
+    rows: dict[tuple[str | None, ...], Row] = {}
+    set_aside: dict[tuple[str | None, ...], SetAside] = {}
+    speeds: list[Speed] = []
+    runs: dict[str, Row] = {}
+    for folder in find_runs(out, kind=None):
+        kind = kind_of_run(folder)
+        try:
+            if kind == SPEED:
+                speeds.append(read_speed(folder))
+                continue
+            if kind not in ("evaluation", None):
+                raise UserError(f"{folder / 'record.json'} is a record of kind {kind!r}, which the board does not show")
+            run = Row(folder, read_record(folder))
+            twin = runs.setdefault(run.record.id, run)
+            if twin is not run:
+                raise UserError(f"{folder} holds the same run as {twin.folder}; delete one of them")
+        except UserError as error:
+            set_aside[folder.name,] = SetAside(folder, None, str(error))
+    # Later entries replace earlier ones.
+    for run in sorted(runs.values(), key=lambda run: (run.record.created, run.record.id)):
+        record = run.record
+        key = (
+            record.system.name,
+            record.system.digest,
+            record.settings.precision,
+            record.protocol.digest,
+            record.dataset.digest,
+            record.dataset.audio_digest,
+        )
+        reason = reason_against(record)
+        if reason is None:
+            rows[key] = run
+        else:
+            set_aside[*key, record.protocol.name, reason] = SetAside(run.folder, record, reason)
+    disturbed = [
+        SetAside(speed.folder, None, f"speed of {speed.system}: {'; '.join(speed.reasons)}")
+        for speed in speeds
+        if speed.reasons
+    ]
+    return Board(tuple(rows.values()), (*set_aside.values(), *disturbed), tuple(speeds))
+
+
+def reason_against(record: EvaluationRecord) -> str | None:
+    """Why a run may not stand beside others, in one line; `None` where it may."""
+    protocol = PROTOCOLS.get(record.protocol.name)
+    if protocol is None:
+        return f"this version of lbar has no protocol {record.protocol.name}"
+    if protocol.digest != record.protocol.digest:
+        return (
+            f"evaluated under other rules of {protocol.name} (digest {record.protocol.digest[:8]}); evaluate it again"
+        )
+    if not record.comparable:
+        return "; ".join(record.reasons)
+    training = (record.system.card or {}).get("training")
+    if isinstance(training, dict) and training.get("leaks") == "allow":
+        return "its card allows leaks: it may have learned from what it is evaluated on"
+    return None
+
+
+def labels(records: Sequence[EvaluationRecord]) -> tuple[str, ...]:
+    """What to call runs that stand side by side: the system's name, cut where it is long, more where names agree."""
+    names = tuple(_cut(record.system.name) for record in records)
+    for more in (_precision, _digest, _moment, _id):
+        often = Counter(names)
+        names = tuple(
+            f"{name} {more(record)}".rstrip() if often[name] > 1 else name
+            for name, record in zip(names, records, strict=True)
+        )
+    return names
+
+
+def _precision(record: EvaluationRecord) -> str:
+    return "" if record.settings.precision == "fp32" else record.settings.precision
+
+
+def _digest(record: EvaluationRecord) -> str:
+    return (record.system.digest or "")[:8]
+
+
+def _moment(record: EvaluationRecord) -> str:
+    return f"{record.created:%Y-%m-%d %H:%M:%S}"
+
+
+def _id(record: EvaluationRecord) -> str:
+    return record.id[:8]
+
+
+def _cut(name: str) -> str:
+    """The name in one line of bearable length.
+
+    >>> len(_cut("x" * 10_000)), _cut("linear")
+    (60, 'linear')
+    """
+    name = " ".join(name.split())
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+
+
+def stage_of(record: EvaluationRecord) -> str:
+    """Where a system stands in the two-stage method, by its card; empty where its card says nothing of training.
+
+    `stage 1` learns from captions alone; in `stage 2` M teachers estimate what else matches.
+    """
+    training = (record.system.card or {}).get("training")
+    if not isinstance(training, dict):
+        return ""
+    teachers = training.get("teachers")
+    return f"stage 2, M={len(teachers)}" if isinstance(teachers, list) and teachers else "stage 1"

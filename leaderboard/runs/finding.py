@@ -1,0 +1,61 @@
+"""What a person calls a run, and the run it stands for."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.runs.run_folder import read_record
+from leaderboard.runs.collecting import Board, Row, collect
+
+
+def find_rows(names: Sequence[str], out: Path, protocol: str | None = None) -> list[Row]:
+    """Find runs by the path of their folder, its name in `out`, or the name of a system, whose newest run it is.
+
+    Args:
+        names: at least one.
+        out: the folder of run folders.
+        protocol: under which systems are looked for; without it the one under which all of them have a run.
+
+    Raises:
+        UserError: there is no such run, or several protocols would do.
+    """
+    folders = {name: folder for name in names if (folder := _folder(name, out)) is not None}
+    systems = [name for name in names if name not in folders]
+    rows = {name: Row(folder, read_record(folder)) for name, folder in folders.items()}
+    if systems:
+        if protocol is None and rows:
+            protocol = next(iter(rows.values())).record.protocol.name
+        rows |= _by_system(systems, collect(out), out, protocol)
+    return [rows[name] for name in names]
+
+
+def _folder(name: str, out: Path) -> Path | None:
+    for folder in (Path(name), out / name):
+        if (folder / "record.json").is_file():
+            return folder
+    return None
+
+
+def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | None) -> dict[str, Row]:
+    by_protocol: dict[str, dict[str, Row]] = {}
+    for row in sorted(board.rows, key=lambda row: row.record.created):
+        by_protocol.setdefault(row.record.protocol.name, {})[row.record.system.name] = row
+    known = {name for rows in by_protocol.values() for name in rows}
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"systems with runs are {', '.join(sorted(known)) or 'none'}"
+            )
+            raise UserError(f"{name!r} is neither a run folder nor a system with a run in {out}; {hint}")
+    shared = [one for one, rows in by_protocol.items() if all(name in rows for name in names)]
+    if protocol is not None:
+        shared = [one for one in shared if one == protocol]
+    if len(shared) != 1:
+        wanted = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
+        if shared:
+            raise UserError(f"{wanted} runs under {', '.join(sorted(shared))}; name one with --protocol")
+        where = f"under {protocol}" if protocol else "under one protocol"
+        raise UserError(f"{wanted} no comparable runs {where} in {out}; `lbar board` shows what is there")
+    return {name: by_protocol[shared[0]][name] for name in names}

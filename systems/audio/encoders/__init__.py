@@ -1,0 +1,1 @@
+"""Room systems/audio/encoders."""

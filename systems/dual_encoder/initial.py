@@ -1,0 +1,32 @@
+"""A dual encoder before its first stage: published encoders where the card names some, all else drawn."""
+
+from pathlib import Path
+
+from harness.interface.card_files import required_file
+from systems.checkpoints.files import load_into, read_checkpoint
+from systems.checkpoints.layouts import encoder_state
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.model import DualEncoder
+from systems.text.roberta import read_pretrained
+
+
+def initial_model(card: DualEncoderCard, folder: Path, seed: int) -> DualEncoder:
+    """Build a dual encoder to be trained.
+
+    Args:
+        card: its `files` may have `audio_encoder` (a published PaSST, ATST-Frame or EfficientAT file) and
+            `text_encoder` (a weights file in a directory as transformers writes it); what it does not name is drawn.
+        folder: the card's.
+        seed: of what is drawn.
+
+    Raises:
+        UserError: a file is missing, or holds another encoder than the card says.
+    """
+    model = DualEncoder.seeded(card, seed)
+    if "audio_encoder" in card.files:
+        path = required_file(card.files, "audio_encoder", folder, card.name)
+        load_into(model.audio, encoder_state(read_checkpoint(path), card.audio.encoder), path)
+    if "text_encoder" in card.files:
+        path = required_file(card.files, "text_encoder", folder, card.name)
+        model.text = read_pretrained(path.parent, card.text)
+    return model

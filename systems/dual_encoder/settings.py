@@ -1,0 +1,54 @@
+"""What the authors' training framework wrote down beside the weights, held against the card."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from systems.audio.encoders.atst import AtstConfig
+from systems.audio.encoders.mobilenet import MobileNetConfig
+from systems.audio.encoders.passt import PasstConfig
+from systems.dual_encoder.card import DualEncoderCard
+
+_MODELS: tuple[tuple[type, str], ...] = ((PasstConfig, "passt"), (AtstConfig, "atst"), (MobileNetConfig, "mn"))
+_ABSENT = object()
+
+
+def contradictions(settings: Mapping[str, Any], card: DualEncoderCard) -> list[str]:
+    """What the settings in a checkpoint say that the card says otherwise, a phrase each.
+
+    Settings that decide nothing here, or that a file does not have, are passed over.
+
+    Args:
+        settings: `hyper_parameters` of the authors' checkpoint.
+        card: what the system is built by.
+    """
+    model = next(name for kind, name in _MODELS if isinstance(card.audio, kind))
+    found = _value(settings, "audio_features.model")
+    problems = []
+    if isinstance(found, str) and not found.startswith(model):
+        problems.append(f"audio_features.model is {found!r}, expected a name beginning with {model!r}")
+    expected: dict[str, object] = {
+        "audio_features.segment_length": card.windows.seconds,
+        "audio_features.hop_length": card.windows.seconds,
+        "audio_features.aggregate": "mean",
+        "audio_features.adopt_n_layers": 0,
+        "audio_features.sequence_model.num_layers": 0,
+        "sentence_features.adopt_n_layers": 0,
+        "sentence_features.max_sentence_tokens": card.text.longest,
+        "sentence_features.remove_punctuation": card.text.normalised,
+        "sentence_features.use_first_token": True,
+        "shared_representation_size": card.shared,
+    }
+    for name, value in expected.items():
+        found = _value(settings, name)
+        if found is not _ABSENT and found != value:
+            problems.append(f"{name} is {found!r}, expected {value!r}")
+    return problems
+
+
+def _value(settings: Any, name: str) -> object:
+    """The value at a dotted name."""
+    for part in name.split("."):
+        if not isinstance(settings, Mapping) or part not in settings:
+            return _ABSENT
+        settings = settings[part]
+    return settings

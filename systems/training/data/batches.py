@@ -1,0 +1,60 @@
+"""The batches of an epoch, as a seed draws them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from harness.interface.system import Array
+from systems.dual_encoder.training_section import TrainingConfig
+from systems.training.data.training_set import Draw, TrainingSet, crop_start, draws, share_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """What a step computes on.
+
+    Attributes:
+        draw: which clips and captions, of the whole step or of this process's part.
+        waveforms: of the clips, each float32 `(samples,)`; tensors, which loader processes hand over without a copy.
+        ids: tokens of the captions.
+    """
+
+    draw: Draw
+    waveforms: list[Tensor]
+    ids: list[list[int]]
+
+
+class Batches(Dataset[Batch]):
+    """The batches of an epoch, for a process of several."""
+
+    def __init__(
+        self,
+        data: TrainingSet,
+        ids: Sequence[list[int]],
+        config: TrainingConfig,
+        longest: int | None,
+        epoch: int,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        """See `TrainingConfig`; `ids` are the tokens of every caption, `longest` the samples that a step hears."""
+        self._data, self._ids, self._longest = data, ids, longest
+        self._seed = (config.seed, epoch)
+        steps = draws(data.owners, config.batch, config.captions, config.seed, epoch)
+        self._draws = [share_of(draw, data.owners, rank, ranks) for draw in steps]
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+    def __getitem__(self, step: int) -> Batch:
+        draw = self._draws[step]
+        places = enumerate(draw.clips.tolist(), draw.first)
+        waveforms = [torch.from_numpy(self._heard(clip, (*self._seed, step, place))) for place, clip in places]
+        return Batch(draw, waveforms, [self._ids[caption] for caption in draw.captions])
+
+    def _heard(self, clip: int, seed: tuple[int, ...]) -> Array:
+        start = crop_start(self._data.length(clip), self._longest, seed)
+        return self._data.read(clip, start, self._longest)

@@ -1,0 +1,215 @@
+"""The training of one dual encoder, step by step and epoch by epoch.
+
+Everything that is drawn in a step follows from the seed and the number of the step.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+from torch.utils.data import DataLoader
+
+from harness.errors import UserError
+from harness.machine.progress import Advance, Progress, silent
+from systems.audio.mel import SAMPLE_RATE
+from systems.dual_encoder.model import DualEncoder
+from systems.dual_encoder.training_section import TrainingConfig
+from systems.text.captions import CaptionTokenizer
+from systems.training.data.batches import Batch, Batches
+from systems.training.data.training_set import Draw, TrainingSet
+from systems.training.fitting.distillation import distillation_loss
+from systems.training.fitting.losses import supervised_loss
+from systems.training.teachers.correspondences import Teacher, estimate
+
+_UNUSED = ("audio.head", "audio.head_dist", "audio.classifier")
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What became of an epoch.
+
+    Attributes:
+        number: counted from 1.
+        of: how many there are to be.
+        loss: mean over its steps.
+        reached: the measure on the validation split after it.
+        rate: the learning rate of its last step.
+        seconds: it took, without the validation.
+        waiting: share of them in which the encoder waited for data.
+    """
+
+    number: int
+    of: int
+    loss: float
+    reached: float
+    rate: float
+    seconds: float
+    waiting: float
+
+    def __str__(self) -> str:
+        return (
+            f"epoch {self.number} of {self.of}: loss {self.loss:.4f}, validation {self.reached:.4f}, "
+            f"{self.seconds:.0f} s, {self.waiting:.0%} of it waiting for data"
+        )
+
+
+class Fitting(lightning.LightningModule):
+    """The training of one dual encoder, as lightning calls it."""
+
+    def __init__(
+        self,
+        model: DualEncoder,
+        tokenizer: CaptionTokenizer,
+        config: TrainingConfig,
+        temperature: float,
+        data: TrainingSet,
+        teachers: Sequence[Teacher],
+        validate: Callable[[DualEncoder], float],
+        tell: Callable[[Epoch], None],
+        progress: Progress = silent,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.config = config
+        self.temperature = temperature
+        self._data = data
+        self._teachers = tuple(teachers)
+        self._validate = validate
+        self._tell = tell
+        self._progress = progress
+        self._advance: Advance = lambda _: None
+        self._ids = tokenizer(data.captions)
+        self._owners = torch.from_numpy(data.owners)
+        longest = model.windows.longest_seconds
+        self._longest = None if longest is None else round(longest * SAMPLE_RATE)
+        self.epoch: Epoch | None = None
+        self._losses: list[Tensor] = []
+        self._waited = self._began = self._ended = 0.0
+        for name, parameter in model.named_parameters():
+            # What no output depends on would be waited for between processes.
+            if name.startswith(_UNUSED):
+                parameter.requires_grad_(False)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """The batches of the epoch, of this process."""
+        # On a processor the cores are the encoder's; an accelerator would wait for the waveforms.
+        workers = 0 if self.device.type == "cpu" else 4
+        return DataLoader(self.batches(self.config.batch), batch_size=None, shuffle=False, num_workers=workers)
+
+    def batches(self, size: int) -> Batches:
+        """The epoch's batches if they had this size."""
+        config = self.config.model_copy(update={"batch": size})
+        rank, ranks = self.trainer.global_rank, self.trainer.world_size
+        return Batches(self._data, self._ids, config, self._longest, self.current_epoch, rank, ranks)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
+        """Waveforms are moved a pass at a time, by the model."""
+        return batch
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam as PyTorch has it; the rate is set before each step."""
+        return torch.optim.Adam(
+            (parameter for parameter in self.model.parameters() if parameter.requires_grad),
+            lr=self.config.schedule.highest,
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Start the clock, and the bar."""
+        steps = len(self.trainer.train_dataloader)  # type: ignore[arg-type]
+        self._advance = self._progress(f"epoch {self.current_epoch + 1} of {self.config.epochs}", steps)
+        self._losses.clear()
+        self._waited, self._began = 0.0, time.perf_counter()
+        self._ended = self._began
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Set the rate; what passed since the last step was waiting for data."""
+        self._waited += time.perf_counter() - self._ended
+        steps = len(self.trainer.train_dataloader)  # type: ignore[arg-type]
+        rate = self.config.schedule.at(self.current_epoch + batch_idx / steps)
+        for group in self.optimizers().param_groups:  # type: ignore[union-attr]
+            group["lr"] = rate
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of a step, whose seed decides all that is drawn in it."""
+        seed = int(np.random.SeedSequence((self.config.seed, self.current_epoch, batch_idx)).generate_state(1)[0])
+        torch.manual_seed(seed)
+        loss = self.loss(batch, torch.Generator().manual_seed(seed))
+        if not torch.isfinite(loss):
+            clips = ", ".join(self._data.clips[clip][1].name for clip in batch.draw.clips[:3])
+            where = f"epoch {self.current_epoch + 1}, step {batch_idx + 1} (clips {clips}, …)"
+            raise UserError(
+                f"the loss is {float(loss.detach())} in {where}; training stops, what earlier epochs reached is kept "
+                "(to begin again with a lower learning rate, or in fp32, delete the folder `epochs`)"
+            )
+        self._losses.append(loss.detach())
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
+        """Note when the step ended."""
+        self._advance(1)
+        self._ended = time.perf_counter()
+
+    def on_train_epoch_end(self) -> None:
+        """Validate, and tell of the epoch in a line."""
+        seconds = time.perf_counter() - self._began
+        loss = float(torch.stack(self._losses).mean())
+        # One process validates for all.
+        reached = self._validate(self.model) if self.trainer.is_global_zero else 0.0
+        reached = self.trainer.strategy.broadcast(reached)
+        self.model.train()
+        rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
+        number, of = self.current_epoch + 1, self.config.epochs
+        self.epoch = Epoch(number, of, loss, reached, rate, seconds, self._waited / seconds)
+        if self.trainer.is_global_zero:
+            self._tell(self.epoch)
+
+    def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
+        """The loss of a step; of several processes each computes it of all their parts together."""
+        waveforms = [waveform.numpy() for waveform in batch.waveforms]
+        clips = self._gathered(normalize(self.model.embed_clips(waveforms, generator=generator).float(), dim=-1))
+        captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
+        which = Draw(self._all_of(batch.draw.clips), self._all_of(batch.draw.captions))
+        with torch.autocast(clips.device.type, enabled=False):
+            similarities = clips @ captions.T
+        supervised = self.config.supervised
+        loss = torch.zeros((), device=similarities.device)
+        if supervised:
+            matching = torch.from_numpy(which.clips)[:, None] == self._owners[torch.from_numpy(which.captions)]
+            loss = loss + supervised * supervised_loss(similarities, matching.to(similarities.device), self.temperature)
+        if supervised < 1:
+            estimates = estimate(self._teachers, which.clips, which.captions, similarities.device)
+            loss = loss + (1 - supervised) * distillation_loss(similarities, estimates, self.temperature)
+        return self.config.loss_scale * loss
+
+    def _gathered(self, vectors: Tensor) -> Tensor:
+        """All processes' rows in the order of the processes, with gradients; parts may differ in size."""
+        if not _together():
+            return vectors
+        from torch.distributed.nn.functional import all_gather
+
+        sizes = self._sizes(len(vectors))
+        padded = torch.nn.functional.pad(vectors, (0, 0, 0, max(sizes) - len(vectors)))
+        parts: Sequence[Tensor] = all_gather(padded)  # type: ignore[no-untyped-call]
+        return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
+
+    def _all_of(self, indices: np.ndarray) -> np.ndarray:
+        if not _together():
+            return indices
+        parts: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(parts, indices)
+        return np.concatenate(parts)
+
+    def _sizes(self, size: int) -> list[int]:
+        parts: list[Any] = [None] * torch.distributed.get_world_size()
+        torch.distributed.all_gather_object(parts, size)
+        return parts
+
+
+def _together() -> bool:
+    return torch.distributed.is_available() and torch.distributed.is_initialized()

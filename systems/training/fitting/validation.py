@@ -1,0 +1,81 @@
+"""The split by which a training's checkpoint is chosen, measured as any evaluation is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from harness.audio.store import PcmStore
+from harness.datasets import RetrievalDataset
+from harness.evaluation.batches import embedding_key
+from harness.evaluation.measuring import embedding_tiles, measure
+from harness.interface.system import SystemInfo
+from harness.machine.progress import Progress
+from harness.protocols.named import Protocol
+from harness.protocols.task import RetrievalTask, pose
+from systems.audio.mel import SAMPLE_RATE
+from systems.dual_encoder.model import DualEncoder
+from systems.text.captions import CaptionTokenizer
+from systems.training.data.training_set import decoded
+
+_CLIPS_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """A decoded split with its question.
+
+    Attributes:
+        task: what is asked.
+        store: holds the clips.
+        digest: what tells it from every other split.
+    """
+
+    task: RetrievalTask
+    store: PcmStore
+    digest: str
+
+    @classmethod
+    def of(cls, dataset: RetrievalDataset, progress: Progress) -> "Validation":
+        """Decode a split and pose its question.
+
+        Raises:
+            UserError: clips are broken or missing.
+        """
+        store = PcmStore.of(dataset.name, SAMPLE_RATE)
+        decoded(dataset, store, progress)
+        task = pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)
+        return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)))
+
+    @property
+    def name(self) -> str:
+        """Of the measure."""
+        return self.task.protocol.primary
+
+    def measure(self, tokenizer: CaptionTokenizer) -> Callable[[DualEncoder], float]:
+        """What turns a model into its primary measure, text to audio; it leaves the model in evaluation mode."""
+        ids = tokenizer(self.task.captions)
+
+        def measured(model: DualEncoder) -> float:
+            clips = self.task.clips
+            with torch.inference_mode():
+                model.eval()
+                audio = [
+                    model.embed_clips([self.store.read(clip) for clip in clips[start : start + _CLIPS_AT_ONCE]], 8)
+                    for start in range(0, len(clips), _CLIPS_AT_ONCE)
+                ]
+                text = model.embed_captions(ids)
+            tiles = embedding_tiles(
+                _Cosine(), self.task, torch.cat(audio).float().cpu().numpy(), text.float().cpu().numpy()
+            )
+            return measure(self.task, tiles).measures[0].value
+
+        return measured
+
+
+class _Cosine:
+    """A system without a score of its own."""
+
+    info = SystemInfo("in training", SAMPLE_RATE)
+    embed_audio = embed_text = staticmethod(lambda _: np.zeros((0, 0), np.float32))

@@ -1,0 +1,186 @@
+"""What teachers estimate, looked at: for a caption the clips it is said to match, and how well that is true."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.datasets.readers.annotations import read_annotations
+from harness.errors import UserError
+from harness.interface.system import Array
+from harness.measures.measure import parse_measure
+from harness.measures.ranking import rank_tiles
+from harness.measures.statistics import intervals
+from harness.protocols.relevance import Relevance
+from systems.training.data.training_set import Indices, TrainingSet
+from systems.training.teachers.correspondences import Teacher, estimate
+
+_CAPTIONS_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A clip that a caption is estimated to match.
+
+    Attributes:
+        clip: its name.
+        estimate: mean of the teachers' cosines.
+        own: whether the caption was written for it.
+        true: whether the caption is true of it; `None` where that is not known.
+    """
+
+    clip: str
+    estimate: float
+    own: bool
+    true: bool | None
+
+
+def truth_of(data: TrainingSet) -> list[set[int]] | None:
+    """The clips each caption is true of, where a data set knows (`relevance_<split>.csv` beside its captions).
+
+    Returns:
+        One set of clip indices a caption; `None` where not all data sets know.
+    """
+    truth: list[set[int]] = []
+    first = 0
+    for dataset in data.datasets:
+        path = dataset.root / f"relevance_{dataset.split}.csv"
+        if not path.is_file():
+            return None
+        asked, relevant = read_annotations(path, dataset)
+        of_caption = dict(zip(asked, relevant, strict=True))
+        truth += [{first + clip for clip in of_caption.get(index, ())} for index in range(len(dataset.queries))]
+        first += len(dataset.clips)
+    return truth
+
+
+def find_caption(data: TrainingSet, text: str) -> int:
+    """The caption that reads like this, or the only one that holds it.
+
+    Raises:
+        UserError: none does, or several do.
+    """
+    equal = [index for index, caption in enumerate(data.captions) if caption == text]
+    holding = equal or [index for index, caption in enumerate(data.captions) if text.lower() in caption.lower()]
+    if not holding:
+        raise UserError(f"no caption reads {text!r} or holds it; give one of the training captions, or a part of one")
+    if len(holding) > 1 and not equal:
+        first = "; ".join(data.captions[index] for index in holding[:3])
+        raise UserError(f"{len(holding)} captions hold {text!r}, the first: {first}; give more of the one you mean")
+    return holding[0]
+
+
+def best_matches(teachers: Sequence[Teacher], data: TrainingSet, caption: int, most: int) -> list[Match]:
+    """The clips a caption is estimated to match, best first."""
+    estimates = estimate(teachers, np.arange(len(data.clips)), np.array([caption]), "cpu")[:, 0].numpy()
+    truth = truth_of(data)
+    return [
+        Match(
+            data.clips[clip][1].name,
+            float(estimates[clip]),
+            bool(data.owners[caption] == clip),
+            None if truth is None else int(clip) in truth[caption],
+        )
+        for clip in np.argsort(-estimates, kind="stable")[:most]
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A mean over captions, with its 95 % interval by a bootstrap over clips."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well clips ranked for each caption agree with the truth, as mean average precision over all clips.
+
+    Attributes:
+        estimated: ranked by the teachers' estimates.
+        assumed: ranked by the usual assumption: the caption's own clip, then all others alike, ties counted against it.
+        others_estimated: the same of the clips that a caption was not written for, over captions true of any of these.
+        others_assumed: as the usual assumption tells these clips not apart, what a random order has on average.
+        matches: how many clips a caption is true of, on average.
+    """
+
+    estimated: Value
+    assumed: Value
+    others_estimated: Value
+    others_assumed: Value
+    matches: float
+
+
+def agreement(teachers: Sequence[Teacher], data: TrainingSet) -> Agreement:
+    """Hold estimates against the truth, on the training data themselves.
+
+    Raises:
+        UserError: the truth is not known of all data.
+    """
+    truth = truth_of(data)
+    if truth is None:
+        raise UserError("what is true is known of `everyday` only; expected a card that trains on that alone")
+    owners, clips = data.owners, np.arange(len(data.clips))
+    others = [sorted(of_caption - {int(owner)}) for of_caption, owner in zip(truth, owners, strict=True)]
+    found = np.array([index for index, of_caption in enumerate(others) if of_caption], np.int64)
+
+    def estimates(rows: Indices) -> Array:
+        scores: Array = estimate(teachers, clips, rows, "cpu").T.numpy()
+        return scores
+
+    def own_only(rows: Indices) -> Array:
+        scores: Array = (owners[rows, None] == clips).astype(np.float32)
+        return scores
+
+    def own_last(rows: Indices) -> Array:
+        scores: Array = np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows))
+        return scores
+
+    def precision(scores: Callable[[Indices], Array], relevant: list[list[int]], captions: Indices) -> Value:
+        relevance = Relevance.from_lists(relevant)
+        steps = range(0, len(captions), _CAPTIONS_AT_ONCE)
+        tiles = (
+            (slice(step, step + len(rows)), scores(rows))
+            for step in steps
+            for rows in [captions[step : step + _CAPTIONS_AT_ONCE]]
+        )
+        values = parse_measure(f"mAP@{len(clips)}")(rank_tiles(tiles, relevance))
+        return _value(values, owners[captions])
+
+    everything = [sorted(of_caption) for of_caption in truth]
+    captions = np.arange(len(truth))
+    of_found = [others[index] for index in found]
+    by_chance = np.array([expected_precision(len(of_caption), len(clips) - 1) for of_caption in of_found])
+    return Agreement(
+        precision(estimates, everything, captions),
+        precision(own_only, everything, captions),
+        precision(own_last, of_found, found),
+        _value(by_chance, owners[found]),
+        sum(map(len, everything)) / len(everything),
+    )
+
+
+def expected_precision(relevant: int, items: int) -> float:
+    """Average precision of a random order, on average over all orders.
+
+    At rank k stands a relevant item with probability R / N, and of the k - 1 before it (k - 1)(R - 1) / (N - 1) are
+    relevant on average; 1 / R times the sum over k of R / N · (1 + (k - 1)(R - 1) / (N - 1)) / k.
+
+    >>> expected_precision(1, 2), expected_precision(3, 3)
+    (0.75, 1.0)
+    """
+    if items == 1:
+        return 1.0
+    harmonic = float((1 / np.arange(1, items + 1)).sum())
+    return float((harmonic + (relevant - 1) / (items - 1) * (items - harmonic)) / items)
+
+
+def _value(values: NDArray[np.float64], clusters: Indices) -> Value:
+    ((low, high),) = intervals(values[:, None], clusters)
+    return Value(float(values.mean()), float(low), float(high))

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+
+from harness.datasets import load
+from harness.datasets.from_captions import from_captions
+from harness.datasets.leaks.identifiers import known_ids
+from harness.datasets.leaks.learned import Lessons, lessons_of, load_lessons, without, without_listed
+from harness.errors import UserError
+
+CARD = "factory: a.b:c\nname: {name}\ntraining: {training}\n"
+
+
+def put(path: Path, content: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def test_what_came_before_is_learned_from_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "first.yaml", CARD.format(name="first", training="{data: [wavcaps], exclude: [l.csv]}"))
+    put(tmp_path / "second.yaml", CARD.format(name="second", training="{data: [clotho], start: first.yaml}"))
+    put(tmp_path / "silent.yaml", CARD.format(name="silent", training="{}"))
+    card = {
+        "name": "third",
+        "training": {
+            "data": ["everyday"],
+            "start": "second.yaml",
+            "teachers": ["second.yaml", "silent.yaml", "no.yaml"],
+        },
+    }
+    lessons, unknown = lessons_of(card)
+    assert lessons == [
+        Lessons("third", ("everyday",)),
+        Lessons("second", ("clotho",)),
+        Lessons("first", ("wavcaps",), ("l.csv",)),
+    ]
+    silent, missing = unknown
+    assert "what silent.yaml learned from, which this system starts from or is taught by: card 'silent'" in silent
+    assert "there is no card no.yaml" in missing
+
+
+def test_systems_that_start_from_each_other_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(tmp_path / "a.yaml", CARD.format(name="a", training="{data: [clotho], start: a.yaml}"))
+    lessons, _ = lessons_of({"name": "b", "training": {"data": ["clotho"], "start": "a.yaml"}})
+    assert [each.system for each in lessons] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("training", "expected"),
+    [
+        (None, "card 'x' does not say what its system learns from"),
+        ({}, "card 'x' does not say what its system learns from"),
+        ({"data": "clotho"}, "training.data is 'clotho'; expected a list of names"),
+        ({"data": ["clotho", "nonsense"]}, "training.data names nonsense; known data sets are clotho"),
+        ({"data": ["clotho"], "exclude": [3]}, r"training.exclude is \[3\]; expected a list"),
+        ("clotho", "training is 'clotho'; expected fields such as `data`"),
+    ],
+)
+def test_a_card_that_does_not_say(training: object, expected: str) -> None:
+    with pytest.raises(UserError, match=expected):
+        lessons_of({"name": "x", "training": training})
+
+
+def test_lists_apply_to_the_mixture(tmp_path: Path) -> None:
+    sounds = from_captions("folder", "all", tmp_path, {"117790.wav": ["a"], "1.wav": ["b"]}, Path)
+    videos = from_captions("audiocaps", "train", tmp_path, {"Yr1nicOVtvkQ.wav": ["c"]}, Path)
+    path = put(tmp_path / "list.csv", "sound_id\n117790\n1\nNot found\n")
+    rest = without_listed([sounds, videos], [path])
+    assert [[clip.name for clip in dataset.clips] for dataset in rest] == [["1.wav"], ["Yr1nicOVtvkQ.wav"]]
+    with pytest.raises(UserError, match=r"none of its 2 ids is among the 1 known ones of audiocaps train; .* nothing"):
+        without_listed([videos], [path])
+    assert without_listed([videos], [path], anywhere=False) == [videos]
+    assert without_listed([videos], []) == [videos]
+
+
+def test_a_list_for_what_is_not_there_is_no_error(tmp_path: Path) -> None:
+    put(tmp_path / "test_captions.csv", "file_name,caption\nrain.wav,rain\n")
+    put(tmp_path / "lists/list.csv", "sound_id\n117790\n")
+    with pytest.raises(UserError, match="list.csv: none of its 1 ids"):
+        load_lessons(Lessons("x", ("folder",), ("lists/list.csv",)), tmp_path)
+    datasets, absent = load_lessons(Lessons("x", ("folder", "wavcaps"), ("lists/list.csv",)), tmp_path)
+    assert [dataset.name for dataset in datasets] == ["folder"]
+    assert absent[0].startswith("wavcaps train, from which x learns: no folder json_files in")
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("file", "development", "validation"),
+    [
+        ("dcase/dcase2025_task6_excluded_freesound_ids.csv", 3, 2),
+        ("wavcaps/blacklist_exclude_test_ac.json", 3, 1039),
+        ("wavcaps/blacklist_exclude_all_ac.json", 3831, 1039),
+        ("wavcaps/aac_blacklist_clotho.full.v2.csv", 3831, 1039),
+    ],
+)
+def test_real_lists_and_clotho(shared: Path, file: str, development: int, validation: int) -> None:
+    splits = [load("clotho", split, shared / "data") for split in ("development", "validation")]
+    rest = without_listed(splits, [shared / "data" / file])
+    left_out = [len(before.clips) - len(after.clips) for before, after in zip(splits, rest, strict=True)]
+    assert left_out == [development, validation]
+    assert all(len(dataset.queries) == 5 * len(dataset.clips) for dataset in rest)
+
+
+@pytest.mark.shared
+def test_the_2025_list_names_all_of_clotho_evaluation(shared: Path) -> None:
+    evaluation = load("clotho", "evaluation", shared / "data")
+    (rest,) = without_listed([evaluation], [shared / "data/dcase/dcase2025_task6_excluded_freesound_ids.csv"])
+    assert len(rest.clips) == 5
+    # By its own ids too, without any list.
+    assert without(evaluation, known_ids(evaluation)).clips == rest.clips

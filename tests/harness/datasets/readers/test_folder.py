@@ -1,0 +1,85 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from harness.datasets import load
+from harness.datasets.publication.verify import verify
+from harness.errors import UserError
+
+
+def put(path: Path, content: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def test_audio_beside_the_captions_or_in_a_subfolder(tmp_path: Path) -> None:
+    put(tmp_path / "mine.csv", "file_name,caption\na.wav,x\nb.wav,y\na.wav,z\nc.wav,w\n")
+    beside, below = put(tmp_path / "a.wav"), put(tmp_path / "sounds/b.wav")
+    dataset = load("folder", "all", tmp_path)
+    assert [clip.path for clip in dataset.clips] == [beside, below, tmp_path / "c.wav"]
+    assert [(query.text, query.clip) for query in dataset.queries] == [("x", 0), ("z", 0), ("y", 1), ("w", 2)]
+
+
+def test_a_missing_clip_is_expected_where_the_others_are(tmp_path: Path) -> None:
+    put(tmp_path / "mine.csv", "file_name,caption_1\na.wav,x\nb.wav,y\n")
+    put(tmp_path / "sounds/b.wav")
+    assert load("folder", "all", tmp_path).clips[0].path == tmp_path / "sounds/a.wav"
+
+
+def test_other_csv_files_are_passed_over(tmp_path: Path) -> None:
+    put(tmp_path / "captions.csv", "file_name,caption_1\na.wav,x\n")
+    put(tmp_path / "metadata.csv", "file_name,keywords\na.wav,x\n")
+    assert len(load("folder", "all", tmp_path).clips) == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, "has 0 captions files; expected one CSV"),
+        (
+            {"a.csv": "file_name,caption\na,x\n", "b.csv": "file_name,caption_1\na,x\n"},
+            r"has 2 captions files \(a.csv, b.csv\)",
+        ),
+        ({"a.csv": "file_name,text\na.wav,x\n"}, "column caption_1 is missing"),
+        ({"c.csv": "file_name,caption\na,x\n", "p/a": "", "q/a": ""}, "'a' is in several folders: .*p/a, .*q/a"),
+    ],
+)
+def test_what_is_wrong_is_said(tmp_path: Path, files: dict[str, str], expected: str) -> None:
+    for name, content in files.items():
+        put(tmp_path / name, content)
+    with pytest.raises(UserError, match=expected):
+        load("folder", "all", tmp_path)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="absent is not a folder"):
+        load("folder", "all", tmp_path / "absent")
+
+
+@pytest.mark.shared
+def test_real_clotho_clips_with_their_captions(shared: Path, tmp_path: Path) -> None:
+    source = shared / "data/real_clips"
+    with (source / "manifest.csv").open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["subset"] == "clotho"]
+    columns = ["file_name", *(f"caption_{number}" for number in range(1, 6))]
+    with (tmp_path / "captions.csv").open("w", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    (tmp_path / "audio").mkdir()
+    for row in rows:
+        (tmp_path / "audio" / row["file_name"]).symlink_to(source / "audio" / row["file_name"])
+
+    dataset = load("folder", "all", tmp_path)
+
+    assert len(dataset.clips) == 13
+    assert all(clip.path.is_file() for clip in dataset.clips)
+    official = load("clotho", "validation", shared / "data")
+    captions_of = {clip.name: official.queries[5 * index : 5 * index + 5] for index, clip in enumerate(official.clips)}
+    for index, row in enumerate(rows):
+        original = row["relevance_group"].removeprefix("clotho:")
+        ours = [query.text for query in dataset.queries if query.clip == index]
+        assert ours == [query.text for query in captions_of[original]]
+    assert verify("folder", tmp_path) == []

@@ -1,0 +1,77 @@
+"""What a system is given of a task, in which order, and that every row comes back to its place."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.datasets.dataset import Clip
+from harness.evaluation.embedding import TaskEmbedder
+from harness.interface.system import SystemInfo
+from harness.protocols.named import get_protocol
+from harness.protocols.relevance import Relevance
+from harness.protocols.task import RetrievalTask
+from systems.text.captions import CaptionTokenizer
+
+TOKENIZER = Path(__file__).resolve().parents[3] / "systems" / "text" / "tiny_tokenizer"
+WORDS = ("a", "dog", "barks", "twice", "while", "rain", "falls", "on", "the", "roof", "and", "birds", "sing", "far")
+
+
+class Counted:
+    """Embeds a caption as its own numbers, and keeps what it was given at once."""
+
+    info = SystemInfo(name="counted", sample_rate=16_000)
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    def embed_text(self, captions: Sequence[str]) -> np.ndarray:
+        self.batches.append(list(captions))
+        return np.array([vector(caption) for caption in captions])
+
+    def embed_audio(self, clips: Sequence[np.ndarray]) -> np.ndarray:
+        raise AssertionError
+
+
+def vector(caption: str) -> np.ndarray:
+    codes = np.array([ord(letter) for letter in caption] or [0], np.float32)
+    return np.array([len(caption), codes.mean(), codes @ np.arange(len(codes)), 1], np.float32)
+
+
+def task(captions: Sequence[str]) -> RetrievalTask:
+    clips = tuple(Clip(f"{index}.wav", Path(f"{index}.wav")) for index in range(len(captions)))
+    relevance = Relevance.from_lists([index] for index in range(len(captions)))
+    return RetrievalTask(get_protocol("folder"), clips, tuple(captions), relevance, tuple(clip.name for clip in clips))
+
+
+@pytest.fixture
+def captions() -> list[str]:
+    """Of 3 to 24 words, in no order, some of them twice."""
+    random = np.random.default_rng(0)
+    written = [" ".join(random.choice(WORDS, size)) for size in random.integers(3, 25, 1_000)]
+    return [*written, *random.choice(written, 50)]
+
+
+@pytest.mark.parametrize("batch_size", [None, 7])
+def test_rows_come_back_in_the_order_of_the_captions(captions: list[str], batch_size: int | None) -> None:
+    system = Counted()
+    rows = TaskEmbedder("cpu", "fp32", batch_size).captions(system, task(captions))
+    np.testing.assert_array_equal(rows, [vector(caption) for caption in captions])
+    given = [caption for batch in system.batches for caption in batch]
+    assert sorted(given) == sorted(set(captions))
+
+
+def test_captions_without_a_double_come_back_in_order_too() -> None:
+    captions = ["the longest of them", "short", "in between"]
+    rows = TaskEmbedder("cpu", "fp32").captions(Counted(), task(captions))
+    np.testing.assert_array_equal(rows, [vector(caption) for caption in captions])
+
+
+def test_little_is_padded(captions: list[str]) -> None:
+    system = Counted()
+    TaskEmbedder("cpu", "fp32").captions(system, task(captions))
+    tokenizer = CaptionTokenizer.read(TOKENIZER, 600)
+    lengths = [[len(ids) for ids in tokenizer(batch)] for batch in system.batches]
+    padded = sum(len(batch) * max(batch) for batch in lengths)
+    assert padded / sum(map(sum, lengths)) < 1.25

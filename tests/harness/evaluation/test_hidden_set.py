@@ -1,0 +1,57 @@
+"""What is kept of a system's answers to a hidden set."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import UserError
+from harness.evaluation.evaluating import Options
+from harness.evaluation.hidden_set import Prediction, hidden_task, predict, read_prediction, read_scores
+from harness.interface.building import load_system
+from harness.predictions.ranked_list import read_ranked_list
+from harness.runs.run_folder import find_runs
+
+pytestmark = pytest.mark.usefixtures("own_cache", "participant")
+
+
+@pytest.fixture
+def prediction(tones: Callable[..., Path], tmp_path: Path) -> Prediction:
+    root = tones()
+    (tmp_path / "q.csv").write_text('id,caption\n1," a tone of 800 hertz, "\n2,300\n3,300\n')
+    task = hidden_task(tmp_path / "q.csv", root)
+    return predict(load_system("tone_system:ToneSystem"), task, Options(out=tmp_path / "runs"))
+
+
+def test_queries_and_clips_are_verbatim_and_in_order(prediction: Prediction) -> None:
+    record = prediction.record
+    assert record.queries == (" a tone of 800 hertz, ", "300", "300")
+    assert record.clips == tuple(f"tone {index}.wav" for index in range(8))
+    assert (record.dataset.queries, record.dataset.clips) == (3, 8)
+    assert read_prediction(prediction.folder) == record
+
+
+def test_scores_and_lists_say_the_same(prediction: Prediction) -> None:
+    scores = read_scores(prediction.folder, prediction.record)
+    assert scores.shape == (3, 8)
+    assert np.argmax(scores, axis=1).tolist() == [3, 0, 0]
+    lists = read_ranked_list(prediction.folder / "tone.output.csv")
+    assert lists.queries == prediction.record.queries
+    assert [names[0] for names in lists.names] == ["tone 3.wav", "tone 0.wav", "tone 0.wav"]
+
+
+def test_it_is_no_evaluation(prediction: Prediction) -> None:
+    assert find_runs(prediction.folder.parent) == []
+
+
+def test_what_is_damaged_is_said(prediction: Prediction) -> None:
+    np.save(prediction.folder / "scores.npy", np.zeros((2, 2), np.float32))
+    with pytest.raises(UserError, match=r"float32 scores of shape \(2, 2\), which are not the record's"):
+        read_scores(prediction.folder, prediction.record)
+    (prediction.folder / "scores.npy").write_bytes(b"x")
+    with pytest.raises(UserError, match="make the prediction again"):
+        read_scores(prediction.folder, prediction.record)
+    (prediction.folder / "prediction.json").write_text("{}")
+    with pytest.raises(UserError, match="is damaged"):
+        read_prediction(prediction.folder)

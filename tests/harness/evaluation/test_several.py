@@ -1,0 +1,72 @@
+"""Several systems at once: each on its own, the data prepared once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.evaluation import several as batch_module
+from harness.evaluation.evaluating import Options
+from harness.evaluation.several import evaluate_all
+from harness.interface.needed_files import look_at
+from harness.protocols.named import get_protocol
+
+FOLDER = get_protocol("folder")
+pytestmark = pytest.mark.usefixtures("own_cache", "participant", "migrated_runs")
+
+
+@pytest.fixture
+def options(tones: Callable[..., Path]) -> Options:
+    return Options(data_root=tones(), out=Path("runs"), device="auto")
+
+
+def test_failures_are_kept_apart(options: Options) -> None:
+    lines: list[str] = []
+    names = ["nonsense", "tone_system:ToneSystem", "tone_system:PITCHES", "tone_system:Undigested"]
+    done = evaluate_all(names, FOLDER, options, say=lines.append)
+    assert [run.record.system.name for run in done.runs] == ["tone", "undigested"]
+    assert list(done.failures) == ["nonsense", "tone_system:PITCHES"]
+    assert [line.partition(": mAP@10 1.0000")[0] for line in lines] == [
+        "tone_system:ToneSystem",
+        "tone_system:Undigested",
+    ]
+
+
+def test_a_system_whose_parts_are_not_here_is_passed_over(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("waits.yaml").write_text("factory: m:f\nname: waits\nfiles: {weights: {path: gone.bin}}\n")
+    names = ["tone_system:ToneSystem", "absent.yaml", "waits.yaml"]
+    monkeypatch.setattr(batch_module, "listings", lambda: [look_at(name) for name in names])
+    lines: list[str] = []
+    done = evaluate_all([], FOLDER, options, say=lines.append)
+    assert [run.record.system.name for run in done.runs] == ["tone"]
+    assert done.failures == {}
+    assert lines[0] == "left out, as their weights are not here: 1 of 3 systems; `lbar systems` lists them"
+    assert lines[-1] == "absent.yaml: not available: there is no card absent.yaml"
+
+
+def test_what_is_wrong_with_the_data_is_said_once(options: Options) -> None:
+    next(options.data_root.glob("*.wav")).unlink()
+    with pytest.raises(UserError, match="1 of 8 clips are broken or missing"):
+        evaluate_all(["tone_system:ToneSystem", "tone_system:Undigested"], FOLDER, options)
+
+
+def test_data_are_prepared_once_for_each_rate(options: Options) -> None:
+    stages: list[str] = []
+
+    def progress(stage: str, total: int) -> Callable[[int], None]:
+        stages.append(stage)
+        return lambda _: None
+
+    names = ["tone_system:ToneSystem", "tone_system:Undigested", "random"]
+    evaluate_all(names, FOLDER, options, progress=progress, say=lambda _: None)
+    assert stages.count("decode") == 2
+
+
+def test_a_server_that_is_away_is_asked_once(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    lines: list[str] = []
+    done = evaluate_all(["tone_system:ToneSystem", "tone_system:Undigested"], FOLDER, options, say=lines.append)
+    assert len(done.runs) == 2
+    assert sum("`lbar track` mirrors it later" in line for line in lines) == 1

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+from harness.errors import UserError
+from harness.predictions.formats import detect
+
+
+@pytest.mark.parametrize(
+    ("header", "format_name"),
+    [
+        ("caption,file_name_1,file_name_2", "ranked-list"),
+        ("caption,fname_1", "ranked-list"),
+        ("0,1,2,3,4,5,6,7,8,9,10", "ranked-list"),
+        ('index,"Rain, wind.wav",caption', "score-matrix"),
+    ],
+)
+def test_goes_by_the_header(tmp_path: Path, header: str, format_name: str) -> None:
+    (tmp_path / "file.csv").write_text(f"\ufeff{header}\r\nanything\r\n", encoding="utf-8")
+    assert detect(tmp_path / "file.csv") == format_name
+
+
+@pytest.mark.parametrize("content", ["", "index\n", "query,a.wav\n", "Rain falls,a.wav,b.wav\n"])
+def test_says_what_it_found_and_expected(tmp_path: Path, content: str) -> None:
+    (tmp_path / "file.csv").write_text(content)
+    with pytest.raises(
+        UserError, match=r"file.csv: line 1: the header is .*; expected caption,file_name_1.* or index,<clip>"
+    ):
+        detect(tmp_path / "file.csv")

@@ -1,0 +1,61 @@
+"""Protocols: what is published stays as it is."""
+
+from dataclasses import fields, replace
+
+import pytest
+
+from harness.datasets import SPLITS
+from harness.errors import UserError
+from harness.measures.measure import parse_measure
+from harness.protocols.named import PROTOCOLS, Protocol, get_protocol
+
+PUBLISHED = {
+    "everyday": "30a96345571afc5d",
+    "everyday-multi": "56362d418927f1d4",
+    "everyday-validation": "9f8a6adbe316a070",
+    "everyday-a2t": "55a6de26aee3cd22",
+    "clotho-dcase2024": "c5b90cbd559f34b7",
+    "clotho-dcase2025": "f2641a8634be4d6b",
+    "clotho-validation": "b9769798947cb68f",
+    "clotho-a2t": "9f42610007438f2d",
+    "audiocaps": "8c4d75e1d3dc5188",
+    "audiocaps-957": "c5d90af4b0a64611",
+    "audiocaps-a2t": "4abcce554af09690",
+    "folder": "6d6c4ab4a6b7fa79",
+}
+"""The beginning of every published digest. One that changes breaks every record made under it: give the changed rules
+a new name instead."""
+
+
+def test_published_protocols_never_change() -> None:
+    assert {name: protocol.digest[:16] for name, protocol in PROTOCOLS.items()} == PUBLISHED
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
+def test_a_protocol_names_what_there_is(protocol: Protocol) -> None:
+    assert protocol.split in SPLITS[protocol.dataset]
+    assert [str(parse_measure(name)) for name in protocol.measures] == list(protocol.measures)
+    assert protocol.primary == protocol.measures[0]
+    assert protocol.submission is None or protocol.direction == "text-to-audio"
+
+
+def test_every_field_is_in_the_digest() -> None:
+    base = get_protocol("clotho-dcase2024")
+    changes = {
+        "name": "other",
+        "dataset": "audiocaps",
+        "split": "validation",
+        "direction": "audio-to-text",
+        "measures": ("mAP@10",),
+        "annotations": "some.csv",
+        "submission": None,
+        "ties": "other",
+    }
+    assert set(changes) == {field.name for field in fields(Protocol)}
+    digests = {replace(base, **{name: value}).digest for name, value in changes.items()}
+    assert len(digests | {base.digest}) == len(changes) + 1
+
+
+def test_an_unknown_protocol_is_one_line() -> None:
+    with pytest.raises(UserError, match="unknown protocol 'clotho'; known are everyday, everyday-multi"):
+        get_protocol("clotho")

@@ -1,0 +1,73 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from harness.cli.app import build
+from harness.errors import UserError
+from harness.runs.run_folder import find_runs, read_record
+from harness.runs.tracking import mirroring as tracking
+from harness.runs.tracking.mirroring import mirror_all
+from harness.runs.tracking.restoring import local_copy, mirrored_experiments
+
+MakeRun = Callable[..., Path]
+
+
+def test_the_command_makes_all_folders_again(migrated_runs: Path, make_run: MakeRun) -> None:
+    folders = [make_run(migrated_runs, "a"), make_run(migrated_runs, "b", protocol="everyday-multi")]
+    records = [read_record(folder) for folder in folders]
+    mirror_all(migrated_runs)
+    assert mirrored_experiments(out=migrated_runs) == ["everyday", "everyday-multi"]
+    for folder in folders:
+        shutil.rmtree(folder)
+    done = CliRunner().invoke(build(), ["restore", "--out", str(migrated_runs)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert sorted(done.stdout.split()) == sorted(map(str, find_runs(migrated_runs)))
+    assert [read_record(folder) for folder in find_runs(migrated_runs)] == records
+
+
+def test_the_copy_downloads_only_what_is_new(
+    migrated_runs: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(migrated_runs, "a")
+    mirror_all(migrated_runs)
+    copy, refused = local_copy(migrated_runs)
+    assert (len(find_runs(copy)), refused) == (1, [])
+    make_run(migrated_runs, "b")
+    mirror_all(migrated_runs)
+    from mlflow import MlflowClient
+
+    asked: list[str] = []
+    download = MlflowClient.download_artifacts
+
+    def counted(self: MlflowClient, run_id: str, *rest: str) -> str:
+        asked.append(run_id)
+        return str(download(self, run_id, *rest))
+
+    monkeypatch.setattr(MlflowClient, "download_artifacts", counted)
+    assert local_copy(migrated_runs)[0] == copy
+    assert (len(find_runs(copy)), len(set(asked))) == (2, 1)
+
+
+def test_a_run_whose_record_is_damaged_in_mlflow_is_named_and_the_others_come(
+    migrated_runs: Path, make_run: MakeRun
+) -> None:
+    make_run(migrated_runs, "a")
+    bad = make_run(migrated_runs, "b")
+    mirror_all(migrated_runs)
+    (damaged,) = (path for path in (migrated_runs / "mlartifacts").rglob("record.json") if '"b"' in path.read_text())
+    damaged.write_text("{")
+    copy, ((name, reason),) = local_copy(migrated_runs)
+    assert [read_record(folder).system.name for folder in find_runs(copy)] == ["a"]
+    assert name == bad.name
+    assert "is not JSON" in reason
+
+
+def test_a_store_that_is_away_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(UserError, match="MLflow at http://127.0.0.1:9 failed: .*refused"):
+        local_copy(tmp_path)
+    assert tracking.tracking_place(tmp_path) == "http://127.0.0.1:9"

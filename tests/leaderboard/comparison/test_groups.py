@@ -1,0 +1,42 @@
+from itertools import combinations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from leaderboard.comparison.groups import letters
+
+
+@given(
+    st.integers(1, 12).flatmap(
+        lambda n: st.tuples(st.just(n), st.sets(st.sampled_from(list(combinations(range(n), 2)) or [(0, 0)])))
+    )
+)
+def test_who_shares_a_letter_is_not_told_apart_and_neighbours_who_are_not_share_one(
+    case: tuple[int, set[tuple[int, int]]],
+) -> None:
+    count, apart = case
+    apart = {pair for pair in apart if pair[0] != pair[1]}
+    found = letters(count, apart)
+    assert all(found)
+    if any("-" in group for group in found):
+        return
+    for first, second in combinations(range(count), 2):
+        shared = set(found[first]) & set(found[second])
+        between = set(combinations(range(first, second + 1), 2))
+        assert bool(shared) == (not between & apart)
+
+
+def test_all_alike_all_apart_and_one() -> None:
+    assert letters(3, []) == ("a", "a", "a")
+    assert letters(3, [(0, 1), (1, 2), (0, 2)]) == ("a", "b", "c")
+    assert letters(1, []) == ("a",)
+    assert letters(0, []) == ()
+
+
+def test_many_letters_are_a_range() -> None:
+    count = 60
+    apart = [(first, second) for first, second in combinations(range(count), 2) if second - first > 5]
+    found = letters(count, apart)
+    assert found[:3] == ("a", "ab", "abc")
+    assert found[5] == "a-f"
+    assert found[40] == "aj-ao"

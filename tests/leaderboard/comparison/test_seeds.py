@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from leaderboard.comparison.seeds import SeedMeans, stage_table
+
+CLUSTERS = np.repeat(np.arange(40), 5)
+
+
+def made(*systems: str) -> SeedMeans:
+    """Two seeds, two measures: each system is 0.1 better than the one before, on every query."""
+    base = np.random.default_rng(0).random((2, 2, len(CLUSTERS), 1))
+    return SeedMeans(systems, ("mAP@10", "R@1"), CLUSTERS, base + 0.1 * np.arange(len(systems)))
+
+
+def test_means_over_seeds_and_queries() -> None:
+    seeds = made("one", "two")
+    found = seeds.mean("two")
+    assert list(found) == ["mAP@10", "R@1"]
+    assert found["R@1"].value == pytest.approx(seeds.values[:, 1, :, 1].mean())
+    assert found["R@1"].low < found["R@1"].value < found["R@1"].high
+    assert np.mean(seeds.by_seed("two", "R@1")) == pytest.approx(found["R@1"].value)
+
+
+def test_a_gain_is_paired() -> None:
+    gain = made("one", "two", "three").gain([("three", "two"), ("two", "one")], "mAP@10")
+    assert gain.value == pytest.approx(0.1)
+    # The same on every query, whatever clips are drawn: an unpaired interval would be as wide as those of the means.
+    assert gain.low == pytest.approx(0.1)
+    assert gain.high == pytest.approx(0.1)
+
+
+def test_the_table_has_every_system_and_every_step() -> None:
+    seeds = made("a", "a1", "b", "b1")
+    lines = stage_table(seeds, {"A": ["a", "a1"], "B": ["b", "b1"]}, ["first", "second"], "mAP@10").splitlines()
+    assert lines[0] == "|  |  | mAP@10 | R@1 |"
+    assert [line.split(" | ")[:2] for line in lines[2:6]] == [
+        ["| A", "first"],
+        ["| A", "second"],
+        ["| B", "first"],
+        ["| B", "second"],
+    ]
+    assert lines[7] == "| mAP@10 | second - first |"
+    assert [line.split(" | ")[0] for line in lines[9:]] == ["| A", "| B", "| all"]
+    assert all("+0.100 [+0.100, +0.100]" in line for line in lines[9:])

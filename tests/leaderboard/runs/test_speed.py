@@ -1,0 +1,96 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import UserError
+from harness.runs.records import EvaluationRecord, load_record
+from leaderboard.runs.collecting import collect
+from leaderboard.runs.speed import Speed, beside, read_speed
+
+HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
+
+
+def historic() -> EvaluationRecord:
+    return load_record(HISTORIC.read_text(encoding="utf-8"))
+
+
+def write(out: Path, name: str = "speed", **changes: Any) -> Path:
+    """A speed record as wide as one may be: what the board does not know is its own affair."""
+    record = historic()
+    fields = {
+        "schema_version": 1,
+        "kind": "speed",
+        "id": "f" * 32,
+        "created": "2026-03-04T05:06:07Z",
+        "system": record.system.model_dump(mode="json"),
+        "settings": {"device": "cuda", "precision": "fp32", "compiled": False},
+        "environment": record.environment.model_dump(mode="json"),
+        "figures": {"clips_per_second": 512.5, "query_p95_seconds": 0.004, "share_of_limit": 0.61},
+        "stages": {"decode": 0.5, "encode": 1.5},
+        "workload": {"name": "index"},
+    }
+    folder = out / name
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text(json.dumps(fields | changes))
+    return folder
+
+
+def test_the_board_reads_what_it_shows(tmp_path: Path) -> None:
+    speed = read_speed(write(tmp_path))
+    assert (speed.system, speed.digest, speed.hardware) == ("linear", "5f" * 32, "NVIDIA H200")
+    assert (speed.clips_per_second, speed.query_p95_seconds, speed.gflops_per_clip) == (512.5, 0.004, None)
+    assert speed.stages == {"decode": 0.5, "encode": 1.5}
+    assert speed.reasons == ()
+
+
+def test_speeds_are_no_evaluations_and_stand_beside_them(tmp_path: Path) -> None:
+    write(tmp_path)
+    board = collect(tmp_path)
+    assert (board.rows, board.set_aside) == ((), ())
+    assert [speed.clips_per_second for speed in board.speeds] == [512.5]
+
+
+def test_a_disturbed_or_broken_speed_is_shown_apart(tmp_path: Path) -> None:
+    write(tmp_path, "a", comparable=False, reasons=["another process used the GPU"])
+    write(tmp_path, "b", figures={"clips_per_second": -1})
+    reasons = sorted(run.reason for run in collect(tmp_path).set_aside)
+    assert "is no speed record the board can read: figures.clips_per_second" in reasons[0]
+    assert reasons[1] == "speed of linear: another process used the GPU"
+    with pytest.raises(UserError, match="cannot read"):
+        read_speed(tmp_path / "absent")
+
+
+def speed(hours: int = 0, **changes: Any) -> Speed:
+    fields: dict[str, Any] = {
+        "folder": Path("x"),
+        "created": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours),
+        "system": "linear",
+        "digest": "5f" * 32,
+        "precision": "fp32",
+        "hardware": "A100",
+        "clips_per_second": float(hours),
+    }
+    return Speed(**fields | changes)
+
+
+def test_a_column_has_one_machine_the_one_most_were_measured_on() -> None:
+    first = historic()
+    other = first.model_copy(update={"id": "a" * 32, "system": first.system.model_copy(update={"digest": "77" * 32})})
+    speeds = [
+        speed(1),
+        speed(3),
+        speed(2),
+        speed(9, hardware="H200"),
+        speed(1, hardware="A100", digest="77" * 32),
+        speed(8, precision="bf16"),
+        speed(7, reasons=("noisy",)),
+        speed(6, digest=None),
+    ]
+    hardware, found = beside([first, other], speeds)
+    assert hardware == "A100"
+    assert {record: one.clips_per_second for record, one in found.items()} == {first.id: 3, other.id: 1}
+    assert beside([first], []) == ("", {})
+    assert beside([first], [speed(1, digest="99" * 32)]) == ("", {})

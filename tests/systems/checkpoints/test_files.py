@@ -1,0 +1,232 @@
+"""Weights files of every kind, whole and broken, harmless and not."""
+
+import io
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from harness.errors import UserError
+from systems.checkpoints.files import load_into, read_checkpoint, weights_digest, write_weights
+
+
+class Dangerous:
+    def __init__(self, function: Callable[..., object] = print) -> None:
+        self.function = function
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str]]:
+        return self.function, ("code was run",)
+
+
+@pytest.fixture
+def module() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+
+def empty() -> nn.Module:
+    with torch.device("meta"):
+        return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+
+def assert_equal(found: nn.Module, expected: nn.Module) -> None:
+    for name, tensor in expected.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], tensor, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("way", ["zip", "legacy", "lightning", "safetensors"])
+def test_round_trip(module: nn.Module, tmp_path: Path, way: str) -> None:
+    path = tmp_path / ("weights.safetensors" if way == "safetensors" else "weights.pt")
+    match way:
+        case "zip":
+            torch.save(module.state_dict(), path)
+        case "legacy":
+            torch.save(module.state_dict(), path, _use_new_zipfile_serialization=False)
+        case "lightning":
+            torch.save({"state_dict": module.state_dict(), "hyper_parameters": {"a": [1]}, "epoch": 3}, path)
+        case "safetensors":
+            write_weights(module, path)
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.settings == ({"a": [1]} if way == "lightning" else {})
+    target = empty()
+    load_into(target, checkpoint.state, path)
+    assert_equal(target, module)
+
+
+def test_half_the_space_and_read_as_float32(module: nn.Module, tmp_path: Path) -> None:
+    write_weights(module, tmp_path / "half.safetensors", torch.float16)
+    target = empty()
+    load_into(target, read_checkpoint(tmp_path / "half.safetensors").state, tmp_path)
+    assert target[0].weight.dtype == torch.float32
+    torch.testing.assert_close(target[0].weight, module[0].weight, rtol=1e-3, atol=1e-3)
+    assert target[1].num_batches_tracked.dtype == torch.int64
+
+
+def test_missing_and_unequal_are_listed_surplus_is_told_of(module: nn.Module, caplog: pytest.LogCaptureFixture) -> None:
+    state = module.state_dict() | {"more": torch.zeros(2, 3)}
+    with caplog.at_level(logging.WARNING):
+        load_into(empty(), state, Path("file.pt"))
+    assert "file.pt: 1 names are not used; surplus: more 2 x 3" in caplog.text
+    del state["0.bias"]
+    state["0.weight"] = torch.zeros(4, 4)
+    state["1.bias"] = torch.zeros(4, dtype=torch.int8)
+    with pytest.raises(UserError, match=r"of 7 names 1 are missing and 2 of another shape") as caught:
+        load_into(empty(), state, Path("file.pt"))
+    assert caught.value.problems == (
+        "missing: 0.bias 4",
+        "unequal: 0.weight is 4 x 4, expected 4 x 3",
+        "unequal: 1.bias is 4 int8, expected 4",
+        "surplus: more 2 x 3",
+    )
+
+
+def test_weights_of_something_else_are_not_a_page_of_names() -> None:
+    with pytest.raises(UserError) as caught:
+        load_into(empty(), {f"layer{index}": torch.zeros(1) for index in range(500)}, Path("file.pt"))
+    assert len(caught.value.problems) < 25
+    assert caught.value.problems[-1] == "and 490 more"
+
+
+def test_an_unknown_global_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"state_dict": {"a": torch.zeros(1)}, "hyper_parameters": Dangerous()}, tmp_path / "bad.ckpt")
+    with pytest.raises(UserError, match=r"bad\.ckpt was not read: it holds (\w+\.)?print, which is no"):
+        read_checkpoint(tmp_path / "bad.ckpt")
+    (tmp_path / "plain.ckpt").write_bytes(pickle.dumps(Dangerous(), protocol=2))
+    with pytest.raises(UserError, match=r"plain\.ckpt"):
+        read_checkpoint(tmp_path / "plain.ckpt")
+    assert "code was run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("function", [os.system, eval, sys.exit, subprocess.call])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_worst_are_named_too(tmp_path: Path, function: Callable[..., object], zipped: bool) -> None:
+    content = {"state_dict": {"a": torch.zeros(1)}, "hyper_parameters": Dangerous(function)}
+    torch.save(content, tmp_path / "bad.ckpt", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match=rf"bad\.ckpt was not read: it holds (\w+\.)?{function.__name__}, which is no"):
+        read_checkpoint(tmp_path / "bad.ckpt")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_truncated_file_is_one_line(module: nn.Module, tmp_path: Path, share: float, suffix: str) -> None:
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pt":
+        torch.save(module.state_dict(), path)
+    else:
+        write_weights(module, path)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError) as caught:
+        read_checkpoint(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+    assert "get it again" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"hello", b"PK\x03\x04", pickle.dumps([1, 2]), pickle.dumps({}), b"\x80\x02.", b"."]
+)
+def test_what_is_no_weights_file(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "file.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"file\.pt"):
+        read_checkpoint(tmp_path / "file.pt")
+
+
+@pytest.mark.parametrize("content", [{}, {"state_dict": {}}, {"state_dict": {"a": 1}}, [torch.zeros(1)], {"a": "b"}])
+def test_data_without_weights(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "file.pt")
+    with pytest.raises(UserError, match="holds no weights"):
+        read_checkpoint(tmp_path / "file.pt")
+
+
+def test_a_foreign_zip(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    (tmp_path / "file.pt").write_bytes(packed.getvalue())
+    with pytest.raises(UserError, match=r"file\.pt"):
+        read_checkpoint(tmp_path / "file.pt")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no weights file"):
+        read_checkpoint(tmp_path / "gone.pt")
+
+
+def test_others_may_read_it_as_any_file(module: nn.Module, tmp_path: Path) -> None:
+    write_weights(module, tmp_path / "weights.safetensors")
+    (tmp_path / "other").touch()
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
+def test_a_folder_that_is_not_there(module: nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"weights\.safetensors cannot be written"):
+        write_weights(module, tmp_path / "gone" / "weights.safetensors")
+    with pytest.raises(UserError, match="is a folder; expected a weights file"):
+        read_checkpoint(tmp_path)
+
+
+def test_the_digest_follows_names_shapes_and_numbers(module: nn.Module) -> None:
+    first = weights_digest(module)
+    assert weights_digest(module) == first
+    assert weights_digest(nn.Sequential(nn.Identity(), *module)) != first
+    with torch.no_grad():
+        module[0].weight[0, 0] += 1
+    assert weights_digest(module) != first
+
+
+def test_a_full_disk_leaves_nothing(module: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(UserError, match="cannot be written .*No space left"):
+        write_weights(module, tmp_path / "weights.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+MEASURE = """
+import re, sys, torch
+from torch import nn
+from pathlib import Path
+from systems.checkpoints import read_checkpoint, load_into
+
+def peak():
+    return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+path = Path(sys.argv[1])
+torch.save({"a": torch.zeros(3)}, path.with_name("small.pt"))
+read_checkpoint(path.with_name("small.pt"))
+before = peak()
+with torch.device("meta"):
+    module = nn.Sequential(*(nn.Linear(2048, 2048) for _ in range(12)))
+load_into(module, read_checkpoint(path).state, path)
+total = sum(float(parameter.detach().sum()) for parameter in module.parameters())
+size = sum(parameter.nbytes for parameter in module.parameters())
+print(total, (peak() - before) / size)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".ckpt", ".safetensors"])
+def test_a_large_file_costs_its_weights_and_not_its_optimizer(tmp_path: Path, suffix: str) -> None:
+    module = nn.Sequential(*(nn.Linear(2048, 2048) for _ in range(12)))
+    path = tmp_path / f"large{suffix}"
+    if suffix == ".ckpt":
+        moments = [torch.zeros_like(parameter) for parameter in module.parameters() for _ in range(2)]
+        torch.save({"state_dict": module.state_dict(), "optimizer_states": moments}, path)
+    else:
+        write_weights(module, path)
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
+    total, share = map(float, done.stdout.split())
+    assert total == pytest.approx(sum(float(parameter.detach().sum()) for parameter in module.parameters()))
+    assert 0.9 < share < 1.3

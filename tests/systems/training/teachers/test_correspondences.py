@@ -1,0 +1,92 @@
+"""Estimates against their definition, kept by content, and teachers that cannot teach."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.audio.store import PcmStore
+from harness.datasets import load
+from harness.errors import UserError
+from harness.interface.building import load_system
+from harness.measures.similarity import unit_vectors
+from systems.training.data.training_set import TrainingSet
+from systems.training.teachers import correspondences
+from systems.training.teachers.correspondences import Teacher, estimate, teach
+
+MINE = """
+from dataclasses import replace
+
+class Mine(RandomSystem):
+    info = replace(RandomSystem.info, digest=None)
+"""
+
+
+@pytest.fixture
+def data(small_clotho: Path, own_cache: Path) -> TrainingSet:
+    dataset = load("clotho", "validation", small_clotho)
+    store = PcmStore.of("clotho", 32_000)
+    assert store.ensure(dataset.clips) == []
+    return TrainingSet((dataset,), (store,))
+
+
+def test_estimates_are_means_of_cosines(data: TrainingSet) -> None:
+    teachers = teach(["linear", "random"], data, device="cpu")
+    clips, captions = np.array([5, 0, 5]), np.array([1, 30, 7, 2])
+    expected = np.zeros((3, 4))
+    for name in ("linear", "random"):
+        system = load_system(name, device="cpu")
+        audio = unit_vectors(system.embed_audio([data.read(clip) for clip in clips]))
+        text = unit_vectors(system.embed_text([data.captions[caption] for caption in captions]))
+        expected += audio @ text.T / 2
+    np.testing.assert_allclose(estimate(teachers, clips, captions, "cpu"), expected, atol=1e-3)
+
+
+def test_bytes_are_two_a_number(data: TrainingSet) -> None:
+    (teacher,) = teach(["random"], data, device="cpu")
+    assert teacher.nbytes == 2 * 128 * (len(data.clips) + len(data.captions))
+    assert isinstance(teacher.clips, np.memmap)
+
+
+def test_nothing_is_computed_twice(data: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = teach(["random"], data, device="cpu")[0]
+    monkeypatch.setattr(correspondences, "_embed", lambda *_: pytest.fail("computed again"))
+    again = teach(["random"], data, device="cpu")[0]
+    np.testing.assert_array_equal(first.clips, again.clips)
+
+
+def test_other_captions_are_other_vectors(data: TrainingSet) -> None:
+    first = teach(["random"], data, device="cpu")[0]
+    (dataset,) = data.datasets
+    queries = tuple(replace(query, text=f"{query.text} Again.") for query in dataset.queries)
+    other = TrainingSet((replace(dataset, queries=queries),), data.stores)
+    again = teach(["random"], other, device="cpu")[0]
+    np.testing.assert_array_equal(first.clips, again.clips)
+    assert not np.array_equal(first.captions, again.captions)
+
+
+def test_teachers_of_several_widths() -> None:
+    random = np.random.default_rng(0)
+    teachers = [
+        Teacher(str(width), "", *(random.standard_normal((count, width)).astype(np.float16) for count in (4, 6)))
+        for width in (3, 5)
+    ]
+    found = estimate(teachers, np.arange(4), np.arange(6), "cpu").numpy()
+    expected = sum(t.clips.astype(np.float64) @ t.captions.astype(np.float64).T for t in teachers) / 2
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nobody", "teacher 'nobody' cannot be used: unknown system 'nobody'"),
+        ("passt-m3-clotho", "teacher 'passt-m3-clotho' cannot be used: passt-m3-clotho lacks what it needs"),
+        ("tone_system:ToneSystem", "teacher 'tone_system:ToneSystem' hears 16000 Hz where training is at 32000 Hz"),
+    ],
+)
+def test_a_teacher_that_cannot_teach_is_named(data: TrainingSet, participant: Path, name: str, message: str) -> None:
+    (participant / "mine.py").write_text("from systems.random import RandomSystem\n" + MINE)
+    with pytest.raises(UserError) as caught:
+        teach(["random", name], data, device="cpu")
+    assert str(caught.value).startswith(message)
