@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from leaderboard.board.frame import load
-    from leaderboard.comparison.named import compare
+    from leaderboard.comparison.by_name import compare
 
 __all__ = ["compare", "load"]
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.audio.clip import Array
 from harness.errors import UserError, one_line
 from harness.interface.card_files import required_file
 from harness.interface.cards import Card, parse_card
-from harness.interface.system import Array
 from systems.audio.windows import Window, WindowConfig, average, passes, plan
 from systems.checkpoints.files import load_into, read_checkpoint, weights_digest
 from systems.text.captions import PAD, CaptionTokenizer, batches, pad

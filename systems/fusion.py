@@ -11,12 +11,13 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from harness.audio.clip import Array
 from harness.errors import UserError, one_line
 from harness.interface.building import BuiltSystem, build_system
 from harness.interface.cards import Card, parse_card
 from harness.interface.needed_files import located, needed_files
 from harness.interface.returned_values import checked_embeddings, checked_info, guarded_score, unequal_widths
-from harness.interface.system import Array, RetrievalSystem, System, SystemInfo, is_pair_scorer
+from harness.interface.system import RetrievalSystem, System, SystemInfo, is_pair_scorer
 from harness.machine.code_digest import system_code
 from harness.measures.similarity import Scores, Vectors, score_tiles, unit_vectors
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.errors import UserError
 from harness.interface.card_files import required_file
 from harness.interface.cards import Card, parse_card
-from harness.interface.system import Array
 from systems.audio.clip_statistics import ClipStatistics
 from systems.audio.mel import SAMPLE_RATE
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.errors import UserError
 from harness.interface.cards import Card, parse_card
-from harness.interface.system import Array, SystemInfo
+from harness.interface.system import SystemInfo
 
 DIMENSION = 128
 

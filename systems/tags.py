@@ -22,11 +22,11 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from harness.audio.clip import Array
 from harness.datasets.csv_file import read_rows
 from harness.errors import UserError
 from harness.interface.card_files import required_file
 from harness.interface.cards import Card, parse_card
-from harness.interface.system import Array
 from systems.audio.encoders.mobilenet import MobileNet, MobileNetConfig
 from systems.audio.mel import SAMPLE_RATE, KaldiLogMel
 from systems.audio.windows import Window, WindowConfig, average_each, cut, plan

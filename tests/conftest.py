@@ -106,8 +106,9 @@ def make_run() -> Callable[..., Path]:
     from harness.measures.measure import parse_measure
     from harness.measures.ranking import Ranks
     from harness.measures.statistics import intervals
+    from harness.measures.summary import MeasureRecord
     from harness.protocols.named import get_protocol
-    from harness.runs.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
+    from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
     from harness.runs.run_folder import write_run
 
     historic = load_record((Path(__file__).parent / "data" / "evaluation_v1.json").read_text(encoding="utf-8"))

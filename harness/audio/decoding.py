@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.errors import UserError, one_line
-from harness.interface.system import Array
 from harness.machine.stages import stage
 
 # libsndfile shortens what a cut file declares without an error, and only its log tells. A writer that cannot seek back

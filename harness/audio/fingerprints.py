@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interface.system import Array
+from harness.audio.clip import Array
 
 _RATE = 8_000
 _FRAME = 4_096

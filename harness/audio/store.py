@@ -10,12 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.audio.clip import Array, Clip, Pcm
 from harness.audio.decoding import BrokenAudio, decode, file_status
-from harness.datasets.dataset import Clip
-from harness.interface.system import Array, Pcm
-from harness.machine.cache import cache_root
-from harness.machine.cores import usable_cores
-from harness.machine.locking import exclusive
+from harness.machine.cache import cache_root, exclusive
+from harness.machine.devices import usable_cores
 from harness.machine.progress import Progress, silent
 
 Key = tuple[str, int, int, int]

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, print_json
+from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs
+from harness.cli.printing import print_json
 
 
 def bench(

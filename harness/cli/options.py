@@ -1,4 +1,4 @@
-"""Options that several commands have, in every package alike, and how a command prints JSON."""
+"""Options that several commands have, in every package alike."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +13,3 @@ Runs = Annotated[Path, typer.Option("--out", envvar="LBAR_RUNS", help="Folder of
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
 Precision = Annotated[str, typer.Option("--precision", help="fp32 or bf16.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
-
-
-def print_json(document: object) -> None:
-    """Print one JSON document on standard output."""
-    import json
-
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))

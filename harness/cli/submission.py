@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, ProtocolName, print_json
+from harness.cli.options import AsJson, DataRoot, ProtocolName
+from harness.cli.printing import print_json, say
 
 if TYPE_CHECKING:
     from harness.evaluation.evaluating import Options
-    from harness.predictions.formats import Format
+    from harness.predictions.writing import Format
     from harness.protocols.task import RetrievalTask
 
 ProfileName = Annotated[
@@ -54,7 +55,7 @@ def score(
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     """What the files should answer."""
-    from harness.datasets import load
+    from harness.datasets.known import load
     from harness.datasets.publication.deviations import differences_from_published
     from harness.errors import UserError
     from harness.protocols.named import get_protocol
@@ -66,7 +67,7 @@ def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
             raise UserError(f"{file} does not exist; expected a CSV, a folder or a zip")
     dataset = load(rules.dataset, rules.split, data_root)
     for difference in differences_from_published(dataset, data_root):
-        _say(f"not comparable: {difference}")
+        say(f"not comparable: {difference}")
     return pose(rules, dataset)
 
 
@@ -85,7 +86,7 @@ def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as
     failures = [failure for package in packages for failure in package.failures.values()]
     for failure in failures:
         for line in (f"lbar: {failure}", *(f"  {problem}" for problem in failure.problems)):
-            _say(line)
+            say(line)
     if failures:
         raise typer.Exit(2)
 
@@ -169,7 +170,7 @@ def submit(
         write_text(meta, template(edition))
         typer.echo(f"{meta}: fill it in, then `lbar submit RUN --profile {profile} --meta {meta} --report report.pdf`")
         return
-    made = make(runs or [], edition, meta, report, out, data_root, say=_say)
+    made = make(runs or [], edition, meta, report, out, data_root, say=say)
     document = {"package": made.path and str(made.path), "labels": made.labels} | made.validation.to_json()
     if as_json:
         print_json(document)
@@ -179,7 +180,7 @@ def submit(
         if made.path:
             typer.echo(f"{made.path}: {', '.join(made.labels)}")
         else:
-            _say("no package was written")
+            say("no package was written")
     if made.path is None:
         raise typer.Exit(1)
 
@@ -216,13 +217,9 @@ def predict_all(
             built = build_system(name, device=options.device, precision=options.precision)
             own = replace(options, device=built.device, precision=built.precision)
             folders.append(predict(built.system, task, own, progress=progress).folder)
-            _say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
+            say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
     if as_json:
         print_json([str(folder) for folder in folders])
     else:
         for folder in folders:
             typer.echo(str(folder))
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

@@ -1,22 +1,12 @@
 """What a retrieval data set is: clips, and captions that say which clip they were written for."""
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One recording.
-
-    `name` is the file name exactly as the data set's captions file spells it (never stripped or un-escaped), unique
-    within a split. `path` is where the audio is expected; it need not exist for work that only needs captions.
-    """
-
-    name: str
-    path: Path
+from harness.audio.clip import Clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +57,24 @@ class RetrievalDataset:
         for query in self.queries:
             digest.update(f"{query.clip}\0{query.text}\0".encode())
         return digest.hexdigest()
+
+
+def from_captions(
+    name: str, split: str, root: Path, captions: Mapping[str, Sequence[str]], audio_path: Callable[[str], Path]
+) -> RetrievalDataset:
+    """Build one split from its captions.
+
+    Args:
+        name: of the data set.
+        split: of the data set.
+        root: folder in which the split was found.
+        captions: clip name to its captions, both in the data set's order.
+        audio_path: where the audio of a clip name is expected.
+
+    >>> birds = from_captions("birds", "all", Path(), {"a.wav": ["a wren", "a small bird"]}, Path)
+    >>> birds.queries[1]
+    Query(text='a small bird', clip=0)
+    """
+    clips = tuple(Clip(clip, audio_path(clip)) for clip in captions)
+    queries = tuple(Query(text, index) for index, texts in enumerate(captions.values()) for text in texts)
+    return RetrievalDataset(name, split, root, clips, queries)

@@ -1,7 +1,5 @@
 """Embed a long sequence in batches, keeping what is done, so that an interrupted run goes on where it stopped."""
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -10,11 +8,11 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio.clip import Array
 from harness.errors import UserError, one_line
 from harness.evaluation.read_ahead import ReadAhead
 from harness.interface.returned_values import checked_embeddings
-from harness.interface.system import Array
-from harness.machine.locking import exclusive
+from harness.machine.cache import exclusive
 from harness.machine.progress import Progress, silent
 from harness.machine.stages import stage
 
@@ -23,11 +21,6 @@ Kind = TypeVar("Kind", bound=np.floating[Any])
 
 FIRST_BATCH = 32
 """Batch size where the user names none; halved whenever the device runs out of memory."""
-
-
-def embedding_key(*parts: object) -> str:
-    """Content address of a set of embeddings: SHA-256 over everything that decides them."""
-    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 
 
 def embed_in_batches(

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.datasets.dataset import Clip
-from harness.evaluation.batches import FIRST_BATCH, embed_in_batches, embedding_key
-from harness.evaluation.hearing import reader
-from harness.evaluation.preparing import PreparedTask
+from harness.audio.clip import Array, Clip
+from harness.evaluation.batches import FIRST_BATCH, embed_in_batches
+from harness.evaluation.preparing import PreparedTask, reader
 from harness.interface.returned_values import checked_scores
-from harness.interface.system import Array, PairScorer, RetrievalSystem, System
-from harness.machine.cache import cache_root
+from harness.interface.system import PairScorer, RetrievalSystem, System
+from harness.machine.cache import cache_root, embedding_key
 from harness.machine.code_digest import system_code
 from harness.machine.devices import kind_of
 from harness.machine.environment import installed_packages

@@ -20,8 +20,7 @@ from harness.machine.environment import describe_environment
 from harness.machine.progress import Progress, silent
 from harness.measures.measure import parse_measure
 from harness.measures.statistics import RESAMPLES, SEED
-from harness.predictions.formats import Format
-from harness.predictions.writing import has_predictions, write_predictions
+from harness.predictions.writing import Format, has_predictions, write_predictions
 from harness.protocols.named import Protocol
 from harness.protocols.task import RetrievalTask
 from harness.runs.records import DatasetRecord, EvaluationRecord, ProtocolRecord, Seconds, Settings, SystemRecord

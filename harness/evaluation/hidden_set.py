@@ -1,5 +1,6 @@
 """What a system says of a hidden evaluation set: queries and clips without ground truth."""
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -11,15 +12,16 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
+from harness.audio.clip import Array, Clip
 from harness.audio.store import PcmStore
-from harness.datasets.dataset import Clip
+from harness.datasets.csv_file import read_rows
 from harness.errors import UserError
 from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.evaluating import Options
 from harness.evaluation.measuring import embedding_tiles, pair_tiles
 from harness.evaluation.preparing import PreparedTask, broken_clips
 from harness.interface.returned_values import checked_info
-from harness.interface.system import Array, System, is_pair_scorer
+from harness.interface.system import System, is_pair_scorer
 from harness.machine.code_digest import system_code
 from harness.machine.environment import describe_environment
 from harness.machine.progress import Progress, silent
@@ -32,7 +34,6 @@ from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask
 from harness.runs.records import DatasetRecord, PredictionRecord, Seconds, Settings, SystemRecord
 from harness.runs.run_folder import write_folder
-from harness.submission.output.expected import audio_files, read_queries
 
 RECORD = "prediction.json"
 SCORES = "scores.npy"
@@ -159,3 +160,44 @@ def read_scores(folder: Path, record: PredictionRecord) -> Array:
 
 def _whole(scores: Array) -> Iterator[tuple[slice, Array]]:
     yield slice(0, len(scores)), scores
+
+
+def read_queries(path: Path) -> tuple[str, ...]:
+    """The captions of a CSV, verbatim, from its column `caption`.
+
+    Raises:
+        UserError: it cannot be read, has no such column, or an empty caption.
+    """
+    rows = read_rows(path)
+    _, header = next(rows, (1, []))
+    if "caption" not in header:
+        raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")
+    column = header.index("caption")
+    found = []
+    for line, cells in rows:
+        if len(cells) != len(header) or not cells[column]:
+            raise UserError(
+                f"{path}: line {line}: no caption, or a comma outside of quotes; expected {header} in each row"
+            )
+        found.append(cells[column])
+    if not found:
+        raise UserError(f"{path}: there is no row below the header; expected a caption per row")
+    return tuple(found)
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """The recordings in a folder, by name; hidden files are none.
+
+    Raises:
+        UserError: it is no folder, or has no recordings.
+    """
+    from harness.datasets.readers.layout import AUDIO_SUFFIXES
+
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+    except OSError as error:
+        raise UserError(f"{folder} is no folder of recordings: {error.strerror or error}") from error
+    found = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")]
+    if not found:
+        raise UserError(f"{folder} holds no recordings ({', '.join(sorted(AUDIO_SUFFIXES))})")
+    return [folder / name for name in found]

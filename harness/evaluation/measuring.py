@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio.clip import Array
 from harness.errors import UserError
 from harness.interface.returned_values import guarded_score, unequal_widths
-from harness.interface.system import Array, RetrievalSystem
+from harness.interface.system import RetrievalSystem
 from harness.machine.progress import Progress, silent
 from harness.measures.measure import parse_measure
 from harness.measures.ranking import Ranks, rank_tiles, top_k
 from harness.measures.similarity import score_tiles
-from harness.measures.summary import summarise
+from harness.measures.summary import MeasureRecord, summarise
 from harness.protocols.task import RetrievalTask
-from harness.runs.records import MeasureRecord
 
 KEPT_RANKS = 100
 """How many of the best items of every query are kept."""

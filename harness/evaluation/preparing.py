@@ -1,14 +1,16 @@
 """From a protocol to clips that can be embedded: load, pose, decode."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from harness import datasets
+from harness.audio.clip import Array, Clip
 from harness.audio.store import PcmStore
-from harness.datasets.dataset import Clip
 from harness.datasets.publication.deviations import differences_from_published
 from harness.errors import UserError
+from harness.interface.system import RetrievalSystem
 from harness.machine.progress import Progress, silent
 from harness.protocols.named import Protocol
 from harness.protocols.task import RetrievalTask, pose
@@ -83,3 +85,11 @@ def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str
     return UserError(
         f"{len(broken)} of {count} clips are broken or missing; {mend}", [str(error) for _, error in broken]
     )
+
+
+def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:
+    """What reads clips out of a store for a system: as int16 where it takes these, else as float32."""
+    if getattr(system, "hears_pcm", False):
+        # The protocol speaks of float32, which every system has to take.
+        return cast("Callable[[Clip], Array]", store.read_pcm)
+    return store.read

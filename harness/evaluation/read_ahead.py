@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter, process_time, thread_time
 from typing import Generic, TypeVar
 
-from harness.machine.cores import usable_cores
+from harness.machine.devices import usable_cores
 from harness.machine.stages import is_metered, stage
 
 Item = TypeVar("Item")

@@ -8,7 +8,7 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import Options, Run, evaluate_prepared
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface.building import build_system
-from harness.interface.listing import listings
+from harness.interface.needed_files import listings
 from harness.interface.returned_values import checked_info
 from harness.machine.progress import Progress, silent
 from harness.protocols.named import Protocol

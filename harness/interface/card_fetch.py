@@ -8,8 +8,8 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.interface.card_files import CardFile, missing_line, weights_root
 from harness.interface.needed_files import look_at
+from harness.machine.cache import exclusive
 from harness.machine.download import download
-from harness.machine.locking import exclusive
 from harness.machine.progress import Progress, silent
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.errors import UserError, one_line
 from harness.interface.returned_values import (
     METHODS,
@@ -21,7 +22,7 @@ from harness.interface.returned_values import (
     is_sample_rate,
     unequal_widths,
 )
-from harness.interface.system import Array, PairScorer, is_pair_scorer
+from harness.interface.system import PairScorer, is_pair_scorer
 
 TOLERANCE = 1e-4
 _USUAL_RATE = 32_000

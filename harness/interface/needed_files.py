@@ -6,7 +6,7 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.interface.card_files import CardFile, missing_line, place_of
 from harness.interface.cards import Card, common_part, read_card
-from harness.interface.registered import is_card, target_of
+from harness.interface.registered import is_card, registered, target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +89,8 @@ def needed_files(name: str, above: tuple[Path, ...] = ()) -> list[Needed]:
 def located(member: str, folder: Path) -> str:
     """What a card's `members:` says, as it is looked up from elsewhere: a path goes from the card's folder."""
     return str(folder / member) if is_card(member) else member
+
+
+def listings() -> list[Listing]:
+    """All registered systems, by name."""
+    return [look_at(name) for name in registered()]

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.errors import UserError, one_line
-from harness.interface.system import Array, SystemInfo, is_pair_scorer
+from harness.interface.system import SystemInfo, is_pair_scorer
 
 METHODS = {"clip": "embed_audio", "caption": "embed_text"}
 SAMPLE_RATES = range(4_000, 192_001)

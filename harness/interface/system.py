@@ -4,15 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
+from harness.audio.clip import Array
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
-
-Array = NDArray[np.float32]
-Pcm = NDArray[np.int16]
-"""Sound as it is stored: 32,768 stands for 1."""
 
 
 @dataclass(frozen=True, slots=True)

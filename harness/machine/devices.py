@@ -1,5 +1,7 @@
 """Where a system runs."""
 
+import os
+
 from harness.errors import UserError
 
 
@@ -36,3 +38,8 @@ def kind_of(device: str) -> str:
     'cuda'
     """
     return device.partition(":")[0]
+
+
+def usable_cores() -> int:
+    """Cores the scheduler grants this process; in a container often fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

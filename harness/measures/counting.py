@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.machine.cores import usable_cores
+from harness.machine.devices import usable_cores
 from harness.protocols.relevance import Relevance
 
 Counts = NDArray[np.int64]

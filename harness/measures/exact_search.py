@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio.clip import Array
 from harness.errors import UserError
-from harness.interface.system import Array
-from harness.machine.cores import usable_cores
+from harness.machine.devices import usable_cores
 from harness.machine.stages import stage
 
 Indices = NDArray[np.int64]

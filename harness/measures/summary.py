@@ -4,11 +4,23 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, FiniteFloat
 
 from harness.measures.measure import Measure, Ties
 from harness.measures.ranking import Ranks
 from harness.measures.statistics import intervals
-from harness.runs.records import MeasureRecord
+
+
+class MeasureRecord(BaseModel):
+    """One measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` holds 95 %."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
+
+    name: str
+    value: FiniteFloat
+    optimistic: FiniteFloat
+    low: FiniteFloat
+    high: FiniteFloat
 
 
 def per_query_values(ranks: Ranks, measures: Sequence[Measure], ties: Ties = "pessimistic") -> NDArray[np.float64]:

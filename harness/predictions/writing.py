@@ -3,15 +3,22 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.interface.system import Array
-from harness.predictions.formats import Format, detect
-from harness.predictions.ranked_list import DEPTH, write_ranked_list
-from harness.predictions.score_matrix import write_score_matrix
+from harness.audio.clip import Array
+from harness.datasets.csv_file import read_rows
+from harness.errors import UserError
+from harness.predictions.ranked_list import DEPTH, is_ranked_list, write_ranked_list
+from harness.predictions.score_matrix import is_score_matrix, write_score_matrix
 from harness.protocols.task import RetrievalTask
+
+Format = Literal["ranked-list", "score-matrix"]
+
+FORMATS: tuple[Format, ...] = get_args(Format)
+
 
 SUFFIX = ".output.csv"
 Tiles = Iterable[tuple[slice, Array]]
@@ -72,3 +79,20 @@ def _rows(tiles: Tiles, wanted: set[int]) -> Iterator[Array]:
         for row in range(tile.start, tile.stop):
             if row in wanted:
                 yield scores[row - tile.start]
+
+
+def detect(path: Path) -> Format:
+    """Tell the format of a predictions file by its header.
+
+    Raises:
+        UserError: it cannot be read or has neither header.
+    """
+    line, header = next(read_rows(path), (1, []))
+    if is_ranked_list(header):
+        return "ranked-list"
+    if is_score_matrix(header):
+        return "score-matrix"
+    raise UserError(
+        f"{path}: line {line}: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_10 "
+        "(a ranked list, 2022 to 2024) or index,<clip>.wav,<clip>.wav,... (a score matrix, 2025)"
+    )

@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.dataset import Clip, RetrievalDataset
+from harness.audio.clip import Clip
+from harness.datasets.dataset import RetrievalDataset
 from harness.errors import UserError
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance

@@ -12,7 +12,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    FiniteFloat,
     JsonValue,
     NonNegativeFloat,
     NonNegativeInt,
@@ -22,6 +21,7 @@ from pydantic import (
 
 from harness.errors import UserError
 from harness.machine.environment import Environment
+from harness.measures.summary import MeasureRecord
 from harness.protocols.named import Direction
 
 SCHEMA_VERSION = 1
@@ -75,16 +75,6 @@ class DatasetRecord(_Frozen):
     audio_digest: str | None
     clips: NonNegativeInt
     queries: NonNegativeInt
-
-
-class MeasureRecord(_Frozen):
-    """One measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` holds 95 %."""
-
-    name: str
-    value: FiniteFloat
-    optimistic: FiniteFloat
-    low: FiniteFloat
-    high: FiniteFloat
 
 
 class SkippedClip(_Frozen):

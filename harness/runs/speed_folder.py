@@ -5,8 +5,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.runs.run_folder import write_folder
-from harness.runs.speed_record import KIND, SpeedRecord, load_speed
-from harness.throughput.instruments.timing import Samples
+from harness.runs.speed_record import KIND, Samples, SpeedRecord, load_speed
 
 
 def write_speed(out: Path, record: SpeedRecord, samples: Mapping[str, Samples]) -> Path:

@@ -1,40 +1,174 @@
 """What is kept of a speed measurement: frozen, typed, readable as JSON by every later version."""
 
 import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
+
+from harness.errors import UserError
+from harness.machine.devices import kind_of
+from harness.machine.environment import Environment
+from harness.runs.records import UtcTime
+
+if TYPE_CHECKING:
+    pass
+
+
+from typing import TYPE_CHECKING
+
+from pydantic import PositiveFloat
+
+if TYPE_CHECKING:
+    pass
+
 from datetime import UTC, datetime
 from typing import Literal, Self
 from uuid import uuid4
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     FiniteFloat,
-    NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 
-from harness.errors import UserError
-from harness.machine.environment import Environment
-from harness.runs.records import SystemRecord, UtcTime
-from harness.throughput.instruments.ceilings import Ceilings
-from harness.throughput.instruments.memory import Memory
-from harness.throughput.instruments.timing import Effort, Samples
-from harness.throughput.instruments.watching import Meters, Threads
+from harness.runs.records import SystemRecord
 
 SCHEMA_VERSION = 1
 KIND = "speed"
 
-MOST_DRIFT = 0.05
-"""Share by which medians of the same may differ before they count as noisy."""
-
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure.
+
+    Attributes:
+        warm_ups: calls before the first that counts, at the least.
+        steady: warm until this many calls in a row ...
+        within: ... differ by less than this share; but no longer than
+        most_warm_up_seconds: this.
+        iterations: calls that count, at the least.
+        seconds: that they take together, at the least.
+    """
+
+    warm_ups: int = 10
+    steady: int = 5
+    within: float = 0.03
+    most_warm_up_seconds: float = 30.0
+    iterations: int = 20
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """How long each call took.
+
+    Attributes:
+        seconds: wall time of each, in order.
+        device_seconds: what the device was busy between the marks of its queue; none on a processor.
+        warm_ups: calls before the first that counts.
+        steady: whether the warm-up ended because the calls had become alike.
+    """
+
+    seconds: tuple[float, ...]
+    device_seconds: tuple[float, ...]
+    warm_ups: int
+    steady: bool
+
+    def percentile(self, share: float) -> float:
+        """Seconds that `share` per cent of the calls stayed within."""
+        return float(np.percentile(self.seconds, share))
+
+    @property
+    def drift(self) -> float:
+        """How far the medians of the first and the second half lie apart, as a share of the smaller."""
+        half = len(self.seconds) // 2
+        if not half:
+            return 0.0
+        first, second = (float(np.median(part)) for part in (self.seconds[:half], self.seconds[-half:]))
+        return max(first, second) / min(first, second) - 1
+
+    @property
+    def spread(self) -> float:
+        """The distance of the quartiles as a share of the median."""
+        return (self.percentile(75) - self.percentile(25)) / self.percentile(50)
+
+
+class Memory(BaseModel):
+    """Most bytes at any moment.
+
+    Attributes:
+        resident: of main memory that the process held, `None` where the system does not tell.
+        added: what of it came on during the work.
+        allocated: of an accelerator's memory, by tensors.
+        reserved: the same, by torch for tensors to come.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    resident: int | None
+    added: int | None
+    allocated: int | None = None
+    reserved: int | None = None
+
+
+class Meters(BaseModel):
+    """What the accelerator's own meters said meanwhile: means over the measurement, the lowest clock beside.
+
+    `None` where the driver does not tell.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    power_watts: float | None = None
+    power_limit_watts: float | None = None
+    sm_clock_mhz: float | None = None
+    least_sm_clock_mhz: float | None = None
+    memory_clock_mhz: float | None = None
+    temperature_celsius: float | None = None
+
+
+class Threads(BaseModel):
+    """With how many threads was computed.
+
+    Attributes:
+        cores: that this process may use.
+        torch: threads of torch, `None` where it was not loaded.
+        blas: of each matrix library, by its name.
+        environment: variables that set them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cores: int
+    torch: int | None
+    blas: dict[str, int]
+    environment: dict[str, str]
+
+
+class Ceilings(BaseModel):
+    """The limits of a device.
+
+    Attributes:
+        device: which, in torch's words.
+        precision: of the matrix product.
+        matrix_flops_per_second: of the fastest of a few large square matrix products, 2 a multiply-accumulate.
+        read_bytes_per_second: of the fastest of a few passes over memory much larger than any cache.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device: str
+    precision: str
+    matrix_flops_per_second: PositiveFloat
+    read_bytes_per_second: PositiveFloat
 
 
 class ClipsRecord(_Part):
@@ -204,68 +338,6 @@ class SpeedRecord(_Part):
         return self.model_dump_json(indent=2) + "\n"
 
 
-def case_record(
-    name: str,
-    unit: str,
-    items: int,
-    samples: Samples,
-    ceilings: Ceilings,
-    *,
-    audio_seconds: float | None = None,
-    flops: dict[str, float] | None = None,
-    bytes_read: int = 0,
-    stages: dict[str, float] | None = None,
-    split_seconds: float = 0,
-    cores_busy: float = 0,
-    watts: float | None = None,
-    reasons: tuple[str, ...] = (),
-) -> CaseRecord:
-    """Derive the figures of a case from its samples and the ceilings of the same run."""
-    p50, p90, p95, p99 = (samples.percentile(share) for share in (50, 90, 95, 99))
-    limit = sum((flops or {}).values()) / ceilings.matrix_flops_per_second
-    limit += bytes_read / ceilings.read_bytes_per_second
-    device = sorted(samples.device_seconds)
-    return CaseRecord(
-        name=name,
-        unit=unit,
-        items=items,
-        iterations=len(samples.seconds),
-        warm_ups=samples.warm_ups,
-        p50=p50,
-        p90=p90,
-        p95=p95,
-        p99=p99,
-        spread=samples.spread,
-        drift=samples.drift,
-        per_second=items / p50,
-        device_p50=device[len(device) // 2] if device else None,
-        audio_seconds=audio_seconds,
-        real_time_factor=audio_seconds / p50 if audio_seconds else None,
-        flops=flops or {},
-        bytes_read=bytes_read,
-        limit_seconds=limit or None,
-        share_of_limit=limit / p50 or None,
-        stages=stages or {},
-        split_seconds=split_seconds,
-        cores_busy=cores_busy,
-        watts=watts,
-        items_per_joule=items / p50 / watts if watts else None,
-        reasons=(*reasons, *noise(name, samples)),
-    )
-
-
-def noise(name: str, samples: Samples) -> tuple[str, ...]:
-    """What in the samples themselves says that another run may find something else."""
-    said = []
-    if not samples.steady:
-        said.append(f"noisy: {name} did not become steady in {samples.warm_ups} warm-ups")
-    if samples.drift > MOST_DRIFT:
-        said.append(f"noisy: {name}: the medians of the two halves differ by {samples.drift:.0%}")
-    if samples.spread > 0.2:
-        said.append(f"noisy: {name}: the quartiles lie {samples.spread:.0%} of the median apart")
-    return tuple(said)
-
-
 def load_speed(text: str, source: str = "record") -> SpeedRecord:
     """Read a speed record.
 
@@ -288,3 +360,15 @@ def load_speed(text: str, source: str = "record") -> SpeedRecord:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg']}" for e in error.errors()]
         raise UserError(f"{source} is damaged: {'; '.join(problems)}", problems) from error
+
+
+def hardware_of(environment: Environment, device: str) -> str:
+    """The machine as far as it decides a speed: the accelerator, or the processor and how many cores it has.
+
+    >>> hardware_of(Environment(code="", git=None, packages={}, python="", platform="", cpu="EPYC", physical_cores=2,
+    ...     logical_cores=4, memory_bytes=None), "cpu")
+    'EPYC, 4 threads'
+    """
+    if kind_of(device) != "cpu" and environment.accelerator:
+        return environment.accelerator.name
+    return f"{environment.cpu}, {environment.logical_cores} threads"

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures.statistics import bootstrap_means
-from harness.predictions.formats import detect
 from harness.predictions.scoring import FileScore, score_file
-from harness.predictions.writing import SUFFIX
+from harness.predictions.writing import SUFFIX, detect
 from harness.protocols.task import RetrievalTask
 from harness.submission.package.layout import is_junk
 from harness.submission.package.member_checks import is_safe

@@ -91,7 +91,7 @@ def expected_of(system: SubmittedSystem, data_root: Path) -> Expected:
         return Expected(f"the hidden set of {folder.name}", record.queries, record.clips)
     assert system.evaluation is not None
     folder, evaluation = system.evaluation
-    from harness.datasets import load
+    from harness.datasets.known import load
     from harness.protocols.named import get_protocol
     from harness.protocols.task import pose
 
@@ -124,7 +124,7 @@ def write_output(system: SubmittedSystem, profile: Profile, target: Path) -> Non
         raise UserError(
             f"{folder} has no predictions file; challenges ask for clips, and {record.protocol.name} ranks captions"
         )
-    from harness.predictions.formats import detect
+    from harness.predictions.writing import detect
 
     found = detect(source)
     if profile.kind == "ranked-list":

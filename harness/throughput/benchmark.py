@@ -16,8 +16,10 @@ from harness.runs.records import SystemRecord
 from harness.runs.speed_record import (
     CaseRecord,
     ClipsRecord,
+    Effort,
     Figures,
     Quality,
+    Samples,
     SpeedRecord,
     SpeedSettings,
     SweepStep,
@@ -28,7 +30,7 @@ from harness.throughput.cases.index import best_of, clips_per_iteration, observe
 from harness.throughput.cases.query import observe_queries
 from harness.throughput.instruments.ceilings import measure_ceilings
 from harness.throughput.instruments.memory import peak_memory
-from harness.throughput.instruments.timing import FULL, Effort, Samples
+from harness.throughput.instruments.timing import FULL
 from harness.throughput.instruments.watching import describe_threads
 from harness.throughput.repetition import repeat
 from harness.throughput.subject import Subject, spread

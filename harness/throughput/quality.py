@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.evaluation.batches import embed_in_batches
-from harness.evaluation.hearing import reader
 from harness.evaluation.measuring import embedding_tiles, measure
-from harness.evaluation.preparing import PreparedTask
-from harness.interface.system import Array, RetrievalSystem
+from harness.evaluation.preparing import PreparedTask, reader
+from harness.interface.system import RetrievalSystem
 from harness.machine.progress import Progress, silent
 from harness.measures.similarity import unit_vectors
 from harness.runs.speed_record import Quality

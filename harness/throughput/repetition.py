@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from harness.runs.speed_record import MOST_DRIFT, WorkloadRecord
+from harness.runs.speed_record import WorkloadRecord
 from harness.throughput.cases.end_to_end import files_case
 from harness.throughput.cases.index import cases_of
 from harness.throughput.cases.query import collection, query_case
-from harness.throughput.instruments.observation import Case
+from harness.throughput.instruments.observation import MOST_DRIFT, Case
 from harness.throughput.instruments.timing import measure
 from harness.throughput.subject import Subject
 from harness.throughput.workloads import Workload

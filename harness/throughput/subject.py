@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.datasets.dataset import Clip
+from harness.audio.clip import Array, Clip
 from harness.errors import UserError
 from harness.evaluation.batches import embed_in_batches
-from harness.evaluation.hearing import reader
-from harness.evaluation.preparing import PreparedTask
-from harness.interface.system import Array, RetrievalSystem
+from harness.evaluation.preparing import PreparedTask, reader
+from harness.interface.system import RetrievalSystem
 from harness.machine.stages import stage
-from harness.throughput.instruments.ceilings import Ceilings
-from harness.throughput.instruments.timing import Effort
+from harness.runs.speed_record import Ceilings, Effort
 
 SYNTHETIC_SECONDS = 10.0
 _SEED = 0

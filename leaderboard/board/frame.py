@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard.board.entries import Entry, Standing, standings
-from leaderboard.runs.collecting import Row, SetAside, stage_of
-from leaderboard.runs.sources import board_from
+from leaderboard.runs.collecting import Row, SetAside, board_from, stage_of
 
 if TYPE_CHECKING:
     import pandas as pd

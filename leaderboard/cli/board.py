@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Runs, print_json
+from harness.cli.options import AsJson, DataRoot, Runs
+from harness.cli.printing import print_json
 from harness.errors import UserError
 from harness.protocols.named import get_protocol
 
@@ -63,7 +64,7 @@ def board(
     """
     from leaderboard.board import entries, export
     from leaderboard.board.table import render, to_json
-    from leaderboard.runs.sources import board_from
+    from leaderboard.runs.collecting import board_from
 
     found = board_from(out, mlflow=mlflow).only([get_protocol(name).name for name in protocol or ()])
     everything = entries.standings(found, reported=published or html is not None)

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import AsJson, Runs, print_json
+from harness.cli.options import AsJson, Runs
+from harness.cli.printing import print_json
 
 
 def compare(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, Runs, print_json
+from harness.cli.options import AsJson, Runs
+from harness.cli.printing import print_json
 from harness.errors import UserError
 
 if TYPE_CHECKING:

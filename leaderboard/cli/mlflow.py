@@ -26,7 +26,7 @@ def look(
     """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    from harness.runs.tracking.mirroring import open_client, tracking_place, tracking_uri
+    from harness.runs.tracking.client import open_client, tracking_place, tracking_uri
 
     uri = tracking_uri(out)
     if uri.startswith(("http://", "https://", "databricks")):

@@ -14,7 +14,8 @@ from harness.interface.building import build_system
 from harness.interface.system import is_pair_scorer
 from harness.machine.progress import Progress, silent
 from harness.protocols.named import PROTOCOLS
-from harness.runs.tracking.mirroring import RECORD_ID, mirror, open_client, quiet
+from harness.runs.tracking.client import RECORD_ID, open_client, quiet
+from harness.runs.tracking.mirroring import mirror
 from leaderboard.board.entries import Standing
 from leaderboard.runs.collecting import Row
 

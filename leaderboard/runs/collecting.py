@@ -165,3 +165,22 @@ def stage_of(record: EvaluationRecord) -> str:
         return ""
     teachers = training.get("teachers")
     return f"stage 2, M={len(teachers)}" if isinstance(teachers, list) and teachers else "stage 1"
+
+
+def board_from(out: Path, *, mlflow: bool = False) -> Board:
+    """All runs of a folder, or of its MLflow store (`MLFLOW_TRACKING_URI` where the user has another server).
+
+    Both give the same board, for what is mirrored is the run folder itself.
+
+    Raises:
+        UserError: MLflow cannot be reached.
+    """
+    if not mlflow:
+        return collect(out)
+    from harness.runs.tracking.restoring import local_copy
+
+    copy, refused = local_copy(out)
+    board = collect(copy)
+    return replace(
+        board, set_aside=(*board.set_aside, *(SetAside(Path(name), None, reason) for name, reason in refused))
+    )

@@ -13,9 +13,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
 
 from harness.errors import UserError
-from harness.machine.devices import kind_of
 from harness.machine.environment import Environment
 from harness.runs.records import EvaluationRecord, UtcTime
+from harness.runs.speed_record import hardware_of
 
 KIND = "speed"
 """What the record of a speed measurement says it is."""
@@ -110,18 +110,6 @@ def read_speed(folder: Path) -> Speed:
         stages=record.stages,
         reasons=() if record.comparable else record.reasons or ("it was marked as not comparable",),
     )
-
-
-def hardware_of(environment: Environment, device: str) -> str:
-    """The machine as far as it decides a speed: the accelerator, or the processor and how many cores it has.
-
-    >>> hardware_of(Environment(code="", git=None, packages={}, python="", platform="", cpu="EPYC", physical_cores=2,
-    ...     logical_cores=4, memory_bytes=None), "cpu")
-    'EPYC, 4 threads'
-    """
-    if kind_of(device) != "cpu" and environment.accelerator:
-        return environment.accelerator.name
-    return f"{environment.cpu}, {environment.logical_cores} threads"
 
 
 def beside(records: Iterable[EvaluationRecord], speeds: Iterable[Speed]) -> tuple[str, dict[str, Speed]]:

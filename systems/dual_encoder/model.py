@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from harness.interface.system import Array, Pcm
+from harness.audio.clip import Array, Pcm
 from harness.machine.stages import stage
 from systems.audio.encoders.encoder import build_encoder, build_front_end
 from systems.audio.windows import Window, average_each, cut, plan

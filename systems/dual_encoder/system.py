@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from harness.audio.clip import Array, Pcm
 from harness.errors import listing
 from harness.interface.card_files import required_files
 from harness.interface.cards import parse_card
-from harness.interface.system import Array, Pcm
 from harness.machine.memory import keep_freed_memory
 from harness.machine.stages import stage
 from systems.audio.folding import fold_normalisation

@@ -58,8 +58,7 @@ def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: st
     from harness.errors import UserError
     from harness.interface.cards import read_card
     from harness.machine.progress import bars
-    from systems.training.grid import read_grid, search
-    from systems.training.grid_process import train_apart
+    from systems.training.grid import read_grid, search, train_apart
     from systems.training.trainer import trainer_for
 
     if len(cards) != 1:

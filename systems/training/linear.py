@@ -1,16 +1,26 @@
 """Fitting `linear`: in closed form, the same whenever the data are the same."""
 
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
 import numpy as np
 
 from harness.audio.store import PcmStore
 from harness.datasets import RetrievalDataset
+from harness.datasets.known import load
 from harness.errors import UserError
 from harness.evaluation.measuring import embedding_tiles, measure
+from harness.interface.card_files import CardFile
+from harness.interface.cards import parse_card
 from harness.machine.progress import Progress, silent
+from harness.measures.summary import MeasureRecord
 from harness.protocols.named import Protocol
 from harness.protocols.task import pose
-from harness.runs.records import MeasureRecord
+from systems.audio.mel import SAMPLE_RATE
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
+from systems.training.data.training_set import decoded
+from systems.training.export import export
 
 
 def fit(
@@ -90,3 +100,53 @@ def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:
         f"expected more than {card.topics} words in {card.least_captions} captions each, and {card.rank} clips; "
         "lower topics and rank in the card"
     )
+
+
+def train_linear(
+    card: Mapping[str, object],
+    folder: Path,  # noqa: ARG001
+    out: Path,
+    data_root: Path,
+    progress: Progress = silent,
+) -> str:
+    """Fit on the development split and write `out/<name>/{card.yaml,<name>.safetensors,training.json}`.
+
+    Returns:
+        A line that names the card and says what it reaches on the validation split.
+
+    Raises:
+        UserError: the card does not fit, data are missing or broken, or the folder cannot be written.
+    """
+    parsed = parse_card(LinearCard, card)
+    store = PcmStore.of(parsed.dataset, SAMPLE_RATE)
+    development, validation = (
+        decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress)
+        for split in ("development", "validation")
+    )
+    system = fit(parsed, development, store, progress)
+    reached = validate(system, validation, store)
+    trained = {
+        "dataset": development.name,
+        "development": {"captions_digest": development.digest, "audio_digest": store.digest(development.clips)},
+        "validation": {
+            "captions_digest": validation.digest,
+            "audio_digest": store.digest(validation.clips),
+            reached.name: reached.value,
+        },
+        "system_digest": system.info.digest,
+        "packages": {name: version(name) for name in ("numpy", "scikit-learn", "torch")},
+    }
+    weights = f"{parsed.name}.safetensors"
+    written = export(
+        out / parsed.name,
+        parsed.model_copy(
+            update={
+                "parameters": system.info.parameters,
+                "trained_on": (parsed.dataset,),
+                "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it")},
+            }
+        ).model_dump(mode="json", exclude_defaults=True),
+        trained,
+        {weights: system.weights.to_bytes()},
+    )
+    return f"{written}: {reached.name} {reached.value:.4f} on the validation split"

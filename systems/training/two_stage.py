@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import UserError
-from harness.evaluation.batches import embedding_key
 from harness.interface.card_files import CardFile, required_file, required_files
 from harness.interface.cards import parse_card, read_card
 from harness.interface.needed_files import located
 from harness.interface.registered import is_card
+from harness.machine.cache import embedding_key, exclusive
 from harness.machine.devices import resolve
-from harness.machine.locking import exclusive
 from harness.machine.progress import Progress, silent
 from harness.runs.tracking.curves import Curves
 from systems.checkpoints.files import weights_digest, write_weights

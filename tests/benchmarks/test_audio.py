@@ -10,9 +10,9 @@ import soundfile
 import soxr
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from harness.audio.clip import Clip
 from harness.audio.decoding import decode
 from harness.audio.store import PcmStore
-from harness.datasets.dataset import Clip
 
 RATE = 32_000
 WORKERS = 2

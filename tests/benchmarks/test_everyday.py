@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.datasets import SPLITS, load
+from harness.datasets.known import SPLITS, load
 
 
 @pytest.mark.slow

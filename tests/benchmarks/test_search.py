@@ -11,8 +11,8 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.interface.system import Array
-from harness.machine.cores import usable_cores
+from harness.audio.clip import Array
+from harness.machine.devices import usable_cores
 from harness.measures.exact_search import ExactIndex
 from harness.throughput.cases.query import collection
 

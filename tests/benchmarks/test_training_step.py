@@ -13,8 +13,7 @@ from harness.machine.memory import keep_freed_memory
 from systems.audio.mel import SAMPLE_RATE
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
-from systems.training.fitting.distillation import distillation_loss
-from systems.training.fitting.losses import supervised_loss
+from systems.training.fitting.losses import distillation_loss, supervised_loss
 
 BATCH, SECONDS = 2, 30
 

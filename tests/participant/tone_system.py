@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.interface.system import Array, SystemInfo
+from harness.audio.clip import Array
+from harness.interface.system import SystemInfo
 
 PITCHES = np.geomspace(200, 3000, 64)
 

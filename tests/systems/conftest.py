@@ -56,7 +56,7 @@ def small_card() -> LinearCard:
     """A linear system that the small data set can fit."""
     return LinearCard(
         factory="systems.linear:from_card",
-        trainer="systems.training.recipe:train_linear",
+        trainer="systems.training.linear:train_linear",
         name="small",
         files={"weights": CardFile(path="small.safetensors", origin="`lbar train linear` makes it")},
         dataset="clotho",

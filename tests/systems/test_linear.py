@@ -11,7 +11,7 @@ from harness.interface.cards import parse_card, read_card
 from harness.interface.conformance import check
 from harness.protocols.named import get_protocol
 from systems.linear import LinearCard, LinearSystem, LinearWeights, from_card
-from systems.training.recipe import train_linear
+from systems.training.linear import train_linear
 
 WORDS = ("bark", "dog", "rain", "the")
 

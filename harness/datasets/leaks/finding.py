@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.datasets import load
 from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import identifiers, metadata_file, metadata_names, title
 from harness.datasets.leaks.learned import lessons_of, load_lessons
 from harness.datasets.leaks.same_sound import Place, same_sounds

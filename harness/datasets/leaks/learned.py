@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.datasets import SPLITS, load
 from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.known import SPLITS, load
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
@@ -120,7 +120,7 @@ def without_listed(
 def without(dataset: RetrievalDataset, ids: frozenset[str]) -> RetrievalDataset:
     """Leave out the clips with these ids, and their captions.
 
-    >>> from harness.datasets.from_captions import from_captions
+    >>> from harness.datasets.dataset import from_captions
     >>> named = from_captions("folder", "all", Path(), {"117790.wav": ["noise"], "rain.wav": ["rain"]}, Path)
     >>> without(named, frozenset({"117790"})).queries
     (Query(text='rain', clip=0),)

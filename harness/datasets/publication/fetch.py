@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.datasets import selected_splits
+from harness.datasets.known import selected_splits
 from harness.datasets.publication.published import FILES, GET_YOURSELF, PublishedFile
 from harness.datasets.publication.unpack import unpack
 from harness.datasets.readers import audiocaps, clotho

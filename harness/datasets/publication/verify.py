@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.datasets import RetrievalDataset, load, selected_splits
-from harness.datasets.dataset import Clip
+from harness.audio.clip import Clip
+from harness.datasets import RetrievalDataset
+from harness.datasets.known import load, selected_splits
 from harness.datasets.publication.deviations import differences_from_published
 from harness.datasets.readers import audiocaps
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_files
 from harness.errors import UserError
-from harness.machine.cores import usable_cores
+from harness.machine.devices import usable_cores
 from harness.machine.progress import Progress, silent
 
 # Every clip is decoded in full; the rate decides only how much work the resampling is.

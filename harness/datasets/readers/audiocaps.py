@@ -6,8 +6,7 @@ Captions are not portable between the two versions, so `test` and `val` are 1.0,
 from pathlib import Path
 
 from harness.datasets.csv_file import refuse
-from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_file
 

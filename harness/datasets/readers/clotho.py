@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import find_file
 

@@ -4,8 +4,7 @@ import csv
 from pathlib import Path
 
 from harness.datasets.csv_file import refuse
-from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.captions_csv import captions_by_clip, is_captions_header, read_csv
 from harness.errors import UserError
 

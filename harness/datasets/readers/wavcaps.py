@@ -4,8 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.errors import UserError
 
 SOURCES = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.runs.tracking.mirroring import open_client
+from harness.runs.tracking.client import open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.evaluation.batches import embedding_key
-from harness.machine.cache import cache_root
+from harness.machine.cache import cache_root, embedding_key
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import find_runs, kind_of_run, place_folder, place_run, read_record
 from harness.runs.speed_folder import read_speed_record
 from harness.runs.speed_record import KIND as SPEED
 from harness.runs.speed_record import SpeedRecord
-from harness.runs.tracking.mirroring import COMPLETE, RECORD_ID, open_client, runs_of, tracking_uri
+from harness.runs.tracking.client import COMPLETE, RECORD_ID, open_client, runs_of, tracking_uri
 from harness.runs.tracking.speed_mirroring import SPEED_COMPLETE, SPEED_ID
 
 if TYPE_CHECKING:

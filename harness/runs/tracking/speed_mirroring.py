@@ -11,7 +11,7 @@ from harness.runs.speed_record import KIND, SpeedRecord
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-from harness.runs.tracking.mirroring import open_client, tracking_uri
+from harness.runs.tracking.client import open_client, tracking_uri
 
 SPEED_ID = "lbar.speed_id"
 """Tag with the record's id. Another one than that of evaluations, so that nobody takes the one for the other."""

@@ -1,6 +1,5 @@
 """What an output should answer: the queries and clips of an evaluation, with its ground truth where that is known."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from harness.datasets.csv_file import read_rows
 from harness.errors import UserError
+from harness.evaluation.hidden_set import audio_files, read_queries
 from harness.predictions.spelling import Spellings
 from harness.protocols.task import RetrievalTask
 from harness.submission.editions.profiles import Profile
@@ -73,7 +73,7 @@ def of_protocol(name: str, data_root: Path) -> Expected:
     Raises:
         UserError: there is no such protocol, or its data are not in the data root.
     """
-    from harness.datasets import load
+    from harness.datasets.known import load
     from harness.protocols.named import get_protocol
     from harness.protocols.task import pose
 
@@ -106,44 +106,3 @@ def of_files(queries: Path | None, audio: Path | None) -> Expected | None:
     clips = audio_files(audio) if audio else ()
     what = " and ".join(str(path) for path in (queries, audio) if path)
     return Expected(what, asked, tuple(path.name for path in clips))
-
-
-def read_queries(path: Path) -> tuple[str, ...]:
-    """The captions of a CSV, verbatim, from its column `caption`.
-
-    Raises:
-        UserError: it cannot be read, has no such column, or an empty caption.
-    """
-    rows = read_rows(path)
-    _, header = next(rows, (1, []))
-    if "caption" not in header:
-        raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")
-    column = header.index("caption")
-    found = []
-    for line, cells in rows:
-        if len(cells) != len(header) or not cells[column]:
-            raise UserError(
-                f"{path}: line {line}: no caption, or a comma outside of quotes; expected {header} in each row"
-            )
-        found.append(cells[column])
-    if not found:
-        raise UserError(f"{path}: there is no row below the header; expected a caption per row")
-    return tuple(found)
-
-
-def audio_files(folder: Path) -> list[Path]:
-    """The recordings in a folder, by name; hidden files are none.
-
-    Raises:
-        UserError: it is no folder, or has no recordings.
-    """
-    from harness.datasets.readers.layout import AUDIO_SUFFIXES
-
-    try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    except OSError as error:
-        raise UserError(f"{folder} is no folder of recordings: {error.strerror or error}") from error
-    found = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")]
-    if not found:
-        raise UserError(f"{folder} holds no recordings ({', '.join(sorted(AUDIO_SUFFIXES))})")
-    return [folder / name for name in found]

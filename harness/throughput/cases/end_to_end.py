@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.audio.clip import Array
 from harness.audio.decoding import decode
-from harness.interface.system import Array, RetrievalSystem
-from harness.machine.cores import usable_cores
+from harness.interface.system import RetrievalSystem
+from harness.machine.devices import usable_cores
 from harness.machine.stages import is_metered, stage
 from harness.measures.similarity import unit_vectors
 from harness.throughput.cases.query import answering

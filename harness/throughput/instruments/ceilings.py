@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat
-
 from harness.machine.devices import kind_of
 from harness.machine.packed_matrix import can_pack, pack, product
+from harness.runs.speed_record import Ceilings
 from harness.throughput.instruments.timing import synchronise
 
 if TYPE_CHECKING:
@@ -16,24 +15,6 @@ if TYPE_CHECKING:
 _SECONDS = 1.0
 _SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 _BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}
-
-
-class Ceilings(BaseModel):
-    """The limits of a device.
-
-    Attributes:
-        device: which, in torch's words.
-        precision: of the matrix product.
-        matrix_flops_per_second: of the fastest of a few large square matrix products, 2 a multiply-accumulate.
-        read_bytes_per_second: of the fastest of a few passes over memory much larger than any cache.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    device: str
-    precision: str
-    matrix_flops_per_second: PositiveFloat
-    read_bytes_per_second: PositiveFloat
 
 
 def measure_ceilings(device: str = "cpu", precision: str = "fp32") -> Ceilings:

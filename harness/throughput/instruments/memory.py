@@ -3,28 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.machine.devices import kind_of
+from harness.runs.speed_record import Memory
 from harness.throughput.instruments.timing import synchronise
-
-
-class Memory(BaseModel):
-    """Most bytes at any moment.
-
-    Attributes:
-        resident: of main memory that the process held, `None` where the system does not tell.
-        added: what of it came on during the work.
-        allocated: of an accelerator's memory, by tensors.
-        reserved: the same, by torch for tensors to come.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    resident: int | None
-    added: int | None
-    allocated: int | None = None
-    reserved: int | None = None
 
 
 def peak_memory(call: Callable[[], object], device: str = "cpu") -> Memory:

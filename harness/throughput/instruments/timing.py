@@ -1,13 +1,11 @@
 """Timing that can be believed: warm first, long enough, calls in turn, every sample kept."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from harness.machine.devices import kind_of
+from harness.runs.speed_record import Effort, Samples
 
 if TYPE_CHECKING:
     import torch
@@ -15,64 +13,8 @@ if TYPE_CHECKING:
 Call = Callable[[], object]
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How long to measure.
-
-    Attributes:
-        warm_ups: calls before the first that counts, at the least.
-        steady: warm until this many calls in a row ...
-        within: ... differ by less than this share; but no longer than
-        most_warm_up_seconds: this.
-        iterations: calls that count, at the least.
-        seconds: that they take together, at the least.
-    """
-
-    warm_ups: int = 10
-    steady: int = 5
-    within: float = 0.03
-    most_warm_up_seconds: float = 30.0
-    iterations: int = 20
-    seconds: float = 10.0
-
-
 FULL = Effort()
 """What a record that may stand beside others takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """How long each call took.
-
-    Attributes:
-        seconds: wall time of each, in order.
-        device_seconds: what the device was busy between the marks of its queue; none on a processor.
-        warm_ups: calls before the first that counts.
-        steady: whether the warm-up ended because the calls had become alike.
-    """
-
-    seconds: tuple[float, ...]
-    device_seconds: tuple[float, ...]
-    warm_ups: int
-    steady: bool
-
-    def percentile(self, share: float) -> float:
-        """Seconds that `share` per cent of the calls stayed within."""
-        return float(np.percentile(self.seconds, share))
-
-    @property
-    def drift(self) -> float:
-        """How far the medians of the first and the second half lie apart, as a share of the smaller."""
-        half = len(self.seconds) // 2
-        if not half:
-            return 0.0
-        first, second = (float(np.median(part)) for part in (self.seconds[:half], self.seconds[-half:]))
-        return max(first, second) / min(first, second) - 1
-
-    @property
-    def spread(self) -> float:
-        """The distance of the quartiles as a share of the median."""
-        return (self.percentile(75) - self.percentile(25)) / self.percentile(50)
 
 
 def measure(calls: Mapping[str, Call], device: str = "cpu", effort: Effort = FULL) -> dict[str, Samples]:

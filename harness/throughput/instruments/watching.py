@@ -8,49 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from pydantic import BaseModel, ConfigDict
-
-from harness.machine.cores import usable_cores
-from harness.machine.devices import kind_of
+from harness.machine.devices import kind_of, usable_cores
+from harness.runs.speed_record import Meters, Threads
 
 _QUERY = "power.draw,clocks.sm,clocks.mem,temperature.gpu"
 _INTERVAL_MS = 200
 MUCH = 0.1
 """Cores that others may keep busy before a measurement counts as disturbed."""
-
-
-class Threads(BaseModel):
-    """With how many threads was computed.
-
-    Attributes:
-        cores: that this process may use.
-        torch: threads of torch, `None` where it was not loaded.
-        blas: of each matrix library, by its name.
-        environment: variables that set them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cores: int
-    torch: int | None
-    blas: dict[str, int]
-    environment: dict[str, str]
-
-
-class Meters(BaseModel):
-    """What the accelerator's own meters said meanwhile: means over the measurement, the lowest clock beside.
-
-    `None` where the driver does not tell.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    power_watts: float | None = None
-    power_limit_watts: float | None = None
-    sm_clock_mhz: float | None = None
-    least_sm_clock_mhz: float | None = None
-    memory_clock_mhz: float | None = None
-    temperature_celsius: float | None = None
 
 
 @dataclass

@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio.clip import Array
 from harness.audio.store import PcmStore
-from harness.datasets import Clip, RetrievalDataset, load
+from harness.datasets import Clip, RetrievalDataset
+from harness.datasets.known import load
 from harness.errors import UserError
-from harness.evaluation.batches import embedding_key
 from harness.evaluation.preparing import broken_clips
-from harness.interface.system import Array
+from harness.machine.cache import embedding_key
 from harness.machine.progress import Progress
 
 Indices = NDArray[np.int64]

@@ -23,8 +23,7 @@ from systems.dual_encoder.training_section import TrainingConfig
 from systems.text.captions import CaptionTokenizer
 from systems.training.data.batches import Batch, Batches
 from systems.training.data.training_set import Draw, TrainingSet
-from systems.training.fitting.distillation import distillation_loss
-from systems.training.fitting.losses import supervised_loss
+from systems.training.fitting.losses import distillation_loss, supervised_loss
 from systems.training.teachers.correspondences import Teacher, estimate
 
 _UNUSED = ("audio.head", "audio.head_dist", "audio.classifier")

@@ -8,9 +8,9 @@ import torch
 
 from harness.audio.store import PcmStore
 from harness.datasets import RetrievalDataset
-from harness.evaluation.batches import embedding_key
 from harness.evaluation.measuring import embedding_tiles, measure
 from harness.interface.system import SystemInfo
+from harness.machine.cache import embedding_key
 from harness.machine.progress import Progress
 from harness.protocols.named import Protocol
 from harness.protocols.task import RetrievalTask, pose

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Device, print_json
+from harness.cli.options import AsJson, DataRoot, Device
+from harness.cli.printing import print_json
 
 if TYPE_CHECKING:
     from systems.training.data.training_set import TrainingSet

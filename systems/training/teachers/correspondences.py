@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.evaluation.batches import embed_in_batches, embedding_key
+from harness.evaluation.batches import embed_in_batches
 from harness.interface.building import build_system
 from harness.interface.system import RetrievalSystem, is_pair_scorer
-from harness.machine.cache import cache_root
+from harness.machine.cache import cache_root, embedding_key
 from harness.machine.code_digest import system_code
 from harness.machine.devices import kind_of
 from harness.machine.environment import installed_packages

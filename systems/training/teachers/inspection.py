@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio.clip import Array
 from harness.datasets.readers.annotations import read_annotations
 from harness.errors import UserError
-from harness.interface.system import Array
 from harness.measures.measure import parse_measure
 from harness.measures.ranking import rank_tiles
 from harness.measures.statistics import intervals

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 import soxr
 
+from harness.audio.clip import Array
 from harness.audio.decoding import decode
 from harness.audio.fingerprints import Fingerprint, FingerprintIndex, fingerprint
-from harness.interface.system import Array
 
 RATE = 16_000
 

@@ -18,9 +18,9 @@ import pytest
 import soundfile
 
 import harness
+from harness.audio.clip import Clip
 from harness.audio.decoding import decode
 from harness.audio.store import PcmStore
-from harness.datasets.dataset import Clip
 from harness.errors import UserError
 
 RATE = 16_000
@@ -55,7 +55,7 @@ def in_process(folder: Path, audio: Path) -> subprocess.Popen[bytes]:
     """Another process that ensures every clip in `audio`."""
     program = (
         "import sys; from pathlib import Path; from harness.audio.store import PcmStore;"
-        "from harness.datasets.dataset import Clip;"
+        "from harness.audio.clip import Clip;"
         "clips = [Clip(p.name, p) for p in sorted(Path(sys.argv[2]).iterdir())];"
         f"sys.exit(len(PcmStore(Path(sys.argv[1]), {RATE}).ensure(clips)))"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets.dataset import Clip
+from harness.audio.clip import Clip
 from harness.evaluation.embedding import TaskEmbedder
 from harness.interface.system import SystemInfo
 from harness.protocols.named import get_protocol

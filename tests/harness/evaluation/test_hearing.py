@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness.audio.clip import Clip
 from harness.audio.store import PcmStore
-from harness.datasets.dataset import Clip
-from harness.evaluation.hearing import reader
+from harness.evaluation.preparing import reader
 
 
 class Hears:

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.systems import as_document, as_row
 from harness.errors import UserError
-from harness.interface.listing import as_document, as_row, listings
-from harness.interface.needed_files import look_at
+from harness.interface.needed_files import listings, look_at
 
 CARD = """
 factory: m:f

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.datasets import Clip, load
+from harness.datasets import Clip
+from harness.datasets.known import load
 from harness.errors import UserError
 from harness.measures.ranking import rank_scores, top_k
 from harness.predictions.ranked_list import read_ranked_list, write_ranked_list

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets.dataset import Clip
+from harness.audio.clip import Clip
 from harness.predictions.writing import write_predictions
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from harness.datasets import SPLITS
+from harness.datasets.known import SPLITS
 from harness.errors import UserError
 from harness.measures.measure import parse_measure
 from harness.protocols.named import PROTOCOLS, Protocol, get_protocol

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.dataset import Clip, Query, RetrievalDataset
+from harness.audio.clip import Clip
+from harness.datasets.dataset import Query, RetrievalDataset
 from harness.errors import UserError
 from harness.protocols.named import Protocol
 from harness.protocols.task import RetrievalTask, pose

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from harness.errors import UserError
 from harness.interface.system import SystemInfo
+from harness.measures.summary import MeasureRecord
 from harness.protocols.named import get_protocol
 from harness.runs import records
-from harness.runs.records import EvaluationRecord, MeasureRecord, ProtocolRecord, SystemRecord, load_record
+from harness.runs.records import EvaluationRecord, ProtocolRecord, SystemRecord, load_record
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 

@@ -9,11 +9,10 @@ import pytest
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface.system import SystemInfo
 from harness.protocols.named import get_protocol
+from harness.runs.speed_record import Ceilings, Effort
 from harness.throughput import benchmark as module
 from harness.throughput.benchmark import SpeedOptions
 from harness.throughput.cases import index
-from harness.throughput.instruments.ceilings import Ceilings
-from harness.throughput.instruments.timing import Effort
 from harness.throughput.workloads import Workload
 
 SHORT = Effort(warm_ups=1, most_warm_up_seconds=0, iterations=3, seconds=0)

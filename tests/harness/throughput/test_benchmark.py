@@ -9,11 +9,10 @@ from harness.interface.system import SystemInfo
 from harness.machine.environment import Environment
 from harness.runs.run_folder import find_runs
 from harness.runs.speed_folder import read_speed_record, write_speed
-from harness.runs.speed_record import load_speed
+from harness.runs.speed_record import Samples, load_speed
 from harness.throughput import repetition
 from harness.throughput.benchmark import benchmark, summary
 from harness.throughput.cases import query
-from harness.throughput.instruments.timing import Samples
 from harness.throughput.quality import compare_quality
 from harness.throughput.repetition import repeat
 from harness.throughput.report import report

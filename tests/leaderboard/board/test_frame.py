@@ -7,7 +7,8 @@ import pytest
 
 import leaderboard
 from harness.runs.run_folder import find_runs
-from harness.runs.tracking.mirroring import mirror_all, open_client
+from harness.runs.tracking.client import open_client
+from harness.runs.tracking.mirroring import mirror_all
 
 MakeRun = Callable[..., Path]
 

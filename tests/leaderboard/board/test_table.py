@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.measures.summary import MeasureRecord
 from harness.protocols.named import get_protocol
-from harness.runs.records import EvaluationRecord, MeasureRecord, ProtocolRecord, load_record
+from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
 from leaderboard.board.entries import standings
 from leaderboard.board.table import render, to_json
 from leaderboard.runs.collecting import Board, Row, SetAside

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from harness.cli.app import build
 from harness.errors import UserError
 from harness.runs.run_folder import read_record
-from harness.runs.tracking.mirroring import open_client, tracking_uri
+from harness.runs.tracking.client import open_client, tracking_uri
 from harness.runs.tracking.restoring import restore
 from leaderboard.board.entries import standings
 from leaderboard.models.registering import register

@@ -14,7 +14,7 @@ from systems.fusion import FusionCard
 from systems.linear import LinearCard
 from systems.training import fusion
 from systems.training.fusion import draw_pairs, fit_weights, train_fusion
-from systems.training.recipe import train_linear
+from systems.training.linear import train_linear
 from systems.training.trainer import trainer_of
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from harness.audio.store import PcmStore
-from harness.datasets import RetrievalDataset, load
+from harness.datasets import RetrievalDataset
+from harness.datasets.known import load
 from harness.errors import UserError
 from systems.linear import LinearCard, LinearSystem
 from systems.training.linear import fit, validate

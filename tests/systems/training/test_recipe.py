@@ -12,7 +12,7 @@ from harness.interface.building import load_system
 from harness.interface.cards import read_card
 from systems.linear import LinearCard
 from systems.training.cli import train
-from systems.training.recipe import train_linear
+from systems.training.linear import train_linear
 from systems.training.trainer import trainer_of
 
 

@@ -14,7 +14,7 @@ import yaml
 from harness.errors import UserError
 from harness.interface.building import load_system
 from harness.interface.conformance import check
-from harness.runs.tracking.mirroring import open_client
+from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
 from systems.training.fitting import fit
 from systems.training.trainer import trainer_of

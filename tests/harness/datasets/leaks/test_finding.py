@@ -7,13 +7,14 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from harness.audio.clip import Array
 from harness.cli.app import build
-from harness.datasets import RetrievalDataset, load
-from harness.datasets.from_captions import from_captions
+from harness.datasets import RetrievalDataset
+from harness.datasets.dataset import from_captions
+from harness.datasets.known import load
 from harness.datasets.leaks.finding import Item, LeakReport, evaluation_sets, find_leaks, leaks_of
 from harness.datasets.leaks.learned import without_listed
 from harness.errors import UserError
-from harness.interface.system import Array
 
 CLOTHO = {
     "development": {"Door.wav": "137692", "bus_1.wav": "5", "Sizzle .wav": "Not found", "Rain .wav": "263079"},

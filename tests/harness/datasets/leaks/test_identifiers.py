@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import from_captions
+from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import identifiers, known_ids, title
 from harness.errors import UserError
 

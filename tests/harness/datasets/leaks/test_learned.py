@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import from_captions
+from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import known_ids
 from harness.datasets.leaks.learned import Lessons, lessons_of, load_lessons, without, without_listed
 from harness.errors import UserError

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from filelock import FileLock
 
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.datasets.publication.fetch import fetch
 from harness.datasets.publication.published import PublishedFile
 from harness.errors import UserError

@@ -1,4 +1,4 @@
-from harness.datasets import SPLITS
+from harness.datasets.known import SPLITS
 from harness.datasets.publication.published import FILES, GET_YOURSELF, PublishedFile
 from harness.datasets.publication.published import SPLITS as PUBLISHED
 

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load
-from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import RetrievalDataset, from_captions
+from harness.datasets.known import load
 from harness.datasets.readers.annotations import read_annotations
 from harness.errors import UserError
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.datasets.readers.captions_csv import read_csv
 from harness.errors import UserError
 

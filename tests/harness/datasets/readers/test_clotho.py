@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import SPLITS, load
+from harness.datasets.known import SPLITS, load
 from harness.datasets.readers.clotho import read_split
 from harness.errors import UserError
 

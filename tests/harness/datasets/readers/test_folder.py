@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.datasets.publication.verify import verify
 from harness.errors import UserError
 

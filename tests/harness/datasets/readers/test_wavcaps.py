@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.learned import without
 from harness.errors import UserError

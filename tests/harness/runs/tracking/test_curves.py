@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.runs.tracking.client import open_client
 from harness.runs.tracking.curves import Curves
-from harness.runs.tracking.mirroring import open_client
 
 
 def test_a_training_that_goes_on_stays_one_run(migrated_runs: Path) -> None:

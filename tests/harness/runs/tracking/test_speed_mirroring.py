@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 from harness.cli.app import build
 from harness.runs.run_folder import find_runs
 from harness.runs.speed_folder import read_speed_record, write_speed
-from harness.runs.tracking.mirroring import mirror_all, open_client
+from harness.runs.tracking.client import open_client
+from harness.runs.tracking.mirroring import mirror_all
 from harness.runs.tracking.restoring import local_copy, mirrored_experiments, restore
 from harness.runs.tracking.speed_mirroring import SPEED_ID, mirror_speed, speed_metrics, try_mirror_speed
 from harness.throughput.benchmark import benchmark

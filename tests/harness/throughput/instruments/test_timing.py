@@ -2,9 +2,10 @@ from itertools import pairwise
 
 import pytest
 
-from harness.runs.speed_record import noise
+from harness.runs.speed_record import Effort, Samples
 from harness.throughput.instruments import timing
-from harness.throughput.instruments.timing import Effort, Samples, measure
+from harness.throughput.instruments.observation import noise
+from harness.throughput.instruments.timing import measure
 
 
 @pytest.fixture

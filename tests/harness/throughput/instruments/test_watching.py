@@ -2,13 +2,14 @@ import numpy as np
 import torch
 
 from harness.machine.stages import stage
+from harness.runs.speed_record import Meters
 from harness.throughput.instruments import ceilings
 from harness.throughput.instruments import watching as machine
 from harness.throughput.instruments.ceilings import measure_ceilings
 from harness.throughput.instruments.memory import peak_memory
 from harness.throughput.instruments.observation import split
 from harness.throughput.instruments.operations import count_flops
-from harness.throughput.instruments.watching import Meters, describe_threads, read_meters, watch
+from harness.throughput.instruments.watching import describe_threads, read_meters, watch
 
 
 def test_others_that_compute_disturb(monkeypatch):

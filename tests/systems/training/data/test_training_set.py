@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.audio.store import PcmStore
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.errors import UserError
 from systems.training.data.training_set import Draw, TrainingSet, crop_start, draws, load_split, share_of
 

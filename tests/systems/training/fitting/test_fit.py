@@ -12,7 +12,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 
 from harness.audio.store import PcmStore
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.errors import UserError
 from systems.checkpoints.files import weights_digest
 from systems.dual_encoder.card import DualEncoderCard

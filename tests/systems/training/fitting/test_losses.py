@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from systems.training.fitting.distillation import distillation_loss
-from systems.training.fitting.losses import supervised_loss
+from systems.training.fitting.losses import distillation_loss, supervised_loss
 
 HALF = 0.5  # The reference's own factor.
 

@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import normalize
 
 from harness.audio.store import PcmStore
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.interface.card_files import required_file
 from harness.interface.cards import parse_card, read_card
 from harness.machine.memory import keep_freed_memory

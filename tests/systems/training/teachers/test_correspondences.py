@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.audio.store import PcmStore
-from harness.datasets import load
+from harness.datasets.known import load
 from harness.errors import UserError
 from harness.interface.building import load_system
 from harness.measures.similarity import unit_vectors

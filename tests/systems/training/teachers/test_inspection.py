@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from harness.audio.store import PcmStore
 from harness.cli.app import build
-from harness.datasets.from_captions import from_captions
+from harness.datasets.dataset import from_captions
 from harness.errors import UserError
 from systems.training.data.training_set import TrainingSet
 from systems.training.teachers.correspondences import Teacher

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets import SPLITS, load, selected_splits
+from harness.datasets.known import SPLITS, load, selected_splits
 from harness.errors import UserError
 
 

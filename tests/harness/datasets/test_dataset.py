@@ -1,7 +1,7 @@
 from pathlib import Path
 
-from harness.datasets.dataset import Clip, Query
-from harness.datasets.from_captions import from_captions
+from harness.audio.clip import Clip
+from harness.datasets.dataset import Query, from_captions
 
 
 def test_clips_and_queries_keep_their_order() -> None:

@@ -1,13 +1,51 @@
-"""The registered systems as `lbar systems` shows them."""
+"""`lbar systems`."""
 
-from harness.interface.needed_files import Listing, look_at
-from harness.interface.registered import registered
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import AsJson
+from harness.cli.printing import print_json, print_table
+from harness.interface.needed_files import Listing
 from harness.protocols.named import PROTOCOLS
 
+systems_app = typer.Typer(
+    invoke_without_command=True, rich_markup_mode=None, help="List systems, or get what they need."
+)
 
-def listings() -> list[Listing]:
-    """All registered systems, by name."""
-    return [look_at(name) for name in registered()]
+
+@systems_app.callback()
+def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
+    """List registered systems: what they are, what was published of them, and whether their files are here.
+
+    The published figure is the primary measure in per cent, as printed.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from harness.interface.needed_files import listings
+
+    found = listings()
+    if as_json:
+        print_json([as_document(listing) for listing in found])
+    else:
+        print_table(("system", "parameters", "published", "protocol", "files", "about"), [as_row(one) for one in found])
+
+
+@systems_app.command("fetch")
+def fetch_system(
+    name: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    training: Annotated[bool, typer.Option("--training", help="Also what only training needs.")] = False,
+) -> None:
+    """Download what may be downloaded of a system's files.
+
+    They go into the folder LBAR_WEIGHTS, else `weights`. A download that was cut goes on where it stopped.
+    """
+    from harness.interface.card_fetch import fetch_files
+    from harness.machine.progress import bars
+
+    with bars() as progress:
+        for line in fetch_files(name, training=training, progress=progress):
+            typer.echo(line)
 
 
 def as_row(listing: Listing) -> tuple[str, ...]:

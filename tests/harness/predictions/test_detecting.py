@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.predictions.formats import detect
+from harness.predictions.writing import detect
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""Where the commands live that the packages above the harness, and other people's packages, add to `lbar`."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from harness.cli.printing import say
+from harness.errors import one_line
+
+GROUP = "lbar.commands"
+"""Entry point group by which other distributions add a command, or a group of commands."""
+
+_COMPANIONS = {
+    "board": "leaderboard.cli.board:board",
+    "compare": "leaderboard.cli.compare:compare",
+    "correspondences": "systems.training.teachers.cli:correspondences",
+    "gate": "leaderboard.cli.gate:gate",
+    "mlflow": "leaderboard.cli.mlflow:mlflow",
+    "train": "systems.training.cli:train",
+}
+"""The commands of `systems` and `leaderboard`. The harness imports neither of them: it knows addresses only."""
+
+
+def companion(name: str) -> Any:
+    """The command of `systems` or `leaderboard` with this name: a function, or a group of commands."""
+    module, _, attribute = _COMPANIONS[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def added_commands() -> Iterator[tuple[str, Any]]:
+    """Name and command of all that is added to the harness's own commands.
+
+    A command of another distribution that cannot be imported is left out with one line on standard error, so that a
+    broken package does not take the other commands with it.
+    """
+    for name in _COMPANIONS:
+        yield name, companion(name)
+    for entry in entry_points(group=GROUP):
+        try:
+            command = entry.load()
+        except Exception as error:
+            say(f"lbar: command {entry.name!r} of {entry.value} is left out: {one_line(error)}")
+            continue
+        yield entry.name, command

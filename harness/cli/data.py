@@ -1,0 +1,83 @@
+"""`lbar data`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import AsJson, DataRoot
+from harness.cli.printing import print_json, say
+
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
+
+DatasetName = Annotated[str, typer.Argument(help="clotho, audiocaps, wavcaps, everyday or folder.")]
+
+Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
+
+
+@data_app.command()
+def verify(
+    name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None, as_json: AsJson = False
+) -> None:
+    """Check a data set; list all that is wrong.
+
+    Looks at presence, counts, checksums, and whether every clip decodes.
+    """
+    from dataclasses import asdict
+
+    from harness.datasets.publication.verify import verify as verify_dataset
+    from harness.machine.progress import bars
+
+    with bars() as progress:
+        findings = verify_dataset(name, data_root, splits=splits, progress=progress)
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(str(finding))
+        typer.echo(f"{name}: {len(findings)} found to mend" if findings else f"{name}: complete and unharmed")
+    if findings:
+        raise typer.Exit(1)
+
+
+@data_app.command()
+def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None) -> None:
+    """Download what may be downloaded.
+
+    Says what you must get yourself. A download that was cut goes on where it stopped.
+    """
+    from harness.datasets.publication.fetch import fetch as fetch_dataset
+    from harness.machine.progress import bars
+
+    with bars() as progress:
+        for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
+            typer.echo(line)
+
+
+@data_app.command()
+def leaks(
+    card: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    data_root: DataRoot = Path("data"),
+    audio: Annotated[bool, typer.Option("--audio", help="Also compare the audio, which is decoded for it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what a card's system learns from that it may be evaluated on.
+
+    By FreeSound and AudioSet id and by title; by equal samples and by acoustic fingerprint where audio is asked for.
+    """
+    from harness.datasets.leaks.finding import leaks_of
+    from harness.interface.cards import read_card
+    from harness.machine.progress import bars
+
+    with bars() as progress:
+        report = leaks_of(read_card(card)[0], data_root, audio=audio, progress=progress)
+    for line in report.unchecked:
+        say(f"not checked: {line}")
+    if as_json:
+        print_json(report.to_json())
+    else:
+        for leak in report.leaks:
+            typer.echo(str(leak))
+        typer.echo(report.summary())
+    if report.leaks:
+        raise typer.Exit(1)

@@ -1,0 +1,39 @@
+"""How commands print: lines for people on standard error, tables and JSON documents on standard output."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from harness.errors import UserError
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on standard output."""
+    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print aligned columns, each as wide as its widest cell; an empty header is left out."""
+    lines = [header, *rows] if header else rows
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))] if lines else []
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def say(line: str) -> None:
+    """Print a line on standard error, where it does not mix with what the command answers."""
+    sys.stderr.write(f"{line}\n")
+
+
+def show_error(error: UserError, subject: str = "lbar") -> None:
+    """Print an error that the person can mend, and indented below it all problems it lists.
+
+    Args:
+        error: what is wrong.
+        subject: what it is wrong with, such as a system's name; the line begins with it.
+    """
+    say(f"{subject}: {error}")
+    for problem in error.problems:
+        say(f"  {problem}")

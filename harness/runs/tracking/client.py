@@ -1,0 +1,116 @@
+"""The connection to MLflow: where it is, how it is opened, and what its failures are called."""
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+RECORD_ID = "lbar.record_id"
+"""Tag by which the run of a record is found again."""
+
+COMPLETE = "lbar.complete"
+"""Tag that a run gets last: all of the folder is there."""
+
+_MAX_VALUE = 500
+
+_ENVIRONMENT = {
+    # A server that is away should cost seconds, not the four minutes MLflow waits by default.
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
+
+
+def tracking_uri(out: Path) -> str:
+    """Where runs are mirrored to: `MLFLOW_TRACKING_URI`, or a SQLite file in the folder of run folders."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(out / 'mlflow.db').absolute()}"
+
+
+def tracking_place(out: Path) -> str:
+    """The same for a person to read: without a password."""
+    return _without_password(tracking_uri(out))
+
+
+@contextmanager
+def open_client(out: Path) -> Iterator["MlflowClient"]:
+    """An MLflow client for `out`, one process at a time, quiet; any failure inside becomes a `UserError`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        # Two processes must not migrate one database, nor each take the other's unfinished copy for an abandoned one.
+        with FileLock(out / ".tracking.lock", timeout=120), quiet():
+            from mlflow import MlflowClient
+
+            yield MlflowClient(tracking_uri(out))
+    except UserError:
+        raise
+    except Exception as error:
+        raise failure(error, out) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep MLflow short and silent; what the user has set stays, and afterwards all is as it was."""
+    added = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(added)
+    levels: dict[str, int] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # Importing sets the levels of its loggers, so they are only silenced after it.
+            import mlflow  # noqa: F401
+
+            for name in _LOGGERS:
+                levels[name] = logging.getLogger(name).level
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        for name in added:
+            os.environ.pop(name, None)
+
+
+def failure(error: Exception, out: Path) -> UserError:
+    """One line about what MLflow said."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    # Of a connection that failed, only the innermost reason says something.
+    cause = re.search(r"\(Caused by \w+\(['\"](.+?)['\"]\)", said)
+    said = cause[1] if cause else said
+    return UserError(_cut(_without_password(f"MLflow at {tracking_uri(out)} failed: {said}")))
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]+@", "//", text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
+
+
+def runs_of(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> list[Any]:
+    """All runs of an experiment that have these tags, oldest first."""
+    filters = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment_id], filters, page_token=token)
+        runs.extend(page)
+        token = page.token
+        if not token:
+            return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_name))
