@@ -7,39 +7,12 @@ The public names load when first used, so that `import harness` costs nothing.
 'mAP@10'
 """
 
-from importlib import import_module
+import lazy_loader
 
-_HOMES = {
-    "Clip": "harness.datasets",
-    "EvaluationRecord": "harness.runs.records",
-    "Measure": "harness.measures.measure",
-    "PROTOCOLS": "harness.protocols.named",
-    "Protocol": "harness.protocols.named",
-    "Relevance": "harness.protocols.relevance",
-    "RetrievalDataset": "harness.datasets",
-    "PairScorer": "harness.interface.system",
-    "RetrievalSystem": "harness.interface.system",
-    "SystemInfo": "harness.interface.system",
-    "UserError": "harness.errors",
-    "Options": "harness.evaluation.evaluating",
-    "check": "harness.interface.conformance",
-    "evaluate": "harness.evaluation.evaluating",
-    "get_profile": "harness.submission.editions.profiles",
-    "get_protocol": "harness.protocols.named",
-    "load_system": "harness.interface.building",
-    "parse_measure": "harness.measures.measure",
-    "submit": "harness.submission.submitting",
-    "validate": "harness.submission.validation",
-}
+from harness.interface.addresses import keep_earlier_addresses
 
-__all__ = sorted(_HOMES)
+__version__ = "0.2.0"
 
+keep_earlier_addresses()
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,21 +5,6 @@
 ['compare', 'load']
 """
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from leaderboard.board.frame import load
-    from leaderboard.comparison.by_name import compare
-
-__all__ = ["compare", "load"]
-
-_PLACES = {"compare": "leaderboard.comparison.named", "load": "leaderboard.board.frame"}
-
-
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for: none of them is needed to start the command."""
-    if name not in _PLACES:
-        raise AttributeError(f"module 'leaderboard' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(_PLACES[name]), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.interface.card_files import required_file
-from harness.interface.cards import Card, parse_card
-from systems.audio.windows import Window, WindowConfig, average, passes, plan
-from systems.checkpoints.files import load_into, read_checkpoint, weights_digest
-from systems.text.captions import PAD, CaptionTokenizer, batches, pad
+from harness.interface import Card, parse_card, required_file
+from systems.audio import Window, WindowConfig, average, passes, plan
+from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.text import PAD, CaptionTokenizer, batches, pad
 
 if TYPE_CHECKING:
     from transformers import ClapFeatureExtractor, ClapModel

@@ -11,15 +11,26 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.interface.building import BuiltSystem, build_system
-from harness.interface.cards import Card, parse_card
-from harness.interface.needed_files import located, needed_files
-from harness.interface.returned_values import checked_embeddings, checked_info, guarded_score, unequal_widths
-from harness.interface.system import RetrievalSystem, System, SystemInfo, is_pair_scorer
-from harness.machine.code_digest import system_code
-from harness.measures.similarity import Scores, Vectors, score_tiles, unit_vectors
+from harness.interface import (
+    BuiltSystem,
+    Card,
+    RetrievalSystem,
+    System,
+    SystemInfo,
+    build_system,
+    checked_embeddings,
+    checked_info,
+    guarded_score,
+    is_pair_scorer,
+    located,
+    needed_files,
+    parse_card,
+    unequal_widths,
+)
+from harness.machine import system_code
+from harness.measures import Scores, Vectors, score_tiles, unit_vectors
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

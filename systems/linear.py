@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError
-from harness.interface.card_files import required_file
-from harness.interface.cards import Card, parse_card
-from systems.audio.clip_statistics import ClipStatistics
-from systems.audio.mel import SAMPLE_RATE
+from harness.interface import Card, parse_card, required_file
+from systems.audio import SAMPLE_RATE, ClipStatistics
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError
-from harness.interface.cards import Card, parse_card
-from harness.interface.system import SystemInfo
+from harness.interface import Card, SystemInfo, parse_card
 
 DIMENSION = 128
 

@@ -22,15 +22,22 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from harness.audio.clip import Array
-from harness.datasets.csv_file import read_rows
+from harness.audio import Array
+from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.interface.card_files import required_file
-from harness.interface.cards import Card, parse_card
-from systems.audio.encoders.mobilenet import MobileNet, MobileNetConfig
-from systems.audio.mel import SAMPLE_RATE, KaldiLogMel
-from systems.audio.windows import Window, WindowConfig, average_each, cut, plan
-from systems.checkpoints.files import load_into, read_checkpoint, weights_digest
+from harness.interface import Card, parse_card, required_file
+from systems.audio import (
+    SAMPLE_RATE,
+    KaldiLogMel,
+    MobileNet,
+    MobileNetConfig,
+    Window,
+    WindowConfig,
+    average_each,
+    cut,
+    plan,
+)
+from systems.checkpoints import load_into, read_checkpoint, weights_digest
 
 _WINDOWS_AT_ONCE = 16
 _SENTENCES_AT_ONCE = 64

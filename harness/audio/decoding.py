@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.audio.clip import Array
 from harness.errors import UserError, one_line
-from harness.machine.stages import stage
+from harness.machine import stage
 
 # libsndfile shortens what a cut file declares without an error, and only its log tells. A writer that cannot seek back
 # declares a huge length instead of the true one: that is no sign of a cut.

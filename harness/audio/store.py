@@ -12,9 +12,7 @@ import numpy as np
 
 from harness.audio.clip import Array, Clip, Pcm
 from harness.audio.decoding import BrokenAudio, decode, file_status
-from harness.machine.cache import cache_root, exclusive
-from harness.machine.devices import usable_cores
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, cache_root, exclusive, silent, usable_cores
 
 Key = tuple[str, int, int, int]
 """Path, size in bytes, and the times of the last change of content and of status in nanoseconds: a changed file is

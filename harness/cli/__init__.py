@@ -1,5 +1,8 @@
-"""The command `lbar`."""
+"""The command `lbar`: one file per group of commands, each of which parses, calls and prints.
 
-from harness.cli.app import build, main
+`systems` and `leaderboard` take their options and their way of printing from here.
+"""
 
-__all__ = ["build", "main"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -35,14 +35,9 @@ def bench(
 
     Leaves a folder per system with its record and every sample, and mirrors it into MLflow.
     """
-    from harness.machine.devices import resolve
-    from harness.machine.progress import bars
-    from harness.protocols.named import get_protocol
-    from harness.throughput.batch import benchmark_all
-    from harness.throughput.benchmark import SpeedOptions
-    from harness.throughput.instruments import timing
-    from harness.throughput.report import report
-    from harness.throughput.workloads import get_workloads
+    from harness.machine import bars, resolve
+    from harness.protocols import get_protocol
+    from harness.throughput import FULL, SpeedOptions, benchmark_all, get_workloads, report
 
     options = SpeedOptions(
         workloads=get_workloads(tuple(workload or ())),
@@ -51,7 +46,7 @@ def bench(
         compiled=compiled,
         batch_size=batch_size,
         clips=clips,
-        effort=timing.FULL,
+        effort=FULL,
     )
     rules = get_protocol(protocol)
     # What a system prints is no part of what this command prints.

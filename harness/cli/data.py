@@ -25,8 +25,8 @@ def verify(
     """
     from dataclasses import asdict
 
-    from harness.datasets.publication.verify import verify as verify_dataset
-    from harness.machine.progress import bars
+    from harness.datasets import verify as verify_dataset
+    from harness.machine import bars
 
     with bars() as progress:
         findings = verify_dataset(name, data_root, splits=splits, progress=progress)
@@ -46,8 +46,8 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
 
     Says what you must get yourself. A download that was cut goes on where it stopped.
     """
-    from harness.datasets.publication.fetch import fetch as fetch_dataset
-    from harness.machine.progress import bars
+    from harness.datasets import fetch as fetch_dataset
+    from harness.machine import bars
 
     with bars() as progress:
         for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
@@ -65,9 +65,9 @@ def leaks(
 
     By FreeSound and AudioSet id and by title; by equal samples and by acoustic fingerprint where audio is asked for.
     """
-    from harness.datasets.leaks.finding import leaks_of
-    from harness.interface.cards import read_card
-    from harness.machine.progress import bars
+    from harness.datasets import leaks_of
+    from harness.interface import read_card
+    from harness.machine import bars
 
     with bars() as progress:
         report = leaks_of(read_card(card)[0], data_root, audio=audio, progress=progress)

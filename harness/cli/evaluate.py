@@ -42,10 +42,9 @@ def evaluate_systems(
     Leaves a folder per run with its record, rankings and predictions file, mirrors it into MLflow, prints the board.
     With --audio and --queries there is no ground truth: what is left are predictions, for `lbar submit`.
     """
-    from harness.evaluation.evaluating import Options
-    from harness.evaluation.several import evaluate_all
-    from harness.machine.progress import bars
-    from harness.protocols.named import get_protocol
+    from harness.evaluation import Options, evaluate_all
+    from harness.machine import bars
+    from harness.protocols import get_protocol
 
     options = Options(
         data_root=data_root,
@@ -85,8 +84,7 @@ def check_system(
     """Tell a system's author what the harness would trip over."""
     from dataclasses import asdict
 
-    from harness.interface.building import load_system
-    from harness.interface.conformance import check
+    from harness.interface import check, load_system
 
     with redirect_stdout(sys.stderr):
         findings = check(load_system(system, device=device, precision=precision))
@@ -105,7 +103,7 @@ def list_protocols(as_json: AsJson = False) -> None:
     """List evaluation protocols."""
     from dataclasses import asdict
 
-    from harness.protocols.named import PROTOCOLS
+    from harness.protocols import PROTOCOLS
 
     if as_json:
         print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in PROTOCOLS.values()])

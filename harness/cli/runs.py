@@ -17,7 +17,7 @@ def track(
 
     What is already there stays as it is.
     """
-    from harness.runs.tracking.mirroring import mirror_all
+    from harness.runs import mirror_all
 
     failed = False
     outcomes = mirror_all(out, folders)
@@ -32,11 +32,9 @@ def track(
 
 def doctor(data_root: DataRoot = Path("data"), out: Runs = Path("runs"), as_json: AsJson = False) -> None:
     """Describe this machine and lbar's folders."""
-    from harness.interface.card_files import weights_root
-    from harness.machine.cache import cache_root
-    from harness.machine.devices import resolve
-    from harness.machine.environment import describe_environment
-    from harness.runs.tracking.client import tracking_place
+    from harness.interface import weights_root
+    from harness.machine import cache_root, describe_environment, resolve
+    from harness.runs import tracking_place
 
     folders = {"cache": cache_root(), "data": data_root, "runs": out, "weights": weights_root()}
     facts = describe_environment(resolve("auto")).model_dump(mode="json") | {
@@ -62,8 +60,8 @@ def restore(
 
     What is already there stays as it is.
     """
-    from harness.runs.tracking.restoring import mirrored_experiments
-    from harness.runs.tracking.restoring import restore as restore_runs
+    from harness.runs import mirrored_experiments
+    from harness.runs import restore as restore_runs
 
     for name in names or mirrored_experiments(out=out):
         for folder in restore_runs(name, out=out):

@@ -11,9 +11,9 @@ from harness.cli.options import AsJson, DataRoot, ProtocolName
 from harness.cli.printing import print_json, say
 
 if TYPE_CHECKING:
-    from harness.evaluation.evaluating import Options
-    from harness.predictions.writing import Format
-    from harness.protocols.task import RetrievalTask
+    from harness.evaluation import Options
+    from harness.predictions import Format
+    from harness.protocols import RetrievalTask
 
 ProfileName = Annotated[
     str, typer.Option("--profile", help="Edition of the challenge: dcase2022 to dcase2025, or a profile's YAML file.")
@@ -39,8 +39,8 @@ def score(
 
     Of several, each system is compared with those of the others, query by query.
     """
-    from harness.predictions.scoring import score_file
-    from harness.submission.package.members import is_package
+    from harness.predictions import score_file
+    from harness.submission import is_package
 
     task = _task(files, protocol, data_root)
     if len(files) > 1 or is_package(files[0]):
@@ -55,11 +55,9 @@ def score(
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     """What the files should answer."""
-    from harness.datasets.known import load
-    from harness.datasets.publication.deviations import differences_from_published
+    from harness.datasets import differences_from_published, load
     from harness.errors import UserError
-    from harness.protocols.named import get_protocol
-    from harness.protocols.task import pose
+    from harness.protocols import get_protocol, pose
 
     rules = get_protocol(protocol)
     for file in files:
@@ -72,7 +70,7 @@ def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
 
 
 def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as_json: bool) -> None:  # noqa: A002
-    from harness.submission.package_score import compare, score_package
+    from harness.submission import compare, score_package
 
     packages = [score_package(file, task, format) for file in files]
     differences = compare(packages, task.clusters)
@@ -109,10 +107,8 @@ def validate(
     where the data root has it.
     """
     from harness.errors import UserError
-    from harness.submission.editions.profiles import get_profile
-    from harness.submission.mending import mend
-    from harness.submission.output.expected import of_files, of_protocol
-    from harness.submission.validation import validate as look
+    from harness.submission import get_profile, mend, of_files, of_protocol
+    from harness.submission import validate as look
 
     if protocol and (queries or audio):
         raise UserError("--protocol names queries and clips already; leave out --queries and --audio, or --protocol")
@@ -158,10 +154,9 @@ def submit(
     left behind that the validator finds errors in.
     """
     from harness.errors import UserError
-    from harness.machine.whole_file import write_text
-    from harness.submission.editions.profiles import get_profile
-    from harness.submission.meta.template import template
-    from harness.submission.submitting import submit as make
+    from harness.machine import write_text
+    from harness.submission import get_profile, template
+    from harness.submission import submit as make
 
     edition = get_profile(profile)
     if init:
@@ -188,7 +183,7 @@ def submit(
 def format_of(profile: str | None) -> "Format | None":
     """The format of an edition's outputs; `None` where no edition is named."""
     from harness.errors import UserError
-    from harness.submission.editions.profiles import get_profile
+    from harness.submission import get_profile
 
     kind = get_profile(profile).kind if profile else None
     if kind == "other":
@@ -204,9 +199,9 @@ def predict_all(
     from dataclasses import replace
 
     from harness.errors import UserError
-    from harness.evaluation.hidden_set import hidden_task, predict
-    from harness.interface.building import build_system
-    from harness.machine.progress import bars
+    from harness.evaluation import hidden_task, predict
+    from harness.interface import build_system
+    from harness.machine import bars
 
     if queries is None or audio is None or not systems:
         raise UserError("a hidden set is named by both --audio DIR and --queries FILE, and its systems one by one")

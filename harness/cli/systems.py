@@ -6,8 +6,8 @@ import typer
 
 from harness.cli.options import AsJson
 from harness.cli.printing import print_json, print_table
-from harness.interface.needed_files import Listing
-from harness.protocols.named import PROTOCOLS
+from harness.interface import Listing
+from harness.protocols import PROTOCOLS
 
 systems_app = typer.Typer(
     invoke_without_command=True, rich_markup_mode=None, help="List systems, or get what they need."
@@ -22,7 +22,7 @@ def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from harness.interface.needed_files import listings
+    from harness.interface import listings
 
     found = listings()
     if as_json:
@@ -40,8 +40,8 @@ def fetch_system(
 
     They go into the folder LBAR_WEIGHTS, else `weights`. A download that was cut goes on where it stopped.
     """
-    from harness.interface.card_fetch import fetch_files
-    from harness.machine.progress import bars
+    from harness.interface import fetch_files
+    from harness.machine import bars
 
     with bars() as progress:
         for line in fetch_files(name, training=training, progress=progress):

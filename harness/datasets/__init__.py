@@ -1,7 +1,8 @@
-"""Data sets: recordings, captions, and which caption was written for which recording."""
+"""Data sets: clips, captions, and which caption was written for which clip.
 
-from harness.audio.clip import Clip
-from harness.datasets.dataset import Query, RetrievalDataset
-from harness.datasets.known import SPLITS, load, selected_splits
+One entry per data set says where its files are, how they are read, and what may be learned or evaluated on.
+"""
 
-__all__ = ["SPLITS", "Clip", "Query", "RetrievalDataset", "load", "selected_splits"]
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

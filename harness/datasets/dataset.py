@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from harness.audio.clip import Clip
+from harness.audio import Clip
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
 from harness.errors import UserError
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, silent
 
 SPLITS = {
     "clotho": ("development", "validation", "evaluation"),

@@ -8,13 +8,11 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.evaluation.read_ahead import ReadAhead
-from harness.interface.returned_values import checked_embeddings
-from harness.machine.cache import exclusive
-from harness.machine.progress import Progress, silent
-from harness.machine.stages import stage
+from harness.interface import checked_embeddings
+from harness.machine import Progress, exclusive, silent, stage
 
 Item = TypeVar("Item")
 Kind = TypeVar("Kind", bound=np.floating[Any])

@@ -6,17 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audio.clip import Array, Clip
+from harness.audio import Array, Clip
 from harness.evaluation.batches import FIRST_BATCH, embed_in_batches
 from harness.evaluation.preparing import PreparedTask, reader
-from harness.interface.returned_values import checked_scores
-from harness.interface.system import PairScorer, RetrievalSystem, System
-from harness.machine.cache import cache_root, embedding_key
-from harness.machine.code_digest import system_code
-from harness.machine.devices import kind_of
-from harness.machine.environment import installed_packages
-from harness.machine.progress import Progress, silent
-from harness.protocols.task import RetrievalTask
+from harness.interface import PairScorer, RetrievalSystem, System, checked_scores
+from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
+from harness.protocols import RetrievalTask
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,22 @@ import numpy as np
 from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.measuring import Measurement, embedding_tiles, measure, pair_tiles
 from harness.evaluation.preparing import PreparedTask, prepare
-from harness.interface.returned_values import checked_info
-from harness.interface.system import System, is_pair_scorer
-from harness.machine.code_digest import system_code
-from harness.machine.environment import describe_environment
-from harness.machine.progress import Progress, silent
-from harness.measures.measure import parse_measure
-from harness.measures.statistics import RESAMPLES, SEED
-from harness.predictions.writing import Format, has_predictions, write_predictions
-from harness.protocols.named import Protocol
-from harness.protocols.task import RetrievalTask
-from harness.runs.records import DatasetRecord, EvaluationRecord, ProtocolRecord, Seconds, Settings, SystemRecord
-from harness.runs.run_folder import find_finished, read_record, write_run
+from harness.interface import System, checked_info, is_pair_scorer
+from harness.machine import Progress, describe_environment, silent, system_code
+from harness.measures import RESAMPLES, SEED, parse_measure
+from harness.predictions import Format, has_predictions, write_predictions
+from harness.protocols import Protocol, RetrievalTask
+from harness.runs import (
+    DatasetRecord,
+    EvaluationRecord,
+    ProtocolRecord,
+    Seconds,
+    Settings,
+    SystemRecord,
+    find_finished,
+    read_record,
+    write_run,
+)
 
 
 @dataclass(frozen=True, slots=True)

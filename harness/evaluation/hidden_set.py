@@ -12,28 +12,19 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import ValidationError
 
-from harness.audio.clip import Array, Clip
-from harness.audio.store import PcmStore
-from harness.datasets.csv_file import read_rows
+from harness.audio import Array, Clip, PcmStore
+from harness.datasets import read_rows
 from harness.errors import UserError
 from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.evaluating import Options
 from harness.evaluation.measuring import embedding_tiles, pair_tiles
 from harness.evaluation.preparing import PreparedTask, broken_clips
-from harness.interface.returned_values import checked_info
-from harness.interface.system import System, is_pair_scorer
-from harness.machine.code_digest import system_code
-from harness.machine.environment import describe_environment
-from harness.machine.progress import Progress, silent
-from harness.measures.ranking import top_k
-from harness.measures.statistics import RESAMPLES, SEED
-from harness.predictions.ranked_list import DEPTH
-from harness.predictions.writing import write_predictions
-from harness.protocols.named import Protocol
-from harness.protocols.relevance import Relevance
-from harness.protocols.task import RetrievalTask
-from harness.runs.records import DatasetRecord, PredictionRecord, Seconds, Settings, SystemRecord
-from harness.runs.run_folder import write_folder
+from harness.interface import System, checked_info, is_pair_scorer
+from harness.machine import Progress, describe_environment, silent, system_code
+from harness.measures import RESAMPLES, SEED, top_k
+from harness.predictions import DEPTH, write_predictions
+from harness.protocols import Protocol, Relevance, RetrievalTask
+from harness.runs import DatasetRecord, PredictionRecord, Seconds, Settings, SystemRecord, write_folder
 
 RECORD = "prediction.json"
 SCORES = "scores.npy"
@@ -191,7 +182,7 @@ def audio_files(folder: Path) -> list[Path]:
     Raises:
         UserError: it is no folder, or has no recordings.
     """
-    from harness.datasets.readers.layout import AUDIO_SUFFIXES
+    from harness.datasets import AUDIO_SUFFIXES
 
     try:
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())

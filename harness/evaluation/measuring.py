@@ -6,16 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError
-from harness.interface.returned_values import guarded_score, unequal_widths
-from harness.interface.system import RetrievalSystem
-from harness.machine.progress import Progress, silent
-from harness.measures.measure import parse_measure
-from harness.measures.ranking import Ranks, rank_tiles, top_k
-from harness.measures.similarity import score_tiles
-from harness.measures.summary import MeasureRecord, summarise
-from harness.protocols.task import RetrievalTask
+from harness.interface import RetrievalSystem, guarded_score, unequal_widths
+from harness.machine import Progress, silent
+from harness.measures import MeasureRecord, Ranks, parse_measure, rank_tiles, score_tiles, summarise, top_k
+from harness.protocols import RetrievalTask
 
 KEPT_RANKS = 100
 """How many of the best items of every query are kept."""

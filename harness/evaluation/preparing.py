@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from harness import datasets
-from harness.audio.clip import Array, Clip
-from harness.audio.store import PcmStore
-from harness.datasets.publication.deviations import differences_from_published
+from harness.audio import Array, Clip, PcmStore
+from harness.datasets import differences_from_published, load
 from harness.errors import UserError
-from harness.interface.system import RetrievalSystem
-from harness.machine.progress import Progress, silent
-from harness.protocols.named import Protocol
-from harness.protocols.task import RetrievalTask, pose
-from harness.runs.records import SkippedClip
+from harness.interface import RetrievalSystem
+from harness.machine import Progress, silent
+from harness.protocols import Protocol, RetrievalTask, pose
+from harness.runs import SkippedClip
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +56,7 @@ def prepare(
     Raises:
         UserError: data is missing, or clips are broken (all of them are listed).
     """
-    dataset = datasets.load(protocol.dataset, protocol.split, data_root, progress=progress)
+    dataset = load(protocol.dataset, protocol.split, data_root, progress=progress)
     reasons = differences_from_published(dataset, data_root)
     task = pose(protocol, dataset)
     store = PcmStore.of(protocol.dataset, sample_rate)

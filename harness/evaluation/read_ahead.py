@@ -5,8 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from time import perf_counter, process_time, thread_time
 from typing import Generic, TypeVar
 
-from harness.machine.devices import usable_cores
-from harness.machine.stages import is_metered, stage
+from harness.machine import is_metered, stage, usable_cores
 
 Item = TypeVar("Item")
 

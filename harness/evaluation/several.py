@@ -7,12 +7,10 @@ from typing import NamedTuple
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, Run, evaluate_prepared
 from harness.evaluation.preparing import PreparedTask, prepare
-from harness.interface.building import build_system
-from harness.interface.needed_files import listings
-from harness.interface.returned_values import checked_info
-from harness.machine.progress import Progress, silent
-from harness.protocols.named import Protocol
-from harness.runs.tracking.mirroring import try_mirror
+from harness.interface import build_system, checked_info, listings
+from harness.machine import Progress, silent
+from harness.protocols import Protocol
+from harness.runs import try_mirror
 
 
 class Batch(NamedTuple):

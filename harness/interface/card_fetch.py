@@ -7,10 +7,8 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.interface.card_files import CardFile, missing_line, weights_root
-from harness.interface.needed_files import look_at
-from harness.machine.cache import exclusive
-from harness.machine.download import download
-from harness.machine.progress import Progress, silent
+from harness.interface.systems import look_at
+from harness.machine import Progress, download, exclusive, silent
 
 
 def fetch_files(name: str, *, training: bool = False, progress: Progress = silent) -> Iterator[str]:

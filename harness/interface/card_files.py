@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harness.errors import UserError, listing
-from harness.interface.registered import is_card, registered
+from harness.interface.names import is_card, registered
 
 Url = Annotated[str, Field(pattern="^https?://")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from harness.errors import UserError, listing
 from harness.interface.card_files import CardFile
-from harness.interface.registered import is_card, target_of
+from harness.interface.names import is_card, target_of
 from harness.interface.system import SystemInfo
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.interface.returned_values import (
     METHODS,

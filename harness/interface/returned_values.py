@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.interface.system import SystemInfo, is_pair_scorer
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from harness.audio.clip import Array
+from harness.audio import Array
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs

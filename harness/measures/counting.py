@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.machine.devices import usable_cores
-from harness.protocols.relevance import Relevance
+from harness.machine import usable_cores
+from harness.protocols import Relevance
 
 Counts = NDArray[np.int64]
 Scores = NDArray[np.floating[Any]]

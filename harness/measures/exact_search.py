@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from harness.errors import UserError
-from harness.machine.devices import usable_cores
-from harness.machine.stages import stage
+from harness.machine import stage, usable_cores
 
 Indices = NDArray[np.int64]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.measures.counting import THREADS, Counts, RelevantPairs, Scores
-from harness.protocols.relevance import Relevance
+from harness.protocols import Relevance
 
 UNRANKED = int(np.iinfo(np.int64).max)
 """The rank of an item that a ranked list leaves out."""

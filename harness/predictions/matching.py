@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.csv_file import refuse
+from harness.datasets import refuse
 from harness.predictions.spelling import hints
 
 Indices = NDArray[np.int64]

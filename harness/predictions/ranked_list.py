@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.datasets.csv_file import NO_ROW, read_rows, refuse, write_rows
+from harness.datasets import NO_ROW, read_rows, refuse, write_rows
 
 DEPTH = 10
 """Clips per caption the challenge asks for."""

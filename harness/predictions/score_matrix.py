@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
-from harness.datasets.csv_file import NO_ROW, read_rows, refuse, write_rows
+from harness.audio import Array
+from harness.datasets import NO_ROW, read_rows, refuse, write_rows
 
 CORNER = "index"
 """First cell of the header."""

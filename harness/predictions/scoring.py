@@ -10,17 +10,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.csv_file import refuse
+from harness.datasets import refuse
 from harness.errors import UserError
-from harness.measures.measure import Measure, parse_measure
-from harness.measures.ranking import Ranks, rank_scores, ranks_from_lists
-from harness.measures.summary import MeasureRecord, per_query_values, summarise
+from harness.measures import (
+    Measure,
+    MeasureRecord,
+    Ranks,
+    parse_measure,
+    per_query_values,
+    rank_scores,
+    ranks_from_lists,
+    summarise,
+)
 from harness.predictions.matching import match_names, match_queries
 from harness.predictions.ranked_list import read_ranked_list
 from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
 from harness.predictions.writing import FORMATS, detect
-from harness.protocols.relevance import Relevance
-from harness.protocols.task import RetrievalTask
+from harness.protocols import Relevance, RetrievalTask
 
 _SCORES_PER_BLOCK = 1 << 20
 

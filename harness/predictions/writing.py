@@ -8,12 +8,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
-from harness.datasets.csv_file import read_rows
+from harness.audio import Array
+from harness.datasets import read_rows
 from harness.errors import UserError
 from harness.predictions.ranked_list import DEPTH, is_ranked_list, write_ranked_list
 from harness.predictions.score_matrix import is_score_matrix, write_score_matrix
-from harness.protocols.task import RetrievalTask
+from harness.protocols import RetrievalTask
 
 Format = Literal["ranked-list", "score-matrix"]
 

@@ -10,8 +10,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Clip
-from harness.datasets.dataset import RetrievalDataset
+from harness.audio import Clip
+from harness.datasets import RetrievalDataset
 from harness.errors import UserError
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance
@@ -125,7 +125,7 @@ def pose(protocol: Protocol, dataset: RetrievalDataset) -> RetrievalTask:
     asked: Sequence[int] = range(len(captions))
     relevant: Sequence[Sequence[int]] = [[clip] for clip in own_clip]
     if protocol.annotations is not None:
-        from harness.datasets.readers.annotations import read_annotations
+        from harness.datasets import read_annotations
 
         asked, relevant = read_annotations(dataset.root / protocol.annotations, dataset)
     return RetrievalTask(

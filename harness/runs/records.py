@@ -20,9 +20,9 @@ from pydantic import (
 )
 
 from harness.errors import UserError
-from harness.machine.environment import Environment
-from harness.measures.summary import MeasureRecord
-from harness.protocols.named import Direction
+from harness.machine import Environment
+from harness.measures import MeasureRecord
+from harness.protocols import Direction
 
 SCHEMA_VERSION = 1
 """Raised by every change an older reader would misread; the change adds its step to `_MIGRATIONS`."""

@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.machine.code_digest import harness_code
-from harness.machine.devices import kind_of
+from harness.machine import harness_code, kind_of
 from harness.runs.records import DatasetRecord, EvaluationRecord, Settings, SystemRecord, load_record
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]

@@ -8,8 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
 
 from harness.errors import UserError
-from harness.machine.devices import kind_of
-from harness.machine.environment import Environment
+from harness.machine import Environment, kind_of
 from harness.runs.records import UtcTime
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.machine.whole_file import copy
+from harness.machine import copy
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.mending import mend_meta
 from harness.submission.output.expected import Expected, guessed

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.measures.statistics import bootstrap_means
-from harness.predictions.scoring import FileScore, score_file
-from harness.predictions.writing import SUFFIX, detect
-from harness.protocols.task import RetrievalTask
+from harness.measures import bootstrap_means
+from harness.predictions import SUFFIX, FileScore, detect, score_file
+from harness.protocols import RetrievalTask
 from harness.submission.package.layout import is_junk
 from harness.submission.package.member_checks import is_safe
 from harness.submission.package.members import FileTree, Member, Tree, open_tree

@@ -5,13 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.evaluation.hidden_set import RECORD, read_prediction, read_scores
-from harness.measures.ranking import top_k
-from harness.predictions.ranked_list import read_ranked_list, write_ranked_list
-from harness.predictions.score_matrix import read_score_matrix, write_score_matrix
-from harness.predictions.writing import predictions_in
-from harness.runs.records import EvaluationRecord, PredictionRecord, SystemRecord
-from harness.runs.run_folder import read_record
+from harness.evaluation import RECORD, read_prediction, read_scores
+from harness.measures import top_k
+from harness.predictions import (
+    predictions_in,
+    read_ranked_list,
+    read_score_matrix,
+    write_ranked_list,
+    write_score_matrix,
+)
+from harness.runs import EvaluationRecord, PredictionRecord, SystemRecord, read_record
 from harness.submission.editions.profiles import Profile
 from harness.submission.output.expected import Expected, of_task
 
@@ -91,9 +94,8 @@ def expected_of(system: SubmittedSystem, data_root: Path) -> Expected:
         return Expected(f"the hidden set of {folder.name}", record.queries, record.clips)
     assert system.evaluation is not None
     folder, evaluation = system.evaluation
-    from harness.datasets.known import load
-    from harness.protocols.named import get_protocol
-    from harness.protocols.task import pose
+    from harness.datasets import load
+    from harness.protocols import get_protocol, pose
 
     protocol = get_protocol(evaluation.protocol.name)
     task = pose(protocol, load(protocol.dataset, protocol.split, data_root))
@@ -124,7 +126,7 @@ def write_output(system: SubmittedSystem, profile: Profile, target: Path) -> Non
         raise UserError(
             f"{folder} has no predictions file; challenges ask for clips, and {record.protocol.name} ranks captions"
         )
-    from harness.predictions.writing import detect
+    from harness.predictions import detect
 
     found = detect(source)
     if profile.kind == "ranked-list":

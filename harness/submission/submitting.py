@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.machine.whole_file import copy
-from harness.predictions.scoring import rank_file
+from harness.machine import copy
+from harness.predictions import rank_file
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.document import read_meta
 from harness.submission.meta.filling import filled, known, overridden, unknown_parts, written

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from harness.protocols.task import RetrievalTask
+from harness.protocols import RetrievalTask
 from harness.submission.findings import Check, Problem, counted, shown
 from harness.submission.meta.file import Meta
 

@@ -261,7 +261,7 @@ class _Validator:
             yield place
 
     def _score(self, place: Path, label: str, file: str, meta: Member | None) -> None:
-        from harness.predictions.scoring import rank_file
+        from harness.predictions import rank_file
 
         task = self._expected.task if self._expected else None
         if task is None:

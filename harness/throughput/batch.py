@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import UserError
-from harness.evaluation.preparing import PreparedTask, prepare
-from harness.interface.building import BuiltSystem, build_system
-from harness.interface.returned_values import checked_info
-from harness.interface.system import is_pair_scorer
-from harness.machine.progress import Progress, silent
-from harness.protocols.named import Protocol
-from harness.runs.speed_folder import write_speed
-from harness.runs.speed_record import Quality, SpeedRecord
-from harness.runs.tracking.speed_mirroring import try_mirror_speed
+from harness.evaluation import PreparedTask, prepare
+from harness.interface import BuiltSystem, build_system, checked_info, is_pair_scorer
+from harness.machine import Progress, silent
+from harness.protocols import Protocol
+from harness.runs import Quality, SpeedRecord, try_mirror_speed, write_speed
 from harness.throughput.benchmark import SpeedOptions, benchmark
 from harness.throughput.quality import compare_quality
 

@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from harness.errors import UserError
-from harness.evaluation.preparing import PreparedTask
-from harness.interface.returned_values import checked_info
-from harness.interface.system import System, is_pair_scorer
-from harness.machine.code_digest import system_code
-from harness.machine.environment import Environment, describe_environment
-from harness.machine.progress import Progress, silent
-from harness.runs.records import SystemRecord
-from harness.runs.speed_record import (
+from harness.evaluation import PreparedTask
+from harness.interface import System, checked_info, is_pair_scorer
+from harness.machine import Environment, Progress, describe_environment, silent, system_code
+from harness.runs import (
     CaseRecord,
     ClipsRecord,
     Effort,
@@ -23,6 +19,7 @@ from harness.runs.speed_record import (
     SpeedRecord,
     SpeedSettings,
     SweepStep,
+    SystemRecord,
     WorkloadRecord,
 )
 from harness.throughput.cases.end_to_end import observe_files

@@ -2,14 +2,12 @@
 
 import numpy as np
 
-from harness.audio.clip import Array
-from harness.evaluation.batches import embed_in_batches
-from harness.evaluation.measuring import embedding_tiles, measure
-from harness.evaluation.preparing import PreparedTask, reader
-from harness.interface.system import RetrievalSystem
-from harness.machine.progress import Progress, silent
-from harness.measures.similarity import unit_vectors
-from harness.runs.speed_record import Quality
+from harness.audio import Array
+from harness.evaluation import PreparedTask, embed_in_batches, embedding_tiles, measure, reader
+from harness.interface import RetrievalSystem
+from harness.machine import Progress, silent
+from harness.measures import unit_vectors
+from harness.runs import Quality
 
 
 def compare_quality(

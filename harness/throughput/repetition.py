@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from harness.runs.speed_record import WorkloadRecord
+from harness.runs import WorkloadRecord
 from harness.throughput.cases.end_to_end import files_case
 from harness.throughput.cases.index import cases_of
 from harness.throughput.cases.query import collection, query_case

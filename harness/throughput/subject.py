@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.audio.clip import Array, Clip
+from harness.audio import Array, Clip
 from harness.errors import UserError
-from harness.evaluation.batches import embed_in_batches
-from harness.evaluation.preparing import PreparedTask, reader
-from harness.interface.system import RetrievalSystem
-from harness.machine.stages import stage
-from harness.runs.speed_record import Ceilings, Effort
+from harness.evaluation import PreparedTask, embed_in_batches, reader
+from harness.interface import RetrievalSystem
+from harness.machine import stage
+from harness.runs import Ceilings, Effort
 
 SYNTHETIC_SECONDS = 10.0
 _SEED = 0

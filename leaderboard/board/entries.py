@@ -5,11 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from harness.errors import UserError
-from harness.protocols.named import PROTOCOLS
-from harness.runs.records import DatasetRecord, EvaluationRecord, ProtocolRecord
-from leaderboard.runs.collecting import Board, Row, labels, stage_of
-from leaderboard.runs.published import Published, published
-from leaderboard.runs.speed import Speed, beside
+from harness.protocols import PROTOCOLS
+from harness.runs import DatasetRecord, EvaluationRecord, ProtocolRecord
+from leaderboard.runs import Board, Published, Row, Speed, beside, labels, published, stage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +149,8 @@ def _standing(
 
 def _groups(ranked: Sequence[Row]) -> tuple[list[str], tuple[str, ...]]:
     """Letters for those whose answers can be read, and a line for each of the others."""
-    from leaderboard.comparison.comparing import groups_by_primary
-    from leaderboard.runs.answers import read_answers
+    from leaderboard.comparison import groups_by_primary
+    from leaderboard.runs import read_answers
 
     primary = ranked[0].record.protocol.primary
     readable, notes = [], []
@@ -254,7 +252,7 @@ def measured(standing: Standing) -> Standing:
     return replace(standing, entries=tuple(entry for entry in standing.entries if entry.run))
 
 
-def only(standing: Standing, texts: Sequence[str]) -> Standing:
+def matching(standing: Standing, texts: Sequence[str]) -> Standing:
     """The same with those entries only whose name, stage, training data or precision contain all of the texts."""
 
     def said(entry: Entry) -> str:

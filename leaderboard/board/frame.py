@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard.board.entries import Entry, Standing, standings
-from leaderboard.runs.collecting import Row, SetAside, board_from, stage_of
+from leaderboard.runs import Row, SetAside, board_from, stage_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.runs.records import EvaluationRecord
+    from harness.runs import EvaluationRecord
 
 
 def load(

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.board.entries import Entry, Standing, Value
-from leaderboard.runs.collecting import SetAside
+from leaderboard.runs import SetAside
 
 _WIDE_INTERVALS_FROM = 100
 _SPEED_COLUMN = 12

@@ -1,1 +1,1 @@
-"""Room leaderboard/cli."""
+"""The commands `lbar board`, `compare`, `gate` and `mlflow`: each file parses, calls and prints."""

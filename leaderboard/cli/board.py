@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Runs
-from harness.cli.printing import print_json
+from harness.cli import AsJson, DataRoot, Runs, print_json
 from harness.errors import UserError
-from harness.protocols.named import get_protocol
+from harness.protocols import get_protocol
 
 if TYPE_CHECKING:
-    from leaderboard.board.entries import Standing
-    from leaderboard.runs.collecting import Board
+    from leaderboard.board import Standing
+    from leaderboard.runs import Board
 
 
 class Format(StrEnum):
@@ -62,40 +61,49 @@ def board(
 
     Every system's newest run, one table per protocol, with 95 % intervals over clips.
     """
-    from leaderboard.board import entries, export
-    from leaderboard.board.table import render, to_json
-    from leaderboard.runs.collecting import board_from
+    from leaderboard.board import (
+        matching,
+        measured,
+        render,
+        sort_all,
+        standings,
+        to_csv,
+        to_json,
+        to_latex,
+        to_markdown,
+    )
+    from leaderboard.runs import board_from
 
     found = board_from(out, mlflow=mlflow).only([get_protocol(name).name for name in protocol or ()])
-    everything = entries.standings(found, reported=published or html is not None)
-    standings = everything if published else [entries.measured(standing) for standing in everything]
+    everything = standings(found, reported=published or html is not None)
+    shown = everything if published else [measured(standing) for standing in everything]
     if sort:
-        standings = entries.sort_all(standings, sort)
-    standings = [entries.only(standing, only or ()) for standing in standings]
+        shown = sort_all(shown, sort)
+    shown = [matching(standing, only or ()) for standing in shown]
     if html:
         _write_page(everything, found, html, data_root)
     if plot:
-        _draw(standings, against, plot)
+        _draw(shown, against, plot)
     if as_json:
-        print_json(to_json(standings, found.set_aside))
+        print_json(to_json(shown, found.set_aside))
     elif format is not Format.table:
-        writers = {Format.csv: export.to_csv, Format.markdown: export.to_markdown, Format.latex: export.to_latex}
-        typer.echo(writers[format](standings).rstrip("\n"))
+        writers = {Format.csv: to_csv, Format.markdown: to_markdown, Format.latex: to_latex}
+        typer.echo(writers[format](shown).rstrip("\n"))
     else:
         from rich.console import Console
 
         console = Console(highlight=False)
         if not console.is_terminal:
             console.width = 100
-        if standings or found.set_aside:
-            console.print(render(standings, found.set_aside, console.width))
+        if shown or found.set_aside:
+            console.print(render(shown, found.set_aside, console.width))
         else:
             line = f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one"
             console.print(line, soft_wrap=True, markup=False)
 
 
 def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
-    from leaderboard.board.pareto import COSTS, draw
+    from leaderboard.board import COSTS, draw
 
     if len(standings) != 1:
         names = ", ".join(standing.protocol.name for standing in standings) or "none"
@@ -105,8 +113,8 @@ def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
 
 def _write_page(standings: "list[Standing]", found: "Board", site: Path, data_root: Path) -> None:
     """The page has everything: who reads it sorts, filters and leaves out there."""
-    from harness.machine.progress import bars
-    from leaderboard.report.site import build
+    from harness.machine import bars
+    from leaderboard.report import build
 
     with bars() as progress:
         problems = build(standings, found.set_aside, site, data_root, progress=progress)

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import AsJson, Runs
-from harness.cli.printing import print_json
+from harness.cli import AsJson, Runs, print_json
 
 
 def compare(
@@ -26,12 +25,9 @@ def compare(
     """
     from rich.console import Console
 
-    from harness.protocols.named import get_protocol
-    from leaderboard.comparison.comparing import against_published
-    from leaderboard.comparison.comparing import compare as compare_rows
-    from leaderboard.comparison.comparison_table import render, to_json
-    from leaderboard.runs.finding import find_rows
-    from leaderboard.runs.published import published_for
+    from harness.protocols import get_protocol
+    from leaderboard.comparison import against_published, compare_rows, render, to_json
+    from leaderboard.runs import find_rows, published_for
 
     comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name))
     rules = comparison.records[0].protocol.name

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, Runs
-from harness.cli.printing import print_json
+from harness.cli import AsJson, Runs, print_json
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from leaderboard.gates.gate import Finding
-    from leaderboard.runs.collecting import Row
+    from leaderboard.gates import Finding
+    from leaderboard.runs import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +74,9 @@ def gate(
 
 def quality(asked: Asked) -> "list[Finding]":
     """The gate of quality: evaluate, then compare or store."""
-    from leaderboard.gates.gate import BASELINE, Finding, check_quality, read_baseline, write_baseline
+    from leaderboard.gates import QUALITY_BASELINE, Finding, check_quality, read_baseline, write_baseline
 
-    path = asked.baseline or BASELINE
+    path = asked.baseline or QUALITY_BASELINE
     if asked.update and not path.exists():
         if not asked.systems:
             raise UserError(f"{path} does not exist yet; name the systems whose results it is to hold")
@@ -102,10 +101,9 @@ def quality(asked: Asked) -> "list[Finding]":
 
 def speed(asked: Asked) -> "list[Finding]":
     """The gate of speed: compare measurements, or store the stages' medians over them."""
-    from leaderboard.gates.gate import Finding
-    from leaderboard.gates.speed_gate import BASELINE, check_speed, write_speeds
+    from leaderboard.gates import SPEED_BASELINE, Finding, check_speed, write_speeds
 
-    path = asked.baseline or BASELINE
+    path = asked.baseline or SPEED_BASELINE
     if not asked.update:
         return check_speed(path, asked.speeds)
     stored = write_speeds(asked.speeds, path)
@@ -113,11 +111,10 @@ def speed(asked: Asked) -> "list[Finding]":
 
 
 def _evaluated(names: Sequence[str], protocol: str, out: Path) -> "list[Row]":
-    from harness.evaluation.evaluating import Options
-    from harness.evaluation.several import evaluate_all
-    from harness.machine.progress import bars
-    from harness.protocols.named import get_protocol
-    from leaderboard.runs.collecting import Row
+    from harness.evaluation import Options, evaluate_all
+    from harness.machine import bars
+    from harness.protocols import get_protocol
+    from leaderboard.runs import Row
 
     with bars() as progress:
         batch = evaluate_all(

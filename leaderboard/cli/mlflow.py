@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import DataRoot, Runs
+from harness.cli import DataRoot, Runs
 from harness.errors import UserError
 
 mlflow = typer.Typer(
@@ -26,7 +26,7 @@ def look(
     """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    from harness.runs.tracking.client import open_client, tracking_place, tracking_uri
+    from harness.runs import open_client, tracking_place, tracking_uri
 
     uri = tracking_uri(out)
     if uri.startswith(("http://", "https://", "databricks")):
@@ -53,11 +53,11 @@ def register_best(
 
     Load it by `mlflow.pyfunc.load_model("models:/lbar-everyday@best")`.
     """
-    from harness.machine.progress import bars
-    from harness.protocols.named import get_protocol
-    from leaderboard.board.entries import standings
-    from leaderboard.models.registering import register
-    from leaderboard.runs.collecting import collect
+    from harness.machine import bars
+    from harness.protocols import get_protocol
+    from leaderboard.board import standings
+    from leaderboard.models import register
+    from leaderboard.runs import collect
 
     wanted = [get_protocol(name).name for name in protocol or ()]
     found = standings(collect(out).only(wanted), groups=False)

@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from harness.errors import UserError
-from harness.measures.statistics import bootstrap_means, difference_intervals, holm, sign_flip_p_values
-from harness.runs.records import EvaluationRecord
+from harness.measures import bootstrap_means, difference_intervals, holm, sign_flip_p_values
+from harness.runs import EvaluationRecord
 from leaderboard.comparison.groups import letters
-from leaderboard.runs.answers import Answers, read_answers
-from leaderboard.runs.collecting import Row, labels, reason_against
-from leaderboard.runs.published import Figure, Published
+from leaderboard.runs import Answers, Figure, Published, Row, find_rows, labels, read_answers, reason_against
 
 ALPHA = 0.05
 """Of comparisons that belong together, the share of families in which chance may pass for a difference."""
@@ -90,7 +89,7 @@ class AgainstPublished:
     verdict: Literal["within", "above", "below"]
 
 
-def compare(rows: Sequence[Row]) -> Comparison:
+def compare_rows(rows: Sequence[Row]) -> Comparison:
     """Compare runs pair by pair; with one there is nothing to compare, and only its record comes back.
 
     Raises:
@@ -203,3 +202,17 @@ def refuse_unequal(rows: Sequence[Row]) -> None:
                     f"{rows[0].folder} and {row.folder} differ in their {what} ({(one or 'unknown')[:24]} and "
                     f"{(other or 'unknown')[:24]}); only runs of one protocol on one data set can be compared"
                 )
+
+
+def compare(*runs: str | Path, out: str | Path = "runs", protocol: str | None = None) -> Comparison:
+    """Compare runs: folders, their names in `out`, or systems, whose newest runs they are.
+
+    Args:
+        runs: two or more.
+        out: the folder of run folders.
+        protocol: under which systems are looked for; without it the one under which all of them have a run.
+
+    Raises:
+        UserError: a run is not there, or the runs may not be compared.
+    """
+    return compare_rows(find_rows([str(run) for run in runs], Path(out), protocol))

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.measures.statistics import bootstrap_means, difference_intervals, intervals
-from leaderboard.runs.answers import read_answers
-from leaderboard.runs.finding import find_rows
+from harness.measures import bootstrap_means, difference_intervals, intervals
+from leaderboard.runs import find_rows, read_answers
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.measures.measure import parse_measure
-from harness.measures.ranking import Ranks
-from harness.measures.statistics import bootstrap_means, difference_intervals, holm, sign_flip_p_values
-from leaderboard.comparison.comparing import ALPHA
-from leaderboard.runs.answers import Answers, read_answers
-from leaderboard.runs.collecting import Row
+from harness.measures import Ranks, bootstrap_means, difference_intervals, holm, parse_measure, sign_flip_p_values
+from leaderboard.comparison import ALPHA
+from leaderboard.runs import Answers, Row, read_answers
 
-BASELINE = Path(__file__).with_name("quality.json")
+QUALITY_BASELINE = Path(__file__).with_name("quality.json")
 _SCHEMA = 1
 _TOLERATED_QUERIES = 2
 """As many queries may change entirely before a measure counts as changed: near ties fall differently elsewhere."""
@@ -64,7 +61,7 @@ class Finding:
     queries: tuple[str, ...] = ()
 
 
-def read_baseline(path: Path = BASELINE) -> Baseline:
+def read_baseline(path: Path = QUALITY_BASELINE) -> Baseline:
     """Read stored results.
 
     Raises:

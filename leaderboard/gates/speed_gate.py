@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 from harness.errors import UserError, listing
 from leaderboard.gates.gate import Finding, store
 
-BASELINE = Path(__file__).with_name("speeds.json")
+SPEED_BASELINE = Path(__file__).with_name("speeds.json")
 MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
 SCHEMA_VERSION = 1
 LOSS = 0.15

@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.evaluation.embedding import TaskEmbedder
-from harness.evaluation.preparing import prepare
-from harness.interface.building import build_system
-from harness.interface.system import is_pair_scorer
-from harness.machine.progress import Progress, silent
-from harness.protocols.named import PROTOCOLS
-from harness.runs.tracking.client import RECORD_ID, open_client, quiet
-from harness.runs.tracking.mirroring import mirror
-from leaderboard.board.entries import Standing
-from leaderboard.runs.collecting import Row
+from harness.evaluation import TaskEmbedder, prepare
+from harness.interface import build_system, is_pair_scorer
+from harness.machine import Progress, silent
+from harness.protocols import PROTOCOLS
+from harness.runs import RECORD_ID, mirror, open_client, quiet
+from leaderboard.board import Standing
+from leaderboard.runs import Row
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

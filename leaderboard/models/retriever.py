@@ -31,7 +31,7 @@ class Retriever(PythonModel):
         import numpy as np
 
         from harness.errors import UserError
-        from harness.interface.building import build_system
+        from harness.interface import build_system
 
         artifacts: dict[str, str] = context.artifacts  # type: ignore[attr-defined]
         self.about = json.loads(Path(artifacts["about"]).read_text(encoding="utf-8"))
@@ -57,9 +57,8 @@ class Retriever(PythonModel):
         """
         import numpy as np
 
-        from harness.interface.returned_values import guarded_score
-        from harness.measures.ranking import top_k
-        from harness.measures.similarity import score_tiles
+        from harness.interface import guarded_score
+        from harness.measures import score_tiles, top_k
 
         names = np.array(self.about["clips"], dtype=object)
         text = np.asarray(self.system.embed_text(list(model_input)))

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from leaderboard.report.clips import Material
 from leaderboard.report.encoding import coded, packed
-from leaderboard.runs.answers import Answers
-from leaderboard.runs.collecting import Row
+from leaderboard.runs import Answers, Row
 
 TOP = 10
 

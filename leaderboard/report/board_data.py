@@ -4,10 +4,10 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.interface.card_files import weights_root
-from harness.runs.records import EvaluationRecord
-from leaderboard.board.entries import Entry, Standing
-from leaderboard.runs.collecting import SetAside
+from harness.interface import weights_root
+from harness.runs import EvaluationRecord
+from leaderboard.board import Entry, Standing
+from leaderboard.runs import SetAside
 
 
 def page_name(entry: Entry) -> str:

@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from harness import datasets
-from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.readers.annotations import read_annotations
+from harness.datasets import RetrievalDataset, load, read_annotations
 from harness.errors import UserError
-from harness.protocols.named import PROTOCOLS, Protocol
-from harness.protocols.task import pose
-from leaderboard.board.entries import Standing
+from harness.protocols import PROTOCOLS, Protocol, pose
+from leaderboard.board import Standing
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ def find_material(standing: Standing, queries: Sequence[str], data_root: Path) -
     """Look for the data set of a standing; that it is not here is no error."""
     protocol = PROTOCOLS[standing.protocol.name]
     try:
-        dataset = datasets.load(protocol.dataset, protocol.split, data_root)
+        dataset = load(protocol.dataset, protocol.split, data_root)
         task = pose(protocol, dataset)
     except UserError as error:
         return Material(why_not=str(error))

@@ -7,15 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.machine.progress import Advance, Progress, silent
-from leaderboard.board.entries import Entry, Standing, measured
+from harness.machine import Advance, Progress, silent
+from leaderboard.board import Entry, Standing, measured
 from leaderboard.report.answers_data import Items, best_items, queries_document, run_document
 from leaderboard.report.board_data import board_document, page_name, standing_document, standing_name, system_document
 from leaderboard.report.clips import Material, find_material
 from leaderboard.report.encoding import script
 from leaderboard.report.shell import page
-from leaderboard.runs.answers import Answers, read_answers
-from leaderboard.runs.collecting import SetAside
+from leaderboard.runs import Answers, SetAside, read_answers
 
 ASSETS = "assets"
 _MARK = "lbar-board.txt"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.runs.run_folder import PER_QUERY_COLUMNS
+from harness.runs import PER_QUERY_COLUMNS
 from leaderboard.runs.collecting import Row
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.protocols.named import PROTOCOLS
-from harness.runs.records import EvaluationRecord
-from harness.runs.run_folder import find_runs, kind_of_run, read_record
+from harness.protocols import PROTOCOLS
+from harness.runs import EvaluationRecord, find_runs, kind_of_run, read_record
 from leaderboard.runs.speed import KIND as SPEED
 from leaderboard.runs.speed import Speed, read_speed
 
@@ -177,7 +176,7 @@ def board_from(out: Path, *, mlflow: bool = False) -> Board:
     """
     if not mlflow:
         return collect(out)
-    from harness.runs.tracking.restoring import local_copy
+    from harness.runs import local_copy
 
     copy, refused = local_copy(out)
     board = collect(copy)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.runs.run_folder import read_record
+from harness.runs import read_record
 from leaderboard.runs.collecting import Board, Row, collect
 
 

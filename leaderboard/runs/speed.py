@@ -13,9 +13,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
 
 from harness.errors import UserError
-from harness.machine.environment import Environment
-from harness.runs.records import EvaluationRecord, UtcTime
-from harness.runs.speed_record import hardware_of
+from harness.machine import Environment
+from harness.runs import EvaluationRecord, UtcTime, hardware_of
 
 KIND = "speed"
 """What the record of a speed measurement says it is."""

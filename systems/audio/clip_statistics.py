@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from harness.audio.clip import Array
+from harness.audio import Array
 from systems.audio.mel import BANDS, HOP, KaldiLogMel
 
 _SILENCE = 1e-4

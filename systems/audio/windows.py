@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from torch import Tensor
 
-from harness.audio.clip import Array, Pcm
+from harness.audio import Array, Pcm
 from systems.audio.mel import SAMPLE_RATE
 
 Averaging: TypeAlias = Literal["true-length", "published"]

@@ -5,12 +5,10 @@ from typing import Self
 
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
-from harness.interface.cards import Card
-from systems.audio.encoders.encoder import AudioConfig, longest_window
-from systems.audio.mel import SAMPLE_RATE
-from systems.audio.windows import WindowConfig
+from harness.interface import Card
+from systems.audio import SAMPLE_RATE, AudioConfig, WindowConfig, longest_window
 from systems.dual_encoder.training_section import TrainingConfig
-from systems.text.roberta import TextConfig
+from systems.text import TextConfig
 
 
 class DualEncoderCard(Card):

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-from harness.interface.card_files import required_file
-from systems.checkpoints.files import load_into, read_checkpoint
-from systems.checkpoints.layouts import encoder_state
+from harness.interface import required_file
+from systems.checkpoints import encoder_state, load_into, read_checkpoint
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
-from systems.text.roberta import read_pretrained
+from systems.text import read_pretrained
 
 
 def initial_model(card: DualEncoderCard, folder: Path, seed: int) -> DualEncoder:

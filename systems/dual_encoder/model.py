@@ -6,12 +6,11 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from harness.audio.clip import Array, Pcm
-from harness.machine.stages import stage
-from systems.audio.encoders.encoder import build_encoder, build_front_end
-from systems.audio.windows import Window, average_each, cut, plan
+from harness.audio import Array, Pcm
+from harness.machine import stage
+from systems.audio import Window, average_each, build_encoder, build_front_end, cut, plan
 from systems.dual_encoder.card import DualEncoderCard
-from systems.text.roberta import build, build_empty, embed
+from systems.text import build, build_empty, embed
 
 
 class DualEncoder(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from harness.machine.packed_matrix import can_pack, pack, product
+from harness.machine import can_pack, pack, product
 
 _LEAST = 1 << 17
 """Weights of a layer for which packing pays."""

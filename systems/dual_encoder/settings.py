@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from systems.audio.encoders.atst import AtstConfig
-from systems.audio.encoders.mobilenet import MobileNetConfig
-from systems.audio.encoders.passt import PasstConfig
+from systems.audio import AtstConfig, MobileNetConfig, PasstConfig
 from systems.dual_encoder.card import DualEncoderCard
 
 _MODELS: tuple[tuple[type, str], ...] = ((PasstConfig, "passt"), (AtstConfig, "atst"), (MobileNetConfig, "mn"))

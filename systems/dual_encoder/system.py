@@ -8,21 +8,17 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from harness.audio.clip import Array, Pcm
+from harness.audio import Array, Pcm
 from harness.errors import listing
-from harness.interface.card_files import required_files
-from harness.interface.cards import parse_card
-from harness.machine.memory import keep_freed_memory
-from harness.machine.stages import stage
-from systems.audio.folding import fold_normalisation
-from systems.audio.mel import SAMPLE_RATE
-from systems.checkpoints.files import load_into, read_checkpoint, weights_digest
-from systems.checkpoints.layouts import system_state
+from harness.interface import parse_card, required_files
+from harness.machine import keep_freed_memory, stage
+from systems.audio import SAMPLE_RATE, fold_normalisation
+from systems.checkpoints import load_into, read_checkpoint, system_state, weights_digest
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.packing import pack_linear_layers
 from systems.dual_encoder.settings import contradictions
-from systems.text.captions import CaptionTokenizer
+from systems.text import CaptionTokenizer
 
 _SECONDS_ON_CPU = 80
 """Of windows in one pass: more are no faster on a processor, and take memory by the gigabyte."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from harness.errors import UserError, one_line
-from systems.checkpoints.files import StateDict, load_into, read_checkpoint
+from systems.checkpoints import StateDict, load_into, read_checkpoint
 from systems.text.captions import END, PAD, START, batches, pad
 
 if TYPE_CHECKING:

@@ -1,1 +1,8 @@
-"""How the systems are trained."""
+"""Training: stage 1 on captions, stage 2 on estimated audio-caption correspondences, grids, fusions.
+
+What is learned from is in `data`, the estimates in `teachers`, the optimisation in `fitting`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import DataRoot, Device
+from harness.cli import DataRoot, Device
 
 
 def train(
@@ -38,7 +38,7 @@ def train(
     combination is trained, and the best on validation is kept under the card's name; with several devices
     (--device cuda:0,cuda:1) as many at a time.
     """
-    from harness.machine.progress import bars
+    from harness.machine import bars
     from systems.training.graph import cards_of
     from systems.training.trainer import trainer_of
 
@@ -56,8 +56,8 @@ def train(
 
 def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: str, precision: str) -> None:
     from harness.errors import UserError
-    from harness.interface.cards import read_card
-    from harness.machine.progress import bars
+    from harness.interface import read_card
+    from harness.machine import bars
     from systems.training.grid import read_grid, search, train_apart
     from systems.training.trainer import trainer_for
 

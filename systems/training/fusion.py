@@ -9,20 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
-from harness.audio.store import PcmStore
-from harness.datasets.known import load
+from harness.audio import Array, PcmStore
+from harness.datasets import load
 from harness.errors import UserError
-from harness.evaluation.embedding import TaskEmbedder
-from harness.evaluation.measuring import measure, pair_tiles
-from harness.evaluation.preparing import PreparedTask
-from harness.interface.cards import parse_card
-from harness.interface.registered import is_card
-from harness.interface.system import RetrievalSystem
-from harness.machine.progress import Progress, silent
-from harness.measures.summary import MeasureRecord
-from harness.protocols.named import Protocol
-from harness.protocols.task import RetrievalTask, pose
+from harness.evaluation import PreparedTask, TaskEmbedder, measure, pair_tiles
+from harness.interface import RetrievalSystem, is_card, parse_card
+from harness.machine import Progress, silent
+from harness.measures import MeasureRecord
+from harness.protocols import Protocol, RetrievalTask, pose
 from systems.fusion import FusionCard, add_similarity, build_members, fuse
 from systems.training.data.training_set import VALIDATION_SPLIT, decoded
 from systems.training.export import export

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import UserError
-from harness.interface.cards import read_card
+from harness.interface import read_card
 
 ENCODERS = ("passt", "atst", "mn")
 STAGES = ("stage1", "m1", "m3")

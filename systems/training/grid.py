@@ -13,9 +13,9 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from harness.errors import UserError
-from harness.interface.registered import is_card
-from harness.machine.cache import embedding_key
-from harness.runs.tracking.curves import Curves
+from harness.interface import is_card
+from harness.machine import embedding_key
+from harness.runs import Curves
 
 Train = Callable[[Mapping[str, object], str], str]
 """Trains a card into its folder, on a device; returns a line on what came of it."""

@@ -6,18 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audio.store import PcmStore
-from harness.datasets import RetrievalDataset
-from harness.datasets.known import load
+from harness.audio import PcmStore
+from harness.datasets import RetrievalDataset, load
 from harness.errors import UserError
-from harness.evaluation.measuring import embedding_tiles, measure
-from harness.interface.card_files import CardFile
-from harness.interface.cards import parse_card
-from harness.machine.progress import Progress, silent
-from harness.measures.summary import MeasureRecord
-from harness.protocols.named import Protocol
-from harness.protocols.task import pose
-from systems.audio.mel import SAMPLE_RATE
+from harness.evaluation import embedding_tiles, measure
+from harness.interface import CardFile, parse_card
+from harness.machine import Progress, silent
+from harness.measures import MeasureRecord
+from harness.protocols import Protocol, pose
+from systems.audio import SAMPLE_RATE
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
 from systems.training.data.training_set import decoded
 from systems.training.export import export

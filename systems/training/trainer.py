@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import cast
 
 from harness.errors import UserError
-from harness.interface.building import import_named, options_of
-from harness.interface.cards import read_card
-from harness.machine.progress import Progress
+from harness.interface import import_named, options_of, read_card
+from harness.machine import Progress
 
 Trainer = Callable[[Path, Path, Progress], str]
 """Trains into a folder, from a data root, telling of its progress; returns a line that says what came of it."""

@@ -15,21 +15,12 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import UserError
-from harness.interface.card_files import CardFile, required_file, required_files
-from harness.interface.cards import parse_card, read_card
-from harness.interface.needed_files import located
-from harness.interface.registered import is_card
-from harness.machine.cache import embedding_key, exclusive
-from harness.machine.devices import resolve
-from harness.machine.progress import Progress, silent
-from harness.runs.tracking.curves import Curves
-from systems.checkpoints.files import weights_digest, write_weights
-from systems.dual_encoder.card import DualEncoderCard
-from systems.dual_encoder.initial import initial_model
-from systems.dual_encoder.model import DualEncoder
-from systems.dual_encoder.system import read_model
-from systems.dual_encoder.training_section import TrainingConfig
-from systems.text.captions import CaptionTokenizer
+from harness.interface import CardFile, is_card, located, parse_card, read_card, required_file, required_files
+from harness.machine import Progress, embedding_key, exclusive, resolve, silent
+from harness.runs import Curves
+from systems.checkpoints import weights_digest, write_weights
+from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
+from systems.text import CaptionTokenizer
 from systems.training.data.lessons import training_set
 from systems.training.data.training_set import VALIDATION_SPLIT, load_split
 from systems.training.export import export

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.interface.building import build_system
+from harness.interface.systems import build_system
 from systems.audio.mel import SAMPLE_RATE
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.system import DualEncoderSystem

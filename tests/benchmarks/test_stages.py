@@ -14,8 +14,8 @@ import soundfile
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.audio.decoding import decode
-from harness.interface.building import build_system
 from harness.interface.cards import parse_card, read_card
+from harness.interface.systems import build_system
 from harness.measures.exact_search import ExactIndex
 from harness.measures.measure import parse_measure
 from harness.measures.ranking import rank_scores

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets import Clip
+from harness.audio.clip import Clip
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask

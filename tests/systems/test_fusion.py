@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from harness.audio.clip import Array
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.building import build_system, load_system
 from harness.interface.cards import parse_card, read_card
 from harness.interface.conformance import check
 from harness.interface.system import SystemInfo
+from harness.interface.systems import build_system, load_system
 from harness.measures.similarity import score_tiles
 from harness.protocols.named import get_protocol
 from systems.fusion import CosineFusion, FusionCard, ScoreFusion, from_card, fuse

@@ -6,9 +6,9 @@ import pytest
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.building import load_system
 from harness.interface.cards import parse_card, read_card
 from harness.interface.conformance import check
+from harness.interface.systems import load_system
 from harness.protocols.named import get_protocol
 from systems.linear import LinearCard, LinearSystem, LinearWeights, from_card
 from systems.training.linear import train_linear

@@ -1,7 +1,7 @@
 import numpy as np
 
-from harness.interface.building import load_system
 from harness.interface.conformance import check
+from harness.interface.systems import load_system
 from harness.measures.ranking import rank_scores
 from harness.protocols.relevance import Relevance
 from systems.random import RandomSystem

@@ -10,9 +10,9 @@ import torch
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.building import load_system
 from harness.interface.cards import read_card
 from harness.interface.conformance import check
+from harness.interface.systems import load_system
 from harness.protocols.named import get_protocol
 from systems.audio.encoders.mobilenet import MobileNet
 from systems.audio.mel import KaldiLogMel

@@ -12,8 +12,7 @@ from harness.datasets.everyday.scenes import draw_scenes
 from harness.datasets.everyday.writing import captions_name, digest, file_names, size_in_bytes, write_split
 from harness.datasets.readers.clotho import read_split
 from harness.errors import UserError
-from harness.machine.cache import cache_root
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, cache_root, silent
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from harness.datasets.everyday.claims import SceneIndex
 from harness.datasets.everyday.render import render, wav_bytes
 from harness.datasets.everyday.scenes import Scene
 from harness.datasets.everyday.sources import SAMPLES_PER_MS
-from harness.machine.devices import usable_cores
-from harness.machine.progress import Advance
+from harness.machine import Advance, usable_cores
 
 WAV_HEADER = 44
 

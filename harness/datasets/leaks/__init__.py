@@ -1,1 +1,1 @@
-"""Room harness/datasets/leaks."""
+"""Leaks: training clips that are evaluation clips, found by id, title or sound."""

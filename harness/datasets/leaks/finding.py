@@ -12,8 +12,8 @@ from harness.datasets.leaks.identifiers import identifiers, metadata_file, metad
 from harness.datasets.leaks.learned import lessons_of, load_lessons
 from harness.datasets.leaks.same_sound import Place, same_sounds
 from harness.errors import UserError
-from harness.machine.progress import Progress, silent
-from harness.protocols.named import PROTOCOLS
+from harness.machine import Progress, silent
+from harness.protocols import PROTOCOLS
 
 How = Literal["id", "name", "audio", "fingerprint"]
 Ids = Sequence[str | None]

@@ -9,8 +9,8 @@ from harness.datasets.known import SPLITS, load
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
-from harness.interface.cards import read_card
-from harness.machine.progress import Progress, silent
+from harness.interface import read_card
+from harness.machine import Progress, silent
 
 TRAINING_SPLITS = {
     "clotho": "development",

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from harness.audio.fingerprints import Fingerprint, FingerprintIndex, fingerprint
-from harness.audio.store import PcmStore
+from harness.audio import Fingerprint, FingerprintIndex, PcmStore, fingerprint
 from harness.datasets.dataset import RetrievalDataset
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, silent
 
 
 class Place(NamedTuple):

@@ -10,8 +10,7 @@ from harness.datasets.publication.unpack import unpack
 from harness.datasets.readers import audiocaps, clotho
 from harness.datasets.readers.layout import find_files
 from harness.errors import UserError
-from harness.machine.download import download
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, download, silent
 
 
 def fetch(

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, silent
 
 
 def unpack(archive: Path, folder: Path, progress: Progress = silent) -> None:

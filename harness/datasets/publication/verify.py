@@ -6,15 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.audio.clip import Clip
+from harness.audio import Clip
 from harness.datasets import RetrievalDataset
 from harness.datasets.known import load, selected_splits
 from harness.datasets.publication.deviations import differences_from_published
 from harness.datasets.readers import audiocaps
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_files
 from harness.errors import UserError
-from harness.machine.devices import usable_cores
-from harness.machine.progress import Progress, silent
+from harness.machine import Progress, silent, usable_cores
 
 # Every clip is decoded in full; the rate decides only how much work the resampling is.
 _SAMPLE_RATE = 32000
@@ -116,7 +115,7 @@ def _spelling(name: str) -> str:
 
 
 def _undecodable(dataset: RetrievalDataset, progress: Progress) -> list[Finding]:
-    from harness.audio.decoding import BrokenAudio, decode
+    from harness.audio import BrokenAudio, decode
 
     paths = [clip.path for clip in dataset.clips if clip.path.is_file()]
     advance = progress(f"{dataset.name} {dataset.split}", len(paths))

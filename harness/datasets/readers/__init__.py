@@ -1,1 +1,1 @@
-"""Room harness/datasets/readers."""
+"""Readers: one file per layout of a data set on disk."""

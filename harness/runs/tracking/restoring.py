@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.machine.cache import cache_root, embedding_key
+from harness.machine import cache_root, embedding_key
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import find_runs, kind_of_run, place_folder, place_run, read_record
 from harness.runs.speed_folder import read_speed_record

@@ -1,1 +1,1 @@
-"""The challenge's editions, a file each: what `profiles` reads."""
+"""The challenge's editions: a YAML file each, and the profile that reads them."""

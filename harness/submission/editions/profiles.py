@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from harness.errors import UserError, listing
-from harness.interface.registered import is_card
+from harness.interface import is_card
 
 Kind = Literal["ranked-list", "score-matrix", "other"]
 RANK = "{rank}"

@@ -1,1 +1,1 @@
-"""Room harness/submission/meta."""
+"""A system's meta file (YAML): read, filled in, checked, mended."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.errors import UserError
-from harness.measures.measure import parse_measure
+from harness.measures import parse_measure
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.document import Entry, Key, MetaDocument
 

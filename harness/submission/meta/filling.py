@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
-from harness.runs.records import SystemRecord
+from harness.runs import SystemRecord
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.author_checks import LONGEST_ABBREVIATION
 from harness.submission.meta.data_sets import described
@@ -55,7 +55,7 @@ def known(profile: Profile, system: SystemRecord, results: Mapping[str, float]) 
 
 def _of_members(names: Sequence[str]) -> dict[str, Any]:
     """What the cards of an ensemble's members say, each value once."""
-    from harness.interface.cards import common_part, read_card
+    from harness.interface import common_part, read_card
 
     said: dict[str, dict[str, None]] = {}
     for name in names:

@@ -4,7 +4,7 @@ import codecs
 import re
 from pathlib import Path
 
-from harness.machine.whole_file import write_text
+from harness.machine import write_text
 from harness.submission.meta.document import read_meta
 from harness.submission.repairs import Repair, Repairs
 

@@ -1,1 +1,1 @@
-"""Room harness/submission/output."""
+"""A system's output file (CSV): read, checked, mended."""

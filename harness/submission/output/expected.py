@@ -7,11 +7,11 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from harness.datasets.csv_file import read_rows
+from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.evaluation.hidden_set import audio_files, read_queries
-from harness.predictions.spelling import Spellings
-from harness.protocols.task import RetrievalTask
+from harness.evaluation import audio_files, read_queries
+from harness.predictions import Spellings
+from harness.protocols import RetrievalTask
 from harness.submission.editions.profiles import Profile
 
 _LEAST_KNOWN = 0.5
@@ -73,9 +73,8 @@ def of_protocol(name: str, data_root: Path) -> Expected:
     Raises:
         UserError: there is no such protocol, or its data are not in the data root.
     """
-    from harness.datasets.known import load
-    from harness.protocols.named import get_protocol
-    from harness.protocols.task import pose
+    from harness.datasets import load
+    from harness.protocols import get_protocol, pose
 
     protocol = get_protocol(name)
     return of_task(pose(protocol, load(protocol.dataset, protocol.split, data_root)))

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets.csv_file import read_rows
+from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.predictions.ranked_list import is_ranked_list
-from harness.predictions.score_matrix import is_score_matrix
+from harness.predictions import is_ranked_list, is_score_matrix
 from harness.submission.editions.profiles import Kind, Profile
 from harness.submission.findings import Problem
 from harness.submission.output.expected import Expected

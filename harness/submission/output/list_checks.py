@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from harness.predictions.spelling import hint
+from harness.predictions import hint
 from harness.submission.findings import Check, Problem, counted, shown
 from harness.submission.output.file import Captions, OutputStart, RankedRows
 

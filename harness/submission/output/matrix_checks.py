@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.predictions.spelling import hint
+from harness.predictions import hint
 from harness.submission.findings import Check, Problem, counted, shown
 from harness.submission.output.expected import Expected
 from harness.submission.output.file import MatrixEnd, MatrixRow

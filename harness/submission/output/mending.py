@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.datasets.csv_file import read_rows, write_rows
-from harness.predictions.spelling import Spellings
+from harness.datasets import read_rows, write_rows
+from harness.predictions import Spellings
 from harness.submission.editions.profiles import Profile
 from harness.submission.output.expected import Expected
 from harness.submission.output.file import OutputStart

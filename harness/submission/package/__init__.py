@@ -1,1 +1,1 @@
-"""Room harness/submission/package."""
+"""The zip or folder that is handed in: its members, layout and checks."""

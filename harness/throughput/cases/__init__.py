@@ -1,1 +1,1 @@
-"""Room harness/throughput/cases."""
+"""The workloads: what is timed."""

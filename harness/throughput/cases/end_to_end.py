@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audio.clip import Array
-from harness.audio.decoding import decode
-from harness.interface.system import RetrievalSystem
-from harness.machine.devices import usable_cores
-from harness.machine.stages import is_metered, stage
-from harness.measures.similarity import unit_vectors
+from harness.audio import Array, decode
+from harness.interface import RetrievalSystem
+from harness.machine import is_metered, stage, usable_cores
+from harness.measures import unit_vectors
 from harness.throughput.cases.query import answering
 from harness.throughput.instruments.observation import Case, Observed, observe
 from harness.throughput.subject import Subject

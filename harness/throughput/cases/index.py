@@ -5,9 +5,9 @@ from dataclasses import replace
 from time import perf_counter
 
 from harness.errors import UserError
-from harness.evaluation.batches import is_out_of_memory
-from harness.machine.devices import kind_of
-from harness.runs.speed_record import SweepStep
+from harness.evaluation import is_out_of_memory
+from harness.machine import kind_of
+from harness.runs import SweepStep
 from harness.throughput.instruments.observation import Case, Observed, observe
 from harness.throughput.subject import SYNTHETIC_SECONDS, Subject
 

@@ -6,14 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.audio.clip import Array
-from harness.interface.returned_values import guarded_score
-from harness.interface.system import RetrievalSystem
-from harness.machine.stages import stage
-from harness.measures.exact_search import ExactIndex
-from harness.measures.ranking import top_k
-from harness.measures.similarity import unit_vectors
-from harness.runs.speed_record import Memory
+from harness.audio import Array
+from harness.interface import RetrievalSystem, guarded_score
+from harness.machine import stage
+from harness.measures import ExactIndex, top_k, unit_vectors
+from harness.runs import Memory
 from harness.throughput.instruments.memory import available_bytes, peak_memory
 from harness.throughput.instruments.observation import Case, Observed, observe
 from harness.throughput.subject import Subject

@@ -1,1 +1,1 @@
-"""Room harness/throughput/instruments."""
+"""The instruments: what times, counts and watches."""

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from harness.machine.devices import kind_of
-from harness.machine.packed_matrix import can_pack, pack, product
-from harness.runs.speed_record import Ceilings
+from harness.machine import can_pack, kind_of, pack, product
+from harness.runs import Ceilings
 from harness.throughput.instruments.timing import synchronise
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.machine.devices import kind_of
-from harness.runs.speed_record import Memory
+from harness.machine import kind_of
+from harness.runs import Memory
 from harness.throughput.instruments.timing import synchronise
 
 

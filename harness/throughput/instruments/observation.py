@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     pass
 from contextlib import nullcontext
 
-from harness.machine.stages import StageMeter, metered
-from harness.runs.speed_record import CaseRecord, Ceilings, Effort, Meters, Samples
+from harness.machine import StageMeter, metered
+from harness.runs import CaseRecord, Ceilings, Effort, Meters, Samples
 from harness.throughput.instruments.operations import count_flops
 from harness.throughput.instruments.timing import measure
 from harness.throughput.instruments.watching import Watched, watch

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.machine.stages import StageMeter, metered
+from harness.machine import StageMeter, metered
 
 
 def count_flops(call: Callable[[], object]) -> dict[str, float]:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from harness.machine.devices import kind_of
-from harness.runs.speed_record import Effort, Samples
+from harness.machine import kind_of
+from harness.runs import Effort, Samples
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from harness.machine.devices import kind_of, usable_cores
-from harness.runs.speed_record import Meters, Threads
+from harness.machine import kind_of, usable_cores
+from harness.runs import Meters, Threads
 
 _QUERY = "power.draw,clocks.sm,clocks.mem,temperature.gpu"
 _INTERVAL_MS = 200
@@ -64,7 +64,7 @@ def watch(device: str = "cpu") -> Iterator[Watched]:
 
 def hardware_class() -> str:
     """Machines of one class can be compared by times in units of a fixed piece of work: processor and threads."""
-    from harness.machine.environment import describe_environment
+    from harness.machine import describe_environment
 
     return f"{describe_environment().cpu}{_generation()}, {usable_cores()} threads"
 

@@ -1,1 +1,1 @@
-"""Room systems/audio/encoders."""
+"""Audio encoders: one file each, with its configuration, module and published layout."""

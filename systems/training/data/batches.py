@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from harness.audio.clip import Array
-from systems.dual_encoder.training_section import TrainingConfig
+from harness.audio import Array
+from systems.dual_encoder import TrainingConfig
 from systems.training.data.training_set import Draw, TrainingSet, crop_start, draws, share_of
 
 

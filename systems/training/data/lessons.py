@@ -4,17 +4,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.audio.store import PcmStore
-from harness.datasets import RetrievalDataset
-from harness.datasets.leaks.finding import Item, Leak, evaluation_sets, find_leaks
-from harness.datasets.leaks.learned import TRAINING_SPLITS, without_listed
+from harness.audio import PcmStore
+from harness.datasets import TRAINING_SPLITS, Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
 from harness.errors import UserError
-from harness.interface.cards import read_card
-from harness.interface.needed_files import located
-from harness.interface.registered import is_card, target_of
-from harness.machine.progress import Progress
-from systems.audio.mel import SAMPLE_RATE
-from systems.dual_encoder.training_section import TrainingConfig
+from harness.interface import is_card, located, read_card, target_of
+from harness.machine import Progress
+from systems.audio import SAMPLE_RATE
+from systems.dual_encoder import TrainingConfig
 from systems.training.data.training_set import TrainingSet, decoded, load_split
 
 

@@ -9,14 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
-from harness.audio.store import PcmStore
-from harness.datasets import Clip, RetrievalDataset
-from harness.datasets.known import load
+from harness.audio import Array, Clip, PcmStore
+from harness.datasets import RetrievalDataset, load
 from harness.errors import UserError
-from harness.evaluation.preparing import broken_clips
-from harness.machine.cache import embedding_key
-from harness.machine.progress import Progress
+from harness.evaluation import broken_clips
+from harness.machine import Progress, embedding_key
 
 Indices = NDArray[np.int64]
 

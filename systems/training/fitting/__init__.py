@@ -1,1 +1,1 @@
-"""Room systems/training/fitting."""
+"""Fitting: losses, the Lightning module, validation, and checkpoints."""

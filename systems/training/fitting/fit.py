@@ -20,7 +20,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from harness.errors import UserError
-from harness.machine.memory import keep_freed_memory
+from harness.machine import keep_freed_memory
 from systems.training.fitting.checkpoint_file import WholeFiles
 from systems.training.fitting.module import Epoch, Fitting
 

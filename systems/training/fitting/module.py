@@ -16,11 +16,10 @@ from torch.nn.functional import normalize
 from torch.utils.data import DataLoader
 
 from harness.errors import UserError
-from harness.machine.progress import Advance, Progress, silent
-from systems.audio.mel import SAMPLE_RATE
-from systems.dual_encoder.model import DualEncoder
-from systems.dual_encoder.training_section import TrainingConfig
-from systems.text.captions import CaptionTokenizer
+from harness.machine import Advance, Progress, silent
+from systems.audio import SAMPLE_RATE
+from systems.dual_encoder import DualEncoder, TrainingConfig
+from systems.text import CaptionTokenizer
 from systems.training.data.batches import Batch, Batches
 from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.losses import distillation_loss, supervised_loss

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from harness.audio.store import PcmStore
+from harness.audio import PcmStore
 from harness.datasets import RetrievalDataset
-from harness.evaluation.measuring import embedding_tiles, measure
-from harness.interface.system import SystemInfo
-from harness.machine.cache import embedding_key
-from harness.machine.progress import Progress
-from harness.protocols.named import Protocol
-from harness.protocols.task import RetrievalTask, pose
-from systems.audio.mel import SAMPLE_RATE
-from systems.dual_encoder.model import DualEncoder
-from systems.text.captions import CaptionTokenizer
+from harness.evaluation import embedding_tiles, measure
+from harness.interface import SystemInfo
+from harness.machine import Progress, embedding_key
+from harness.protocols import Protocol, RetrievalTask, pose
+from systems.audio import SAMPLE_RATE
+from systems.dual_encoder import DualEncoder
+from systems.text import CaptionTokenizer
 from systems.training.data.training_set import decoded
 
 _CLIPS_AT_ONCE = 32

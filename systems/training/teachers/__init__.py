@@ -1,1 +1,1 @@
-"""Room systems/training/teachers."""
+"""Teachers: their embeddings, the correspondences they estimate, and how true these are."""

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Device
-from harness.cli.printing import print_json
+from harness.cli import AsJson, DataRoot, Device, print_json
 
 if TYPE_CHECKING:
     from systems.training.data.training_set import TrainingSet
@@ -80,9 +79,9 @@ def hold_against_truth(
 
 def _taught(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":
     from harness.errors import UserError
-    from harness.interface.cards import parse_card, read_card
-    from harness.machine.progress import bars
-    from systems.dual_encoder.card import DualEncoderCard
+    from harness.interface import parse_card, read_card
+    from harness.machine import bars
+    from systems.dual_encoder import DualEncoderCard
     from systems.training.data.lessons import training_set
     from systems.training.teachers.correspondences import teach
 

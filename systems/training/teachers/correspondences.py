@@ -14,15 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.evaluation.batches import embed_in_batches
-from harness.interface.building import build_system
-from harness.interface.system import RetrievalSystem, is_pair_scorer
-from harness.machine.cache import cache_root, embedding_key
-from harness.machine.code_digest import system_code
-from harness.machine.devices import kind_of
-from harness.machine.environment import installed_packages
-from harness.machine.progress import Progress, silent
-from harness.measures.similarity import unit_vectors
+from harness.evaluation import embed_in_batches
+from harness.interface import RetrievalSystem, build_system, is_pair_scorer
+from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
+from harness.measures import unit_vectors
 from systems.training.data.training_set import Indices, TrainingSet
 
 Half = NDArray[np.float16]

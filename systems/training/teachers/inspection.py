@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio.clip import Array
-from harness.datasets.readers.annotations import read_annotations
+from harness.audio import Array
+from harness.datasets import read_annotations
 from harness.errors import UserError
-from harness.measures.measure import parse_measure
-from harness.measures.ranking import rank_tiles
-from harness.measures.statistics import intervals
-from harness.protocols.relevance import Relevance
+from harness.measures import intervals, parse_measure, rank_tiles
+from harness.protocols import Relevance
 from systems.training.data.training_set import Indices, TrainingSet
 from systems.training.teachers.correspondences import Teacher, estimate
 

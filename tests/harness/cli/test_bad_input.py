@@ -18,7 +18,7 @@ RATE = 16000
 SYSTEMS = """
 import numpy as np
 from tone_system import ToneSystem
-from harness.system import SystemInfo
+from harness.interface.system import SystemInfo
 
 class Counts(ToneSystem):
     def embed_audio(self, clips):

@@ -11,7 +11,7 @@ import soundfile
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.building import load_system
+from harness.interface.systems import load_system
 from harness.predictions.ranked_list import read_ranked_list
 from harness.protocols.named import Protocol, get_protocol
 from harness.runs.run_folder import read_record

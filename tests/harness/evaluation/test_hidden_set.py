@@ -9,7 +9,7 @@ import pytest
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options
 from harness.evaluation.hidden_set import Prediction, hidden_task, predict, read_prediction, read_scores
-from harness.interface.building import load_system
+from harness.interface.systems import load_system
 from harness.predictions.ranked_list import read_ranked_list
 from harness.runs.run_folder import find_runs
 

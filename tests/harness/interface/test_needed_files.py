@@ -4,7 +4,7 @@ import pytest
 
 from harness.cli.systems import as_document, as_row
 from harness.errors import UserError
-from harness.interface.needed_files import listings, look_at
+from harness.interface.systems import listings, look_at
 
 CARD = """
 factory: m:f

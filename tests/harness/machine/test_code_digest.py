@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from harness.interface.building import load_system
+from harness.interface.systems import load_system
 from harness.machine.code_digest import harness_code, system_code
 
 Digest = Callable[[], str | None]

@@ -8,7 +8,7 @@ from harness.machine.memory import keep_freed_memory
 
 FAULTS = """
 import resource, sys
-from harness.heap import keep_freed_memory
+from harness.machine.memory import keep_freed_memory
 if "keep" in sys.argv:
     assert keep_freed_memory()
 import numpy as np

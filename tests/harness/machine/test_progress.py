@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-from harness.progress import bars
+from harness.machine.progress import bars
 with bars() as progress:
     for stage in ("decode", "embed"):
         advance = progress(stage, 3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.datasets import Clip
+from harness.audio.clip import Clip
 from harness.datasets.known import load
 from harness.errors import UserError
 from harness.measures.ranking import rank_scores, top_k

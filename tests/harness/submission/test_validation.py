@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.datasets import Clip
+from harness.audio.clip import Clip
 from harness.errors import UserError
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance

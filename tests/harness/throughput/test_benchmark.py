@@ -15,7 +15,7 @@ from harness.throughput.benchmark import benchmark, summary
 from harness.throughput.cases import query
 from harness.throughput.quality import compare_quality
 from harness.throughput.repetition import repeat
-from harness.throughput.report import report
+from harness.throughput.reporting import report
 from harness.throughput.subject import Subject, spread
 from harness.throughput.workloads import WORKLOADS, get_workloads
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from leaderboard.board.entries import Standing, only, sort, sort_all, standings
+from leaderboard.board.entries import Standing, matching, sort, sort_all, standings
 from leaderboard.board.table import has_groups
 from leaderboard.runs.collecting import collect
 
@@ -77,10 +77,10 @@ def test_sorting_and_filtering_keep_the_places(tmp_path: Path, make_run: MakeRun
     assert [entry.place for entry in sort(standing, "system").entries] == [2, 1, 3]
     with pytest.raises(UserError, match="there is no column 'speed' to sort by; there are mAP@10, R@1"):
         sort(standing, "speed")
-    assert names(only(standing, ["CLOTHO"])) == ["b", "c"]
-    assert names(only(standing, ["clotho", "wav"])) == ["b"]
-    assert names(only(standing, ["fp32"])) == ["b", "A", "c"]
-    assert names(only(standing, ["nothing of the kind"])) == []
+    assert names(matching(standing, ["CLOTHO"])) == ["b", "c"]
+    assert names(matching(standing, ["clotho", "wav"])) == ["b"]
+    assert names(matching(standing, ["fp32"])) == ["b", "A", "c"]
+    assert names(matching(standing, ["nothing of the kind"])) == []
 
 
 def test_protocols_without_a_measure_stay_as_they_are(tmp_path: Path, make_run: MakeRun) -> None:

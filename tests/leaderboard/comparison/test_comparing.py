@@ -13,10 +13,10 @@ from harness.measures.measure import parse_measure
 from harness.measures.ranking import Ranks
 from harness.runs.records import load_record
 from harness.runs.run_folder import read_record
-from leaderboard.comparison.comparing import against_published, compare, compare_answers, groups_by_primary
+from leaderboard.comparison.comparing import against_published, compare_answers, compare_rows, groups_by_primary
 from leaderboard.runs.answers import Answers, read_answers
 from leaderboard.runs.collecting import Row
-from leaderboard.runs.published import Figure, Published
+from leaderboard.runs.published_results import Figure, Published
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 MakeRun = Callable[..., Path]
@@ -34,7 +34,7 @@ def shuffled(folder: Path, seed: int = 0) -> None:
 
 def test_three_systems_by_every_measure(tmp_path: Path, make_run: MakeRun) -> None:
     rows = [row(make_run(tmp_path, name, quality=q, clips=200)) for name, q in (("b", 0.5), ("c", -1.0), ("a", 0.55))]
-    result = compare(rows)
+    result = compare_rows(rows)
     assert result.systems == ("a", "b", "c")
     assert len(result.differences) == 3 * 4
     tables = {one.record.system.name: pq.read_table(one.folder / "per_query.parquet") for one in rows}
@@ -56,7 +56,7 @@ def test_three_systems_by_every_measure(tmp_path: Path, make_run: MakeRun) -> No
 def test_shuffled_queries_of_one_system_are_the_same_answers(tmp_path: Path, make_run: MakeRun) -> None:
     first, second = make_run(tmp_path, "one", seed=1), make_run(tmp_path, "two", seed=1)
     shuffled(second)
-    result = compare([row(first), row(second)])
+    result = compare_rows([row(first), row(second)])
     assert {(one.value, one.low, one.high, one.p_value, one.won, one.lost) for one in result.differences} == {
         (0, 0, 0, 1, 0, 0)
     }
@@ -113,7 +113,7 @@ def test_the_boards_groups_are_those_of_the_primary_measure(tmp_path: Path, make
 
 def test_systems_of_one_name_are_told_by_their_digest(tmp_path: Path, make_run: MakeRun) -> None:
     rows = [row(make_run(tmp_path, "same", seed=seed, quality=-seed)) for seed in (1, 2)]
-    result = compare(rows)
+    result = compare_rows(rows)
     assert result.systems == tuple(f"same {one.record.system.digest[:8]}" for one in rows)  # type: ignore[index]
 
 
@@ -132,9 +132,9 @@ def test_unequal_runs_are_refused(tmp_path: Path, make_run: MakeRun, changes: di
         dataset = second.record.dataset.model_copy(update={"digest": "ee" * 32})
         second = Row(second.folder, second.record.model_copy(update={"dataset": dataset}))
     with pytest.raises(UserError, match=said):
-        compare([first, second])
+        compare_rows([first, second])
     with pytest.raises(UserError, match="are one run; name two"):
-        compare([first, first])
+        compare_rows([first, first])
 
 
 def test_tables_that_do_not_fit_are_one_line(tmp_path: Path, make_run: MakeRun) -> None:
@@ -143,16 +143,16 @@ def test_tables_that_do_not_fit_are_one_line(tmp_path: Path, make_run: MakeRun) 
     table = pq.read_table(path)
     pq.write_table(table.slice(1), path)
     with pytest.raises(UserError, match="did not answer the same queries"):
-        compare([first, second])
+        compare_rows([first, second])
     pq.write_table(table.drop_columns(["R@5"]), path)
     with pytest.raises(UserError, match="has no column R@5"):
-        compare([first, second])
+        compare_rows([first, second])
     path.write_bytes(b"no table")
     with pytest.raises(UserError, match="cannot read .*per_query.parquet"):
-        compare([first, second])
+        compare_rows([first, second])
     path.unlink()
     with pytest.raises(UserError, match="cannot read .*per_query.parquet"):
-        compare([first, second])
+        compare_rows([first, second])
     assert isinstance(table, pa.Table)
 
 
@@ -181,10 +181,12 @@ def test_a_published_figure_lies_within_above_or_below_as_exactly_as_it_was_prin
 
 def test_any_number_of_systems_is_one_family(tmp_path: Path, make_run: MakeRun) -> None:
     rows = [row(make_run(tmp_path, f"s{index}", quality=index / 10)) for index in range(5)]
-    together = compare(rows)
+    together = compare_rows(rows)
     assert len(together.differences) == len(list(combinations(range(5), 2))) * 4
     alone = {
-        (one.first, one.second, one.measure): one for pair in combinations(rows, 2) for one in compare(pair).differences
+        (one.first, one.second, one.measure): one
+        for pair in combinations(rows, 2)
+        for one in compare_rows(pair).differences
     }
     for one in together.differences:
         assert one.corrected >= alone[one.first, one.second, one.measure].corrected - 1e-12
@@ -194,5 +196,5 @@ def test_any_number_of_systems_is_one_family(tmp_path: Path, make_run: MakeRun) 
 def test_every_field_is_plain_for_json(tmp_path: Path, make_run: MakeRun) -> None:
     from leaderboard.comparison.comparison_table import to_json
 
-    document = to_json(compare([row(make_run(tmp_path, name)) for name in "ab"]), ())
+    document = to_json(compare_rows([row(make_run(tmp_path, name)) for name in "ab"]), ())
     assert json.loads(json.dumps(document)) == document

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from harness.errors import UserError
 from harness.runs.run_folder import read_record
 from leaderboard.cli import gate as gate_cli
-from leaderboard.gates.gate import BASELINE, check_quality, read_baseline, write_baseline
+from leaderboard.gates.gate import QUALITY_BASELINE, check_quality, read_baseline, write_baseline
 from leaderboard.runs.collecting import Row
 
 MakeRun = Callable[..., Path]
@@ -113,7 +113,7 @@ def test_a_bad_baseline_is_one_line(tmp_path: Path, content: str, said: str) -> 
 
 
 def test_the_stored_results_are_of_the_bundled_benchmark() -> None:
-    baseline = read_baseline(BASELINE)
+    baseline = read_baseline(QUALITY_BASELINE)
     assert baseline.protocol == "everyday"
     assert {"linear", "random"} <= set(baseline.systems)
     assert {len(one.ranks) for one in baseline.systems.values()} == {1000}

@@ -16,7 +16,7 @@ from harness.protocols.task import pose
 from harness.runs.records import DatasetRecord
 from harness.runs.run_folder import read_record
 from leaderboard.board.entries import standings
-from leaderboard.comparison.comparing import compare
+from leaderboard.comparison.comparing import compare_rows
 from leaderboard.report.site import build
 from leaderboard.runs.collecting import collect
 
@@ -179,7 +179,7 @@ def standing_id(site: Path, protocol: str) -> str:
 def test_two_systems_are_compared_as_the_command_compares_them(site: Path, runs: Path, visit: Visit) -> None:
     rows = [row for row in collect(runs).rows if row.record.protocol.name == "folder"]
     pair = [row for row in rows if row.record.system.name in ("strong", "weak")]
-    expected = {one.measure: one for one in compare(pair).differences}
+    expected = {one.measure: one for one in compare_rows(pair).differences}
     page = visit(site / "compare.html", fragment="#" + standing_id(site, "folder"))
     page.locator("td.difference").first.wait_for()
     found = page.evaluate(

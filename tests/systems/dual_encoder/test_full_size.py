@@ -14,8 +14,8 @@ EMBED = """
 import json, re, sys
 import numpy as np
 from pathlib import Path
-from harness.cards import read_card
-from systems.dual_encoder_system import from_card
+from harness.interface.cards import read_card
+from systems.dual_encoder.system import from_card
 
 card, folder = read_card("passt-m3-clotho")
 card["files"]["tokenizer"]["path"] = sys.argv[1]

@@ -10,7 +10,7 @@ import torch
 
 from harness.errors import UserError
 from harness.interface.cards import parse_card, read_card
-from harness.interface.registered import registered
+from harness.interface.names import registered
 from systems.audio.windows import WindowConfig
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder

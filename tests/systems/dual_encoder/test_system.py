@@ -9,8 +9,8 @@ import torch
 import yaml
 
 from harness.errors import UserError
-from harness.interface.building import load_system
 from harness.interface.conformance import check
+from harness.interface.systems import load_system
 from systems.checkpoints.files import write_weights
 from systems.dual_encoder import packing
 from systems.dual_encoder.card import DualEncoderCard

@@ -7,8 +7,8 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.building import load_system
 from harness.interface.cards import parse_card, read_card
+from harness.interface.systems import load_system
 from harness.protocols.named import get_protocol
 from systems.fusion import FusionCard
 from systems.linear import LinearCard

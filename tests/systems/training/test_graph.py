@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.interface.registered import registered
+from harness.interface.names import registered
 from systems.training.graph import TABLES, cards_of
 
 

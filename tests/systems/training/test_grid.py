@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from harness.cli.app import build
 from harness.errors import UserError
-from harness.interface.building import load_system
+from harness.interface.systems import load_system
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
 from systems.training.grid import combinations, read_grid, variant

@@ -8,8 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from harness.errors import UserError
-from harness.interface.building import load_system
 from harness.interface.cards import read_card
+from harness.interface.systems import load_system
 from systems.linear import LinearCard
 from systems.training.cli import train
 from systems.training.linear import train_linear

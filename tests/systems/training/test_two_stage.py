@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from harness.errors import UserError
-from harness.interface.building import load_system
 from harness.interface.conformance import check
+from harness.interface.systems import load_system
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
 from systems.training.fitting import fit

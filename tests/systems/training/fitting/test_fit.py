@@ -130,7 +130,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_what_was(dual_card: Card, data
 FILL = """
 import resource, signal, sys
 import torch
-from systems.training.checkpoint_file import WholeFiles
+from systems.training.fitting.checkpoint_file import WholeFiles
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 small, large = ({"a": torch.zeros(size)} for size in (10, 1_000_000))
@@ -169,7 +169,7 @@ def test_a_batch_that_does_not_fit(
 
 SIGNALLED = """
 import os, signal, sys
-from systems.training import fit
+from systems.training.fitting import fit
 import lightning
 
 class Trainer(lightning.Trainer):
@@ -230,13 +230,13 @@ torch.distributed.destroy_process_group()
 STEP = """
 import numpy as np, torch
 from pathlib import Path
-from systems.dual_encoder import DualEncoder
-from systems.dual_encoder_card import DualEncoderCard
-from systems.training.config import TrainingConfig
-from systems.training.correspondences import Teacher
-from systems.training.data import Draw, share_of
-from systems.training.batches import Batch
-from systems.training.fitting import Fitting
+from systems.dual_encoder.model import DualEncoder
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.training_section import TrainingConfig
+from systems.training.teachers.correspondences import Teacher
+from systems.training.data.training_set import Draw, share_of
+from systems.training.data.batches import Batch
+from systems.training.fitting.module import Fitting
 
 torch.set_num_threads(1)
 CARD = {card!r}

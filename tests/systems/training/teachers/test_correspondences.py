@@ -9,7 +9,7 @@ import pytest
 from harness.audio.store import PcmStore
 from harness.datasets.known import load
 from harness.errors import UserError
-from harness.interface.building import load_system
+from harness.interface.systems import load_system
 from harness.measures.similarity import unit_vectors
 from systems.training.data.training_set import TrainingSet
 from systems.training.teachers import correspondences

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.interface.building import build_system, load_system
-from harness.interface.registered import registered
+from harness.interface.names import registered
 from harness.interface.system import SystemInfo
+from harness.interface.systems import build_system, load_system
 
 SYSTEM = """
 import numpy as np
-from harness.system import SystemInfo
+from harness.interface.system import SystemInfo
 
 class Mine:
     def __init__(self, device="none", factor=1):

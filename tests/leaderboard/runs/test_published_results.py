@@ -5,7 +5,7 @@ import pytest
 from harness.errors import UserError
 from harness.measures.measure import parse_measure
 from harness.protocols.named import PROTOCOLS
-from leaderboard.runs.published import FILE, Figure, published, published_for
+from leaderboard.runs.published_results import FILE, Figure, published, published_for
 
 
 def test_every_figure_has_a_source_and_a_protocol_of_ours() -> None:

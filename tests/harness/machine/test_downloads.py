@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from harness.errors import UserError
-from harness.machine.download import download
+from harness.machine.downloads import download
 from harness.machine.progress import Advance
 
 CONTENT = bytes(range(256)) * 2000

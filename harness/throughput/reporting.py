@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from harness.machine.stages import STAGES
-from harness.runs.speed_record import CaseRecord, SpeedRecord
+from harness.machine import STAGES
+from harness.runs import CaseRecord, SpeedRecord
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 

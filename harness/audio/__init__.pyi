@@ -1,0 +1,9 @@
+from .clip import Array as Array
+from .clip import Clip as Clip
+from .clip import Pcm as Pcm
+from .decoding import BrokenAudio as BrokenAudio
+from .decoding import decode as decode
+from .fingerprints import Fingerprint as Fingerprint
+from .fingerprints import FingerprintIndex as FingerprintIndex
+from .fingerprints import fingerprint as fingerprint
+from .store import PcmStore as PcmStore

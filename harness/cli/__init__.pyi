@@ -1,0 +1,12 @@
+from .app import build as build
+from .app import main as main
+from .options import AsJson as AsJson
+from .options import DataRoot as DataRoot
+from .options import Device as Device
+from .options import Precision as Precision
+from .options import ProtocolName as ProtocolName
+from .options import Runs as Runs
+from .printing import print_json as print_json
+from .printing import print_table as print_table
+from .printing import say as say
+from .printing import show_error as show_error

@@ -1,0 +1,11 @@
+from .editions.profiles import Profile as Profile
+from .editions.profiles import get_profile as get_profile
+from .mending import mend as mend
+from .meta.template import template as template
+from .output.expected import of_files as of_files
+from .output.expected import of_protocol as of_protocol
+from .package.members import is_package as is_package
+from .package_score import compare as compare
+from .package_score import score_package as score_package
+from .submitting import submit as submit
+from .validation import validate as validate

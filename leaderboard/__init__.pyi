@@ -1,0 +1,2 @@
+from .board import load as load
+from .comparison import compare as compare

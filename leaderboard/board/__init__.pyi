@@ -1,0 +1,14 @@
+from .entries import Entry as Entry
+from .entries import Standing as Standing
+from .entries import matching as matching
+from .entries import measured as measured
+from .entries import sort_all as sort_all
+from .entries import standings as standings
+from .export import to_csv as to_csv
+from .export import to_latex as to_latex
+from .export import to_markdown as to_markdown
+from .frame import load as load
+from .pareto import COSTS as COSTS
+from .pareto import draw as draw
+from .table import render as render
+from .table import to_json as to_json

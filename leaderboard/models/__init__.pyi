@@ -1,0 +1,1 @@
+from .registering import register as register

@@ -1,0 +1,17 @@
+from .answers import Answers as Answers
+from .answers import read_answers as read_answers
+from .collecting import Board as Board
+from .collecting import Row as Row
+from .collecting import SetAside as SetAside
+from .collecting import board_from as board_from
+from .collecting import collect as collect
+from .collecting import labels as labels
+from .collecting import reason_against as reason_against
+from .collecting import stage_of as stage_of
+from .finding import find_rows as find_rows
+from .published_results import Figure as Figure
+from .published_results import Published as Published
+from .published_results import published as published
+from .published_results import published_for as published_for
+from .speed import Speed as Speed
+from .speed import beside as beside

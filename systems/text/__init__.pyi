@@ -1,0 +1,9 @@
+from .captions import PAD as PAD
+from .captions import CaptionTokenizer as CaptionTokenizer
+from .captions import batches as batches
+from .captions import pad as pad
+from .roberta import TextConfig as TextConfig
+from .roberta import build as build
+from .roberta import build_empty as build_empty
+from .roberta import embed as embed
+from .roberta import read_pretrained as read_pretrained
