@@ -1,3 +1,4 @@
+from .audio import Array as Array
 from .audio import Clip as Clip
 from .datasets import RetrievalDataset as RetrievalDataset
 from .errors import UserError as UserError
