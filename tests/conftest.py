@@ -3,17 +3,40 @@
 import csv
 import hashlib
 import shutil
+import signal
 import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 PARTICIPANT = Path(__file__).resolve().parent / "participant"
+
+
+def pytest_configure() -> None:
+    """Let processes that tests start be interruptible, however this one was started.
+
+    A shell has its background jobs ignore SIGINT, and what is ignored is inherited; a handler is not.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Leave nothing running that a test started and, as it failed, did not wait for."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for process in psutil.Process().children(recursive=True):
+            if process.create_time() >= call.start:
+                process.kill()
+    return report
 
 
 @pytest.fixture(scope="session")
