@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
+from harness.interface.findings import Finding
 from harness.interface.returned_values import (
     METHODS,
     checked_embeddings,
@@ -26,14 +27,6 @@ from harness.interface.system import PairScorer, is_pair_scorer
 
 TOLERANCE = 1e-4
 _USUAL_RATE = 32_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to mend: the check that found it, and a message that names the method and the mend."""
-
-    check: str
-    message: str
 
 
 def check(system: object, *, seed: int = 0) -> list[Finding]:
@@ -65,7 +58,7 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
         findings += _findings("score", _score, system, name, text.vectors, audio.vectors)
     first_of_each: dict[str, Finding] = {}
     for finding in findings:
-        first_of_each.setdefault(finding.message, finding)
+        first_of_each.setdefault(finding.found, finding)
     return list(first_of_each.values())
 
 
@@ -73,9 +66,9 @@ def _findings(name: str, look: Callable[..., Iterator[str]], *subject: object) -
     """Run one check. What it raises is a finding too."""
     try:
         for sentence in look(*subject):
-            yield Finding(name, sentence)
+            yield Finding(sentence, check=name)
     except UserError as error:
-        yield Finding(name, str(error))
+        yield Finding(str(error), check=name)
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """What an output should answer: the queries and clips of an evaluation, with its ground truth where that is known."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -10,9 +10,11 @@ from pathlib import Path
 from harness.datasets import read_rows
 from harness.errors import UserError
 from harness.evaluation import audio_files, read_queries
-from harness.predictions import Spellings
+from harness.interface import Finding
+from harness.predictions import Spellings, hint
 from harness.protocols import RetrievalTask
 from harness.submission.editions.profiles import Profile
+from harness.submission.findings import BY_FIX, shown
 
 _LEAST_KNOWN = 0.5
 _SAMPLE = 200
@@ -58,6 +60,36 @@ class Expected:
         """Whether most of these captions are queries, in some spelling."""
         known = sum(text in self.times_asked or self.query_spellings.same(text) is not None for text in captions)
         return bool(captions) and known >= _LEAST_KNOWN * len(captions)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipName:
+    """A clip's name in an output, and what the output should answer (`None` where that is not known)."""
+
+    text: str
+    expected: Expected | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a clip is called so."""
+        return self.expected is not None and self.text in self.expected.known_clips
+
+    @property
+    def is_path(self) -> bool:
+        """Whether folders stand before the name."""
+        return "/" in self.text or "\\" in self.text
+
+    def unknown(self) -> Iterator[Finding]:
+        """The check that a clip is called so, where the clips are known."""
+        if self.expected is None or not self.expected.clips or self.is_known or not self.text.strip():
+            return
+        spellings = self.expected.clip_spellings
+        if spellings.same(self.text) is not None:
+            mend = f"write it as the file is called; {BY_FIX}"
+        else:
+            mend = "look whether the clip belongs to this set, and write it as its file is called"
+        found = f"{shown(self.text)}, which no clip is called{hint(spellings.meant(self.text))}"
+        yield Finding(found, f"one of the {len(self.expected.clips):,} names, to the letter", mend)
 
 
 def of_task(task: RetrievalTask) -> Expected:
