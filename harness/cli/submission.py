@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from harness.evaluation import Options
     from harness.predictions import Format
     from harness.protocols import RetrievalTask
+    from harness.submission import PackageScore
 
 ProfileName = Annotated[
-    str, typer.Option("--profile", help="Edition of the challenge: dcase2022 to dcase2025, or a profile's YAML file.")
+    str, typer.Option("--profile", help="Edition of the challenge, such as dcase2025, or a profile's YAML file.")
 ]
 MaybeProfileName = Annotated[
     str | None, typer.Option("--profile", help="Write predictions as this edition of the challenge asks for them.")
@@ -33,6 +34,9 @@ def score(
     protocol: ProtocolName,
     data_root: DataRoot = Path("data"),
     format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="YAML file of a profile whose column names the files have.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score predictions files and packages, ours or anybody's.
@@ -40,13 +44,14 @@ def score(
     Of several, each system is compared with those of the others, query by query.
     """
     from harness.predictions import score_file
-    from harness.submission import is_package
+    from harness.submission import columns_in_use, is_package, score_package
 
-    task = _task(files, protocol, data_root)
+    task, known = _task(files, protocol, data_root), columns_in_use(profile)
     if len(files) > 1 or is_package(files[0]):
-        _score_packages(files, task, format, as_json=as_json)
+        packages = [score_package(file, task, format, known) for file in files]
+        _print_packages(packages, task, as_json=as_json)
         return
-    result = score_file(files[0], task, format)
+    result = score_file(files[0], task, format, known)
     if as_json:
         print_json(result.to_json())
     else:
@@ -54,7 +59,7 @@ def score(
 
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
-    """What the files should answer."""
+    """The task that the files should answer."""
     from harness.datasets import differences_from_published, load
     from harness.errors import UserError
     from harness.protocols import get_protocol, pose
@@ -69,10 +74,9 @@ def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     return pose(rules, dataset)
 
 
-def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as_json: bool) -> None:  # noqa: A002
-    from harness.submission import compare, score_package
+def _print_packages(packages: "list[PackageScore]", task: "RetrievalTask", *, as_json: bool) -> None:
+    from harness.submission import compare
 
-    packages = [score_package(file, task, format) for file in files]
     differences = compare(packages, task.clusters)
     if as_json:
         document = {"packages": [package.to_json() for package in packages]}

@@ -23,7 +23,7 @@ from harness.measures import (
     summarise,
 )
 from harness.predictions.matching import match_names, match_queries
-from harness.predictions.ranked_list import read_ranked_list
+from harness.predictions.ranked_list import IN_USE, Columns, read_ranked_list
 from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
 from harness.predictions.writing import FORMATS, detect
 from harness.protocols import Relevance, RetrievalTask
@@ -79,18 +79,24 @@ class FileScore:
         return "\n".join(lines)
 
 
-def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileScore:  # noqa: A002
+def score_file(
+    path: Path,
+    task: RetrievalTask,
+    format: str = "auto",  # noqa: A002
+    known: Sequence[Columns] = IN_USE,
+) -> FileScore:
     """Score a ranked list or a score matrix.
 
     Args:
         path: the predictions file.
         task: what it should answer.
         format: "ranked-list", "score-matrix", or "auto" to go by the header.
+        known: the columns that a ranked list may have.
 
     Raises:
         UserError: the file cannot be read, is not valid, or does not answer this task.
     """
-    ranked = rank_file(path, task, format)
+    ranked = rank_file(path, task, format, known)
     return FileScore(
         protocol=task.protocol.name,
         format=ranked.format,
@@ -120,8 +126,13 @@ class RankedFile(NamedTuple):
     surplus: int
 
 
-def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFile:  # noqa: A002
-    """Rank the relevant clips in a ranked list or a score matrix; arguments and errors as of `score_file`."""
+def rank_file(
+    path: Path,
+    task: RetrievalTask,
+    format: str = "auto",  # noqa: A002
+    known: Sequence[Columns] = IN_USE,
+) -> RankedFile:
+    """Rank the relevant clips in a ranked list or a score matrix; arguments and errors are those of `score_file`."""
     if task.protocol.direction != "text-to-audio":
         raise UserError(
             f"protocol {task.protocol.name} ranks captions and predictions files rank clips; "
@@ -129,8 +140,8 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFi
         )
     if format not in ("auto", *FORMATS):
         raise UserError(f"unknown format {format!r}; known are auto, {', '.join(FORMATS)}")
-    found = detect(path) if format == "auto" else format
-    ranks, depth, surplus = _rank_lists(path, task) if found == "ranked-list" else _rank_matrix(path, task)
+    found = detect(path, known) if format == "auto" else format
+    ranks, depth, surplus = _rank_lists(path, task, known) if found == "ranked-list" else _rank_matrix(path, task)
     measures = [parse_measure(name) for name in task.protocol.measures]
     within = tuple(measure for measure in measures if measure.cutoff <= depth or depth == len(task.items))
     if not within:
@@ -139,8 +150,8 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFi
     return RankedFile(found, ranks, within, left_out, surplus)
 
 
-def _rank_lists(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
-    lists = read_ranked_list(path)
+def _rank_lists(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> tuple[Ranks, int, int]:
+    lists = read_ranked_list(path, known)
     rows = match_queries(path, lists.queries, task.queries).tolist()
     asked = [lists.names[row] for row in rows]
     index = match_names(path, (name for names in asked for name in names), task.items)

@@ -1,7 +1,7 @@
 """The predictions file a challenge asks for, from what an evaluation has at hand."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from harness.audio import Array
 from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.predictions.ranked_list import DEPTH, is_ranked_list, write_ranked_list
+from harness.predictions.ranked_list import DEPTH, IN_USE, Columns, columns_of, write_ranked_list
 from harness.predictions.score_matrix import is_score_matrix, write_score_matrix
 from harness.protocols import RetrievalTask
 
@@ -81,14 +81,14 @@ def _rows(tiles: Tiles, wanted: set[int]) -> Iterator[Array]:
                 yield scores[row - tile.start]
 
 
-def detect(path: Path) -> Format:
-    """Tell the format of a predictions file by its header.
+def detect(path: Path, known: Sequence[Columns] = IN_USE) -> Format:
+    """Tell the format of a predictions file by its header; `known` are the columns that a ranked list may have.
 
     Raises:
         UserError: it cannot be read or has neither header.
     """
     line, header = next(read_rows(path), (1, []))
-    if is_ranked_list(header):
+    if columns_of(header, known):
         return "ranked-list"
     if is_score_matrix(header):
         return "score-matrix"

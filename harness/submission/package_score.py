@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures import bootstrap_means
-from harness.predictions import SUFFIX, FileScore, detect, score_file
+from harness.predictions import IN_USE, SUFFIX, Columns, FileScore, score_file
 from harness.protocols import RetrievalTask
 from harness.submission.package.layout import is_junk
 from harness.submission.package.member_checks import is_safe
@@ -84,13 +84,19 @@ class Difference:
         )
 
 
-def score_package(path: Path, task: RetrievalTask, format: str = "auto") -> PackageScore:  # noqa: A002
+def score_package(
+    path: Path,
+    task: RetrievalTask,
+    format: str = "auto",  # noqa: A002
+    known: Sequence[Columns] = IN_USE,
+) -> PackageScore:
     """Score every output in a zip, in a folder, or one file alone.
 
     Args:
         path: of the package.
         task: what the outputs should answer.
         format: of the outputs, as for `score_file`.
+        known: the columns that a ranked list may have.
 
     Raises:
         UserError: there is no such file, or no output in it.
@@ -107,7 +113,7 @@ def score_package(path: Path, task: RetrievalTask, format: str = "auto") -> Pack
         if label in systems or label in failures:
             label = member.name
         try:
-            systems[label] = _score(tree, member, task, format)
+            systems[label] = _score(tree, member, task, format, known)
         except UserError as error:
             failures[label] = error
     if not members:
@@ -157,11 +163,17 @@ def _is_output(member: Member) -> bool:
     return member.suffix == ".csv" and is_safe(member) and not is_junk(member) and member.size <= _LARGEST
 
 
-def _score(tree: Tree, member: Member, task: RetrievalTask, format: str) -> FileScore:  # noqa: A002
+def _score(
+    tree: Tree,
+    member: Member,
+    task: RetrievalTask,
+    format: str,  # noqa: A002
+    known: Sequence[Columns],
+) -> FileScore:
     try:
         with tree.place(member) as place:
             try:
-                return score_file(place, task, detect(place) if format == "auto" else format)
+                return score_file(place, task, format, known)
             except UserError as error:
                 raise UserError(str(error).replace(str(place), member.name), error.problems) from None
     except DamagedError as error:

@@ -152,7 +152,7 @@ def _ranked_list(source: Path, found: str, profile: Profile, target: Path) -> No
         pairs = [(query, top_k(row[None], depth)[0][0].tolist()) for query, row in matrix.rows()]
         queries = tuple(query for query, _ in pairs)
         names = [tuple(matrix.names[clip] for clip in best) for _, best in pairs]
-    write_ranked_list(target, queries, names, (profile.columns[0], profile.columns[-1]))
+    write_ranked_list(target, queries, names, profile.columns)
 
 
 def _from_scores(folder: Path, record: PredictionRecord, profile: Profile, target: Path) -> None:
@@ -160,7 +160,7 @@ def _from_scores(folder: Path, record: PredictionRecord, profile: Profile, targe
     if profile.kind == "ranked-list":
         best = top_k(scores, profile.depth or 0)[0].tolist()
         names = [[record.clips[clip] for clip in row] for row in best]
-        write_ranked_list(target, record.queries, names, (profile.columns[0], profile.columns[-1]))
+        write_ranked_list(target, record.queries, names, profile.columns)
         return
     first = {text: row for row, text in reversed(list(enumerate(record.queries)))}
     rows = sorted(first.values())

@@ -147,7 +147,7 @@ def _meta(
     results = system.results
     if expected.task is not None:
         # A ranked list has to break ties, and may score better than the run, which counts them against the system.
-        ranked = rank_file(output, expected.task, profile.kind)
+        ranked = rank_file(output, expected.task, profile.kind, profile.known_columns)
         results = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
     own = overridden(person, system.system.name)
     document = filled(own, known(profile, system.system, results))

@@ -301,7 +301,7 @@ class _Validator:
         if task is None:
             return
         try:
-            ranked = rank_file(place, task, self._profile.kind)
+            ranked = rank_file(place, task, self._profile.kind, self._profile.known_columns)
         except UserError as error:
             self._result.findings.add(SCORED, complaint_of(place, error), file)
             return

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from harness.errors import UserError, listing
 from harness.interface import is_card
+from harness.predictions import IN_USE, RANK, Columns, columns_of, header_of
 
 Kind = Literal["ranked-list", "score-matrix", "other"]
-RANK = "{rank}"
 
 
 class LargestBytes(BaseModel):
@@ -109,18 +109,20 @@ class Profile(BaseModel):
 
     def header(self, depth: int | None = None) -> list[str]:
         """The header of a ranked list."""
-        return _header(self.columns, depth or self.depth or 0)
+        return header_of(self.columns, depth or self.depth or 0)
 
-    def variant_of(self, header: Sequence[str]) -> tuple[str, ...] | None:
-        """Which spelling of the columns a ranked list's header is, of any depth; `None` where it is none in use.
+    @property
+    def known_columns(self) -> tuple[Columns, ...]:
+        """All columns that a ranked list may have: those of this edition, and those in use in others."""
+        return tuple(dict.fromkeys((self.columns, *self.variants, *IN_USE)))
+
+    def variant_of(self, header: Sequence[str]) -> Columns | None:
+        """Which columns of this edition a ranked list's header has, at any depth; `None` where it has others.
 
         >>> get_profile("dcase2024").variant_of(["caption", "file_name_1"])
         ('caption', 'file_name_{rank}')
         """
-        depth = len(header) - 1
-        if depth < 1:
-            return None
-        return next((one for one in (self.columns, *self.variants) if list(header) == _header(one, depth)), None)
+        return columns_of(header, (self.columns, *self.variants))
 
     def named(self, template: str, label: str) -> str:
         """The name of a file of the system with this label, or of all systems that share its author.
@@ -142,6 +144,13 @@ def editions() -> dict[str, Path]:
     """The editions that come with lbar, each with its file."""
     folder = Path(str(files("harness.submission.editions")))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def columns_in_use(profile: str | None = None) -> tuple[Columns, ...]:
+    """The columns that ranked lists have in the editions that come with lbar, and in that of a profile."""
+    profiles = [get_profile(name) for name in (*editions(), *([profile] if profile else []))]
+    ranked = [one for one in profiles if one.kind == "ranked-list"]
+    return tuple(dict.fromkeys(columns for one in ranked for columns in one.known_columns))
 
 
 def get_profile(name: str) -> Profile:
@@ -183,8 +192,3 @@ def _said(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     if is_card(str(base)):
         base = path.parent / str(base)
     return _said(str(base), (*above, str(path.resolve()))) | said
-
-
-def _header(columns: Sequence[str], depth: int) -> list[str]:
-    *fixed, ranked = columns
-    return [*fixed, *(ranked.replace(RANK, str(rank)) for rank in range(1, depth + 1))]

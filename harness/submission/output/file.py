@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.datasets import read_rows
 from harness.errors import UserError
 from harness.interface import Finding
-from harness.predictions import is_ranked_list, is_score_matrix
+from harness.predictions import columns_of, is_score_matrix
 from harness.submission.editions.profiles import Kind, Profile
 from harness.submission.output.expected import Expected
 
@@ -211,7 +211,7 @@ def read_start(path: Path, profile: Profile) -> OutputStart:
 
 
 def _kind(header: Sequence[str], profile: Profile) -> Kind | None:
-    if is_ranked_list(header) or profile.variant_of(header):
+    if columns_of(header, profile.known_columns):
         return "ranked-list"
     return "score-matrix" if is_score_matrix(header) else None
 
