@@ -407,7 +407,7 @@ def test_a_cross_encoder_that_keeps_the_contract():
 
 @pytest.mark.parametrize(
     ("system", "saying"),
-    [(DrawingPairs, "other scores the second time"), (MixingPairs, "otherwise alone than with others")],
+    [(DrawingPairs, "other scores the second time"), (MixingPairs, "another score alone than with others")],
 )
 def test_a_cross_encoder_that_does_not(system, saying):
     findings = check(system())
@@ -415,7 +415,7 @@ def test_a_cross_encoder_that_does_not(system, saying):
     assert {finding.check for finding in findings} == {"score_pairs"}
 
 
-def test_stored_samples_have_to_be_heard_as_others_are() -> None:
+def test_stored_samples_have_to_give_the_same_vectors() -> None:
     class TakesThemForFloats(Right):
         hears_pcm = True
 
