@@ -18,7 +18,7 @@ which pandas writes for a table without column names."""
 
 @dataclass(frozen=True, slots=True)
 class RankedLists:
-    """What a ranked-list file says.
+    """The content of a ranked-list file.
 
     Attributes:
         queries: captions, verbatim, in the file's order.

@@ -1,4 +1,4 @@
-"""The predictions file a challenge asks for, from what an evaluation has at hand."""
+"""The predictions file that a challenge asks for, written from an evaluation's scores."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,6 @@ from harness.protocols import RetrievalTask
 Format = Literal["ranked-list", "score-matrix"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-
-
 SUFFIX = ".output.csv"
 Tiles = Iterable[tuple[slice, Array]]
 
@@ -35,16 +33,16 @@ def write_predictions(
     """Write `<name>.output.csv`.
 
     Args:
-        folder: where to.
+        folder: to write into.
         name: of the system.
-        task: what was asked.
-        best: indices of the best items, best first, shape `(queries, k)`; what a ranked list is made of.
-        tiles: all scores, queries in order; read only for a score matrix, where of captions that read the same the
-            first one counts.
-        format: of the file; `None` is that of the task's protocol.
+        task: its queries and items.
+        best: indices of the best items, best first, shape `(queries, k)`; a ranked list is made of them.
+        tiles: all scores, queries in order; read only for a score matrix, which has one row for captions that are
+            equal: that of the first.
+        format: of the file; `None` stands for the format of the task's protocol.
 
     Returns:
-        The file, or `None` where the challenge asks for none.
+        The file, or `None` where the protocol asks for none.
 
     Raises:
         UserError: the file cannot be written.

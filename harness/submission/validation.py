@@ -1,4 +1,4 @@
-"""Everything that is wrong with what is to be handed in, at once."""
+"""The validator: everything that is wrong with what is to be handed in, at once."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +14,7 @@ from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.meta.document import read_meta
 from harness.submission.meta.file import Meta
-from harness.submission.output.expected import ClipName, Expected, guessed
+from harness.submission.output.expected import ClipName, Comparison, Expected
 from harness.submission.output.file import (
     Captions,
     MatrixEnd,
@@ -147,13 +147,14 @@ def validate(
     tree = open_tree(path, profile.top_folder)
     if name is not None:
         tree.name = name
-    return _Validator(tree, profile, expected, data_root).run()
+    return _Validator(tree, profile, Comparison(expected, profile, data_root)).run()
 
 
 class _Validator:
-    def __init__(self, tree: Tree, profile: Profile, expected: Expected | None, data_root: Path | None) -> None:
-        self._tree, self._profile, self._data_root = tree, profile, data_root
-        self._expected, self._guesses = expected, expected is None and data_root is not None
+    """Shows every part of what is handed in to its checks, and collects what they find."""
+
+    def __init__(self, tree: Tree, profile: Profile, compared: Comparison) -> None:
+        self._tree, self._profile, self._compared = tree, profile, compared
         self._result = Validation(tree.name, profile)
         self._metas: dict[str, Meta] = {}
         self._answered: dict[str, frozenset[str]] = {}
@@ -163,8 +164,8 @@ class _Validator:
             self._file(self._tree.members[0])
         else:
             self._whole()
-        if self._result.looked_at and self._expected is not None:
-            self._result.compared_with = self._expected.what
+        if self._result.looked_at and self._compared.expected is not None:
+            self._result.compared_with = self._compared.expected.what
         return self._result
 
     def _look(self, checks: Checks[Looked], subject: Looked, file: str = "") -> None:
@@ -233,33 +234,30 @@ class _Validator:
             self._look(START_CHECKS, start, member.name)
             if start.complaint or start.kind != self._profile.kind:
                 return
-            if self._guesses:
-                self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
-            if start.kind == "ranked-list":
-                self._ranked_list(start, member.name)
-            else:
-                self._score_matrix(start, member.name)
+            expected = self._compared.guess(place)
+            look = self._ranked_list if start.kind == "ranked-list" else self._score_matrix
+            self._captions(look(start, expected, member.name), member.name)
             found = self._result.findings.counts
             if not any(level == "error" and file == member.name for _, file, level in found):
                 self._score(place, label, member.name, meta)
 
-    def _ranked_list(self, start: OutputStart, file: str) -> None:
-        table = read_ranked_rows(start, self._expected)
+    def _ranked_list(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:
+        table = read_ranked_rows(start, expected)
         findings = self._result.findings
         findings.look(RANKED_CHECKS, table, file)
-        known = self._expected.known_clips if self._expected else frozenset[str]()
+        known = expected.known_clips if expected else frozenset[str]()
         for row in table.rows:
             findings.look(RANKED_ROW_CHECKS, row, file, row.line)
             if not known.issuperset(row.names):
                 for column, name in row.cells:
-                    findings.look(RANKED_NAME_CHECKS, ClipName(name, self._expected), file, row.line, column)
-        self._captions(table.captions(), file)
+                    findings.look(RANKED_NAME_CHECKS, ClipName(name, expected), file, row.line, column)
+        return table.captions()
 
-    def _score_matrix(self, start: OutputStart, file: str) -> None:
+    def _score_matrix(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:
         findings, end, names = self._result.findings, MatrixEnd(), start.header[1:]
-        findings.look(COLUMNS_CHECKS, MatrixColumns(names, self._expected), file, start.line)
+        findings.look(COLUMNS_CHECKS, MatrixColumns(names, expected), file, start.line)
         for number, name in enumerate(names, 2):
-            findings.look(COLUMN_NAME_CHECKS, ClipName(name, self._expected), file, start.line, f"column {number}")
+            findings.look(COLUMN_NAME_CHECKS, ClipName(name, expected), file, start.line, f"column {number}")
         captions: list[tuple[int, str]] = []
         complete = True
         for row in matrix_rows(start, end):
@@ -268,13 +266,13 @@ class _Validator:
             complete = complete and len(row.cells) == len(row.names)
         findings.look(END_CHECKS, end, file)
         complete = complete and end.complaint is None
-        self._captions(Captions(start.header[0], self._profile, self._expected, captions, complete), file)
+        return Captions(start.header[0], self._profile, expected, captions, complete)
 
     def _captions(self, captions: Captions, file: str) -> None:
         self._result.findings.look(CAPTION_CHECKS, captions, file, column=captions.column)
         self._look(COUNT_CHECKS, captions, file)
         # Where the queries are known, each output is compared with these.
-        if self._expected is None and captions.complete:
+        if captions.expected is None and captions.complete:
             self._answered[file] = captions.answered
 
     @contextmanager
@@ -297,7 +295,7 @@ class _Validator:
     def _score(self, place: Path, label: str, file: str, meta: Member | None) -> None:
         from harness.predictions import rank_file
 
-        task = self._expected.task if self._expected else None
+        task = self._compared.expected.task if self._compared.expected else None
         if task is None:
             return
         try:

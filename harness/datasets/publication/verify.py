@@ -32,7 +32,7 @@ def verify(
         progress: told of the clips of each split as they are decoded.
 
     Returns:
-        All findings, split by split; none where all is well.
+        All findings, split by split, each with the split as its `check`; none where all is well.
 
     Raises:
         UserError: an unknown data set or split. What is wrong with the data is never raised.
@@ -46,9 +46,8 @@ def verify(
             loaded[split] = load(name, split, data_root, progress=progress)
         except UserError as error:
             if split in asked:
-                findings += [
-                    Finding(message, file=str(data_root), check=split) for message in error.problems or (str(error),)
-                ]
+                messages = error.problems or (str(error),)
+                findings += [Finding(message, file=str(data_root), check=split) for message in messages]
     listed = frozenset(clip.path for dataset in loaded.values() for clip in dataset.clips)
     for split in asked:
         if split in loaded:

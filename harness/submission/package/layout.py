@@ -1,4 +1,4 @@
-"""What the files of a package are, by an edition's tree: systems with their outputs and meta files, and the report."""
+"""The parts of a package, by the tree of an edition: systems with their outputs and meta files, and the report."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from harness.submission.package.members import Member, Tree
 
 JUNK = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", "__pycache__", ".ipynb_checkpoints"})
 FIXED = ".fixed"
-"""What a mended copy has in its name before the extension, which says nothing of the label."""
+"""What stands before the extension in the name of a mended copy; it is no part of the label."""
 _TOP = "task"
 _OF_A_SYSTEM = (".csv", ".yaml", ".yml", ".pdf")
 
@@ -37,7 +37,7 @@ class SystemFolder:
 
 @dataclass(frozen=True)
 class Package:
-    """A package as this edition wants it, as far as it is like that.
+    """A package, as far as it has the tree that the edition asks for.
 
     Attributes:
         profile: the edition.
@@ -68,7 +68,7 @@ class Package:
 
 
 def understand(tree: Tree, profile: Profile) -> Package:
-    """Sort the files of a package."""
+    """Find the parts of a package among its files."""
     top = _top(tree.members, profile)
     depth = len(top or ())
     folders: dict[str, list[Member]] = defaultdict(list)
@@ -112,7 +112,7 @@ def is_junk(member: Member) -> bool:
 
 
 def only(members: Iterable[Member], name: str) -> Member | None:
-    """The one that counts: the one called like that, or else the first."""
+    """The member with this name, or else the first; `None` where there are no members."""
     found = list(members)
     return next((member for member in found if member.base == name), found[0] if found else None)
 
