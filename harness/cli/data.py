@@ -23,18 +23,16 @@ def verify(
 
     Looks at presence, counts, checksums, and whether every clip decodes.
     """
-    from dataclasses import asdict
-
     from harness.datasets import verify as verify_dataset
     from harness.machine import bars
 
     with bars() as progress:
         findings = verify_dataset(name, data_root, splits=splits, progress=progress)
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([{"split": one.check, "path": one.file, "message": one.found} for one in findings])
     else:
         for finding in findings:
-            typer.echo(str(finding))
+            typer.echo(f"{finding.check}: {finding.found}")
         typer.echo(f"{name}: {len(findings)} found to mend" if findings else f"{name}: complete and unharmed")
     if findings:
         raise typer.Exit(1)

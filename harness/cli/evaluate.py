@@ -82,17 +82,15 @@ def check_system(
     as_json: AsJson = False,
 ) -> None:
     """Tell a system's author what the harness would trip over."""
-    from dataclasses import asdict
-
     from harness.interface import check, load_system
 
     with redirect_stdout(sys.stderr):
         findings = check(load_system(system, device=device, precision=precision))
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([{"check": finding.check, "message": finding.found} for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{system}: {finding.message}")
+            typer.echo(f"{system}: {finding.found}")
         if not findings:
             typer.echo(f"{system}: nothing found; it does what the harness relies on")
     if findings:

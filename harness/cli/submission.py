@@ -11,12 +11,15 @@ from harness.cli.options import AsJson, DataRoot, ProtocolName
 from harness.cli.printing import print_json, say
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from harness.evaluation import Options
     from harness.predictions import Format
     from harness.protocols import RetrievalTask
+    from harness.submission import PackageScore
 
 ProfileName = Annotated[
-    str, typer.Option("--profile", help="Edition of the challenge: dcase2022 to dcase2025, or a profile's YAML file.")
+    str, typer.Option("--profile", help="Edition of the challenge, such as dcase2025, or a profile's YAML file.")
 ]
 MaybeProfileName = Annotated[
     str | None, typer.Option("--profile", help="Write predictions as this edition of the challenge asks for them.")
@@ -33,20 +36,24 @@ def score(
     protocol: ProtocolName,
     data_root: DataRoot = Path("data"),
     format: Annotated[str, typer.Option(help="auto, ranked-list or score-matrix.")] = "auto",  # noqa: A002
+    profile: Annotated[
+        str | None, typer.Option("--profile", help="YAML file of a profile whose column names the files have.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions files and packages, ours or anybody's.
+    """Score predictions files and packages, of any system.
 
-    Of several, each system is compared with those of the others, query by query.
+    Where there are several, each system is compared with those of the others, query by query.
     """
     from harness.predictions import score_file
-    from harness.submission import is_package
+    from harness.submission import columns_in_use, is_package, score_package
 
-    task = _task(files, protocol, data_root)
+    task, known = _task(files, protocol, data_root), columns_in_use(profile)
     if len(files) > 1 or is_package(files[0]):
-        _score_packages(files, task, format, as_json=as_json)
+        packages = [score_package(file, task, format, known) for file in files]
+        _print_packages(packages, task, as_json=as_json)
         return
-    result = score_file(files[0], task, format)
+    result = score_file(files[0], task, format, known)
     if as_json:
         print_json(result.to_json())
     else:
@@ -54,7 +61,7 @@ def score(
 
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
-    """What the files should answer."""
+    """The task that the files should answer."""
     from harness.datasets import differences_from_published, load
     from harness.errors import UserError
     from harness.protocols import get_protocol, pose
@@ -69,18 +76,16 @@ def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     return pose(rules, dataset)
 
 
-def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as_json: bool) -> None:  # noqa: A002
-    from harness.submission import compare, score_package
+def _print_packages(packages: "list[PackageScore]", task: "RetrievalTask", *, as_json: bool) -> None:
+    from harness.submission import compare
 
-    packages = [score_package(file, task, format) for file in files]
     differences = compare(packages, task.clusters)
     if as_json:
         document = {"packages": [package.to_json() for package in packages]}
         print_json(document | {"differences": [asdict(difference) for difference in differences]})
     else:
-        for text in (*(package.to_text() for package in packages), *(one.to_text() for one in differences)):
-            if text:
-                typer.echo(text)
+        texts = [*(package.to_text() for package in packages), *(one.to_text() for one in differences)]
+        _print_blocks(text for text in texts if text)
     failures = [failure for package in packages for failure in package.failures.values()]
     for failure in failures:
         for line in (f"lbar: {failure}", *(f"  {problem}" for problem in failure.problems)):
@@ -89,22 +94,28 @@ def _score_packages(files: list[Path], task: "RetrievalTask", format: str, *, as
         raise typer.Exit(2)
 
 
+def _print_blocks(blocks: "Iterable[str]") -> None:
+    for block in blocks:
+        typer.echo(block)
+
+
 def validate(
     path: Annotated[Path, typer.Argument(help="An output (*.csv), a meta file (*.yaml), a folder or a zip.")],
     profile: ProfileName,
     protocol: Annotated[
-        str | None, typer.Option("--protocol", help="Compare outputs with what this protocol asks, and score them.")
+        str | None,
+        typer.Option("--protocol", help="Compare outputs with this protocol's queries, and score them."),
     ] = None,
     queries: Queries = None,
     audio: Audio = None,
-    fix: Annotated[bool, typer.Option("--fix", help="Write a copy with all safe repairs, and look at that.")] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Write a copy with all safe repairs, and check that.")] = False,
     data_root: DataRoot = Path("data"),
     as_json: AsJson = False,
 ) -> None:
     """Find everything that is wrong with a submission, at once.
 
-    Without --protocol, --queries and --audio, outputs that answer the development-testing split are compared with it
-    where the data root has it.
+    Without --protocol, --queries and --audio, outputs that answer the development-testing split are compared with that
+    split where the data root has it.
     """
     from harness.errors import UserError
     from harness.submission import get_profile, mend, of_files, of_protocol
@@ -117,20 +128,12 @@ def validate(
     mended = mend(path, edition, expected, data_root) if fix else None
     result = look(mended.path if mended and mended.path else path, edition, expected, data_root=data_root)
     if as_json:
-        document = result.to_json()
-        if mended is not None:
-            document |= {
-                "fixed": mended.path and str(mended.path),
-                "repairs": [repair.to_json() for repair in mended.repairs.kept],
-            }
-        print_json(document)
+        print_json(result.to_json() | (mended.to_json() if mended else {}))
     else:
         if mended is not None:
-            for line in mended.repairs.to_text():
-                typer.echo(line)
+            _print_blocks(mended.repairs.to_text())
             typer.echo(f"{mended.path}: the mended copy" if mended.path else f"{path}: nothing can be mended safely")
-        for block in result.to_text():
-            typer.echo(block)
+        _print_blocks(result.to_text())
     if not result.is_valid:
         raise typer.Exit(1)
 
@@ -139,7 +142,7 @@ def submit(
     profile: ProfileName,
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(help="Run folders: evaluations, predictions on a hidden set, or both of a system."),
+        typer.Argument(help="Run folders: evaluations, predictions on a hidden set, or both for a system."),
     ] = None,
     meta: Annotated[Path, typer.Option("--meta", help="Your meta file, with the authors.")] = Path("meta.yaml"),
     report: Annotated[Path, typer.Option("--report", help="The technical report.")] = Path("report.pdf"),
@@ -148,10 +151,10 @@ def submit(
     data_root: DataRoot = Path("data"),
     as_json: AsJson = False,
 ) -> None:
-    """Make the zip a challenge takes from runs, validated.
+    """Make the zip that a challenge takes from runs, and validate it.
 
-    Outputs, meta files filled in from the systems' cards and records, and the report; up to four systems. Nothing is
-    left behind that the validator finds errors in.
+    It holds the outputs, meta files filled in from the systems' cards and records, and the report, for up to four
+    systems. No zip is written where the validator finds errors.
     """
     from harness.errors import UserError
     from harness.machine import write_text
@@ -170,8 +173,7 @@ def submit(
     if as_json:
         print_json(document)
     else:
-        for block in made.validation.to_text():
-            typer.echo(block)
+        _print_blocks(made.validation.to_text())
         if made.path:
             typer.echo(f"{made.path}: {', '.join(made.labels)}")
         else:

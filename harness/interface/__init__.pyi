@@ -8,6 +8,8 @@ from .cards import common_part as common_part
 from .cards import parse_card as parse_card
 from .cards import read_card as read_card
 from .conformance import check as check
+from .findings import Finding as Finding
+from .findings import Level as Level
 from .names import is_card as is_card
 from .names import target_of as target_of
 from .returned_values import checked_embeddings as checked_embeddings

@@ -1,8 +1,8 @@
 """What a system gets wrong, found before it is measured.
 
-Two vectors count as equal when they differ by at most `TOLERANCE` of their norm: single precision in another order of
-summation stays below it, padding or batch statistics that leak into a vector do not. The harness never passes an empty
-list, so none is tried.
+Two vectors u and v count as equal where |u - v| ≤ `TOLERANCE` |v|. Summing in another order, in single precision, stays
+within that; padding or batch statistics that change a vector do not. The harness never passes an empty list, so none is
+tried.
 """
 
 import copy
@@ -13,27 +13,13 @@ from typing import Any
 import numpy as np
 
 from harness.audio import Array
-from harness.errors import UserError, one_line
-from harness.interface.returned_values import (
-    METHODS,
-    checked_embeddings,
-    checked_scores,
-    info_faults,
-    is_sample_rate,
-    unequal_widths,
-)
+from harness.errors import UserError
+from harness.interface.findings import Finding
+from harness.interface.probes import Probe, audio_probe, name_and_rate, reported, text_probe
+from harness.interface.returned_values import checked_embeddings, checked_scores, info_faults, unequal_widths
 from harness.interface.system import PairScorer, is_pair_scorer
 
 TOLERANCE = 1e-4
-_USUAL_RATE = 32_000
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing to mend: the check that found it, and a message that names the method and the mend."""
-
-    check: str
-    message: str
 
 
 def check(system: object, *, seed: int = 0) -> list[Finding]:
@@ -46,18 +32,16 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
     Returns:
         What is wrong, in the order it should be mended; nothing for a system that keeps the contract.
     """
+    name, sample_rate = name_and_rate(system)
+    audio, text = audio_probe(system, name, sample_rate, seed), text_probe(system, name)
     findings = list(_findings("info", info_faults, system))
-    name, sample_rate = _name_and_rate(system)
-    audio = _audio_side(system, name, sample_rate, np.random.default_rng(seed))
-    text = _text_side(system, name)
     if is_pair_scorer(system):
         return findings + list(_findings("score_pairs", _pairs, system, name, text.all_lengths, audio.all_lengths))
-    for side in (audio, text):
-        findings += _findings(f"{side.method_name} output", _output, side)
-        if side.vectors is None:
-            continue
-        for name_of_check, of_side in _CHECKS.items():
-            findings += _findings(f"{side.method_name} {name_of_check}", of_side, side)
+    for probe in (audio, text):
+        findings += _findings(f"{probe.method_name} output", _output, probe)
+        if probe.vectors is not None:
+            for name_of_check, look in _CHECKS.items():
+                findings += _findings(f"{probe.method_name} {name_of_check}", look, probe)
     findings += _findings("dimension", _one_space, audio, text)
     if audio.vectors is not None and getattr(system, "hears_pcm", False):
         findings += _findings("pcm", _pcm, audio)
@@ -65,190 +49,138 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
         findings += _findings("score", _score, system, name, text.vectors, audio.vectors)
     first_of_each: dict[str, Finding] = {}
     for finding in findings:
-        first_of_each.setdefault(finding.message, finding)
+        first_of_each.setdefault(finding.found, finding)
     return list(first_of_each.values())
 
 
 def _findings(name: str, look: Callable[..., Iterator[str]], *subject: object) -> Iterator[Finding]:
-    """Run one check. What it raises is a finding too."""
+    """Run one check. A `UserError` that it raises is a finding too."""
     try:
         for sentence in look(*subject):
-            yield Finding(name, sentence)
+            yield Finding(sentence, check=name)
     except UserError as error:
-        yield Finding(name, str(error))
+        yield Finding(str(error), check=name)
 
 
-@dataclass
-class _Side:
-    """Clips or captions, and the method that embeds them; everything it returns is looked at.
-
-    `alike` are items of one length, so that no padding comes between them; `vectors` their embeddings, once they are
-    known to be usable.
-    """
-
-    what: str
-    method: Any
-    system_name: str
-    alike: list[Any]
-    all_lengths: list[Any]
-    unusual: dict[str, Any]
-    vectors: Array | None = None
-
-    @property
-    def method_name(self) -> str:
-        return METHODS[self.what]
-
-    def call(self, items: list[Any]) -> object:
-        try:
-            return self.method(items)
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{self.system_name}: {self.method_name} raised {one_line(error)}") from error
-
-    def embed(self, items: list[Any]) -> Array:
-        vectors = checked_embeddings(self.call(copy.deepcopy(items)), len(items), self.what, self.system_name, 0)
-        if self.vectors is not None and self.vectors.shape[1] != vectors.shape[1]:
-            raise UserError(
-                f"{self.system_name}: {self.method_name} returns vectors of several lengths; "
-                f"pool over time, so that every {self.what} has one dimension"
-            )
-        return vectors
-
-    def embed_one_by_one(self, items: list[Any]) -> Array:
-        return np.concatenate([self.embed([item]) for item in items])
-
-    def differs(self, found: Array, expected: Array, sentence: str) -> Iterator[str]:
-        """Yield the sentence, completed with the size of the difference, where there is one."""
-        norm = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
-        difference = float((np.linalg.norm(found - expected, axis=1) / norm).max())
-        if difference > TOLERANCE:
-            found_and_allowed = f"by {difference:.2g} of its norm, {TOLERANCE:g} is allowed"
-            yield f"{self.system_name}: {self.method_name} {sentence.format(found_and_allowed)}"
-
-
-def _name_and_rate(system: Any) -> tuple[str, int]:
-    """As `info` has it, or what stands in for it so that the other checks can run."""
-    try:
-        name, sample_rate = str(system.info.name), system.info.sample_rate
-    except Exception:
-        return type(system).__name__, _USUAL_RATE
-    return name, sample_rate if is_sample_rate(sample_rate) else _USUAL_RATE
-
-
-def _output(side: _Side) -> Iterator[str]:
-    if not callable(side.method):
-        raise UserError(f"{side.system_name}: there is no method {side.method_name}; see harness.RetrievalSystem")
-    result = side.call(copy.deepcopy(side.alike))
-    vectors = side.vectors = checked_embeddings(result, len(side.alike), side.what, side.system_name, 0)
+def _output(probe: Probe) -> Iterator[str]:
+    method = f"{probe.system_name}: {probe.method_name}"
+    if not callable(probe.method):
+        raise UserError(f"{probe.system_name}: there is no method {probe.method_name}; see harness.RetrievalSystem")
+    result = probe.call(copy.deepcopy(probe.alike))
+    vectors = probe.vectors = checked_embeddings(result, len(probe.alike), probe.what, probe.system_name, 0)
     if isinstance(result, np.ndarray) and result.dtype != np.float32:
-        yield (
-            f"{side.system_name}: {side.method_name} returned {result.dtype}; "
-            "expected float32: end with .astype(np.float32)"
-        )
+        yield f"{method} returned {result.dtype}; expected float32: end with .astype(np.float32)"
     if not vectors.any(axis=1).all():
         yield (
-            f"{side.system_name}: {side.method_name} gives a {side.what} the zero vector, which has no cosine; "
+            f"{method} gives a {probe.what} the zero vector, which has no cosine; "
             "return what the last layer gives, not a buffer that was never filled"
         )
     elif (np.ptp(vectors, axis=0) <= TOLERANCE * np.abs(vectors).max()).all():
         yield (
-            f"{side.system_name}: {side.method_name} gives {len(vectors)} different {side.what}s one vector; "
+            f"{method} gives {len(vectors)} different {probe.what}s one vector; "
             "check that the weights were loaded and that the input reaches them"
         )
 
 
-def _leaves_input_alone(side: _Side) -> Iterator[str]:
-    given = copy.deepcopy(side.alike)
-    side.call(given)
-    if len(given) != len(side.alike) or not all(map(np.array_equal, given, side.alike)):
-        yield f"{side.system_name}: {side.method_name} changes the {side.what}s it is given; work on a copy of them"
+def _leaves_input_alone(probe: Probe) -> Iterator[str]:
+    given = copy.deepcopy(probe.alike)
+    probe.call(given)
+    if len(given) != len(probe.alike) or not all(map(np.array_equal, given, probe.alike)):
+        yield f"{probe.system_name}: {probe.method_name} changes the {probe.what}s it is given; work on a copy of them"
 
 
-def _same_twice(side: _Side) -> Iterator[str]:
-    assert side.vectors is not None
-    yield from side.differs(
-        side.embed(side.alike),
-        side.vectors,
-        f"gives the same {side.what} another vector on a second call ({{}}); "
-        "put the model in evaluation mode and seed what is random",
-    )
-
-
-def _same_alone(side: _Side) -> Iterator[str]:
-    assert side.vectors is not None
-    yield from side.differs(
-        side.embed_one_by_one(side.alike),
-        side.vectors,
-        f"gives a {side.what} another vector alone than in a batch of {len(side.alike)} ({{}}); "
-        "use no statistics of the batch (batch normalisation in evaluation mode)",
-    )
-
-
-def _same_with_other_mates(side: _Side) -> Iterator[str]:
-    first, second, third, *_ = side.alike
-    yield from side.differs(
-        side.embed([first, second])[:1],
-        side.embed([first, third])[:1],
-        f"gives a {side.what} another vector when the others of its batch change ({{}}); "
-        f"let each {side.what} depend on itself only",
-    )
-
-
-def _same_when_padded(side: _Side) -> Iterator[str]:
-    yield from side.differs(
-        side.embed(side.all_lengths),
-        side.embed_one_by_one(side.all_lengths),
-        f"gives a {side.what} another vector beside longer or shorter ones ({{}}); "
-        "mask the padding in every layer that looks along time, or pad to a fixed length",
-    )
-
-
-def _same_in_any_order(side: _Side) -> Iterator[str]:
-    yield from side.differs(
-        side.embed(side.all_lengths[::-1])[::-1],
-        side.embed(side.all_lengths),
-        f"does not return its rows in the order of the {side.what}s ({{}}); "
-        f"row i must belong to {side.what} i, also after sorting by length",
-    )
-
-
-def _unusual(side: _Side) -> Iterator[str]:
-    for label, item in side.unusual.items():
+def _unusual(probe: Probe) -> Iterator[str]:
+    for label, item in probe.unusual.items():
         try:
-            side.embed([item])
+            probe.embed([item])
         except UserError as error:
             yield f"{error} (given {label})"
 
 
-_CHECKS: dict[str, Callable[[_Side], Iterator[str]]] = {
+@dataclass(frozen=True)
+class _Invariance:
+    """The check that two ways of embedding the same items give the same vectors.
+
+    Attributes:
+        found: one way, from the probe to vectors of shape `(items, d)`.
+        expected: the other way.
+        sentence: the message where they differ, with `{what}` for "clip" or "caption" and `{by}` for the difference.
+    """
+
+    found: Callable[[Probe], Array]
+    expected: Callable[[Probe], Array]
+    sentence: str
+
+    def __call__(self, probe: Probe) -> Iterator[str]:
+        found, expected = self.found(probe), self.expected(probe)
+        norm = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
+        difference = float((np.linalg.norm(found - expected, axis=1) / norm).max())
+        if difference > TOLERANCE:
+            by = f"by {difference:.2g} of its norm, {TOLERANCE:g} is allowed"
+            sentence = self.sentence.format(what=probe.what, by=by, number=len(probe.alike))
+            yield f"{probe.system_name}: {probe.method_name} {sentence}"
+
+
+def _known(probe: Probe) -> Array:
+    assert probe.vectors is not None
+    return probe.vectors
+
+
+_CHECKS: dict[str, Callable[[Probe], Iterator[str]]] = {
     "input": _leaves_input_alone,
-    "determinism": _same_twice,
-    "batch size": _same_alone,
-    "batch mates": _same_with_other_mates,
-    "padding": _same_when_padded,
-    "order": _same_in_any_order,
+    "determinism": _Invariance(
+        lambda probe: probe.embed(probe.alike),
+        _known,
+        "gives the same {what} another vector on a second call ({by}); "
+        "put the model in evaluation mode and seed what is random",
+    ),
+    "batch size": _Invariance(
+        lambda probe: probe.embed_one_by_one(probe.alike),
+        _known,
+        "gives a {what} another vector alone than in a batch of {number} ({by}); "
+        "use no statistics of the batch (batch normalisation in evaluation mode)",
+    ),
+    "batch mates": _Invariance(
+        lambda probe: probe.embed([probe.alike[0], probe.alike[1]])[:1],
+        lambda probe: probe.embed([probe.alike[0], probe.alike[2]])[:1],
+        "gives a {what} another vector when the others of its batch change ({by}); "
+        "let each {what} depend on itself only",
+    ),
+    "padding": _Invariance(
+        lambda probe: probe.embed(probe.all_lengths),
+        lambda probe: probe.embed_one_by_one(probe.all_lengths),
+        "gives a {what} another vector beside longer or shorter ones ({by}); "
+        "mask the padding in every layer that looks along time, or pad to a fixed length",
+    ),
+    "order": _Invariance(
+        lambda probe: probe.embed(probe.all_lengths[::-1])[::-1],
+        lambda probe: probe.embed(probe.all_lengths),
+        "does not return its rows in the order of the {what}s ({by}); "
+        "row i must belong to {what} i, also after sorting by length",
+    ),
     "unusual input": _unusual,
 }
 
 
-def _pcm(side: _Side) -> Iterator[str]:
-    stored = [np.rint(clip * 32767).astype(np.int16) for clip in side.alike]
-    expected = side.embed([samples.astype(np.float32) / 32768 for samples in stored])
-    yield from side.differs(
-        side.embed(stored), expected, "hears int16 clips otherwise than float32 ones {}; divide them by 32,768"
+def _pcm(audio: Probe) -> Iterator[str]:
+    stored = [np.rint(clip * 32767).astype(np.int16) for clip in audio.alike]
+    same = _Invariance(
+        lambda probe: probe.embed(stored),
+        lambda probe: probe.embed([samples.astype(np.float32) / 32768 for samples in stored]),
+        "gives a clip in int16 another vector than in float32 ({by}); its samples are integers, divide them by 32,768",
     )
+    return same(audio)
 
 
-def _one_space(audio: _Side, text: _Side) -> Iterator[str]:
+def _one_space(audio: Probe, text: Probe) -> Iterator[str]:
     if audio.vectors is not None and text.vectors is not None and audio.vectors.shape[1] != text.vectors.shape[1]:
         yield unequal_widths(audio.system_name, audio.vectors, text.vectors)
 
 
 def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
     def score(captions: Array, clips: Array) -> Array:
-        try:
+        with reported(f"{name}: score"):
             result = system.score(captions.copy(), clips.copy())
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{name}: score raised {one_line(error)}") from error
         types.add(str(getattr(result, "dtype", "")))
         return checked_scores(result, (len(captions), len(clips)), f"{name}: score")
 
@@ -256,7 +188,7 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
     whole, tile = score(text[:3], audio), score(text[:1], audio[:2])
     if types != {"float32"}:
         yield f"{name}: score returned {', '.join(sorted(types))}; expected float32: end with .astype(np.float32)"
-    if np.abs(whole[:1, :2] - tile).max() > TOLERANCE * np.abs(whole).max():
+    if _scores_differ(whole[:1, :2], tile, np.abs(whole).max()):
         yield (
             f"{name}: score gives a caption and a clip another score in a smaller tile; "
             "let each score depend on its own caption and clip only"
@@ -265,69 +197,20 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
 
 def _pairs(system: PairScorer, name: str, captions: list[str], clips: list[Array]) -> Iterator[str]:
     def score(order: list[int]) -> Array:
-        try:
+        with reported(f"{name}: score_pairs"):
             result = system.score_pairs([captions[i] for i in order], [clips[i].copy() for i in order])
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{name}: score_pairs raised {one_line(error)}") from error
         return checked_scores(result, (len(order),), f"{name}: score_pairs")
-
-    def differ(found: Array, expected: Array) -> bool:
-        return bool(np.abs(found - expected).max() > TOLERANCE * np.abs(expected).max())
 
     order = list(range(len(clips)))
     together = score(order)
-    if differ(score(order), together):
+    largest = np.abs(together).max()
+    if _scores_differ(score(order), together, largest):
         yield f"{name}: score_pairs gives the same pairs other scores the second time; switch off what draws at random"
-    if differ(np.concatenate([score([i]) for i in order]), together):
-        yield f"{name}: score_pairs scores a pair otherwise alone than with others; keep padding out of the scores"
-    if differ(score(order[::-1])[::-1], together):
+    if _scores_differ(np.concatenate([score([i]) for i in order]), together, largest):
+        yield f"{name}: score_pairs gives a pair another score alone than with others; keep padding out of the scores"
+    if _scores_differ(score(order[::-1])[::-1], together, largest):
         yield f"{name}: score_pairs scores depend on the order of the pairs; keep a pair's score to that pair"
 
 
-def _audio_side(system: object, name: str, sample_rate: int, generator: np.random.Generator) -> _Side:
-    def clip(seconds: float) -> Array:
-        """A tone and noise that swell and fade."""
-        time = np.arange(round(seconds * sample_rate)) / sample_rate
-        tone = np.sin(2 * np.pi * generator.uniform(100, min(4_000, sample_rate / 2)) * time)
-        noise = generator.standard_normal(len(time)).clip(-3, 3) / 3
-        envelope = 0.55 + 0.45 * np.sin(2 * np.pi * generator.uniform(0.3, 3) * time)
-        return (envelope * (0.6 * tone + generator.uniform(0.05, 0.4) * noise)).astype(np.float32)
-
-    return _Side(
-        "clip",
-        getattr(system, "embed_audio", None),
-        name,
-        [clip(2.0) for _ in range(4)],
-        [clip(seconds) for seconds in (1.1, 10.0, 0.5, 4.2)],
-        {
-            "a clip of 0.1 s": clip(0.1),
-            "a clip of 30 s": clip(30.0),
-            "silence": np.zeros(5 * sample_rate, np.float32),
-        },
-    )
-
-
-def _text_side(system: object, name: str) -> _Side:
-    return _Side(
-        "caption",
-        getattr(system, "embed_text", None),
-        name,
-        [
-            "A dog barks twice at a car",
-            "Rain falls on a tin roof",
-            "Someone walks slowly over dry leaves",
-            "Birds SING while a train passes",
-        ],
-        [
-            "A bell rings",
-            "A machine whines and squeals while punching or stamping, and then it slows down and stops for good",
-            "Rain",
-            "Water drips into a sink and somebody closes a door",
-        ],
-        {
-            "a caption of 600 words": " ".join(["rain and wind"] * 200),
-            "an emoji": "🐕 barks 🔊",
-            "accents and quotes": 'Ein "Käuzchen" ruft, très loin',
-            "outer blanks": " A dog barks. ",
-        },
-    )
+def _scores_differ(found: Array, expected: Array, largest: float) -> bool:
+    return bool(np.abs(found - expected).max() > TOLERANCE * largest)

@@ -1,6 +1,6 @@
 """Predictions files: ranked lists (2022 to 2024) and score matrices (2025), written, read and scored.
 
-They may come from any system, ours or anybody's.
+They may come from any system.
 """
 
 import lazy_loader

@@ -1,5 +1,9 @@
 from .ranked_list import DEPTH as DEPTH
-from .ranked_list import is_ranked_list as is_ranked_list
+from .ranked_list import IN_USE as IN_USE
+from .ranked_list import RANK as RANK
+from .ranked_list import Columns as Columns
+from .ranked_list import columns_of as columns_of
+from .ranked_list import header_of as header_of
 from .ranked_list import read_ranked_list as read_ranked_list
 from .ranked_list import write_ranked_list as write_ranked_list
 from .score_matrix import is_score_matrix as is_score_matrix

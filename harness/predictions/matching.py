@@ -1,4 +1,4 @@
-"""From the texts in a predictions file to the queries and clips of a task, by exact spelling."""
+"""Finds the queries and clips of a task that the texts in a predictions file name, by exact spelling."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -21,8 +21,8 @@ def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> In
 
     Args:
         path: of the file, for the message.
-        rows: the caption of every row; captions the task does not ask are passed over.
-        queries: what the task asks.
+        rows: the caption of every row; captions that are no queries of the task are passed over.
+        queries: of the task.
 
     Returns:
         Row of each query, counted from 0, shape `(queries,)`.
@@ -54,7 +54,7 @@ def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> In
 
 
 def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[str, int]:
-    """Find the item each name means.
+    """Number the items of a task by their names, and check that names in a file are among them.
 
     Args:
         path: of the file, for the message.

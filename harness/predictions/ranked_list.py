@@ -9,10 +9,16 @@ from harness.datasets import NO_ROW, read_rows, refuse, write_rows
 DEPTH = 10
 """Clips per caption the challenge asks for."""
 
+RANK = "{rank}"
+Columns = tuple[str, ...]
+IN_USE: tuple[Columns, ...] = (("caption", f"file_name_{RANK}"), ("caption", f"fname_{RANK}"), ("0", RANK))
+"""Columns of ranked lists, with `{rank}` for 1, 2, ...: those of 2022, those of 2024, and those of 2023,
+which pandas writes for a table without column names."""
+
 
 @dataclass(frozen=True, slots=True)
 class RankedLists:
-    """What a ranked-list file says.
+    """The content of a ranked-list file.
 
     Attributes:
         queries: captions, verbatim, in the file's order.
@@ -25,25 +31,32 @@ class RankedLists:
     depth: int
 
 
-def is_ranked_list(header: Sequence[str]) -> bool:
-    """Whether a header is one of the three in use.
+def header_of(columns: Sequence[str], depth: int) -> list[str]:
+    """The header of a ranked list with these columns.
 
-    `caption,file_name_1,...` (2022), `caption,fname_1,...` (2024), or `0,1,...` (what pandas writes for a table without
-    column names; 2023).
-
-    >>> is_ranked_list(["caption", "fname_1", "fname_2"]), is_ranked_list(["index", "a.wav"])
-    (True, False)
+    >>> header_of(("caption", "fname_{rank}"), 2)
+    ['caption', 'fname_1', 'fname_2']
     """
-    columns = range(1, len(header))
-    return len(header) > 1 and list(header) in (
-        ["caption", *(f"file_name_{column}" for column in columns)],
-        ["caption", *(f"fname_{column}" for column in columns)],
-        ["0", *map(str, columns)],
-    )
+    *fixed, ranked = columns
+    return [*fixed, *(ranked.replace(RANK, str(rank)) for rank in range(1, depth + 1))]
 
 
-def read_ranked_list(path: Path) -> RankedLists:
+def columns_of(header: Sequence[str], known: Sequence[Columns] = IN_USE) -> Columns | None:
+    """The columns of a ranked list of any depth; `None` where its header is made of none of the known ones.
+
+    >>> columns_of(["caption", "fname_1", "fname_2"]), columns_of(["index", "a.wav"])
+    (('caption', 'fname_{rank}'), None)
+    """
+    depth = len(header) - 1
+    return next((one for one in known if depth > 0 and list(header) == header_of(one, depth)), None)
+
+
+def read_ranked_list(path: Path, known: Sequence[Columns] = IN_USE) -> RankedLists:
     """Read a ranked-list file.
+
+    Args:
+        path: the file.
+        known: the columns it may have.
 
     Raises:
         UserError: it cannot be read, or rows are wrong: all of them are listed, with line and column.
@@ -51,7 +64,7 @@ def read_ranked_list(path: Path) -> RankedLists:
     rows = read_rows(path)
     line, header = next(rows, (1, []))
     problems: list[str] = []
-    if not is_ranked_list(header):
+    if columns_of(header, known) is None:
         problems.append(
             f"line {line}: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_{DEPTH}"
         )
@@ -72,7 +85,7 @@ def write_ranked_list(
     path: Path,
     queries: Sequence[str],
     names: Sequence[Sequence[str]],
-    columns: tuple[str, str] = ("caption", "file_name_{rank}"),
+    columns: Columns = IN_USE[0],
 ) -> None:
     """Write `caption,file_name_1,...`, one row per query.
 
@@ -87,7 +100,7 @@ def write_ranked_list(
         ValueError: not one list per query.
     """
     depth = len(names[0]) if names else DEPTH
-    header = [columns[0], *(columns[1].format(rank=column + 1) for column in range(depth))]
+    header = header_of(columns, depth)
     rows = [[query, *ranked] for query, ranked in zip(queries, names, strict=True)]
     problems = [
         problem for line, (query, *ranked) in enumerate(rows, 2) for problem in _problems(line, query, ranked, header)

@@ -100,7 +100,7 @@ def write_score_matrix(path: Path, queries: Sequence[str], names: Sequence[str],
         path: replaced as a whole, or not at all.
         queries: captions, verbatim, each once.
         names: clip names, each once.
-        rows: per caption, float32 scores of shape `(names,)`; may be made while they are written.
+        rows: per caption, float32 scores of shape `(names,)`; an iterator is read row by row.
 
     Raises:
         UserError: the file cannot be written, or would not be valid.

@@ -23,7 +23,7 @@ from harness.measures import (
     summarise,
 )
 from harness.predictions.matching import match_names, match_queries
-from harness.predictions.ranked_list import read_ranked_list
+from harness.predictions.ranked_list import IN_USE, Columns, read_ranked_list
 from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
 from harness.predictions.writing import FORMATS, detect
 from harness.protocols import Relevance, RetrievalTask
@@ -33,16 +33,16 @@ _SCORES_PER_BLOCK = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class FileScore:
-    """What a predictions file is worth.
+    """The score of a predictions file.
 
     Attributes:
-        protocol: the rules it was scored by.
+        protocol: name of the protocol it was scored by.
         format: of the file.
         measures: the protocol's measures, means over queries.
         per_query: shape `(queries, measures)`, queries in the task's order.
         ranks: of the relevant clips.
-        surplus: number of rows the protocol does not ask for; they were passed over.
-        left_out: measures that look deeper than the file's lists go.
+        surplus: number of rows whose captions are no queries of the protocol; they were passed over.
+        left_out: measures whose cut-off is beyond the end of the file's lists.
     """
 
     protocol: str
@@ -54,7 +54,7 @@ class FileScore:
     left_out: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the single queries, as JSON knows it."""
+        """As a JSON object, without the values of single queries."""
         return {
             "protocol": self.protocol,
             "format": self.format,
@@ -79,18 +79,19 @@ class FileScore:
         return "\n".join(lines)
 
 
-def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileScore:  # noqa: A002
+def score_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> FileScore:  # noqa: A002
     """Score a ranked list or a score matrix.
 
     Args:
         path: the predictions file.
         task: what it should answer.
         format: "ranked-list", "score-matrix", or "auto" to go by the header.
+        known: the columns that a ranked list may have.
 
     Raises:
         UserError: the file cannot be read, is not valid, or does not answer this task.
     """
-    ranked = rank_file(path, task, format)
+    ranked = rank_file(path, task, format, known)
     return FileScore(
         protocol=task.protocol.name,
         format=ranked.format,
@@ -103,14 +104,14 @@ def score_file(path: Path, task: RetrievalTask, format: str = "auto") -> FileSco
 
 
 class RankedFile(NamedTuple):
-    """Where a predictions file ranks the relevant clips.
+    """The ranks of the relevant clips in a predictions file.
 
     Attributes:
         format: of the file.
         ranks: of the relevant clips.
-        within: the protocol's measures that look no deeper than the file's lists go.
-        left_out: the others.
-        surplus: number of rows the protocol does not ask for.
+        within: the protocol's measures whose cut-off is within the file's lists.
+        left_out: names of the others.
+        surplus: number of rows whose captions are no queries of the protocol.
     """
 
     format: str
@@ -120,8 +121,8 @@ class RankedFile(NamedTuple):
     surplus: int
 
 
-def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFile:  # noqa: A002
-    """Rank the relevant clips in a ranked list or a score matrix; arguments and errors as of `score_file`."""
+def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> RankedFile:  # noqa: A002
+    """Rank the relevant clips in a ranked list or a score matrix; arguments and errors are those of `score_file`."""
     if task.protocol.direction != "text-to-audio":
         raise UserError(
             f"protocol {task.protocol.name} ranks captions and predictions files rank clips; "
@@ -129,8 +130,8 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFi
         )
     if format not in ("auto", *FORMATS):
         raise UserError(f"unknown format {format!r}; known are auto, {', '.join(FORMATS)}")
-    found = detect(path) if format == "auto" else format
-    ranks, depth, surplus = _rank_lists(path, task) if found == "ranked-list" else _rank_matrix(path, task)
+    found = detect(path, known) if format == "auto" else format
+    ranks, depth, surplus = _rank_lists(path, task, known) if found == "ranked-list" else _rank_matrix(path, task)
     measures = [parse_measure(name) for name in task.protocol.measures]
     within = tuple(measure for measure in measures if measure.cutoff <= depth or depth == len(task.items))
     if not within:
@@ -139,8 +140,8 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto") -> RankedFi
     return RankedFile(found, ranks, within, left_out, surplus)
 
 
-def _rank_lists(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
-    lists = read_ranked_list(path)
+def _rank_lists(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> tuple[Ranks, int, int]:
+    lists = read_ranked_list(path, known)
     rows = match_queries(path, lists.queries, task.queries).tolist()
     asked = [lists.names[row] for row in rows]
     index = match_names(path, (name for names in asked for name in names), task.items)
@@ -149,7 +150,7 @@ def _rank_lists(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
 
 
 def _rank_matrix(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
-    """Rank a block of rows at a time. A first pass finds everything wrong with the file before the second ranks it."""
+    """Rank a block of rows at a time, in a second pass; the first finds everything that is wrong with the file."""
     matrix = read_score_matrix(path)
     captions = [caption for caption, _ in matrix.rows()]
     queries_of_row: dict[int, list[int]] = defaultdict(list)
@@ -190,7 +191,7 @@ def _blocks(
 
 
 def _relevance_of(queries: Sequence[int], relevance: Relevance) -> tuple[NDArray[np.int64], Relevance]:
-    """The places of these queries' relevant pairs, and the relevance of these queries alone."""
+    """The positions of these queries' pairs among all relevant pairs, and the relevance of these queries alone."""
     counts = relevance.counts[queries]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     pairs = np.repeat(relevance.offsets[queries] - offsets[:-1], counts) + np.arange(offsets[-1])

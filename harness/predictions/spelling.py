@@ -9,7 +9,7 @@ _MOST_COMPARED = 12
 
 
 class Spellings:
-    """Known names or captions, to be found by what is left of them in other hands.
+    """Known names or captions, found in spite of the changes that programs make to them.
 
     Programs strip blanks, un-escape `&#39;`, put paths before file names, write "_" for ":", or change case.
     """
@@ -40,7 +40,7 @@ class Spellings:
     def meant(self, text: str) -> str | None:
         """The known text that may be meant: `same`, or else the one that is nearest letter by letter."""
         same = self.same(text)
-        # Comparing letter by letter takes long: in a file of another data set, minutes for all.
+        # Comparing letter by letter is slow: for all names in a file of another data set it would take minutes.
         if same is None and text not in self._near and self._left:
             self._left -= 1
             self._near[text] = next(iter(difflib.get_close_matches(text[:300], self._known, 1, 0.8)), None)
@@ -48,7 +48,7 @@ class Spellings:
 
 
 def plain(text: str) -> str:
-    """What is left of a text when all that programs tend to change in it, but case, is taken away.
+    """A text without what programs tend to change in it, except for case.
 
     >>> plain(" It&#39;s  raining ")
     "It's raining"
@@ -57,14 +57,14 @@ def plain(text: str) -> str:
 
 
 def plain_name(name: str) -> str:
-    """The same of a file name, without its folder and `.wav`; file systems have "_" for ":"."""
+    """The same for a file name, without its folder and `.wav`, and with "_" for ":" as on some file systems."""
     bare = html.unescape(name).replace("\\", "/").rpartition("/")[2]
     stem = bare[:-4] if bare.lower().endswith(".wav") else bare
     return " ".join(stem.replace(":", "_").split())
 
 
 def hint(meant: str | None) -> str:
-    """The question at the end of a message.
+    """The question that ends a message.
 
     >>> hint("a.wav"), hint(None)
     ("; did you mean 'a.wav'?", '')
@@ -73,7 +73,7 @@ def hint(meant: str | None) -> str:
 
 
 def hints(wrong: Iterable[str], known: Iterable[str], *, file_names: bool = False) -> Iterator[tuple[str, str]]:
-    """Pair each wrong text with the question which known one is meant."""
+    """Each wrong text with the question that names the known one it may mean."""
     wrong = list(wrong)
     spellings = Spellings(list(known) if wrong else [], file_names=file_names)
     for text in wrong:

@@ -1,7 +1,7 @@
-"""The predictions file a challenge asks for, from what an evaluation has at hand."""
+"""The predictions file that a challenge asks for, written from an evaluation's scores."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 from harness.audio import Array
 from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.predictions.ranked_list import DEPTH, is_ranked_list, write_ranked_list
+from harness.predictions.ranked_list import DEPTH, IN_USE, Columns, columns_of, write_ranked_list
 from harness.predictions.score_matrix import is_score_matrix, write_score_matrix
 from harness.protocols import RetrievalTask
 
 Format = Literal["ranked-list", "score-matrix"]
 
 FORMATS: tuple[Format, ...] = get_args(Format)
-
-
 SUFFIX = ".output.csv"
 Tiles = Iterable[tuple[slice, Array]]
 
@@ -35,16 +33,16 @@ def write_predictions(
     """Write `<name>.output.csv`.
 
     Args:
-        folder: where to.
+        folder: to write into.
         name: of the system.
-        task: what was asked.
-        best: indices of the best items, best first, shape `(queries, k)`; what a ranked list is made of.
-        tiles: all scores, queries in order; read only for a score matrix, where of captions that read the same the
-            first one counts.
-        format: of the file; `None` is that of the task's protocol.
+        task: its queries and items.
+        best: indices of the best items, best first, shape `(queries, k)`; a ranked list is made of them.
+        tiles: all scores, queries in order; read only for a score matrix, which has one row for captions that are
+            equal: that of the first.
+        format: of the file; `None` stands for the format of the task's protocol.
 
     Returns:
-        The file, or `None` where the challenge asks for none.
+        The file, or `None` where the protocol asks for none.
 
     Raises:
         UserError: the file cannot be written.
@@ -81,14 +79,14 @@ def _rows(tiles: Tiles, wanted: set[int]) -> Iterator[Array]:
                 yield scores[row - tile.start]
 
 
-def detect(path: Path) -> Format:
-    """Tell the format of a predictions file by its header.
+def detect(path: Path, known: Sequence[Columns] = IN_USE) -> Format:
+    """Tell the format of a predictions file by its header; `known` are the columns that a ranked list may have.
 
     Raises:
         UserError: it cannot be read or has neither header.
     """
     line, header = next(read_rows(path), (1, []))
-    if is_ranked_list(header):
+    if columns_of(header, known):
         return "ranked-list"
     if is_score_matrix(header):
         return "score-matrix"

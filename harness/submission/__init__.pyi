@@ -1,10 +1,12 @@
 from .editions.profiles import Profile as Profile
+from .editions.profiles import columns_in_use as columns_in_use
 from .editions.profiles import get_profile as get_profile
 from .mending import mend as mend
 from .meta.template import template as template
 from .output.expected import of_files as of_files
 from .output.expected import of_protocol as of_protocol
 from .package.members import is_package as is_package
+from .package_score import PackageScore as PackageScore
 from .package_score import compare as compare
 from .package_score import score_package as score_package
 from .submitting import submit as submit

@@ -1,39 +1,21 @@
-"""What a check is, what it finds, and how that is told."""
+"""The checks of what is to be handed in, and the list of what they found."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar, get_args
 
-Level = Literal["error", "warning"]
+from harness.interface import Finding, Level
+
 Looked = TypeVar("Looked", contravariant=True)
-LEVELS: tuple[Level, ...] = ("error", "warning")
+Look = Callable[[Looked], Iterable[Finding]]
 
 MOST_KEPT = 1000
-"""Findings of one check in one file that are kept; the others are counted."""
-_MOST_SHOWN = 5
+"""How many findings of one check in one file are kept; the others are counted."""
+MOST_SHOWN = 5
+"""How many of these a person is shown."""
+BY_FIX = "`lbar validate --fix` writes a copy that has it right"
 _LONGEST = 160
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is not as it should be.
-
-    Attributes:
-        found: what is there.
-        expected: what should be.
-        mend: what the person does about it.
-        line: of the file, from 1; of a file that has none, `None`.
-        column: of the file: a column's name, or the key in a meta file.
-        file: in which file, where it is not the one that is looked at.
-    """
-
-    found: str
-    expected: str
-    mend: str
-    line: int | None = None
-    column: str | None = None
-    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +23,7 @@ class Check(Generic[Looked]):
     """One rule.
 
     Attributes:
-        code: by which it is called, such as `R012`; never given to another rule.
+        code: its short name, such as `R012`; never given to another rule.
         level: whether what it finds makes the submission invalid.
         rule: one sentence that holds of a sound submission.
         look: finds what breaks it.
@@ -50,110 +32,131 @@ class Check(Generic[Looked]):
     code: str
     level: Level
     rule: str
-    look: Callable[[Looked], Iterable[Problem]]
+    look: Look[Looked]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A problem, by which check and in which file."""
+class Checks(Generic[Looked]):
+    """The checks of one kind of thing. Each is a function that yields what it finds, registered with its rule.
 
-    code: str
-    level: Level
-    rule: str
-    file: str
-    problem: Problem
+    >>> checks = Checks[str]()
+    >>> @checks("A001", "error", "The text is not empty.")
+    ... def not_empty(text: str) -> Iterator[Finding]:
+    ...     if not text:
+    ...         yield Finding("no text", "a text", "write one")
+    >>> [check.code for check in checks]
+    ['A001']
+    """
 
-    def to_json(self) -> dict[str, Any]:
-        """As JSON knows it."""
-        problem = self.problem
-        return {
-            "code": self.code,
-            "level": self.level,
-            "rule": self.rule,
-            "file": self.file,
-            "line": problem.line,
-            "column": problem.column,
-            "found": problem.found,
-            "expected": problem.expected,
-            "mend": problem.mend,
-        }
+    def __init__(self) -> None:
+        self._checks: list[Check[Looked]] = []
 
-    def to_text(self) -> str:
-        """A few lines for a person."""
-        problem = self.problem
-        place = [self.file]
-        if problem.line is not None:
-            place.append(f"line {problem.line}")
-        if problem.column is not None:
-            place.append(problem.column)
-        return "\n".join(
-            (
-                f"{self.level} {self.code}  {', '.join(place)}",
-                f"    {self.rule}",
-                f"    found     {problem.found}",
-                f"    expected  {problem.expected}",
-                f"    mend      {problem.mend}",
-            )
-        )
+    def __iter__(self) -> Iterator[Check[Looked]]:
+        return iter(self._checks)
+
+    def __call__(self, code: str, level: Level, rule: str) -> Callable[[Look[Looked]], Check[Looked]]:
+        """Register a function as the check of a rule."""
+
+        def register(look: Look[Looked]) -> Check[Looked]:
+            self._checks.append(Check(code, level, rule, look))
+            return self._checks[-1]
+
+        return register
+
+
+class MayBeUnreadable(Protocol):
+    """A file that was read as far as it can be read."""
+
+    @property
+    def complaint(self) -> Finding | None:
+        """Why it cannot be read to its end."""
+
+
+def complaint(file: MayBeUnreadable) -> Iterator[Finding]:
+    """The check that a file can be read."""
+    if file.complaint:
+        yield file.complaint
 
 
 @dataclass
 class Findings:
-    """What was found so far; a file full of one mistake takes no more room than `MOST_KEPT` of it."""
+    """What was found so far; of one mistake that fills a file, no more than `MOST_KEPT` findings are kept."""
 
     kept: list[Finding] = field(default_factory=list)
     counts: Counter[tuple[str, str, Level]] = field(default_factory=Counter)
 
-    def look(self, checks: Iterable[Check[Looked]], subject: Looked, file: str) -> None:
-        """Run checks on something in a file."""
+    def look(
+        self,
+        checks: Iterable[Check[Looked]],
+        subject: Looked,
+        file: str,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        """Run checks on one thing, which stands in this file, line and column."""
         for check in checks:
-            for problem in check.look(subject):
-                self.add(check, problem, file)
+            for finding in check.look(subject):
+                self.add(check, finding, file, line, column)
 
-    def add(self, check: Check[Any], problem: Problem, file: str) -> None:
-        """Take down one problem."""
-        where = problem.file or file
+    def add(
+        self, check: Check[Any], finding: Finding, file: str, line: int | None = None, column: str | None = None
+    ) -> None:
+        """Add a finding of a check; the place is that of what was checked, unless the finding names its own."""
+        where = finding.file or file
         key = (check.code, where, check.level)
         self.counts[key] += 1
         if self.counts[key] <= MOST_KEPT:
-            self.kept.append(Finding(check.code, check.level, check.rule, where, problem))
+            line = finding.line or line
+            column = column if finding.column is None else finding.column
+            of_check = replace(finding, check=check.code, level=check.level, rule=check.rule)
+            self.kept.append(replace(of_check, file=where, line=line, column=column))
 
     def number(self, level: Level) -> int:
-        """How many there are of a level, those that were not kept included."""
+        """The number of findings of a level, those that were not kept included."""
         return sum(count for (_, _, found), count in self.counts.items() if found == level)
 
-    def has(self, *codes: str, file: str | None = None) -> bool:
-        """Whether any of these checks found something, in this file where one is named."""
-        return any(code in codes and file in (None, where) for code, where, _ in self.counts)
-
-    def in_order(self) -> Iterator[Finding]:
+    def in_order(self) -> list[Finding]:
         """Errors before warnings, then file by file, check by check, line by line."""
-        return iter(
-            sorted(
-                self.kept,
-                key=lambda one: (LEVELS.index(one.level), one.file, one.code, one.problem.line or 0),
-            )
-        )
+        levels = get_args(Level)
+        return sorted(self.kept, key=lambda one: (levels.index(one.level), one.file, one.check, one.line or 0))
 
     def to_text(self) -> Iterator[str]:
-        """A block of lines per finding, of many alike the first few."""
-        shown: Counter[tuple[str, str]] = Counter()
-        last: tuple[str, str, Level] | None = None
+        """A block of lines per finding; of many alike the first few, and how many more there are."""
+        shown_of: Counter[tuple[str, str, Level]] = Counter()
         for finding in self.in_order():
-            key = (finding.code, finding.file, finding.level)
-            if last is not None and last != key:
-                yield from self._others(last)
-            last = key
-            shown[finding.code, finding.file] += 1
-            if shown[finding.code, finding.file] <= _MOST_SHOWN:
-                yield finding.to_text()
-        if last is not None:
-            yield from self._others(last)
+            key = (finding.check, finding.file, finding.level)
+            shown_of[key] += 1
+            if shown_of[key] <= MOST_SHOWN:
+                yield to_text(finding)
+            if shown_of[key] == min(self.counts[key], MOST_KEPT) and self.counts[key] > MOST_SHOWN:
+                others = self.counts[key] - MOST_SHOWN
+                yield (
+                    f"{finding.level} {finding.check}  {finding.file}: {others:,} more like the last; --json lists up "
+                    f"to {MOST_KEPT:,}"
+                )
 
-    def _others(self, key: tuple[str, str, Level]) -> Iterator[str]:
-        others = self.counts[key] - _MOST_SHOWN
-        if others > 0:
-            yield f"{key[2]} {key[0]}  {key[1]}: {others:,} more like the last; --json lists up to {MOST_KEPT:,}"
+
+def to_json(finding: Finding) -> dict[str, Any]:
+    """A finding as a JSON object."""
+    names = ("level", "rule", "file", "line", "column", "found", "expected", "mend")
+    return {"code": finding.check} | {name: getattr(finding, name) for name in names}
+
+
+def to_text(finding: Finding) -> str:
+    """A finding as a few lines for a person."""
+    place = ", ".join(places(finding.file, finding.line, finding.column))
+    return (
+        f"{finding.level} {finding.check}  {place}\n    {finding.rule}\n    found     {finding.found}\n"
+        f"    expected  {finding.expected}\n    mend      {finding.mend}"
+    )
+
+
+def places(file: str, line: int | None, column: str | None) -> list[str]:
+    """The parts of a place that are known, for a message.
+
+    >>> places("a.csv", 3, None)
+    ['a.csv', 'line 3']
+    """
+    return [file, *([] if line is None else [f"line {line}"]), *([] if column is None else [column])]
 
 
 def shown(text: object) -> str:

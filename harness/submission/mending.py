@@ -1,4 +1,4 @@
-"""`lbar validate --fix`: a copy with all safe repairs; what was handed over is never touched."""
+"""`lbar validate --fix`: a copy with all safe repairs; the original is never changed."""
 
 import os
 import shutil
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UserError
 from harness.machine import copy
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.mending import mend_meta
-from harness.submission.output.expected import Expected, guessed
+from harness.submission.output.expected import Comparison, Expected
 from harness.submission.output.file import read_start
 from harness.submission.output.mending import mend_output
 from harness.submission.package.layout import FIXED, Package, is_junk, understand
@@ -25,10 +26,15 @@ from harness.submission.repairs import Repair, Repairs
 
 @dataclass
 class Mended:
-    """What came of it: where the copy lies, `None` where nothing was to be mended, and all that was."""
+    """The mended copy, `None` where there was nothing to mend, and the repairs in it."""
 
     path: Path | None = None
     repairs: Repairs = field(default_factory=Repairs)
+
+    def to_json(self) -> dict[str, Any]:
+        """As a JSON object."""
+        repairs = [repair.to_json() for repair in self.repairs.kept]
+        return {"fixed": self.path and str(self.path), "repairs": repairs}
 
 
 def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Path | None) -> Mended:
@@ -37,7 +43,7 @@ def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Pat
     Args:
         path: a CSV, a YAML, a folder or a zip.
         profile: the edition.
-        expected: what outputs answer; as for `validate`.
+        expected: the queries and clips that outputs should answer; as for `validate`.
         data_root: as for `validate`.
 
     Raises:
@@ -50,7 +56,7 @@ def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Pat
         raise UserError(f"{target} is there already and stays as it is; move it away")
     mended = Mended()
     with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
-        mender = _Mender(tree, profile, expected, data_root, Path(folder), mended.repairs)
+        mender = _Mender(tree, profile, Comparison(expected, profile, data_root), Path(folder), mended.repairs)
         if isinstance(tree, FileTree):
             member = tree.members[0]
             staged = mender.file(member) if member.size <= largest(profile, member) else None
@@ -72,7 +78,7 @@ def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Pat
 
 @contextmanager
 def _absent(target: Path) -> Iterator[Path]:
-    """A name beside the target, which takes the target's when all is written."""
+    """A temporary path beside the target, which is renamed to the target when all is written."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         yield temporary
@@ -87,21 +93,14 @@ def _absent(target: Path) -> Iterator[Path]:
 
 
 class _Mender:
-    def __init__(
-        self,
-        tree: Tree,
-        profile: Profile,
-        expected: Expected | None,
-        data_root: Path | None,
-        folder: Path,
-        repairs: Repairs,
-    ) -> None:
-        self._tree, self._profile, self._folder, self._repairs = tree, profile, folder, repairs
-        self._expected, self._data_root = expected, data_root
-        self._guesses = expected is None and data_root is not None
+    """Writes mended copies of the files in a tree into a folder."""
+
+    def __init__(self, tree: Tree, profile: Profile, compared: Comparison, folder: Path, repairs: Repairs) -> None:
+        self._tree, self._profile, self._compared = tree, profile, compared
+        self._folder, self._repairs = folder, repairs
 
     def file(self, member: Member) -> Path | None:
-        """A copy of a member, mended as far as can be; `None` where it cannot be read at all."""
+        """A copy of a member, mended as far as that is safe; `None` where it cannot be read at all."""
         target = self._folder / f"{member.position}{member.suffix if member.suffix.isascii() else ''}"[:60]
         try:
             with self._tree.place(member) as place:
@@ -119,12 +118,10 @@ class _Mender:
         start = read_start(place, self._profile)
         if start.complaint is not None or start.kind not in (None, self._profile.kind):
             return
-        if self._guesses:
-            self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
-        # What is done to a file that then turns out to be unreadable was not done.
+        # Repairs of a file that then turns out to be unreadable do not count.
         done = Repairs()
         try:
-            mend_output(start, target, self._expected, name, done)
+            mend_output(start, target, self._compared.guess(place), name, done)
         except UserError:
             return
         for repair in done.kept:
@@ -133,7 +130,7 @@ class _Mender:
             self._repairs.counts[key] = count
 
     def package(self) -> dict[str, Path]:
-        """All members that can be kept, by their names in the copy."""
+        """The mended copies of all members that can be kept, by their names in the package."""
         package = understand(self._tree, self._profile)
         files: dict[str, Path] = {}
         for member in self._tree.members:
@@ -151,7 +148,7 @@ class _Mender:
         return files
 
     def _name(self, member: Member, package: Package) -> str:
-        """Its path without folders above the top folder."""
+        """A member's path without the folders above the top folder."""
         name = "/".join(member.parts)
         lifted = package.above and package.top and package.top.endswith(self._profile.top_folder)
         return name.removeprefix(f"{package.above}/") if lifted else name

@@ -1,4 +1,4 @@
-"""What the systems of packages score, and which of two packages' systems score more, query by query."""
+"""The scores of the systems in packages, and the differences between the systems of two packages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures import bootstrap_means
-from harness.predictions import SUFFIX, FileScore, detect, score_file
+from harness.predictions import IN_USE, SUFFIX, Columns, FileScore, score_file
 from harness.protocols import RetrievalTask
 from harness.submission.package.layout import is_junk
 from harness.submission.package.member_checks import is_safe
@@ -23,12 +23,12 @@ _LARGEST = 4_000_000_000
 
 @dataclass(frozen=True)
 class PackageScore:
-    """What a package's systems score.
+    """The scores of a package's systems.
 
     Attributes:
         path: of the package.
-        systems: score by label.
-        failures: why others could not be scored, by label.
+        systems: the score of each system, by its label.
+        failures: why other systems could not be scored, by their labels.
     """
 
     path: Path
@@ -36,7 +36,7 @@ class PackageScore:
     failures: dict[str, UserError]
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """As a JSON object."""
         return {
             "path": str(self.path),
             "systems": [{"label": label} | score.to_json() for label, score in self.systems.items()],
@@ -53,17 +53,17 @@ class PackageScore:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """By how much one system scores more than another on the same queries.
+    """The difference between two systems' means of a measure over the same queries.
 
     Attributes:
-        one: label of the first, and in which package.
-        other: of the second.
-        measure: by which measure.
-        difference: the first's less the second's.
-        low: of the 95 % interval, bootstrapped over clips.
-        high: of the same.
-        better: on how many queries the first scores more.
-        worse: on how many the second does.
+        one: label of the first system, with its package where both labels are the same.
+        other: that of the second.
+        measure: name of the measure.
+        difference: mean of the first less mean of the second.
+        low: lower end of the difference's 95 % interval, bootstrapped over clips.
+        high: its upper end.
+        better: number of queries on which the first scores more.
+        worse: number of queries on which the second scores more.
     """
 
     one: str
@@ -84,16 +84,22 @@ class Difference:
         )
 
 
-def score_package(path: Path, task: RetrievalTask, format: str = "auto") -> PackageScore:  # noqa: A002
+def score_package(
+    path: Path,
+    task: RetrievalTask,
+    format: str = "auto",  # noqa: A002
+    known: Sequence[Columns] = IN_USE,
+) -> PackageScore:
     """Score every output in a zip, in a folder, or one file alone.
 
     Args:
         path: of the package.
         task: what the outputs should answer.
         format: of the outputs, as for `score_file`.
+        known: the columns that a ranked list may have.
 
     Raises:
-        UserError: there is no such file, or no output in it.
+        UserError: there is no such file, it cannot be read, or it holds no output.
     """
     tree = open_tree(path, "")
     if tree.damage:
@@ -107,7 +113,7 @@ def score_package(path: Path, task: RetrievalTask, format: str = "auto") -> Pack
         if label in systems or label in failures:
             label = member.name
         try:
-            systems[label] = _score(tree, member, task, format)
+            systems[label] = _score(tree, member, task, format, known)
         except UserError as error:
             failures[label] = error
     if not members:
@@ -116,11 +122,11 @@ def score_package(path: Path, task: RetrievalTask, format: str = "auto") -> Pack
 
 
 def compare(packages: Sequence[PackageScore], clusters: NDArray[np.int64]) -> list[Difference]:
-    """Compare each system of a package with each of the others', by every measure both have.
+    """Compare each system of a package with each system of the other packages, by every measure that both have.
 
     Args:
         packages: scored on one task.
-        clusters: the task's.
+        clusters: the task's; queries of one cluster are drawn together in the bootstrap.
     """
     pairs = [
         ((str(one.path), label), (str(other.path), other_label), score, other_score)
@@ -157,11 +163,11 @@ def _is_output(member: Member) -> bool:
     return member.suffix == ".csv" and is_safe(member) and not is_junk(member) and member.size <= _LARGEST
 
 
-def _score(tree: Tree, member: Member, task: RetrievalTask, format: str) -> FileScore:  # noqa: A002
+def _score(tree: Tree, member: Member, task: RetrievalTask, format: str, known: Sequence[Columns]) -> FileScore:  # noqa: A002
     try:
         with tree.place(member) as place:
             try:
-                return score_file(place, task, detect(place) if format == "auto" else format)
+                return score_file(place, task, format, known)
             except UserError as error:
                 raise UserError(str(error).replace(str(place), member.name), error.problems) from None
     except DamagedError as error:

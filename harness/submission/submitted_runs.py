@@ -1,4 +1,4 @@
-"""What `lbar submit` is given: run folders of evaluations and of predictions on a hidden set, sorted by system."""
+"""The runs that are handed in: evaluations and predictions on a hidden set, brought together by system."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +8,7 @@ from harness.errors import UserError
 from harness.evaluation import RECORD, read_prediction, read_scores
 from harness.measures import top_k
 from harness.predictions import (
+    detect,
     predictions_in,
     read_ranked_list,
     read_score_matrix,
@@ -35,16 +36,16 @@ class SubmittedSystem:
 
     @property
     def results(self) -> dict[str, float]:
-        """What the evaluation measured."""
+        """The evaluation's measures by name; empty without an evaluation."""
         return {measure.name: measure.value for measure in self.evaluation[1].measures} if self.evaluation else {}
 
 
 def read_runs(folders: Sequence[Path], profile: Profile) -> list[SubmittedSystem]:
-    """Read run folders, and bring those of one system together; systems in the order they come first.
+    """Read run folders, and bring those of one system together; systems in the order of their first run.
 
     Raises:
-        UserError: a folder is no run's, one system has two runs of a kind, some systems have a prediction and others
-            none, the runs asked different things, or there are more systems than the edition allows.
+        UserError: a folder holds no run, one system has two runs of a kind, some systems have a prediction and others
+            none, the runs are on different data, or there are more systems than the edition allows.
     """
     found: dict[tuple[str, str | None], SubmittedSystem] = {}
     for folder in folders:
@@ -64,11 +65,11 @@ def read_runs(folders: Sequence[Path], profile: Profile) -> list[SubmittedSystem
         raise UserError("no run is named; expected folders as `lbar eval` writes them, up to one system each")
     if len(systems) > profile.most_systems:
         raise UserError(f"{len(systems)} systems; {profile.name} takes up to {profile.most_systems}: name fewer runs")
-    _answer_one_question(systems)
+    _require_one_data_set(systems)
     return systems
 
 
-def _answer_one_question(systems: Sequence[SubmittedSystem]) -> None:
+def _require_one_data_set(systems: Sequence[SubmittedSystem]) -> None:
     without = [system.system.name for system in systems if system.prediction is None]
     if without and len(without) < len(systems):
         raise UserError(
@@ -84,7 +85,7 @@ def _answer_one_question(systems: Sequence[SubmittedSystem]) -> None:
 
 
 def expected_of(system: SubmittedSystem, data_root: Path) -> Expected:
-    """What its output is to answer: the hidden set's queries and clips, or those of the protocol.
+    """What a system's output should answer: the hidden set's queries and clips, or those of the protocol.
 
     Raises:
         UserError: the protocol's data are not in the data root, or not those of the run.
@@ -114,7 +115,7 @@ def write_output(system: SubmittedSystem, profile: Profile, target: Path) -> Non
     """Write a system's output as the edition asks for it.
 
     Raises:
-        UserError: the run has no predictions, or none that this format can be made from.
+        UserError: the run has no predictions file, or one that this format cannot be made from.
     """
     if system.prediction:
         _from_scores(*system.prediction, profile, target)
@@ -126,8 +127,6 @@ def write_output(system: SubmittedSystem, profile: Profile, target: Path) -> Non
         raise UserError(
             f"{folder} has no predictions file; challenges ask for clips, and {record.protocol.name} ranks captions"
         )
-    from harness.predictions import detect
-
     found = detect(source)
     if profile.kind == "ranked-list":
         _ranked_list(source, found, profile, target)
@@ -152,7 +151,7 @@ def _ranked_list(source: Path, found: str, profile: Profile, target: Path) -> No
         pairs = [(query, top_k(row[None], depth)[0][0].tolist()) for query, row in matrix.rows()]
         queries = tuple(query for query, _ in pairs)
         names = [tuple(matrix.names[clip] for clip in best) for _, best in pairs]
-    write_ranked_list(target, queries, names, (profile.columns[0], profile.columns[-1]))
+    write_ranked_list(target, queries, names, profile.columns)
 
 
 def _from_scores(folder: Path, record: PredictionRecord, profile: Profile, target: Path) -> None:
@@ -160,7 +159,7 @@ def _from_scores(folder: Path, record: PredictionRecord, profile: Profile, targe
     if profile.kind == "ranked-list":
         best = top_k(scores, profile.depth or 0)[0].tolist()
         names = [[record.clips[clip] for clip in row] for row in best]
-        write_ranked_list(target, record.queries, names, (profile.columns[0], profile.columns[-1]))
+        write_ranked_list(target, record.queries, names, profile.columns)
         return
     first = {text: row for row, text in reversed(list(enumerate(record.queries)))}
     rows = sorted(first.values())

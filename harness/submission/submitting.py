@@ -23,9 +23,9 @@ class Submission:
     """A package.
 
     Attributes:
-        path: where the zip lies; `None` where the validator found errors, and nothing was kept.
+        path: the zip; `None` where the validator found errors, so that none was written.
         labels: of the systems.
-        validation: what the validator says.
+        validation: what the validator found.
     """
 
     path: Path | None
@@ -54,7 +54,7 @@ def submit(
         say: receives a line on what the person should know.
 
     Raises:
-        UserError: a run, the meta file or the report cannot be used, or the zip not be written.
+        UserError: a run, the meta file or the report cannot be used, or the zip cannot be written.
     """
     if profile.kind == "other":
         raise UserError(f"profile {profile.name} does not say what an output is; only those of LBAR can be written")
@@ -63,29 +63,63 @@ def submit(
     labels = _labels(person, profile, len(systems), meta)
     if not report.is_file():
         raise UserError(f"there is no report {report}; name the PDF with --report")
-    expected = expected_of(systems[0], data_root)
+    writer = _Writer(profile, person, expected_of(systems[0], data_root), say)
     for note in _notes(systems, profile):
         say(note)
     target = out / profile.named(profile.package, labels[0])
     with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
-        files = {f"{profile.top_folder}/{profile.named(profile.report, labels[0])}": report}
-        for number, (system, label) in enumerate(zip(systems, labels, strict=True)):
-            output, said = Path(folder) / f"{number}.csv", Path(folder) / f"{number}.yaml"
-            write_output(system, profile, output)
-            said.write_text(_meta(person, system, label, profile, expected, output, say), encoding="utf-8")
-            files[f"{profile.top_folder}/{label}/{profile.named(profile.output, label)}"] = output
-            files[f"{profile.top_folder}/{label}/{profile.named(profile.meta, label)}"] = said
+        files = {profile.named(profile.report, labels[0]): report}
+        for system, label in zip(systems, labels, strict=True):
+            files |= writer.files(system, label, Path(folder))
         packed = Path(folder) / "package.zip"
-        pack(packed, files)
-        validation = validate(packed, profile, expected, name=target.name)
-        if not validation.is_valid:
-            return Submission(None, tuple(labels), validation)
-        copy(packed, target)
-    return Submission(target, tuple(labels), validation)
+        pack(packed, {f"{profile.top_folder}/{name}": path for name, path in files.items()})
+        validation = validate(packed, profile, writer.expected, name=target.name)
+        if validation.is_valid:
+            copy(packed, target)
+    return Submission(target if validation.is_valid else None, tuple(labels), validation)
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes the files of each system of a package.
+
+    Attributes:
+        profile: the edition.
+        person: the content of the person's meta file.
+        expected: the queries and clips that all outputs answer.
+        say: receives a line on what the person should know.
+    """
+
+    profile: Profile
+    person: Mapping[str, Any]
+    expected: Expected
+    say: Callable[[str], None]
+
+    def files(self, system: SubmittedSystem, label: str, folder: Path) -> dict[str, Path]:
+        """Write a system's output and meta file into a folder; returns them by their paths below the top folder."""
+        output, meta = folder / f"{label}.csv", folder / f"{label}.yaml"
+        write_output(system, self.profile, output)
+        meta.write_text(self._meta(system, label, output), encoding="utf-8")
+        named = ((self.profile.output, output), (self.profile.meta, meta))
+        return {f"{label}/{self.profile.named(template, label)}": path for template, path in named}
+
+    def _meta(self, system: SubmittedSystem, label: str, output: Path) -> str:
+        results = system.results
+        if self.expected.task is not None:
+            # A ranked list has to break ties, and may score better than the run, which counts them against the system.
+            ranked = rank_file(output, self.expected.task, self.profile.kind, self.profile.known_columns)
+            results = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
+        own = overridden(self.person, system.system.name)
+        document = filled(own, known(self.profile, system.system, results))
+        document["submission"]["label"] = label
+        if unknown := unknown_parts(document, own):
+            parts = ", ".join(unknown)
+            self.say(f"{label}: not known, so left !!null: {parts}; what applies you can write into the meta file")
+        return written(document)
 
 
 def _notes(systems: Sequence[SubmittedSystem], profile: Profile) -> Iterator[str]:
-    """What the person should know of the runs they hand in."""
+    """What the person should know about the runs they hand in."""
     for system in systems:
         if system.evaluation is None:
             continue
@@ -103,7 +137,7 @@ def _notes(systems: Sequence[SubmittedSystem], profile: Profile) -> Iterator[str
 
 
 def _person(path: Path) -> dict[str, Any]:
-    """What the person's meta file says."""
+    """The content of the person's meta file."""
     try:
         document = read_meta(path.read_bytes())
     except OSError as error:
@@ -113,14 +147,14 @@ def _person(path: Path) -> dict[str, Any]:
     if document.complaint is not None:
         where = f"line {document.complaint.line}: " if document.complaint.line else ""
         raise UserError(f"{path}: {where}{document.complaint.found}; {document.complaint.mend}")
-    said = document.root.plain() if document.root else None
-    if not isinstance(said, dict) or not isinstance(said.get("submission"), dict):
+    content = document.root.plain() if document.root else None
+    if not isinstance(content, dict) or not isinstance(content.get("submission"), dict):
         raise UserError(f"{path} has no section `submission:`; `lbar submit --init` writes a file to fill in")
-    return said
+    return content
 
 
 def _labels(person: Mapping[str, Any], profile: Profile, count: int, path: Path) -> list[str]:
-    """A label for each system, counted up from the person's."""
+    """A label for each system, numbered from the person's label on."""
     label = str(person["submission"].get("label") or "")
     match = profile.label_pattern.fullmatch(label)
     if match is None or label == profile.example_label:
@@ -133,25 +167,3 @@ def _labels(person: Mapping[str, Any], profile: Profile, count: int, path: Path)
     if profile.label_pattern.fullmatch(labels[-1]) is None:
         raise UserError(f"{path}: {count} systems from {label} on would end at {labels[-1]}; begin with a lower number")
     return labels
-
-
-def _meta(
-    person: Mapping[str, Any],
-    system: SubmittedSystem,
-    label: str,
-    profile: Profile,
-    expected: Expected,
-    output: Path,
-    say: Callable[[str], None],
-) -> str:
-    results = system.results
-    if expected.task is not None:
-        # A ranked list has to break ties, and may score better than the run, which counts them against the system.
-        ranked = rank_file(output, expected.task, profile.kind)
-        results = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
-    own = overridden(person, system.system.name)
-    document = filled(own, known(profile, system.system, results))
-    document["submission"]["label"] = label
-    if unknown := unknown_parts(document, own):
-        say(f"{label}: not known, so left !!null: {', '.join(unknown)}; what applies you can write into the meta file")
-    return written(document)

@@ -1,4 +1,4 @@
-"""Everything that is wrong with what is to be handed in, at once."""
+"""The validator: everything that is wrong with what is to be handed in, at once."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.interface import Finding
 from harness.submission.editions.profiles import Profile
-from harness.submission.findings import Check, Findings, Problem, counted
+from harness.submission.findings import Check, Checks, Findings, Looked, counted, to_json
+from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.meta.document import read_meta
 from harness.submission.meta.file import Meta
-from harness.submission.output.expected import Expected, guessed
+from harness.submission.output.expected import ClipName, Comparison, Expected
 from harness.submission.output.file import (
     Captions,
     MatrixEnd,
@@ -22,32 +24,53 @@ from harness.submission.output.file import (
     read_ranked_rows,
     read_start,
 )
-from harness.submission.output.list_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
-from harness.submission.output.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS, MatrixColumns
-from harness.submission.package.checks import PACKAGE_CHECKS
+from harness.submission.output.list_checks import (
+    CAPTION_CHECKS,
+    COUNT_CHECKS,
+    RANKED_CHECKS,
+    RANKED_NAME_CHECKS,
+    RANKED_ROW_CHECKS,
+    START_CHECKS,
+)
+from harness.submission.output.matrix_checks import (
+    COLUMN_NAME_CHECKS,
+    COLUMNS_CHECKS,
+    END_CHECKS,
+    ROW_CHECKS,
+    MatrixColumns,
+)
+from harness.submission.package.checks import PACKAGE_CHECKS, SYSTEM_CHECKS
 from harness.submission.package.layout import FIXED, Package, SystemFolder, only, understand
-from harness.submission.package.member_checks import SIZE_CHECKS, TREE_CHECKS, is_safe, largest, too_large
+from harness.submission.package.member_checks import (
+    MEMBER_CHECKS,
+    SIZE_CHECKS,
+    TREE_CHECKS,
+    Sized,
+    is_safe,
+    largest,
+    readable,
+)
 from harness.submission.package.members import FileTree, Member, Tree, open_tree
 from harness.submission.package.report_checks import REPORT_CHECKS, read_report
 from harness.submission.package.zip_directory import DamagedError
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS, Scored, Team
 
-UNREADABLE = TREE_CHECKS[0]
 SCORED: Check[None] = Check("F007", "error", "The output can be scored.", lambda _: ())
-"""What these two say is found on the way, not by looking."""
+"""The rule that is broken where scoring an output fails; there is nothing to look at beforehand."""
 
 
 @dataclass
 class Validation:
-    """What came of it.
+    """What the validator found.
 
     Attributes:
-        name: of what was looked at.
+        name: of what was checked.
         profile: the edition.
         findings: what is wrong.
-        compared_with: whose queries and clips the outputs were compared with; `None` where these were not known.
-        scores: by label, what each output scores, where the ground truth is known and the output sound.
-        looked_at: outputs and meta files.
+        compared_with: the data set whose queries and clips the outputs were compared with; `None` where these are not
+            known.
+        scores: each output's scores by its label, where the ground truth is known and the output has no error.
+        looked_at: the outputs and meta files that were checked.
     """
 
     name: str
@@ -59,16 +82,16 @@ class Validation:
 
     @property
     def errors(self) -> int:
-        """How many there are."""
+        """The number of errors."""
         return self.findings.number("error")
 
     @property
     def is_valid(self) -> bool:
-        """Whether nothing makes the submission invalid; warnings do not."""
+        """Whether there is no error; warnings do not make a submission invalid."""
         return not self.errors
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON knows it."""
+        """As a JSON object."""
         return {
             "path": self.name,
             "profile": self.profile.name,
@@ -77,7 +100,7 @@ class Validation:
             "warnings": self.findings.number("warning"),
             "compared_with": self.compared_with,
             "scores": self.scores,
-            "findings": [finding.to_json() for finding in self.findings.in_order()],
+            "findings": [to_json(finding) for finding in self.findings.in_order()],
             "counts": [
                 {"code": code, "file": file, "level": level, "count": count}
                 for (code, file, level), count in sorted(self.findings.counts.items())
@@ -85,7 +108,7 @@ class Validation:
         }
 
     def to_text(self) -> Iterator[str]:
-        """Blocks of lines for a person, what it comes to last."""
+        """Blocks of lines for a person, the verdict last."""
         yield from self.findings.to_text()
         for label, values in self.scores.items():
             yield f"{label}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items())
@@ -108,46 +131,48 @@ def validate(
     data_root: Path | None = None,
     name: str | None = None,
 ) -> Validation:
-    """Look at a CSV, a YAML, a folder or a zip.
+    """Check a CSV, a YAML, a folder or a zip.
 
     Args:
         path: what is to be handed in.
-        profile: for which edition.
+        profile: the edition it is for.
         expected: the queries and clips that outputs should answer. Without it, outputs that answer the edition's
-            development-testing split are compared with that where `data_root` has it.
-        data_root: folder with the data sets; `None` looks for none.
-        name: what to call it in messages and take it for, where the file has another name for now.
+            development-testing split are compared with that split where `data_root` has it.
+        data_root: folder with the data sets; `None` where outputs are to be compared with `expected` only.
+        name: the name it will have when it is handed in, where the file has another one for now.
 
     Raises:
-        UserError: there is no such file, or it is of no kind that is handed in.
+        UserError: there is no such file, or it is of a kind that is never handed in.
     """
     tree = open_tree(path, profile.top_folder)
     if name is not None:
         tree.name = name
-    return _Validator(tree, profile, expected, data_root).run()
+    return _Validator(tree, profile, Comparison(expected, profile, data_root)).run()
 
 
 class _Validator:
-    def __init__(self, tree: Tree, profile: Profile, expected: Expected | None, data_root: Path | None) -> None:
-        self._tree, self._profile, self._data_root = tree, profile, data_root
-        self._expected, self._guesses = expected, expected is None and data_root is not None
+    """Shows every part of what is handed in to its checks, and collects what they find."""
+
+    def __init__(self, tree: Tree, profile: Profile, compared: Comparison) -> None:
+        self._tree, self._profile, self._compared = tree, profile, compared
         self._result = Validation(tree.name, profile)
         self._metas: dict[str, Meta] = {}
         self._answered: dict[str, frozenset[str]] = {}
 
     def run(self) -> Validation:
         if isinstance(self._tree, FileTree):
-            member = self._tree.members[0]
-            for problem in too_large(self._profile, member):
-                self._result.findings.add(SIZE_CHECKS[0], problem, member.name)
-            self._file(member)
+            self._file(self._tree.members[0])
         else:
             self._whole()
-        if self._result.looked_at and self._expected is not None:
-            self._result.compared_with = self._expected.what
+        if self._result.looked_at and self._compared.expected is not None:
+            self._result.compared_with = self._compared.expected.what
         return self._result
 
+    def _look(self, checks: Checks[Looked], subject: Looked, file: str = "") -> None:
+        self._result.findings.look(checks, subject, file or self._tree.name)
+
     def _file(self, member: Member) -> None:
+        self._look(SIZE_CHECKS, Sized(member, largest(self._profile, member)), member.name)
         if member.suffix == ".csv":
             self._output(member, member.base.partition(".")[0], None)
         elif member.suffix in (".yaml", ".yml"):
@@ -156,20 +181,22 @@ class _Validator:
             raise UserError(f"{self._tree.path} is no CSV, YAML, folder or zip; nothing else is handed in")
 
     def _whole(self) -> None:
-        findings = self._result.findings
-        findings.look(TREE_CHECKS, self._tree, self._tree.name)
+        self._look(TREE_CHECKS, self._tree)
         if not self._tree.members:
             if not self._tree.damage:
-                nothing = Problem("nothing in it", "outputs, meta files and the report", "fill it")
-                findings.add(UNREADABLE, nothing, self._tree.name)
+                nothing = Finding("nothing in it", "outputs, meta files and the report", "fill it")
+                self._result.findings.add(readable, nothing, self._tree.name)
             return
+        for member in self._tree.members:
+            self._look(MEMBER_CHECKS, member, member.name)
+            self._look(SIZE_CHECKS, Sized(member, largest(self._profile, member)), member.name)
         package = understand(self._tree, self._profile)
-        findings.look(SIZE_CHECKS, package, self._tree.name)
-        findings.look(PACKAGE_CHECKS, package, self._tree.name)
+        self._look(PACKAGE_CHECKS, package)
         for system in package.systems:
+            self._look(SYSTEM_CHECKS, system, system.path)
             self._system(system)
         self._reports(package)
-        findings.look(TEAM_CHECKS, Team(self._metas, self._answered), self._tree.name)
+        self._look(TEAM_CHECKS, Team(self._metas, self._answered))
 
     def _system(self, system: SystemFolder) -> None:
         for member in system.metas:
@@ -181,10 +208,10 @@ class _Validator:
             self._output(member, system.label, meta)
 
     def _reports(self, package: Package) -> None:
-        for member in (*package.reports, *(report for system in package.systems for report in system.reports)):
+        for member in package.all_reports:
             with self._opened(member) as place:
                 if place is not None:
-                    self._result.findings.look(REPORT_CHECKS, read_report(place), member.name)
+                    self._look(REPORT_CHECKS, read_report(place), member.name)
 
     def _meta(self, member: Member, folder_label: str | None) -> None:
         with self._opened(member) as place:
@@ -195,7 +222,8 @@ class _Validator:
         meta = Meta(read_meta(content), self._profile, label, folder_label)
         self._metas[member.name] = meta
         self._result.looked_at.append(member.name)
-        self._result.findings.look(META_CHECKS, meta, member.name)
+        self._look(META_CHECKS, meta, member.name)
+        self._look(AUTHOR_CHECKS, meta, member.name)
 
     def _output(self, member: Member, label: str, meta: Member | None) -> None:
         with self._opened(member) as place:
@@ -203,49 +231,53 @@ class _Validator:
                 return
             self._result.looked_at.append(member.name)
             start = read_start(place, self._profile)
-            findings = self._result.findings
-            findings.look(START_CHECKS, start, member.name)
+            self._look(START_CHECKS, start, member.name)
             if start.complaint or start.kind != self._profile.kind:
                 return
-            if self._guesses:
-                self._expected, self._guesses = guessed(place, self._profile, self._data_root or Path()), False
-            if start.kind == "ranked-list":
-                self._ranked_list(start, member.name)
-            else:
-                self._score_matrix(start, member.name)
-            if not any(level == "error" and file == member.name for _, file, level in findings.counts):
+            expected = self._compared.guess(place)
+            look = self._ranked_list if start.kind == "ranked-list" else self._score_matrix
+            self._captions(look(start, expected, member.name), member.name)
+            found = self._result.findings.counts
+            if not any(level == "error" and file == member.name for _, file, level in found):
                 self._score(place, label, member.name, meta)
 
-    def _ranked_list(self, start: OutputStart, file: str) -> None:
-        table = read_ranked_rows(start, self._expected)
-        self._result.findings.look(RANKED_CHECKS, table, file)
-        self._captions(table.captions(), file)
+    def _ranked_list(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:
+        table = read_ranked_rows(start, expected)
+        findings = self._result.findings
+        findings.look(RANKED_CHECKS, table, file)
+        known = expected.known_clips if expected else frozenset[str]()
+        for row in table.rows:
+            findings.look(RANKED_ROW_CHECKS, row, file, row.line)
+            if not known.issuperset(row.names):
+                for column, name in row.cells:
+                    findings.look(RANKED_NAME_CHECKS, ClipName(name, expected), file, row.line, column)
+        return table.captions()
 
-    def _score_matrix(self, start: OutputStart, file: str) -> None:
-        findings, end = self._result.findings, MatrixEnd()
-        findings.look(COLUMN_CHECKS, MatrixColumns(start.line, start.header[1:], self._expected), file)
-        lines: list[int] = []
-        texts: list[str] = []
-        uneven = False
+    def _score_matrix(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:
+        findings, end, names = self._result.findings, MatrixEnd(), start.header[1:]
+        findings.look(COLUMNS_CHECKS, MatrixColumns(names, expected), file, start.line)
+        for number, name in enumerate(names, 2):
+            findings.look(COLUMN_NAME_CHECKS, ClipName(name, expected), file, start.line, f"column {number}")
+        captions: list[tuple[int, str]] = []
+        complete = True
         for row in matrix_rows(start, end):
-            findings.look(ROW_CHECKS, row, file)
-            lines.append(row.line)
-            texts.append(row.query)
-            uneven = uneven or len(row.cells) != len(row.names)
+            findings.look(ROW_CHECKS, row, file, row.line)
+            captions.append((row.line, row.query))
+            complete = complete and len(row.cells) == len(row.names)
         findings.look(END_CHECKS, end, file)
-        complete = end.complaint is None and not uneven
-        captions = Captions(start.header[0], self._profile, self._expected, lines, texts, complete)
-        self._captions(captions, file)
+        complete = complete and end.complaint is None
+        return Captions(start.header[0], self._profile, expected, captions, complete)
 
     def _captions(self, captions: Captions, file: str) -> None:
-        self._result.findings.look(CAPTION_CHECKS, captions, file)
+        self._result.findings.look(CAPTION_CHECKS, captions, file, column=captions.column)
+        self._look(COUNT_CHECKS, captions, file)
         # Where the queries are known, each output is compared with these.
-        if self._expected is None and captions.complete:
+        if captions.expected is None and captions.complete:
             self._answered[file] = captions.answered
 
     @contextmanager
     def _opened(self, member: Member) -> Iterator[Path | None]:
-        """A member to read; `None` where that is not safe, or it is damaged, which is then found."""
+        """A member to read; `None` where that is not safe, or where the member is damaged, which is then reported."""
         # The name of a file alone is the person's own; in a package it may lead anywhere.
         alone = isinstance(self._tree, FileTree)
         if member.size > largest(self._profile, member) or not (alone or is_safe(member)):
@@ -255,24 +287,23 @@ class _Validator:
             try:
                 place: Path | None = stack.enter_context(self._tree.place(member))
             except DamagedError as error:
-                problem = Problem(str(error), "a file that unpacks", "make the zip again, and copy it whole")
-                self._result.findings.add(UNREADABLE, problem, member.name)
+                damaged = Finding(str(error), "a file that unpacks", "make the zip again, and copy it whole")
+                self._result.findings.add(readable, damaged, member.name)
                 place = None
             yield place
 
     def _score(self, place: Path, label: str, file: str, meta: Member | None) -> None:
         from harness.predictions import rank_file
 
-        task = self._expected.task if self._expected else None
+        task = self._compared.expected.task if self._compared.expected else None
         if task is None:
             return
         try:
-            ranked = rank_file(place, task, self._profile.kind)
+            ranked = rank_file(place, task, self._profile.kind, self._profile.known_columns)
         except UserError as error:
             self._result.findings.add(SCORED, complaint_of(place, error), file)
             return
         values = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
         self._result.scores[label] = values
         known = self._metas.get(meta.name) if meta else None
-        scored = Scored(task, values, known, meta.name if meta else "")
-        self._result.findings.look(SCORE_CHECKS, scored, file)
+        self._look(SCORE_CHECKS, Scored(task, values, known, meta.name if meta else ""), file)

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audio import Clip
@@ -13,23 +12,12 @@ from harness.datasets.publication.deviations import differences_from_published
 from harness.datasets.readers import audiocaps
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_files
 from harness.errors import UserError
+from harness.interface import Finding
 from harness.machine import Progress, silent, usable_cores
 
 # Every clip is decoded in full; the rate decides only how much work the resampling is.
 _SAMPLE_RATE = 32000
 _OPTIONAL = frozenset({("audiocaps", "test-957"), ("audiocaps", "val-v2"), ("audiocaps", "test-v2")})
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: in which split, with which file, and a sentence that stands alone."""
-
-    split: str
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.split}: {self.message}"
 
 
 def verify(
@@ -44,7 +32,7 @@ def verify(
         progress: told of the clips of each split as they are decoded.
 
     Returns:
-        All findings, split by split; none where all is well.
+        All findings, split by split, each with the split as its `check`; none where all is well.
 
     Raises:
         UserError: an unknown data set or split. What is wrong with the data is never raised.
@@ -58,12 +46,13 @@ def verify(
             loaded[split] = load(name, split, data_root, progress=progress)
         except UserError as error:
             if split in asked:
-                findings += [Finding(split, str(data_root), message) for message in error.problems or (str(error),)]
+                messages = error.problems or (str(error),)
+                findings += [Finding(message, file=str(data_root), check=split) for message in messages]
     listed = frozenset(clip.path for dataset in loaded.values() for clip in dataset.clips)
     for split in asked:
         if split in loaded:
             findings += [
-                Finding(split, str(data_root), message)
+                Finding(message, file=str(data_root), check=split)
                 for message in differences_from_published(loaded[split], data_root)
             ]
             findings += _missing_and_surplus(loaded[split], listed)
@@ -84,10 +73,10 @@ def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> 
         return [_all_missing(dataset, next(iter(folders)), surplus)]
     by_spelling = {_spelling(file.name): file for file in surplus}
     misspelt = {clip: by_spelling[_spelling(clip.name)] for clip in missing if _spelling(clip.name) in by_spelling}
-    findings = [Finding(dataset.split, str(clip.path), _missing(clip, misspelt.get(clip))) for clip in missing]
+    findings = [_finding(dataset, clip.path, _missing(clip, misspelt.get(clip))) for clip in missing]
     explained = frozenset(misspelt.values())
     return findings + [
-        Finding(dataset.split, str(file), f"{file} is a clip that the captions file does not list; move it away")
+        _finding(dataset, file, f"{file} is a clip that the captions file does not list; move it away")
         for file in surplus
         if file not in explained
     ]
@@ -95,9 +84,9 @@ def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> 
 
 def _all_missing(dataset: RetrievalDataset, folder: Path, surplus: list[Path]) -> Finding:
     found = f"it holds {len(surplus)} others, such as {surplus[0].name!r}" if surplus else "there is no audio there"
-    return Finding(
-        dataset.split,
-        str(folder),
+    return _finding(
+        dataset,
+        folder,
         f"{folder} has none of the {len(dataset.clips)} clips of {dataset.split}: {found}; expected files such as "
         f"{dataset.clips[0].path.name!r} (see `lbar data fetch {dataset.name}`)",
     )
@@ -132,5 +121,9 @@ def _undecodable(dataset: RetrievalDataset, progress: Progress) -> list[Finding]
         for path, message in zip(paths, pool.map(problem, paths), strict=True):
             advance(1)
             if message is not None:
-                findings.append(Finding(dataset.split, str(path), message))
+                findings.append(_finding(dataset, path, message))
     return findings
+
+
+def _finding(dataset: RetrievalDataset, file: Path, message: str) -> Finding:
+    return Finding(message, file=str(file), check=dataset.split)

@@ -1,4 +1,4 @@
-"""What an edition of the challenge wants handed in, as data: a file per edition in `editions`, or a person's own."""
+"""What is to be handed in for an edition of the challenge, as data: a YAML file per edition here, or a person's own."""
 
 import re
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from harness.errors import UserError, listing
 from harness.interface import is_card
+from harness.predictions import IN_USE, RANK, Columns, columns_of, header_of
 
 Kind = Literal["ranked-list", "score-matrix", "other"]
-RANK = "{rank}"
 
 
 class LargestBytes(BaseModel):
-    """How large a file of each sort may be, unpacked."""
+    """How many bytes a file of each kind may have, unpacked."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,7 @@ class LargestBytes(BaseModel):
 
 
 class Results(BaseModel):
-    """Which results the meta file has: the section's name, other names in use, and the measures to fill in."""
+    """The results in the meta file: the section's name, other names in use for it, and the measures to fill in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,16 +40,16 @@ class Profile(BaseModel):
     """An edition of the challenge.
 
     Attributes:
-        name: how it is asked for.
-        title: how its organisers call it.
+        name: by which `--profile` knows it.
+        title: its organisers' name for it.
         task: number of the task with the letter of the subtask, as in labels.
         protocol: by which the development-testing split is scored.
-        kind: of the output file; `other`: any number of files per system, which are not looked into.
-        columns: of the output file: the query's, and where lists are ranked the clips', with `{rank}` for 1, 2, ...
+        kind: of the output file; `other` stands for any number of files per system, which are not checked.
+        columns: of the output file: the query's, and in a ranked list the clips', with `{rank}` for 1, 2, ...
         variants: other columns in use, which are accepted on reading.
-        depth: clips per query in a ranked list.
-        rows: how many rows an output has, by what it answers, where that is known.
-        most_systems: that one package may hold.
+        depth: number of clips per query in a ranked list.
+        rows: the number of rows of an output, by the data set it answers, where that is known.
+        most_systems: the number of systems that one package may hold.
         label: regular expression of a system's label with the groups author, institute and index.
         package: file name of the zip.
         folder: the one top folder in it.
@@ -58,8 +58,8 @@ class Profile(BaseModel):
         report: name of the technical report in the top folder.
         reports: other names it may have, there or in a system's folder.
         largest_bytes: how large files may be.
-        results: what the meta file says of results.
-        described_by: keys of `system.description` in the meta file; the schema is open, so others may come.
+        results: the results in the meta file.
+        described_by: keys of `system.description` in the meta file, which may have others too.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +99,7 @@ class Profile(BaseModel):
 
     @cached_property
     def label_pattern(self) -> re.Pattern[str]:
-        """What a label looks like."""
+        """The regular expression of a label."""
         return re.compile(self.label.replace("{task}", re.escape(self.task)), re.ASCII)
 
     @cached_property
@@ -109,18 +109,20 @@ class Profile(BaseModel):
 
     def header(self, depth: int | None = None) -> list[str]:
         """The header of a ranked list."""
-        return _header(self.columns, depth or self.depth or 0)
+        return header_of(self.columns, depth or self.depth or 0)
 
-    def variant_of(self, header: Sequence[str]) -> tuple[str, ...] | None:
-        """Which spelling of the columns a ranked list's header is, of any depth; `None` where it is none in use.
+    @property
+    def known_columns(self) -> tuple[Columns, ...]:
+        """All columns that a ranked list may have: those of this edition, and those in use in others."""
+        return tuple(dict.fromkeys((self.columns, *self.variants, *IN_USE)))
+
+    def variant_of(self, header: Sequence[str]) -> Columns | None:
+        """Which columns of this edition a ranked list's header has, at any depth; `None` where it has others.
 
         >>> get_profile("dcase2024").variant_of(["caption", "file_name_1"])
         ('caption', 'file_name_{rank}')
         """
-        depth = len(header) - 1
-        if depth < 1:
-            return None
-        return next((one for one in (self.columns, *self.variants) if list(header) == _header(one, depth)), None)
+        return columns_of(header, (self.columns, *self.variants))
 
     def named(self, template: str, label: str) -> str:
         """The name of a file of the system with this label, or of all systems that share its author.
@@ -144,21 +146,28 @@ def editions() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
+def columns_in_use(profile: str | None = None) -> tuple[Columns, ...]:
+    """The columns that ranked lists have in the editions that come with lbar, and in that of a profile."""
+    profiles = [get_profile(name) for name in (*editions(), *([profile] if profile else []))]
+    ranked = [one for one in profiles if one.kind == "ranked-list"]
+    return tuple(dict.fromkeys(columns for one in ranked for columns in one.known_columns))
+
+
 def get_profile(name: str) -> Profile:
     """The profile of an edition, or of a person's own file (`*.yaml`), which may build on another by `base:`.
 
     Raises:
-        UserError: there is no such edition or file, or something is wrong in it; all of it is listed.
+        UserError: there is no such edition or file, or fields in it are wrong; all of them are listed.
     """
     try:
-        return Profile.model_validate(_said(name, ()))
+        return Profile.model_validate(_fields(name, ()))
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, one['loc'])) or 'profile'}: {one['msg']}" for one in error.errors()]
         raise listing(f"profile {name} does not fit", problems) from None
 
 
-def _said(name: str, above: tuple[str, ...]) -> dict[str, Any]:
-    """What a profile says, together with those it builds on."""
+def _fields(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of a profile, with those of the profiles it builds on."""
     import yaml
 
     known = editions()
@@ -170,21 +179,16 @@ def _said(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     if str(path.resolve()) in above:
         raise UserError(f"profile {path} builds on itself; take its line `base:` out")
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"profile {path} cannot be read: {' '.join(str(error).split())}") from None
-    if not isinstance(said, dict):
+    if not isinstance(fields, dict):
         raise UserError(
             f"profile {path} is no list of fields; expected `base: dcase2024` and what differs from it, say"
         )
-    base = said.pop("base", None)
+    base = fields.pop("base", None)
     if base is None:
-        return said
+        return fields
     if is_card(str(base)):
         base = path.parent / str(base)
-    return _said(str(base), (*above, str(path.resolve()))) | said
-
-
-def _header(columns: Sequence[str], depth: int) -> list[str]:
-    *fixed, ranked = columns
-    return [*fixed, *(ranked.replace(RANK, str(rank)) for rank in range(1, depth + 1))]
+    return _fields(str(base), (*above, str(path.resolve()))) | fields

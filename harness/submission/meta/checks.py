@@ -2,212 +2,140 @@
 
 from collections.abc import Iterator
 
-from harness.submission.findings import Check, Problem, counted, shown
-from harness.submission.meta.author_checks import AUTHOR_CHECKS
+from harness.interface import Finding
+from harness.submission.findings import BY_FIX, Checks, complaint, counted, shown
 from harness.submission.meta.file import Meta, joined
 from harness.submission.meta.template import PLACEHOLDERS
 
 _SECTIONS = ("submission", "system")
-_FIX = "`lbar validate --fix` writes a copy that has it right"
 _SMALLEST_SYSTEM = 1000
 
+META_CHECKS = Checks[Meta]()
 
-def _no_tabs(meta: Meta) -> Iterator[Problem]:
+
+@META_CHECKS("M001", "error", "The file has no tabs where YAML allows none.")
+def _no_tabs(meta: Meta) -> Iterator[Finding]:
     lines = meta.document.tabs
     if lines:
         others = f" and {counted(len(lines) - 1, 'more line')}, {lines[1]} to {lines[-1]}" if len(lines) > 1 else ""
-        yield Problem(
-            f"a tab here{others}", "blanks; YAML takes no tab there", f"replace tabs by blanks; {_FIX}", line=lines[0]
-        )
+        mend = f"replace tabs by blanks; {BY_FIX}"
+        yield Finding(f"a tab here{others}", "blanks; YAML takes no tab there", mend, line=lines[0])
 
 
-def _nothing_after_null(meta: Meta) -> Iterator[Problem]:
+@META_CHECKS("M002", "error", "`!!null` stands alone.")
+def _nothing_after_null(meta: Meta) -> Iterator[Finding]:
+    expected, mend = "`!!null` alone, or the text alone", "take `!!null` away, and put quotes around the text"
     for line, text in meta.document.after_null:
-        yield Problem(
-            f"{shown(text)} after !!null",
-            "`!!null` alone, or the text alone",
-            "take `!!null` away, and put quotes around the text",
-            line=line,
-        )
+        yield Finding(f"{shown(text)} after !!null", expected, mend, line=line)
 
 
-def _null_before_a_comma(meta: Meta) -> Iterator[Problem]:
-    for line in meta.document.glued:
-        yield Problem(
-            "`!!null,` within brackets",
-            "`null,` there: some readers take the comma for a part of the tag",
-            f"write null without the exclamation marks; {_FIX}",
-            line=line,
-        )
+@META_CHECKS("M022", "error", "Within brackets, null has no tag.")
+def _null_before_a_comma(meta: Meta) -> Iterator[Finding]:
+    expected = "`null,` there: some readers take the comma for a part of the tag"
+    mend = f"write null without the exclamation marks; {BY_FIX}"
+    yield from (Finding("`!!null,` within brackets", expected, mend, line=line) for line in meta.document.glued)
 
 
-def _parses(meta: Meta) -> Iterator[Problem]:
-    if meta.document.complaint:
-        yield meta.document.complaint
+META_CHECKS("M003", "error", "The file can be read as YAML.")(complaint)
 
 
-def _has_sections(meta: Meta) -> Iterator[Problem]:
+@META_CHECKS("M004", "error", "The file has its sections.")
+def _has_sections(meta: Meta) -> Iterator[Finding]:
     root = meta.document.root
-    if root is None:
-        return
-    if root.fields is None:
-        yield Problem("no list of keys", "the sections submission, system and results", "begin with `submission:`")
-        return
-    for section in _SECTIONS:
-        entry = root.get(section)
-        if entry is None or entry.fields is None:
-            yield Problem(
-                f"no section {section}" if entry is None else f"{section} without keys below it",
-                f"`{section}:` with its keys below, indented",
-                "add it; `lbar submit --init` gives a template",
-                column=section,
+    if root and root.fields is None:
+        yield Finding("no list of keys", "the sections submission, system and results", "begin with `submission:`")
+    elif root:
+        for section in _SECTIONS:
+            entry = root.get(section)
+            if entry is None or entry.fields is None:
+                found = f"{section} without keys below it" if entry else f"no section {section}"
+                mend = "add it; `lbar submit --init` gives a template"
+                yield Finding(found, f"`{section}:` with its keys below, indented", mend, column=section)
+
+
+@META_CHECKS("M005", "warning", "Every key is there once.")
+def _keys_once(meta: Meta) -> Iterator[Finding]:
+    expected = "each key once; readers take the last"
+    for field in meta.fields():
+        for key, line in field.entry.twice if field.entry else ():
+            column = joined((*field.keys, key))
+            yield Finding(
+                f"the key {shown(key)} a second time", expected, "leave one of them", line=line, column=column
             )
 
 
-def _keys_once(meta: Meta) -> Iterator[Problem]:
-    root = meta.document.root
-    for keys, entry in root.walk() if root else ():
-        for key, line in entry.twice:
-            yield Problem(
-                f"the key {shown(key)} a second time",
-                "each key once; readers take the last",
-                "leave one of them",
-                line=line,
-                column=joined((*keys, key)),
-            )
+@META_CHECKS("M006", "error", "The label is formed as the challenge asks.")
+def _label_fits(meta: Meta) -> Iterator[Finding]:
+    label = meta.get("submission", "label")
+    if meta.has("submission") and not meta.profile.label_pattern.fullmatch(label.text):
+        found = "no label" if label.is_empty else f"the label {shown(label.text)}"
+        expected = f"{meta.profile.example_label}: last name, institute, task and a number from 1 to 4"
+        yield label.finding(found, expected, "write it like that; --profile names the edition")
 
 
-def _label_fits(meta: Meta) -> Iterator[Problem]:
-    entry = meta.get("submission", "label")
-    if meta.document.root is None or meta.document.root.get("submission") is None:
-        return
-    if entry is None or not meta.profile.label_pattern.fullmatch(meta.label):
-        yield Problem(
-            "no label" if entry is None or entry.is_empty else f"the label {shown(meta.label)}",
-            f"{meta.profile.example_label}: last name, institute, task and a number from 1 to 4",
-            "write it like that; --profile names the edition",
-            line=entry.line if entry else None,
-            column="submission.label",
-        )
-
-
-def _label_is_the_files(meta: Meta) -> Iterator[Problem]:
-    entry = meta.get("submission", "label")
-    if entry is None or entry.is_empty:
-        return
-    places = {"folder": meta.folder_label, "file": meta.file_label}
-    for place, label in places.items():
-        if label is not None and label != meta.label:
-            yield Problem(
-                f"the label {shown(meta.label)} in a {place} called {shown(label)}",
-                "one label everywhere: in the file, in its name and in its folder's",
-                f"write `label: {label}`, or rename the {place}",
-                line=entry.line,
-                column="submission.label",
-            )
+@META_CHECKS("M007", "error", "The label is that of the file and its folder.")
+def _label_is_the_files(meta: Meta) -> Iterator[Finding]:
+    label = meta.get("submission", "label")
+    for place, name in (("folder", meta.folder_label), ("file", meta.file_label)):
+        if not label.is_empty and name is not None and name != label.text:
+            found = f"the label {shown(label.text)} in a {place} called {shown(name)}"
+            expected = "one label everywhere: in the file, in its name and in its folder's"
+            yield label.finding(found, expected, f"write `label: {name}`, or rename the {place}")
             return
 
 
-def _nothing_left_to_fill_in(meta: Meta) -> Iterator[Problem]:
-    root = meta.document.root
-    for keys, entry in root.walk() if root else ():
-        if isinstance(entry.value, str) and entry.value.strip() in PLACEHOLDERS:
-            yield Problem(
-                f"{shown(entry.value)}, as in the template",
-                "what is true of this submission",
-                "write it, or `!!null` where it does not apply",
-                line=entry.line,
-                column=joined(keys),
-            )
+@META_CHECKS("M016", "error", "Nothing is left of the template.")
+def _nothing_left_to_fill_in(meta: Meta) -> Iterator[Finding]:
+    mend = "write it, or `!!null` where it does not apply"
+    for field in meta.fields():
+        if isinstance(field.value, str) and field.value.strip() in PLACEHOLDERS:
+            found = f"{shown(field.value)}, as in the template"
+            yield field.finding(found, "what is true of this submission", mend)
 
 
-def _whole_number_of_parameters(meta: Meta) -> Iterator[Problem]:
-    if meta.get("system") is None:
-        return
-    entry = meta.get("system", "complexity", "total_parameters")
-    if entry is None or entry.is_empty:
-        yield Problem(
-            "no number of parameters",
-            "`total_parameters: 1234567`, all parts and embedding networks included",
-            "add it under system.complexity",
-            line=entry.line if entry else None,
-            column="system.complexity.total_parameters",
-        )
-    elif not isinstance(entry.value, int) or isinstance(entry.value, bool) or entry.value < 0:
-        yield Problem(
-            f"{shown(entry.text)}",
-            "a whole number, such as 1234567",
-            "write all digits, without M, k, dots or commas",
-            line=entry.line,
-            column="system.complexity.total_parameters",
-        )
+@META_CHECKS("M017", "error", "The number of parameters is a whole number.")
+def _whole_number_of_parameters(meta: Meta) -> Iterator[Finding]:
+    number = meta.get("system", "complexity", "total_parameters")
+    if meta.has("system") and number.is_empty:
+        expected = "`total_parameters: 1234567`, all parts and embedding networks included"
+        yield number.finding("no number of parameters", expected, "add it under system.complexity")
+    elif number.entry and (number.count is None or number.count < 0):
+        mend = "write all digits, without M, k, dots or commas"
+        yield number.finding(shown(number.entry.text), "a whole number, such as 1234567", mend)
 
 
-def _plausible_number_of_parameters(meta: Meta) -> Iterator[Problem]:
-    entry = meta.get("system", "complexity", "total_parameters")
-    value = entry.value if entry else None
-    if entry and isinstance(value, int) and not isinstance(value, bool) and 0 < value < _SMALLEST_SYSTEM:
-        yield Problem(
-            f"{value:,} parameters",
-            "their number, not thousands or millions of them",
-            "write all digits",
-            line=entry.line,
-            column="system.complexity.total_parameters",
-        )
+@META_CHECKS("M018", "warning", "The number of parameters is plausible.")
+def _plausible_number_of_parameters(meta: Meta) -> Iterator[Finding]:
+    number = meta.get("system", "complexity", "total_parameters")
+    if number.count and 0 < number.count < _SMALLEST_SYSTEM:
+        expected = "their number, not thousands or millions of them"
+        yield number.finding(f"{number.count:,} parameters", expected, "write all digits")
 
 
-def _system_is_described(meta: Meta) -> Iterator[Problem]:
-    description = meta.get("system", "description")
-    if meta.get("system") is None:
-        return
-    if description is None or description.fields is None:
-        yield Problem(
-            "no description of the system",
-            "`description:` with " + ", ".join(meta.profile.described_by[:4]) + " and so on",
-            "add it; `lbar submit --init` gives a template",
-            column="system.description",
-        )
+@META_CHECKS("M019", "warning", "The system is described.")
+def _system_is_described(meta: Meta) -> Iterator[Finding]:
+    description = meta.get("system", "description").entry
+    if meta.has("system") and (description is None or description.fields is None):
+        expected = "`description:` with " + ", ".join(meta.profile.described_by[:4]) + " and so on"
+        mend = "add it; `lbar submit --init` gives a template"
+        yield Finding("no description of the system", expected, mend, column="system.description")
 
 
-def _results_are_fractions(meta: Meta) -> Iterator[Problem]:
-    for name, keys, entry in meta.results():
-        value = entry.number
-        if entry.is_empty or (value is not None and 0 <= value <= 1):
+@META_CHECKS("M020", "error", "Measures are numbers from 0 to 1.")
+def _results_are_fractions(meta: Meta) -> Iterator[Finding]:
+    for name, field in meta.results():
+        entry = field.entry
+        if entry is None or entry.is_empty or (entry.number is not None and 0 <= entry.number <= 1):
             continue
-        is_per_cent = value is not None and 1 < value <= 100
-        yield Problem(
-            f"{name} of {entry.text}",
-            "a number from 0 to 1",
-            f"write {value / 100:g}" if value is not None and is_per_cent else "write the number, with a decimal point",
-            line=entry.line,
-            column=joined(("results", *keys)),
-        )
+        per_cent = entry.number if entry.number is not None and 1 < entry.number <= 100 else None
+        mend = "write the number, with a decimal point" if per_cent is None else f"write {per_cent / 100:g}"
+        yield field.finding(f"{name} of {entry.text}", "a number from 0 to 1", mend)
 
 
-def _results_are_there(meta: Meta) -> Iterator[Problem]:
+@META_CHECKS("M021", "warning", "The file has results.")
+def _results_are_there(meta: Meta) -> Iterator[Finding]:
     if meta.document.root is not None and not meta.has_results:
-        yield Problem(
-            "no results",
-            f"results.{meta.profile.results.section} with {', '.join(meta.profile.results.measures)}",
-            "add them; they are not mandatory, and what papers compare",
-            column="results",
+        expected = f"results.{meta.profile.results.section} with {', '.join(meta.profile.results.measures)}"
+        yield Finding(
+            "no results", expected, "add them; they are not mandatory, and what papers compare", column="results"
         )
-
-
-META_CHECKS: tuple[Check[Meta], ...] = (
-    Check("M001", "error", "The file has no tabs where YAML allows none.", _no_tabs),
-    Check("M002", "error", "`!!null` stands alone.", _nothing_after_null),
-    Check("M022", "error", "Within brackets, null has no tag.", _null_before_a_comma),
-    Check("M003", "error", "The file can be read as YAML.", _parses),
-    Check("M004", "error", "The file has its sections.", _has_sections),
-    Check("M005", "warning", "Every key is there once.", _keys_once),
-    Check("M006", "error", "The label is formed as the challenge asks.", _label_fits),
-    Check("M007", "error", "The label is that of the file and its folder.", _label_is_the_files),
-    Check("M016", "error", "Nothing is left of the template.", _nothing_left_to_fill_in),
-    Check("M017", "error", "The number of parameters is a whole number.", _whole_number_of_parameters),
-    Check("M018", "warning", "The number of parameters is plausible.", _plausible_number_of_parameters),
-    Check("M019", "warning", "The system is described.", _system_is_described),
-    Check("M020", "error", "Measures are numbers from 0 to 1.", _results_are_fractions),
-    Check("M021", "warning", "The file has results.", _results_are_there),
-    *AUTHOR_CHECKS,
-)

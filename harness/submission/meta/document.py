@@ -1,15 +1,14 @@
-"""A meta file, read with the place of every entry, and past its mistakes where they leave no doubt.
+"""A meta file, read with the line of every entry, and in spite of mistakes that leave no doubt what is meant.
 
-Of 24 real ones 20 held tabs, which no YAML reader takes, and one text after `!!null`.
+Of 24 real meta files 20 held tabs, which no YAML reader takes, and one held text after `!!null`.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from harness.submission.findings import Problem, shown
+from harness.interface import Finding
 
 Key = tuple[str | int, ...]
 
@@ -27,11 +26,11 @@ class Entry:
     """A value in a meta file and where it stands.
 
     Attributes:
-        value: as Python knows it; of mappings and lists `None`.
-        text: a scalar as written.
-        line: counted from 1.
-        fields: of a mapping.
-        items: of a list.
+        value: a scalar as Python's `str`, `int`, `float`, `bool` or `None`; `None` for mappings and lists.
+        text: a scalar as it is written.
+        line: of the file, counted from 1.
+        fields: the entries of a mapping, by key; `None` for all others.
+        items: the entries of a list; `None` for all others.
         twice: keys that a mapping has twice, each with the line of the later one.
     """
 
@@ -44,7 +43,7 @@ class Entry:
 
     @property
     def number(self) -> float | None:
-        """As a number, also where YAML takes it for a text, as it does `2e-5`; `None` where it is none."""
+        """The value as a number, also where YAML takes it for a text, as it does `2e-5`; `None` if it is no number."""
         if isinstance(self.value, bool) or not (isinstance(self.value, int | float) or _NUMBER.fullmatch(self.text)):
             return None
         try:
@@ -54,11 +53,11 @@ class Entry:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is said: `!!null`, or no text."""
+        """Whether it has no value: `!!null`, or no text."""
         return self.fields is None and self.items is None and (self.value is None or not str(self.value).strip())
 
     def get(self, *keys: str | int) -> "Entry | None":
-        """What is under these keys; `None` where there is nothing."""
+        """The entry that these keys lead to; `None` where there is none."""
         entry: Entry | None = self
         for key in keys:
             if entry is None:
@@ -78,7 +77,7 @@ class Entry:
             yield from entry.walk((*above, position))
 
     def plain(self) -> Any:
-        """As dictionaries, lists and values."""
+        """The same as dictionaries, lists and scalars."""
         if self.fields is not None:
             return {key: entry.plain() for key, entry in self.fields.items()}
         if self.items is not None:
@@ -91,11 +90,11 @@ class MetaDocument:
     """A meta file.
 
     Attributes:
-        root: what it says; `None` where it could not be read.
-        tabs: lines with a tab where YAML allows none; empty if it is read as it is.
+        root: all its entries; `None` where it could not be read.
+        tabs: lines with a tab where YAML allows none; empty where the file can be read in spite of its tabs.
         after_null: line and text of what follows a `!!null`.
-        glued: lines where, within brackets, a comma sticks to `!!null`: PyYAML takes it for a part of the tag.
-        complaint: why it cannot be read, or not in full, tabs and such set aside.
+        glued: lines where, within brackets, a comma follows `!!null` directly: PyYAML takes it for a part of the tag.
+        complaint: why it cannot be read, or not in full, even when the mistakes above are mended.
         mended: the text without these mistakes.
     """
 
@@ -103,7 +102,7 @@ class MetaDocument:
     tabs: tuple[int, ...] = ()
     after_null: tuple[tuple[int, str], ...] = ()
     glued: tuple[int, ...] = ()
-    complaint: Problem | None = None
+    complaint: Finding | None = None
     mended: str = ""
 
 
@@ -115,17 +114,14 @@ class _Limits:
 def read_meta(content: bytes) -> MetaDocument:
     """Read a meta file; nothing is raised, whatever it holds."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        return MetaDocument(
-            None,
-            complaint=Problem(f"the byte 0x{content[error.start]:02x}", "UTF-8", "save the file as UTF-8", line=line),
-        )
-    text = text.replace("\r\n", "\n")
-    lines = text.split("\n")
-    glued = tuple(number for number, line in enumerate(lines, 1) if _unglued(line) != line)
-    lines = [_unglued(line) for line in lines]
+        found = f"the byte 0x{content[error.start]:02x}"
+        return MetaDocument(None, complaint=Finding(found, "UTF-8", "save the file as UTF-8", line=line))
+    before = text.split("\n")
+    lines = [_unglued(line) for line in before]
+    glued = tuple(number for number, (old, new) in enumerate(zip(before, lines, strict=True), 1) if new != old)
     after_null = tuple(
         (number, match["text"].strip(" \t,"))
         for number, line in enumerate(lines, 1)
@@ -135,7 +131,7 @@ def read_meta(content: bytes) -> MetaDocument:
     tabs: tuple[int, ...] = ()
     if complaint is not None:
         tabs = tuple(number for number, line in enumerate(lines, 1) if _has_stray_tab(line))
-        lines = [_without_stray_tabs(line) if number in set(tabs) else line for number, line in enumerate(lines, 1)]
+        lines = [_without_stray_tabs(line) for line in lines]
     for number, _ in after_null:
         lines[number - 1] = _NULL_AND_TEXT.sub(_quoted, lines[number - 1], count=1)
     mended = "\n".join(lines)
@@ -144,60 +140,58 @@ def read_meta(content: bytes) -> MetaDocument:
     return MetaDocument(root, tabs, after_null, glued, complaint, mended)
 
 
-def _parsed(text: str) -> tuple[Entry | None, Problem | None]:
+def _parsed(text: str) -> tuple[Entry | None, Finding | None]:
     import yaml
 
+    by_a_person = "a file as a person writes it"
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if node is None:
-            return None, Problem("an empty file", "the sections submission, system and results", "fill in the template")
-        root = _entry(node, yaml.SafeLoader(""), _Limits(), ())
+            return None, Finding("an empty file", "the sections submission, system and results", "fill in the template")
+        return _entry(node, yaml.SafeLoader(""), _Limits(), ()), _unfit(node)
     except _TooMuchError as error:
-        return None, Problem(str(error), "a file as a person writes it", "write the values out, without anchors (&, *)")
+        return None, Finding(str(error), by_a_person, "write the values out, without anchors (&, *)")
     except RecursionError:
-        return None, Problem("lists within lists without end", "a file as a person writes it", "look for stray [ or {")
+        return None, Finding("lists within lists without end", by_a_person, "look for stray [ or {")
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        said = " ".join(filter(None, (error.context, error.problem)))
-        return None, Problem(
-            f"no YAML here: {said}",
-            "`key: value`, indented by blanks",
-            'put "quotes" around a text that holds `: ` or begins with a sign, and indent alike',
-            line=mark.line + 1 if mark else None,
-        )
+        found = f"no YAML here: {' '.join(filter(None, (error.context, error.problem)))}"
+        mend = 'put "quotes" around a text that holds `: ` or begins with a sign, and indent alike'
+        return None, Finding(found, "`key: value`, indented by blanks", mend, line=mark.line + 1 if mark else None)
     except (yaml.YAMLError, ValueError) as error:
-        return None, Problem(
-            f"no YAML: {' '.join(str(error).split())[:120]}", "`key: value`, indented by blanks", "look for odd letters"
-        )
-    return root, _unfit(node)
+        found = f"no YAML: {_first_words(str(error))}"
+        return None, Finding(found, "`key: value`, indented by blanks", "look for odd letters")
 
 
-def _unfit(node: Any) -> Problem | None:
+def _unfit(node: Any) -> Finding | None:
     """Why a reader cannot make values of what can be parsed: a tag or a date that does not fit."""
     import yaml
 
+    line: int | None = None
     try:
         yaml.SafeLoader("").construct_document(node)
     except yaml.MarkedYAMLError as error:
-        mark, said = error.problem_mark, error.problem
+        reason = str(error.problem)
+        line = error.problem_mark.line + 1 if error.problem_mark else None
     except (ValueError, LookupError, TypeError, OverflowError) as error:
-        mark, said = None, str(error)
+        reason = str(error)
     else:
         return None
-    return Problem(
-        f"a value that does not fit its type: {' '.join(str(said).split())[:120]}",
-        "a plain text or number, or `!!null` alone",
-        'put "quotes" around the text, and leave out tags (!!) but for `!!null`',
-        line=mark.line + 1 if mark else None,
-    )
+    mend = 'put "quotes" around the text, and leave out tags (!!) but for `!!null`'
+    found = f"a value that does not fit its type: {_first_words(reason)}"
+    return Finding(found, "a plain text or number, or `!!null` alone", mend, line=line)
+
+
+def _first_words(reason: str) -> str:
+    return " ".join(reason.split())[:120]
 
 
 class _TooMuchError(Exception):
-    """What a few lines with anchors stand for would fill the memory."""
+    """The file is too large when its anchors are written out."""
 
 
 def _entry(node: Any, constructor: Any, limits: _Limits, above: tuple[int, ...]) -> Entry:
-    """From a node of YAML's own tree. An anchor is written out wherever it is used, within limits."""
+    """The entry of a node of PyYAML's tree. An anchor is written out wherever it is used, within limits."""
     import yaml
 
     limits.entries += 1
@@ -224,7 +218,7 @@ def _entry(node: Any, constructor: Any, limits: _Limits, above: tuple[int, ...])
 
 
 def _value(node: Any, constructor: Any) -> Any:
-    """A scalar as Python knows it; as text where its tag does not fit it."""
+    """A scalar's value; its text where its tag does not fit it."""
     import yaml
 
     try:
@@ -235,9 +229,9 @@ def _value(node: Any, constructor: Any) -> Any:
 
 
 def _quoted(match: re.Match[str]) -> str:
-    """The text after a `!!null` without it."""
-    said = match["text"].strip(" \t,").replace("\\", "\\\\").replace('"', '\\"')
-    return f'{match["before"]}"{said}"'
+    """The text after a `!!null`, in quotes and without the `!!null`."""
+    text = match["text"].strip(" \t,").replace("\\", "\\\\").replace('"', '\\"')
+    return f'{match["before"]}"{text}"'
 
 
 def _unglued(line: str) -> str:
@@ -283,8 +277,3 @@ def _before_comment(line: str) -> str:
             return line[:place]
         before = letter
     return line
-
-
-def first_few(texts: Iterator[str], most: int = 5) -> str:
-    """Some of many, quoted."""
-    return ", ".join(map(shown, islice(texts, most)))

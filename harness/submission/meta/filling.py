@@ -1,4 +1,4 @@
-"""A system's meta file: what a person says, filled up with what its card and its run say."""
+"""A system's meta file: what the person wrote, completed from the system's card and run."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from harness.submission.meta.data_sets import described
 from harness.submission.meta.template import AUTO
 
 OVERRIDES = "systems"
-"""Section of a person's file that says what differs between systems; it is not handed in."""
+"""Section of a person's file that holds what differs between systems; it is not handed in."""
 
 
 def known(profile: Profile, system: SystemRecord, results: Mapping[str, float]) -> dict[str, Any]:
-    """What lbar knows of a system, in the sections of a meta file; `None` where it knows nothing.
+    """What lbar knows about a system, in the sections of a meta file; `None` for what is not known.
 
     Args:
         profile: the edition.
@@ -54,55 +54,54 @@ def known(profile: Profile, system: SystemRecord, results: Mapping[str, float]) 
 
 
 def _of_members(names: Sequence[str]) -> dict[str, Any]:
-    """What the cards of an ensemble's members say, each value once."""
+    """The descriptions in the cards of an ensemble's members, each value once."""
     from harness.interface import common_part, read_card
 
-    said: dict[str, dict[str, None]] = {}
+    described_as: dict[str, dict[str, None]] = {}
     for name in names:
         try:
             card = common_part(read_card(name)[0])
         except UserError:
             continue
         for key, value in card.described.items():
-            said.setdefault(key, {})[str(value)] = None
-    return {key: next(iter(values)) if len(values) == 1 else list(values) for key, values in said.items()}
+            described_as.setdefault(key, {})[str(value)] = None
+    return {key: next(iter(values)) if len(values) == 1 else list(values) for key, values in described_as.items()}
 
 
 def filled(person: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """A person's file with `auto` replaced, and what it does not speak of added.
+    """A person's file with `auto` replaced, and with the sections and the sections' keys that it lacks.
 
-    Whatever the person says stays, unknown keys included. Of a section they have, keys they lack are added; below
-    these, what they wrote stands alone.
+    Whatever the person wrote stays, unknown keys included. Nothing is added deeper than a section's own keys.
 
     >>> ours = {"system": {"description": {"y": 2, "z": 3}, "w": 4}}
     >>> filled({"system": {"description": {"x": 1, "y": "auto"}}}, ours)
     {'system': {'description': {'x': 1, 'y': 2}, 'w': 4}}
     """
     document = {key: _resolved(value, ours.get(key)) for key, value in person.items() if key != OVERRIDES}
-    for section, said in ours.items():
-        there = document.get(section)
-        if section not in document:
-            document[section] = said
-        elif isinstance(there, dict) and isinstance(said, dict):
-            document[section] = there | {key: value for key, value in said.items() if key not in there}
+    for section, content in ours.items():
+        there = document.setdefault(section, content)
+        if isinstance(there, dict) and isinstance(content, dict):
+            document[section] = there | {key: value for key, value in content.items() if key not in there}
     return document
 
 
 def overridden(person: Mapping[str, Any], system: str) -> dict[str, Any]:
-    """A person's file with what it says of this system in particular.
+    """A person's file, in which this system's part of the section `systems` replaces what all systems have.
 
     Raises:
-        UserError: its section `systems` is no mapping of names.
+        UserError: the section `systems` is no mapping of systems' names to sections.
     """
     special = person.get(OVERRIDES) or {}
-    if not isinstance(special, dict) or not all(isinstance(said, dict) for said in special.values()):
-        raise UserError(f"the section `{OVERRIDES}:` of the meta file is no mapping of systems to what is said of them")
+    if not isinstance(special, dict) or not all(isinstance(sections, dict) for sections in special.values()):
+        raise UserError(
+            f"the section `{OVERRIDES}:` of the meta file is no mapping of systems' names to the sections they replace"
+        )
     common = {key: value for key, value in person.items() if key != OVERRIDES}
     return _merged(common, special.get(system, {}))
 
 
 def unknown_parts(document: Mapping[str, Any], person: Mapping[str, Any]) -> list[str]:
-    """Keys for which the person wants `auto`, and nothing is known."""
+    """Keys for which the person wrote `auto` and lbar knows no value."""
     unknown = [path for path, value in _leaves(person) if value == AUTO and _at(document, path) is None]
     # One system is no ensemble: !!null says so.
     return [path[-1] for path in unknown if path[-1] != "ensemble"]
@@ -127,7 +126,7 @@ def abbreviated(name: str) -> str:
 
 
 def written(document: Mapping[str, Any]) -> str:
-    """A meta file's text."""
+    """The text of a meta file."""
     import yaml
 
     text: str = yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True, width=1000)

@@ -12,13 +12,13 @@ _INSTITUTION = re.compile(r"\binstitution(?=\s*:)")
 
 
 def mend_meta(source: Path, target: Path, file: str, repairs: Repairs) -> None:
-    """Write a mended copy, if there is something to mend and the file can then be read.
+    """Write a mended copy, if there is something to mend and the copy can then be read.
 
     Args:
         source: the file.
         target: the copy; not written where nothing is mended.
-        file: what to call it in `repairs`.
-        repairs: takes what was done.
+        file: the file's name in `repairs`.
+        repairs: the list that the repairs are added to.
 
     Raises:
         UserError: the copy cannot be written.

@@ -1,17 +1,17 @@
-"""The meta file a person begins with, with comments."""
+"""The meta file that a person fills in, with comments."""
 
 from harness.submission.editions.profiles import Profile
 
 AUTO = "auto"
-"""Stands for what lbar knows."""
+"""Stands for the value that lbar knows."""
 
 PLACEHOLDERS = frozenset(
     {"Lastname", "Firstname", "name@institute.org", "INST", "Name of the Institute", "City, Country", AUTO}
 )
-"""What the template has where only the person knows; none of it may be left."""
+"""What the template has where only the person knows the value; none of it may be left."""
 
 _ABOUT = {
-    "input_sampling_rate": "of the audio the system hears, as 32kHz",
+    "input_sampling_rate": "of the audio that goes into the system, such as 32kHz",
     "acoustic_features": "one or several: log-mel energies, waveform, ...",
     "text_embeddings": "RoBERTa, BERT, TF-IDF, ...",
     "audio_augmentation": "one or several, or !!null",
@@ -28,7 +28,7 @@ _ABOUT = {
 
 
 def template(profile: Profile) -> str:
-    """A meta file with comments, to be filled in by a person; `auto` is filled in from the run."""
+    """A meta file with comments, for a person to fill in; `auto` is filled in from the run."""
     described = "\n".join(
         f"    {key}: {AUTO}{' ' * max(1, 24 - len(key))}# {_ABOUT[key]}" if key in _ABOUT else f"    {key}: {AUTO}"
         for key in profile.described_by

@@ -1,7 +1,7 @@
-"""What an output should answer: the queries and clips of an evaluation, with its ground truth where that is known."""
+"""What an output should answer: the queries and clips of a data set, with the ground truth where that is known."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -10,9 +10,11 @@ from pathlib import Path
 from harness.datasets import read_rows
 from harness.errors import UserError
 from harness.evaluation import audio_files, read_queries
-from harness.predictions import Spellings
+from harness.interface import Finding
+from harness.predictions import Spellings, hint
 from harness.protocols import RetrievalTask
 from harness.submission.editions.profiles import Profile
+from harness.submission.findings import BY_FIX, shown
 
 _LEAST_KNOWN = 0.5
 _SAMPLE = 200
@@ -20,12 +22,12 @@ _SAMPLE = 200
 
 @dataclass(frozen=True, eq=False)
 class Expected:
-    """Queries and clips.
+    """The queries that an output should answer, and the clips that it should rank.
 
     Attributes:
-        what: they are, for messages.
-        queries: what is asked, verbatim, in order; one that was written for several clips is there several times.
-        clips: names of what is ranked; none where they are not known.
+        what: the name of the data set, for messages.
+        queries: verbatim, in order; one that was written for several clips is there several times.
+        clips: their names; empty where these are not known.
         task: the same with its ground truth; `None` where that is hidden.
     """
 
@@ -46,12 +48,12 @@ class Expected:
 
     @cached_property
     def clip_spellings(self) -> Spellings:
-        """To find the clip that a wrong name means."""
+        """Finds the clip that a wrong name means."""
         return Spellings(self.clips, file_names=True)
 
     @cached_property
     def query_spellings(self) -> Spellings:
-        """To find the query that a wrong caption means."""
+        """Finds the query that a wrong caption means."""
         return Spellings(list(self.times_asked))
 
     def fits(self, captions: Sequence[str]) -> bool:
@@ -60,18 +62,52 @@ class Expected:
         return bool(captions) and known >= _LEAST_KNOWN * len(captions)
 
 
+@dataclass(frozen=True, slots=True)
+class ClipName:
+    """A clip's name in an output, and what the output should answer (`None` where that is not known)."""
+
+    text: str
+    expected: Expected | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether a clip is called so."""
+        return self.expected is not None and self.text in self.expected.known_clips
+
+    @property
+    def is_path(self) -> bool:
+        """Whether folders stand before the name."""
+        return "/" in self.text or "\\" in self.text
+
+    def unknown(self) -> Iterator[Finding]:
+        """The check that a clip is called so, where the clips are known."""
+        if self.expected is None or not self.expected.clips or self.is_known or not self.text.strip():
+            return
+        spellings = self.expected.clip_spellings
+        if spellings.same(self.text) is not None:
+            mend = f"write it as the file is called; {BY_FIX}"
+        else:
+            mend = "look whether the clip belongs to this set, and write it as its file is called"
+        found = f"{shown(self.text)}, which no clip is called{hint(spellings.meant(self.text))}"
+        yield Finding(found, f"one of the {len(self.expected.clips):,} names, to the letter", mend)
+
+
 def of_task(task: RetrievalTask) -> Expected:
-    """What a text-to-audio task asks."""
+    """What outputs for a text-to-audio task should answer.
+
+    Raises:
+        UserError: the task ranks captions.
+    """
     if task.protocol.direction != "text-to-audio":
         raise UserError(f"protocol {task.protocol.name} ranks captions; choose a text-to-audio protocol")
     return Expected(task.protocol.name, task.queries, task.items, task)
 
 
 def of_protocol(name: str, data_root: Path) -> Expected:
-    """What a protocol asks.
+    """What outputs for a protocol should answer.
 
     Raises:
-        UserError: there is no such protocol, or its data are not in the data root.
+        UserError: there is no such protocol, it ranks captions, or its data are not in the data root.
     """
     from harness.datasets import load
     from harness.protocols import get_protocol, pose
@@ -81,10 +117,7 @@ def of_protocol(name: str, data_root: Path) -> Expected:
 
 
 def guessed(output: Path, profile: Profile, data_root: Path) -> Expected | None:
-    """What an output answers, if that is the edition's development-testing split and the data root has it.
-
-    Nothing is raised: it is a guess.
-    """
+    """The edition's development-testing split, if the output answers that and the data root has it; else `None`."""
     try:
         captions = [cells[0] for _, cells in islice(read_rows(output), 1, _SAMPLE)]
         known = of_protocol(profile.protocol, data_root)
@@ -93,8 +126,27 @@ def guessed(output: Path, profile: Profile, data_root: Path) -> Expected | None:
     return known if known.fits(captions) else None
 
 
+class Comparison:
+    """What the outputs of a submission are compared with: what the person names, or else a guess from the first output.
+
+    Attributes:
+        expected: that; `None` where it is not known (yet).
+    """
+
+    def __init__(self, named: Expected | None, profile: Profile, data_root: Path | None) -> None:
+        self.expected = named
+        self._profile = profile
+        self._data_root = data_root if named is None else None
+
+    def guess(self, output: Path) -> Expected | None:
+        """What an output is compared with; the first one that is given decides it for all."""
+        if self._data_root is not None:
+            self.expected, self._data_root = guessed(output, self._profile, self._data_root), None
+        return self.expected
+
+
 def of_files(queries: Path | None, audio: Path | None) -> Expected | None:
-    """What a hidden evaluation set asks: a CSV with a column `caption`, and a folder of recordings.
+    """What outputs for a hidden set should answer: a CSV with a column `caption`, and a folder of recordings.
 
     Raises:
         UserError: one of them cannot be read.

@@ -1,4 +1,4 @@
-"""An output file, read as far as it can be read, so that all that is wrong with it can be said at once."""
+"""An output file, read as far as it can be read, so that all that is wrong with it can be listed at once."""
 
 import codecs
 import re
@@ -6,20 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.predictions import is_ranked_list, is_score_matrix
+from harness.interface import Finding
+from harness.predictions import columns_of, is_score_matrix
 from harness.submission.editions.profiles import Kind, Profile
-from harness.submission.findings import Problem
 from harness.submission.output.expected import Expected
 
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 100_000
-"""An output of more rows or columns is taken for something else: it must not fill the memory."""
+"""An output of more rows or columns is taken for another kind of file, so that it does not fill the memory."""
+NO_ROWS = Finding("a header and nothing below", "a row per query", "write the output again")
 
 _LOOKED_AT = 1 << 20
 _LINE = re.compile(r"line (\d+)")
@@ -35,7 +37,7 @@ class OutputStart:
         path: of the file.
         line: of the header.
         header: its cells.
-        kind: what the header makes of it, `None` where nothing.
+        kind: what it is by its header; `None` where the header is none of an output.
         has_bom: whether a byte order mark comes first.
         has_carriage_returns: whether lines end in CR LF.
         complaint: why it cannot be read.
@@ -48,7 +50,7 @@ class OutputStart:
     kind: Kind | None
     has_bom: bool
     has_carriage_returns: bool
-    complaint: Problem | None
+    complaint: Finding | None
 
 
 @dataclass(frozen=True)
@@ -56,33 +58,57 @@ class Captions:
     """The captions of an output, row by row, beside the queries.
 
     Attributes:
-        column: that they stand in.
+        column: name of their column.
         profile: the edition.
-        expected: what is asked; `None` where that is not known.
-        lines: of the rows, in the file.
-        texts: the captions.
+        expected: the queries and clips the file should answer; `None` where these are not known.
+        rows: line in the file and caption of each row.
         complete: whether the file was read to its end, so that a query that is not there is missing.
     """
 
     column: str
     profile: Profile
     expected: Expected | None
-    lines: Sequence[int]
-    texts: Sequence[str]
+    rows: Sequence[tuple[int, str]]
     complete: bool
 
     @cached_property
+    def texts(self) -> list[str]:
+        """The captions."""
+        return [text for _, text in self.rows]
+
+    @cached_property
     def unknown(self) -> dict[str, int]:
-        """Captions that nobody asked, each with its line."""
+        """Captions that are no queries, each with its line."""
         if self.expected is None or not self.expected.queries:
             return {}
         asked = self.expected.times_asked
-        return {text: line for line, text in zip(self.lines, self.texts, strict=True) if text and text not in asked}
+        return {text: line for line, text in self.rows if text and text not in asked}
 
     @cached_property
     def answered(self) -> frozenset[str]:
         """The captions that are there."""
         return frozenset(self.texts)
+
+
+class RankedRow(NamedTuple):
+    """One row of a ranked list, as long as the header.
+
+    Attributes:
+        line: of the file.
+        query: its caption.
+        names: of the clips, best first.
+        columns: of these names.
+    """
+
+    line: int
+    query: str
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @property
+    def cells(self) -> Iterator[tuple[str, str]]:
+        """Column and name of each clip."""
+        return zip(self.columns, self.names, strict=True)
 
 
 @dataclass(frozen=True)
@@ -91,33 +117,23 @@ class RankedRows:
 
     Attributes:
         start: of the file.
-        expected: what is asked; `None` where that is not known.
-        rows: line, caption and names of each row as long as the header.
+        expected: the queries and clips the file should answer; `None` where these are not known.
+        rows: those as long as the header.
         uneven: line and number of cells of the other rows.
         complaint: why the file could not be read to its end.
     """
 
     start: OutputStart
     expected: Expected | None
-    rows: tuple[tuple[int, str, tuple[str, ...]], ...]
+    rows: tuple[RankedRow, ...]
     uneven: tuple[tuple[int, int], ...]
-    complaint: Problem | None
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Of the names."""
-        return self.start.header[1:]
+    complaint: Finding | None
 
     def captions(self) -> Captions:
-        """Those of all rows that have some."""
-        return Captions(
-            self.start.header[0],
-            self.start.profile,
-            self.expected,
-            [line for line, _, _ in self.rows],
-            [text for _, text, _ in self.rows],
-            complete=self.complaint is None and not self.uneven,
-        )
+        """The captions of all rows as long as the header."""
+        complete = self.complaint is None and not self.uneven
+        rows = [(row.line, row.query) for row in self.rows]
+        return Captions(self.start.header[0], self.start.profile, self.expected, rows, complete)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -146,7 +162,7 @@ class MatrixRow:
 
 @dataclass
 class MatrixEnd:
-    """What all rows of a score matrix say together.
+    """All rows of a score matrix together.
 
     Attributes:
         rows: how many there are.
@@ -160,7 +176,7 @@ class MatrixEnd:
     tied: int = 0
     first_tie: int | None = None
     digits: int = 0
-    complaint: Problem | None = None
+    complaint: Finding | None = None
 
     def count(self, row: MatrixRow) -> None:
         """Take a row into account."""
@@ -173,44 +189,37 @@ class MatrixEnd:
 
 
 def read_start(path: Path, profile: Profile) -> OutputStart:
-    """Look at the first bytes and the header."""
-    complaint: Problem | None = None
+    """Read the first bytes and the header."""
+    first, line = b"", 1
     header: list[str] = []
-    line = 1
+    complaint: Finding | None = None
     try:
         with path.open("rb") as file:
             first = file.read(_LOOKED_AT)
         line, header = next(read_rows(path), (1, []))
         if not header:
-            complaint = Problem("an empty file", "a header and a row per query", "write the output again")
+            complaint = Finding("an empty file", "a header and a row per query", "write the output again")
         elif len(header) > MOST_COLUMNS:
-            complaint = Problem(
-                f"{len(header):,} columns", f"at most {MOST_COLUMNS:,}", "look whether it is the right file"
-            )
+            found = f"{len(header):,} columns"
+            complaint = Finding(found, f"at most {MOST_COLUMNS:,}", "look whether it is the right file")
     except OSError as error:
-        first, complaint = b"", Problem(error.strerror or str(error), "a file that can be read", "mend that")
+        complaint = Finding(error.strerror or str(error), "a file that can be read", "mend that")
     except UserError as error:
         complaint = complaint_of(path, error)
-    return OutputStart(
-        profile,
-        path,
-        line,
-        tuple(header),
-        "ranked-list" if is_ranked_list(header) or profile.variant_of(header) else kind_of_matrix(header),
-        first.startswith(codecs.BOM_UTF8),
-        b"\r\n" in first,
-        complaint,
-    )
+    has_bom, has_returns = first.startswith(codecs.BOM_UTF8), b"\r\n" in first
+    return OutputStart(profile, path, line, tuple(header), _kind(header, profile), has_bom, has_returns, complaint)
 
 
-def kind_of_matrix(header: Sequence[str]) -> Kind | None:
-    """Whether it is a score matrix's."""
+def _kind(header: Sequence[str], profile: Profile) -> Kind | None:
+    if columns_of(header, profile.known_columns):
+        return "ranked-list"
     return "score-matrix" if is_score_matrix(header) else None
 
 
 def read_ranked_rows(start: OutputStart, expected: Expected | None) -> RankedRows:
     """Read a ranked list to its end, or as far as it can be read."""
-    rows: list[tuple[int, str, tuple[str, ...]]] = []
+    rows: list[RankedRow] = []
+    columns = start.header[1:]
     uneven: list[tuple[int, int]] = []
     complaint = None
     try:
@@ -221,7 +230,7 @@ def read_ranked_rows(start: OutputStart, expected: Expected | None) -> RankedRow
                 complaint = _too_many_rows(line)
                 break
             if len(cells) == len(start.header):
-                rows.append((line, cells[0], tuple(cells[1:])))
+                rows.append(RankedRow(line, cells[0], tuple(cells[1:]), columns))
             else:
                 uneven.append((line, len(cells)))
     except UserError as error:
@@ -230,7 +239,7 @@ def read_ranked_rows(start: OutputStart, expected: Expected | None) -> RankedRow
 
 
 def matrix_rows(start: OutputStart, end: MatrixEnd) -> Iterator[MatrixRow]:
-    """Pass over a score matrix; what is known when it ends is in `end`."""
+    """Yield the rows of a score matrix, and count them in `end`."""
     names = start.header[1:]
     try:
         records = read_rows(start.path)
@@ -246,8 +255,8 @@ def matrix_rows(start: OutputStart, end: MatrixEnd) -> Iterator[MatrixRow]:
         end.complaint = complaint_of(start.path, error)
 
 
-def _too_many_rows(line: int) -> Problem:
-    return Problem(f"more than {MOST_ROWS:,} rows", "one per query", "look whether it is the right file", line=line)
+def _too_many_rows(line: int) -> Finding:
+    return Finding(f"more than {MOST_ROWS:,} rows", "one per query", "look whether it is the right file", line=line)
 
 
 def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
@@ -264,17 +273,14 @@ def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     return np.fromiter(map(_number, cells), np.float64, len(cells))
 
 
-def complaint_of(path: Path, error: UserError) -> Problem:
-    """What reading a file failed for, with the line where one is named."""
-    said = str(error).removeprefix(f"{path}: ")
-    found, _, mend = said.partition("; ")
-    line = _LINE.search(found)
-    return Problem(
-        found,
-        "comma-separated cells in UTF-8, with double quotes around those that hold a comma, a quote or a line end",
-        mend or "write the file with a CSV writer",
-        line=int(line[1]) if line else None,
+def complaint_of(path: Path, error: UserError) -> Finding:
+    """Why a file could not be read, with the line where the error names one."""
+    found, _, mend = str(error).removeprefix(f"{path}: ").partition("; ")
+    expected = (
+        "comma-separated cells in UTF-8, with double quotes around those that hold a comma, a quote or a line end"
     )
+    line = _LINE.search(found)
+    return Finding(found, expected, mend or "write the file with a CSV writer", line=int(line[1]) if line else None)
 
 
 def _number(cell: str) -> float:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.predictions import hint
-from harness.submission.findings import Check, Problem, counted, shown
-from harness.submission.output.expected import Expected
-from harness.submission.output.file import MatrixEnd, MatrixRow
+from harness.interface import Finding
+from harness.submission.findings import Checks, complaint, counted, shown
+from harness.submission.output.expected import ClipName, Expected
+from harness.submission.output.file import NO_ROWS, MatrixEnd, MatrixRow
 
 _FEW_DIGITS = 5
 _MANY_TIED = 0.1
@@ -21,169 +21,106 @@ class MatrixColumns:
     """The clips a score matrix has columns for.
 
     Attributes:
-        line: of the header.
         names: of the clips.
-        expected: what is asked; `None` where that is not known.
+        expected: the queries and clips it should answer; `None` where these are not known.
     """
 
-    line: int
     names: tuple[str, ...]
     expected: Expected | None
 
 
-def _each_clip_once(columns: MatrixColumns) -> Iterator[Problem]:
+COLUMNS_CHECKS = Checks[MatrixColumns]()
+COLUMN_NAME_CHECKS = Checks[ClipName]()
+ROW_CHECKS = Checks[MatrixRow]()
+END_CHECKS = Checks[MatrixEnd]()
+
+
+@COLUMNS_CHECKS("X001", "error", "Every clip has one column.")
+def _each_clip_once(columns: MatrixColumns) -> Iterator[Finding]:
     first: dict[str, int] = {}
     for number, name in enumerate(columns.names, 2):
         if first.setdefault(name, number) != number:
-            yield Problem(
-                f"{shown(name)}, which is column {first[name]} too",
-                "one column per clip",
-                "leave out one of the columns",
-                line=columns.line,
-                column=f"column {number}",
-            )
+            found = f"{shown(name)}, which is column {first[name]} too"
+            yield Finding(found, "one column per clip", "leave out one of the columns", column=f"column {number}")
 
 
-def _names_are_names(columns: MatrixColumns) -> Iterator[Problem]:
-    known = columns.expected.known_clips if columns.expected else frozenset()
-    for number, name in enumerate(columns.names, 2):
-        if name in known:
-            continue
-        if not name.strip() or "/" in name or "\\" in name:
-            yield Problem(
-                f"{shown(name)}, which is no file name",
-                "the bare file name of a clip",
-                "leave the folders out" if name.strip() else "name the clip",
-                line=columns.line,
-                column=f"column {number}",
-            )
+@COLUMN_NAME_CHECKS("X002", "error", "Clips are called by their file names, without folders.")
+def _names_are_names(name: ClipName) -> Iterator[Finding]:
+    is_blank = not name.text.strip()
+    if not name.is_known and (is_blank or name.is_path):
+        mend = "name the clip" if is_blank else "leave the folders out"
+        yield Finding(f"{shown(name.text)}, which is no file name", "the bare file name of a clip", mend)
 
 
-def _no_hidden_files(columns: MatrixColumns) -> Iterator[Problem]:
-    for number, name in enumerate(columns.names, 2):
-        if name.startswith("."):
-            yield Problem(
-                f"{shown(name)}, a hidden file",
-                "columns for clips only",
-                "leave the column out, and the file out of the folder of clips",
-                line=columns.line,
-                column=f"column {number}",
-            )
+@COLUMN_NAME_CHECKS("X003", "error", "No hidden file is ranked.")
+def _no_hidden_files(name: ClipName) -> Iterator[Finding]:
+    if name.text.startswith("."):
+        mend = "leave the column out, and the file out of the folder of clips"
+        yield Finding(f"{shown(name.text)}, a hidden file", "columns for clips only", mend)
 
 
-def _known_clips(columns: MatrixColumns) -> Iterator[Problem]:
-    if columns.expected is None or not columns.expected.clips:
-        return
-    known, spellings = columns.expected.known_clips, columns.expected.clip_spellings
-    for number, name in enumerate(columns.names, 2):
-        if name.strip() and not name.startswith("._") and name not in known:
-            yield Problem(
-                f"{shown(name)}, which no clip is called{hint(spellings.meant(name))}",
-                f"one of the {len(columns.expected.clips):,} names, to the letter",
-                "write it as the file is called; `lbar validate --fix` writes a copy that has it right"
-                if spellings.same(name) is not None
-                else "look whether the clip belongs to this set, and write it as its file is called",
-                line=columns.line,
-                column=f"column {number}",
-            )
+@COLUMN_NAME_CHECKS("X004", "error", "Every column is a clip's.")
+def _known_clip(name: ClipName) -> Iterator[Finding]:
+    if not name.text.startswith("._"):
+        yield from name.unknown()
 
 
-def _no_clip_missing(columns: MatrixColumns) -> Iterator[Problem]:
+@COLUMNS_CHECKS("X005", "error", "Every clip has a column.")
+def _no_clip_missing(columns: MatrixColumns) -> Iterator[Finding]:
     if columns.expected is None:
         return
-    there = set(columns.names)
+    there, clips = set(columns.names), columns.expected.clips
     respelt = {columns.expected.clip_spellings.same(name) for name in there - columns.expected.known_clips}
-    for name in columns.expected.clips:
+    expected = f"a column for each of the {len(clips):,} clips"
+    for name in clips:
         if name not in there and name not in respelt:
-            yield Problem(
-                f"no column for {shown(name)}",
-                f"a column for each of the {len(columns.expected.clips):,} clips",
-                "score this clip too",
-                line=columns.line,
-            )
+            yield Finding(f"no column for {shown(name)}", expected, "score this clip too")
 
 
-COLUMN_CHECKS: tuple[Check[MatrixColumns], ...] = (
-    Check("X001", "error", "Every clip has one column.", _each_clip_once),
-    Check("X002", "error", "Clips are called by their file names, without folders.", _names_are_names),
-    Check("X003", "error", "No hidden file is ranked.", _no_hidden_files),
-    Check("X004", "error", "Every column is a clip's.", _known_clips),
-    Check("X005", "error", "Every clip has a column.", _no_clip_missing),
-)
-
-
-def _even_row(row: MatrixRow) -> Iterator[Problem]:
+@ROW_CHECKS("X006", "error", "Every row is as long as the header.")
+def _even_row(row: MatrixRow) -> Iterator[Finding]:
     if len(row.cells) != len(row.names):
-        yield Problem(
-            counted(len(row.cells) + 1, "cell"),
-            f"{len(row.names) + 1:,} as in the header",
-            "put double quotes around a caption that holds a comma, or complete the row",
-            line=row.line,
-        )
+        found, expected = counted(len(row.cells) + 1, "cell"), f"{len(row.names) + 1:,} as in the header"
+        yield Finding(found, expected, "put double quotes around a caption that holds a comma, or complete the row")
 
 
-def _finite_numbers(row: MatrixRow) -> Iterator[Problem]:
+@ROW_CHECKS("X007", "error", "Every score is a finite number.")
+def _finite_numbers(row: MatrixRow) -> Iterator[Finding]:
+    mend = "look at the system: this score says nothing"
     if len(row.cells) == len(row.names):
-        for column in np.flatnonzero(~np.isfinite(row.scores)).tolist():
-            yield Problem(
-                f"{shown(row.cells[column])}",
-                "a finite number, larger for a better match",
-                "look at the system: this score says nothing",
-                line=row.line,
-                column=row.names[column],
-            )
+        for number in np.flatnonzero(~np.isfinite(row.scores)).tolist():
+            found, column = shown(row.cells[number]), row.names[number]
+            yield Finding(found, "a finite number, larger for a better match", mend, column=column)
 
 
-def _not_constant(row: MatrixRow) -> Iterator[Problem]:
+@ROW_CHECKS("X008", "warning", "Scores depend on the clip.")
+def _not_constant(row: MatrixRow) -> Iterator[Finding]:
     if len(row.names) > 1 and row.is_whole and bool((row.scores == row.scores[0]).all()):
-        yield Problem(
-            f"{row.cells[0]} for all {len(row.cells):,} clips",
-            "scores that rank them",
-            "look at the system: nothing of this query reaches its scores",
-            line=row.line,
-        )
+        mend = "look at the system: nothing of this query reaches its scores"
+        yield Finding(f"{row.cells[0]} for all {len(row.cells):,} clips", "scores that rank them", mend)
 
 
-ROW_CHECKS: tuple[Check[MatrixRow], ...] = (
-    Check("X006", "error", "Every row is as long as the header.", _even_row),
-    Check("X007", "error", "Every score is a finite number.", _finite_numbers),
-    Check("X008", "warning", "Scores depend on the clip.", _not_constant),
-)
+END_CHECKS("F006", "error", "The file can be read to its end.")(complaint)
 
 
-def _readable_to_its_end(end: MatrixEnd) -> Iterator[Problem]:
-    if end.complaint:
-        yield end.complaint
-
-
-def _has_rows(end: MatrixEnd) -> Iterator[Problem]:
+@END_CHECKS("X010", "error", "The matrix has rows.")
+def _has_rows(end: MatrixEnd) -> Iterator[Finding]:
     if not end.rows and not end.complaint:
-        yield Problem("a header and nothing below", "a row per query", "write the output again")
+        yield NO_ROWS
 
 
-def _few_ties(end: MatrixEnd) -> Iterator[Problem]:
+@END_CHECKS("X009", "warning", "Clips do not share scores.")
+def _few_ties(end: MatrixEnd) -> Iterator[Finding]:
     if end.tied > _SOME_TIED * end.rows:
-        yield Problem(
-            f"in {counted(end.tied, 'row')} of {end.rows:,} clips share a score, here for the first time",
-            "a score of its own for each clip",
-            "write all digits (`%.9g` is enough for float32); there is no rule for how ties are broken",
-            line=end.first_tie,
-        )
+        found = f"in {counted(end.tied, 'row')} of {end.rows:,} clips share a score, here for the first time"
+        mend = "write all digits (`%.9g` is enough for float32); there is no rule for how ties are broken"
+        yield Finding(found, "a score of its own for each clip", mend, line=end.first_tie)
 
 
-def _precise_enough(end: MatrixEnd) -> Iterator[Problem]:
+@END_CHECKS("X011", "error", "Scores are not rounded until they are equal.")
+def _precise_enough(end: MatrixEnd) -> Iterator[Finding]:
     if end.rows and end.digits < _FEW_DIGITS and end.tied > _MANY_TIED * end.rows:
-        yield Problem(
-            f"scores of at most {counted(end.digits, 'significant digit')}, so that in {counted(end.tied, 'row')} of "
-            f"{end.rows:,} clips share a score",
-            "as many digits as the scores have, 9 for float32",
-            "write the scores unrounded; similarities may be small, and few decimals make them equal",
-        )
-
-
-END_CHECKS: tuple[Check[MatrixEnd], ...] = (
-    Check("F006", "error", "The file can be read to its end.", _readable_to_its_end),
-    Check("X010", "error", "The matrix has rows.", _has_rows),
-    Check("X009", "warning", "Clips do not share scores.", _few_ties),
-    Check("X011", "error", "Scores are not rounded until they are equal.", _precise_enough),
-)
+        digits, rows = counted(end.digits, "significant digit"), counted(end.tied, "row")
+        found = f"scores of at most {digits}, so that in {rows} of {end.rows:,} clips share a score"
+        mend = "write the scores unrounded; similarities may be small, and few decimals make them equal"
+        yield Finding(found, "as many digits as the scores have, 9 for float32", mend)

@@ -1,4 +1,4 @@
-"""Safe repairs of an output: what cannot be meant otherwise."""
+"""Safe repairs of an output: those that leave no doubt what is meant."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,20 +13,20 @@ from harness.submission.repairs import Repair, Repairs
 
 
 def mend_output(start: OutputStart, target: Path, expected: Expected | None, file: str, repairs: Repairs) -> None:
-    """Write a copy with LF line ends, without BOM, and with the names and captions that can only be meant.
+    """Write a copy with LF line ends, without byte order mark, and with misspelt names and captions corrected.
 
-    Nothing is guessed: a name or caption is replaced where exactly one of the known ones reads the same but for what
-    programs change, and where that one is not there already.
+    Nothing is guessed: a name or caption is replaced only where it differs from exactly one of the known ones by no
+    more than programs change (blanks, entities, folders, capital letters), and where that one is not there already.
 
     Args:
         start: of the file.
         target: the copy.
-        expected: what is asked; without it only the form is mended.
-        file: what to call it in `repairs`.
-        repairs: takes what was done.
+        expected: the queries and clips the file should answer; without these only its form is mended.
+        file: the file's name in `repairs`.
+        repairs: the list that the repairs are added to.
 
     Raises:
-        UserError: the file cannot be read to its end, or the copy not be written.
+        UserError: the file cannot be read to its end, or the copy cannot be written.
     """
     if start.has_bom:
         repairs.add(Repair(file, "byte order mark", "\ufeff", "", line=1))
@@ -92,7 +92,7 @@ def _rows(
 
 
 def _respelt(names: Sequence[str], spellings: Spellings, known: frozenset[str]) -> list[str]:
-    """Names as the clips are called, where that is certain and no clip is then named twice."""
+    """The names with wrong spellings corrected, where that is certain and no clip is then named twice."""
     if known.issuperset(names):
         return list(names)
     taken = set(names)
@@ -108,7 +108,7 @@ def _respelt(names: Sequence[str], spellings: Spellings, known: frozenset[str]) 
 
 
 def _captions(start: OutputStart, expected: Expected | None) -> dict[str, str]:
-    """Captions that are no query, each with the query that alone can be meant and has no row yet."""
+    """Captions that are no query, each with the one query that it can mean and that has no row yet."""
     if expected is None or not expected.queries:
         return {}
     records = read_rows(start.path)

@@ -1,4 +1,4 @@
-"""What the files of a package are, by an edition's tree: systems with their outputs and meta files, and the report."""
+"""The parts of a package, by the tree of an edition: systems with their outputs and meta files, and the report."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,8 +9,9 @@ from harness.submission.package.members import Member, Tree
 
 JUNK = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini", ".git", "__pycache__", ".ipynb_checkpoints"})
 FIXED = ".fixed"
-"""What a mended copy has in its name before the extension, which says nothing of the label."""
+"""What stands before the extension in the name of a mended copy; it is no part of the label."""
 _TOP = "task"
+_OF_A_SYSTEM = (".csv", ".yaml", ".yml", ".pdf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class SystemFolder:
     """The folder of one system.
 
     Attributes:
+        profile: the edition.
         label: the folder's name.
         path: of the folder, within the package.
         outputs: the CSV files in it.
@@ -25,6 +27,7 @@ class SystemFolder:
         reports: the PDF files in it.
     """
 
+    profile: Profile
     label: str
     path: str
     outputs: tuple[Member, ...]
@@ -34,7 +37,7 @@ class SystemFolder:
 
 @dataclass(frozen=True)
 class Package:
-    """A package as this edition wants it, as far as it is like that.
+    """A package, as far as it has the tree that the edition asks for.
 
     Attributes:
         profile: the edition.
@@ -58,36 +61,37 @@ class Package:
     strays: tuple[Member, ...]
     elsewhere: tuple[str, ...]
 
+    @property
+    def all_reports(self) -> tuple[Member, ...]:
+        """The reports in the top folder and in the systems' folders."""
+        return (*self.reports, *(report for system in self.systems for report in system.reports))
+
 
 def understand(tree: Tree, profile: Profile) -> Package:
-    """Sort the files of a package."""
-    junk = tuple(member for member in tree.members if is_junk(member))
-    files = [member for member in tree.members if member.kind == "file" and not is_junk(member)]
+    """Find the parts of a package among its files."""
     top = _top(tree.members, profile)
-    inside: list[Member] = []
-    outside: list[Member] = []
-    elsewhere: dict[str, None] = {}
-    for member in files:
-        parts = member.parts
-        if top is not None and parts[: len(top)] == top:
-            inside.append(member)
-        elif parts[0].lower().startswith(_TOP) and parts[0] != profile.top_folder and len(parts) > 1:
-            elsewhere[parts[0]] = None
-        else:
-            outside.append(member)
     depth = len(top or ())
     folders: dict[str, list[Member]] = defaultdict(list)
-    reports = []
-    for member in inside:
-        if len(member.parts) == depth + 2:
-            folders[member.parts[depth]].append(member)
-        elif len(member.parts) == depth + 1 and member.suffix == ".pdf":
+    reports: list[Member] = []
+    strays: list[Member] = []
+    elsewhere: dict[str, None] = {}
+    for member in tree.members:
+        parts = member.parts
+        if member.kind != "file" or is_junk(member):
+            continue
+        if top is None or parts[:depth] != top:
+            if len(parts) > 1 and parts[0].lower().startswith(_TOP) and parts[0] != profile.top_folder:
+                elsewhere[parts[0]] = None
+            else:
+                strays.append(member)
+        elif len(parts) == depth + 2:
+            folders[parts[depth]].append(member)
+        elif len(parts) == depth + 1 and member.suffix == ".pdf":
             reports.append(member)
         else:
-            outside.append(member)
-    systems = [_system(label, "/".join((*(top or ()), label)), members) for label, members in sorted(folders.items())]
-    for members in folders.values():
-        outside += [member for member in members if member.suffix not in (".csv", ".yaml", ".yml", ".pdf")]
+            strays.append(member)
+    systems = [_system(profile, label, (*(top or ()), label), members) for label, members in sorted(folders.items())]
+    strays += [one for members in folders.values() for one in members if one.suffix not in _OF_A_SYSTEM]
     return Package(
         profile,
         tree,
@@ -95,8 +99,8 @@ def understand(tree: Tree, profile: Profile) -> Package:
         None if top is None else "/".join(top),
         tuple(system for system in systems if system.outputs or system.metas),
         tuple(reports),
-        junk,
-        tuple(outside),
+        tuple(member for member in tree.members if is_junk(member)),
+        tuple(strays),
         tuple(elsewhere),
     )
 
@@ -108,7 +112,7 @@ def is_junk(member: Member) -> bool:
 
 
 def only(members: Iterable[Member], name: str) -> Member | None:
-    """The one that counts: the one called like that, or else the first."""
+    """The member with this name, or else the first; `None` where there are no members."""
     found = list(members)
     return next((member for member in found if member.base == name), found[0] if found else None)
 
@@ -127,14 +131,8 @@ def _top(members: Iterable[Member], profile: Profile) -> tuple[str, ...] | None:
     return min(found, key=len) if found else None
 
 
-def _system(label: str, path: str, members: list[Member]) -> SystemFolder:
-    by_suffix: dict[str, list[Member]] = defaultdict(list)
-    for member in members:
-        by_suffix[member.suffix].append(member)
-    return SystemFolder(
-        label,
-        path,
-        tuple(by_suffix[".csv"]),
-        tuple(by_suffix[".yaml"] + by_suffix[".yml"]),
-        tuple(by_suffix[".pdf"]),
-    )
+def _system(profile: Profile, label: str, path: tuple[str, ...], members: list[Member]) -> SystemFolder:
+    def called(*suffixes: str) -> tuple[Member, ...]:
+        return tuple(member for suffix in suffixes for member in members if member.suffix == suffix)
+
+    return SystemFolder(profile, label, "/".join(path), called(".csv"), called(".yaml", ".yml"), called(".pdf"))

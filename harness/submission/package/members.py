@@ -1,6 +1,6 @@
-"""The files of what is handed in, whether it is a folder, a zip or one file: what there is, and how to read it safely.
+"""The files of what is handed in, be it a folder, a zip or one file: their list, and a safe way to read them.
 
-Nothing of a zip is written under a name it gives, and nothing is unpacked that says it is larger than allowed.
+Nothing of a zip is written under a name that the zip gives, and nothing is unpacked whose stated size is too large.
 """
 
 import os
@@ -42,14 +42,14 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file, folder or link in it.
+    """A file, folder or link in what is handed in.
 
     Attributes:
         name: its path within, parts separated by "/", as written.
         kind: what it is.
         size: bytes, unpacked.
-        packed: bytes in the zip; outside one the same as `size`.
-        method: how it is packed, a key of `METHODS` where it is a usual one.
+        packed: bytes in the zip; outside of a zip the same as `size`.
+        method: number of the compression method, a key of `METHODS` where it is a usual one.
         encrypted: whether it needs a password.
         position: in the zip's directory.
     """
@@ -64,7 +64,7 @@ class Member:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """Of its path, empty ones left out."""
+        """The parts of its path, empty ones left out."""
         return tuple(part for part in self.name.split("/") if part)
 
     @property
@@ -74,7 +74,7 @@ class Member:
 
     @property
     def suffix(self) -> str:
-        """Of its name, in lower case: `.csv`."""
+        """The suffix of its name, in lower case: `.csv`."""
         return PurePosixPath(self.base).suffix.lower()
 
 
@@ -82,9 +82,9 @@ class Tree(Protocol):
     """What is handed in.
 
     Attributes:
-        path: where it lies.
-        name: as messages call it.
-        members: what is in it.
+        path: of the zip, folder or file.
+        name: for messages.
+        members: the files, folders and links in it.
         damage: why it could not be read to its end; empty where it could.
     """
 
@@ -94,7 +94,7 @@ class Tree(Protocol):
     damage: str
 
     def place(self, member: Member) -> AbstractContextManager[Path]:
-        """A file with the member's bytes, there as long as the context lasts.
+        """A file with the member's bytes, which is there until the context ends.
 
         Raises:
             DamagedError: it cannot be unpacked.
@@ -182,7 +182,7 @@ class ZipTree:
 
     @contextmanager
     def place(self, member: Member) -> Iterator[Path]:
-        """The member unpacked into a temporary folder, under a name of our own."""
+        """The member, unpacked into a temporary folder under another name."""
         with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
             target = Path(folder) / f"member{member.suffix if member.suffix.isascii() else ''}"[:40]
             try:
@@ -196,14 +196,14 @@ class ZipTree:
 
 
 def open_tree(path: Path, top_folder: str) -> Tree:
-    """Look at what is handed in.
+    """List the files of what is handed in.
 
     Args:
-        path: a zip, a folder, or one file. A folder may be the package's or its top folder.
-        top_folder: how that one is called.
+        path: a zip, a folder, or one file. A folder may be the package or the top folder in it.
+        top_folder: name of the top folder.
 
     Raises:
-        UserError: there is nothing, or it cannot be read.
+        UserError: there is no such file, or it cannot be read.
     """
     try:
         if path.is_dir():
@@ -263,6 +263,6 @@ def _kind(mode: int) -> Literal["file", "folder", "link", "other"]:
 
 
 def _reason(error: BaseException) -> str:
-    """What is wrong, without the names of our own temporary files."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(said.split())[:200] or type(error).__name__
+    """What is wrong, without the names of temporary files."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(reason.split())[:200] or type(error).__name__

@@ -23,7 +23,7 @@ def pack(target: Path, files: Mapping[str, Path]) -> None:
         files: path within the zip to the file.
 
     Raises:
-        UserError: a file cannot be read, or the zip not be written.
+        UserError: a file cannot be read, or the zip cannot be written.
     """
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:

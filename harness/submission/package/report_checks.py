@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.submission.findings import Check, Problem, shown
+from harness.interface import Finding
+from harness.submission.findings import Checks, shown
 
 _PIECE = 1024
 
@@ -17,6 +18,9 @@ class Report:
     last: bytes
 
 
+REPORT_CHECKS = Checks[Report]()
+
+
 def read_report(path: Path) -> Report:
     """Read both."""
     with path.open("rb") as file:
@@ -26,20 +30,15 @@ def read_report(path: Path) -> Report:
         return Report(first, file.read(_PIECE))
 
 
-def _is_pdf(report: Report) -> Iterator[Problem]:
+@REPORT_CHECKS("P020", "error", "The report is a PDF.")
+def _is_pdf(report: Report) -> Iterator[Finding]:
     # Readers look for the header in the first 1,024 bytes.
     if b"%PDF-" not in report.first:
-        yield Problem(
-            f"a file that begins with {shown(report.first[:8])}", "a PDF, which begins with %PDF-", "export it as PDF"
-        )
+        found = f"a file that begins with {shown(report.first[:8])}"
+        yield Finding(found, "a PDF, which begins with %PDF-", "export it as PDF")
 
 
-def _is_whole(report: Report) -> Iterator[Problem]:
+@REPORT_CHECKS("P026", "warning", "The report is whole.")
+def _is_whole(report: Report) -> Iterator[Finding]:
     if b"%PDF-" in report.first and b"%%EOF" not in report.last:
-        yield Problem("no %%EOF at the end", "a PDF that is whole", "copy it again: it was cut short")
-
-
-REPORT_CHECKS: tuple[Check[Report], ...] = (
-    Check("P020", "error", "The report is a PDF.", _is_pdf),
-    Check("P026", "warning", "The report is whole.", _is_whole),
-)
+        yield Finding("no %%EOF at the end", "a PDF that is whole", "copy it again: it was cut short")

@@ -1,4 +1,4 @@
-"""How large the directory of a zip says it is, before anything reads it into memory."""
+"""The size of a zip's directory, found before the directory is read into memory."""
 
 import struct
 from pathlib import Path
@@ -15,7 +15,7 @@ class DamagedError(Exception):
 
 
 class Directory(NamedTuple):
-    """What the end of a zip announces: how many members its directory lists, in how many bytes."""
+    """The size of a zip's directory as the end of the zip states it: the number of members listed, and bytes."""
 
     members: int
     size: int

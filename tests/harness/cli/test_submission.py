@@ -1,6 +1,7 @@
 """The verbs as a person meets them: what they print, where, and their exit codes."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from harness.cli.app import build
+from harness.submission.editions import profiles
 
 Lbar = Callable[..., Result]
 
@@ -103,6 +105,60 @@ def test_fix_writes_a_copy_and_lists_each_repair(lbar: Lbar, world: Any, queries
     assert (document["fixed"], document["repairs"], document["valid"]) == (None, [], True)
 
 
+def fill_in(meta: Path) -> None:
+    """Replace the template's placeholders."""
+    text = meta.read_text(encoding="utf-8")
+    for old, new in (
+        ("lastname: Lastname", "lastname: Muster"), ("Firstname", "Maxi"), ("name@institute.org", "m@example.org"),
+        ("abbreviation: INST", "abbreviation: ABC"), ("Name of the Institute", "A"), ("City, Country", "Linz, Austria"),
+        ("Lastname_INST", "Muster_ABC"),
+    ):  # fmt: skip
+        text = text.replace(old, new)
+    meta.write_text(text, encoding="utf-8")
+
+
+NEXT_EDITION = """\
+base: dcase2024
+name: next
+task: "9"
+protocol: folder
+columns: [query, "best_{rank}"]
+depth: 3
+results: {section: development_testing, measures: [R@1]}
+"""
+
+
+@pytest.mark.parametrize("profile", ["next", "mine.yaml"])
+def test_the_next_edition_is_one_file(
+    lbar: Lbar, tones: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: str
+) -> None:
+    """Whether it lies beside those that come with lbar, or is a person's own."""
+    if profile == "next":
+        shutil.copytree(profiles.editions()["dcase2024"].parent, tmp_path / "editions")
+        (tmp_path / "editions" / "next.yaml").write_text(NEXT_EDITION)
+        monkeypatch.setattr(profiles, "files", lambda _: tmp_path / "editions")
+    else:
+        Path(profile).write_text(NEXT_EDITION)
+    data = ("--data-root", tones((300, 420, 600, 800)))
+    arguments = ("--protocol", "folder", *data)
+    assert lbar("eval", "tone_system:ToneSystem", "--device", "cpu", "--profile", profile, *arguments).exit_code == 0
+    (run,) = (path.parent for path in Path("runs").glob("*/record.json"))
+    assert lbar("submit", "--init", "--profile", profile).exit_code == 0
+    fill_in(Path("meta.yaml"))
+    Path("report.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
+    done = lbar("submit", run, "--profile", profile, *data)
+    assert done.stdout.splitlines()[-1] == "Muster_ABC.zip: Muster_ABC_task9_1", done.output
+    package = zipfile.ZipFile("Muster_ABC.zip")
+    output = package.read("task9/Muster_ABC_task9_1/Muster_ABC_task9_1.output.csv")
+    assert output.startswith(b"query,best_1,best_2,best_3\n")
+    validated = lbar("validate", "Muster_ABC.zip", "--profile", profile, *arguments)
+    assert "Muster_ABC.zip: valid for next: 0 errors" in validated.stdout
+    assert "Muster_ABC_task9_1: R@1 1.0000" in validated.stdout
+    named = () if profile == "next" else ("--profile", profile)
+    score = json.loads(lbar("score", "Muster_ABC.zip", *arguments, *named, "--json").stdout)
+    assert score["packages"][0]["systems"][0]["measures"][0]["value"] == 1.0
+
+
 def test_from_a_template_to_a_package(lbar: Lbar, tones: Callable[..., Path]) -> None:
     root = tones((300, 420, 600, 800, 1100, 1500, 2000, 2300, 2600, 2800, 2900))
     evaluated = lbar("eval", "tone_system:ToneSystem", "--protocol", "folder", "--data-root", root, "--device", "cpu")
@@ -123,12 +179,7 @@ def test_from_a_template_to_a_package(lbar: Lbar, tones: Callable[..., Path]) ->
     assert "no package was written" in unfilled.stderr
     assert not list(Path().glob("*.zip"))
 
-    for old, new in (
-        ("lastname: Lastname", "lastname: Muster"), ("Firstname", "Maxi"), ("name@institute.org", "m@example.org"),
-        ("abbreviation: INST", "abbreviation: ABC"), ("Name of the Institute", "A"), ("City, Country", "Linz, Austria"),
-    ):  # fmt: skip
-        text = text.replace(old, new)
-    Path("meta.yaml").write_text(text, encoding="utf-8")
+    fill_in(Path("meta.yaml"))
     done = lbar("submit", run, "--profile", "dcase2024", "--data-root", root)
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "Muster_ABC.zip: Muster_ABC_task8_1"

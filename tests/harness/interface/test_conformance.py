@@ -349,8 +349,8 @@ class SoftmaxOverTheTile(Scoring):
 def test_finds_what_is_wrong_and_nothing_else(system: type, checks: set[str], saying: str) -> None:
     findings = check(system())
     assert {finding.check for finding in findings} == checks
-    messages = "\n".join(finding.message for finding in findings)
-    assert all("\n" not in finding.message for finding in findings)
+    messages = "\n".join(finding.found for finding in findings)
+    assert all("\n" not in finding.found for finding in findings)
     assert re.search(saying, messages, re.MULTILINE), messages
 
 
@@ -407,15 +407,15 @@ def test_a_cross_encoder_that_keeps_the_contract():
 
 @pytest.mark.parametrize(
     ("system", "saying"),
-    [(DrawingPairs, "other scores the second time"), (MixingPairs, "otherwise alone than with others")],
+    [(DrawingPairs, "other scores the second time"), (MixingPairs, "another score alone than with others")],
 )
 def test_a_cross_encoder_that_does_not(system, saying):
     findings = check(system())
-    assert saying in findings[0].message
+    assert saying in findings[0].found
     assert {finding.check for finding in findings} == {"score_pairs"}
 
 
-def test_stored_samples_have_to_be_heard_as_others_are() -> None:
+def test_stored_samples_have_to_give_the_same_vectors() -> None:
     class TakesThemForFloats(Right):
         hears_pcm = True
 
@@ -424,4 +424,4 @@ def test_stored_samples_have_to_be_heard_as_others_are() -> None:
 
     (finding,) = check(TakesThemForFloats())
     assert finding.check == "pcm"
-    assert "divide them by 32,768" in finding.message
+    assert "divide them by 32,768" in finding.found

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.predictions.ranked_list import is_ranked_list, read_ranked_list, write_ranked_list
+from harness.predictions.ranked_list import columns_of, read_ranked_list, write_ranked_list
 
 texts = st.text(st.characters(codec="utf-8") | st.sampled_from(' ,"\n\r'), min_size=1, max_size=8)
 names = st.text(
@@ -57,7 +57,7 @@ def test_headers_in_use(tmp_path: Path, header: str) -> None:
     ],
 )
 def test_other_headers(header: list[str]) -> None:
-    assert not is_ranked_list(header)
+    assert columns_of(header) is None
 
 
 def test_lists_every_problem_with_row_and_column(tmp_path: Path) -> None:

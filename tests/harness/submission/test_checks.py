@@ -6,14 +6,23 @@ from typing import Any
 
 import pytest
 
+from harness.interface.findings import Finding
 from harness.submission.editions.profiles import editions, get_profile
-from harness.submission.findings import Finding
+from harness.submission.findings import to_text
+from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.output import file as output_file
-from harness.submission.output.list_checks import CAPTION_CHECKS, RANKED_CHECKS, START_CHECKS
-from harness.submission.output.matrix_checks import COLUMN_CHECKS, END_CHECKS, ROW_CHECKS
-from harness.submission.package.checks import PACKAGE_CHECKS
-from harness.submission.package.member_checks import SIZE_CHECKS, TREE_CHECKS
+from harness.submission.output.list_checks import (
+    CAPTION_CHECKS,
+    COUNT_CHECKS,
+    RANKED_CHECKS,
+    RANKED_NAME_CHECKS,
+    RANKED_ROW_CHECKS,
+    START_CHECKS,
+)
+from harness.submission.output.matrix_checks import COLUMN_NAME_CHECKS, COLUMNS_CHECKS, END_CHECKS, ROW_CHECKS
+from harness.submission.package.checks import PACKAGE_CHECKS, SYSTEM_CHECKS
+from harness.submission.package.member_checks import MEMBER_CHECKS, SIZE_CHECKS, TREE_CHECKS
 from harness.submission.package.report_checks import REPORT_CHECKS
 from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS
 from harness.submission.validation import SCORED, validate
@@ -21,8 +30,9 @@ from harness.submission.validation import SCORED, validate
 Files = dict[str, bytes]
 
 ALL = (
-    *TREE_CHECKS, *SIZE_CHECKS, *PACKAGE_CHECKS, *START_CHECKS, *RANKED_CHECKS, *CAPTION_CHECKS, *COLUMN_CHECKS,
-    *ROW_CHECKS, *END_CHECKS, *META_CHECKS, *TEAM_CHECKS, *SCORE_CHECKS, *REPORT_CHECKS, SCORED,
+    *TREE_CHECKS, *MEMBER_CHECKS, *SIZE_CHECKS, *PACKAGE_CHECKS, *SYSTEM_CHECKS, *START_CHECKS, *RANKED_CHECKS,
+    *RANKED_ROW_CHECKS, *RANKED_NAME_CHECKS, *CAPTION_CHECKS, *COUNT_CHECKS, *COLUMNS_CHECKS, *COLUMN_NAME_CHECKS,
+    *ROW_CHECKS, *END_CHECKS, *META_CHECKS, *AUTHOR_CHECKS, *TEAM_CHECKS, *SCORE_CHECKS, *REPORT_CHECKS, SCORED,
 )  # fmt: skip
 
 TOP, LABEL = "task8", "Muestermann_ABC_task8_1"
@@ -289,10 +299,10 @@ def found(world: Any, spoil: Callable[[Files], object], systems: int = 1) -> lis
 def test_what_is_spoilt_is_found(world: Any, case: str) -> None:
     code, spoil, words = SPOILT[case]
     findings = found(world, spoil)
-    codes = {finding.code for finding in findings}
+    codes = {finding.check for finding in findings}
     assert code in codes
     assert codes <= {code} | ALSO.get(case, set())
-    text = "\n".join(finding.to_text() for finding in findings if finding.code == code)
+    text = "\n".join(to_text(finding) for finding in findings if finding.check == code)
     for word in words:
         assert word in text
 
@@ -309,25 +319,25 @@ def test_every_check_has_its_own_code_and_a_sentence() -> None:
 
 def test_five_systems_are_too_many(world: Any) -> None:
     findings = found(world, lambda files: None, systems=5)
-    assert {"P013", "P014"} <= {finding.code for finding in findings}
+    assert {"P013", "P014"} <= {finding.check for finding in findings}
 
 
 def test_abbreviations_of_a_team_differ(world: Any) -> None:
     (finding,) = found(world, replace(META, "ABC1", "ABC2"), systems=2)
-    assert (finding.code, finding.file) == ("T002", META.replace("_1", "_2"))
-    assert "'ABC2', as in Muestermann_ABC_task8_1.meta.yaml" in finding.problem.found
+    assert (finding.check, finding.file) == ("T002", META.replace("_1", "_2"))
+    assert "'ABC2', as in Muestermann_ABC_task8_1.meta.yaml" in finding.found
 
 
 def test_labels_of_a_team_differ(world: Any) -> None:
     findings = found(
         world, replace(META.replace("_1", "_2"), "label: Muestermann_ABC_task8_2", f"label: {LABEL}"), systems=2
     )
-    assert {finding.code for finding in findings} == {"M007", "T001"}
+    assert {finding.check for finding in findings} == {"M007", "T001"}
 
 
 def test_a_nought_too_many(world: Any) -> None:
     (finding,) = found(world, replace(META.replace("_1", "_2"), "1000002", "10000010"), systems=2)
-    assert finding.code == "T003"
+    assert finding.check == "T003"
 
 
 def test_systems_on_two_data_sets(world: Any) -> None:
@@ -335,8 +345,8 @@ def test_systems_on_two_data_sets(world: Any) -> None:
     other = OUTPUT.replace("_1", "_2")
     files[other] = files[other].replace(b"The sea", b"The ocean")
     (finding,) = world.look(files, "dcase2024", known=False).findings.kept
-    assert (finding.code, finding.file) == ("T004", other)
-    assert finding.problem.found.startswith("2 captions that only this one or Muestermann_ABC_task8_1.output.csv has")
+    assert (finding.check, finding.file) == ("T004", other)
+    assert finding.found.startswith("2 captions that only this one or Muestermann_ABC_task8_1.output.csv has")
 
 
 def test_two_teams_in_one_package(world: Any) -> None:
@@ -345,8 +355,8 @@ def test_two_teams_in_one_package(world: Any) -> None:
             files[name.replace("ABC_task8_2", "XYZ_task8_2")] = files.pop(name).replace(b"ABC_task8_2", b"XYZ_task8_2")
 
     (finding,) = found(world, spoil, systems=2)
-    assert finding.code == "P015"
-    assert "Muestermann_ABC, Muestermann_XYZ" in finding.problem.found
+    assert finding.check == "P015"
+    assert "Muestermann_ABC, Muestermann_XYZ" in finding.found
 
 
 @pytest.mark.parametrize(
@@ -365,30 +375,30 @@ def test_the_name_that_is_meant_is_said(world: Any, name: str, meant: str) -> No
         files[OUTPUT] = files[OUTPUT].replace(meant.encode(), name.encode())
 
     findings = found(world, spoil)
-    assert {finding.code for finding in findings} == {"R007"}
-    assert all(f"did you mean {meant!r}?" in finding.problem.found for finding in findings)
-    assert all("--fix" in finding.problem.mend for finding in findings)
+    assert {finding.check for finding in findings} == {"R007"}
+    assert all(f"did you mean {meant!r}?" in finding.found for finding in findings)
+    assert all("--fix" in finding.mend for finding in findings)
 
 
 def test_a_path_in_a_cell(world: Any) -> None:
     findings = found(world, replace(OUTPUT, "rain.wav", "/data/clips/rain.wav"))
-    assert {finding.code for finding in findings} == {"R005", "R007"}
-    assert "the bare file name, 'rain.wav'" in findings[0].problem.expected
+    assert {finding.check for finding in findings} == {"R005", "R007"}
+    assert "the bare file name, 'rain.wav'" in findings[0].expected
 
 
 def test_a_query_in_another_spelling_is_one_finding(world: Any) -> None:
     findings = found(world, replace(OUTPUT, "A radio is tuned ", "A radio is tuned"))
     (finding,) = findings
-    assert finding.code == "Q003"
-    assert "did you mean 'A radio is tuned '?" in finding.problem.found
+    assert finding.check == "Q003"
+    assert "did you mean 'A radio is tuned '?" in finding.found
 
 
 def test_results_under_another_measures_name(world: Any) -> None:
     result = world.look(world.files("dcase2024"), "dcase2024")
     score = next(iter(result.scores.values()))["mAP@10"]
     (finding,) = found(world, replace(META, "    R@1: 0.5", f"    R@1: {score:.5f}"))
-    assert finding.code == "S001"
-    assert "which is the file's mAP@10" in finding.problem.found
+    assert finding.check == "S001"
+    assert "which is the file's mAP@10" in finding.found
 
 
 @pytest.mark.parametrize("text", ["0.5", "0.50", "5e-1", "0.500000000000001"])
@@ -399,10 +409,10 @@ def test_rounded_results_agree(world: Any, text: str) -> None:
 def test_without_the_queries_there_are_hints_only(world: Any) -> None:
     files = world.files("dcase2024")
     files[OUTPUT] = files[OUTPUT].replace(b"rain.wav", b"rain")
-    codes = {finding.code for finding in world.look(files, "dcase2024", known=False).findings.kept}
+    codes = {finding.check for finding in world.look(files, "dcase2024", known=False).findings.kept}
     assert codes == {"R008"}
     assert {
-        finding.code for finding in world.look(world.files("dcase2022"), "dcase2022", known=False).findings.kept
+        finding.check for finding in world.look(world.files("dcase2022"), "dcase2022", known=False).findings.kept
     } == {"Q006"}
 
 
@@ -450,11 +460,11 @@ def test_what_is_spoilt_in_a_matrix_is_found(world: Any, case: str) -> None:
     spoil(rows)
     label = "Muestermann_ABC_task6_1"
     result = world.look_at_file(f"{label}.output.csv", world.csv(rows), "dcase2025")
-    codes = {finding.code for finding in result.findings.kept}
+    codes = {finding.check for finding in result.findings.kept}
     assert code in codes
     also = {"path": {"X004", "X005"}, "rounded": {"X009", "X008"}, "no rows": {"Q004"}, "column twice": {"X009"}}
     assert codes <= {code} | also.get(case, set())
-    assert any(words in finding.to_text() for finding in result.findings.kept if finding.code == code)
+    assert any(words in to_text(finding) for finding in result.findings.kept if finding.check == code)
 
 
 @pytest.mark.parametrize("name", sorted(editions()))
@@ -462,16 +472,16 @@ def test_the_other_kind_of_output(world: Any, name: str) -> None:
     other = "dcase2022" if get_profile(name).kind == "score-matrix" else "dcase2025"
     result = world.look_at_file("x.output.csv", world.csv(world.rows(get_profile(other))), name)
     (finding,) = result.findings.kept
-    assert finding.code == "F004"
-    assert "--profile" in finding.problem.mend
+    assert finding.check == "F004"
+    assert "--profile" in finding.mend
 
 
 def test_lists_of_another_depth(world: Any) -> None:
     rows = [row[:6] for row in world.rows(get_profile("dcase2024"))]
     result = world.look_at_file("x.output.csv", world.csv(rows), "dcase2024")
-    codes = [finding.code for finding in result.findings.kept]
+    codes = [finding.check for finding in result.findings.kept]
     assert codes == ["R003"]
-    assert result.findings.kept[0].problem.found == "5 clips per query"
+    assert result.findings.kept[0].found == "5 clips per query"
 
 
 def test_findings_of_one_mistake_take_bounded_room(world: Any) -> None:
@@ -493,10 +503,10 @@ def test_what_is_no_output_at_all_is_not_read_to_its_end(
     content = world.csv(world.rows_of(name))
     monkeypatch.setattr(output_file, "MOST_ROWS", 5)
     result = world.look_at_file("x.output.csv", content, name)
-    assert [(one.code, one.problem.line) for one in result.findings.kept] == [("F006", 7)]
+    assert [(one.check, one.line) for one in result.findings.kept] == [("F006", 7)]
     monkeypatch.setattr(output_file, "MOST_COLUMNS", 5)
     result = world.look_at_file("x.output.csv", content, name)
-    assert [(one.code, "columns" in one.problem.found) for one in result.findings.kept] == [("F001", True)]
+    assert [(one.check, "columns" in one.found) for one in result.findings.kept] == [("F001", True)]
 
 
 def test_a_wrong_name_is_compared_once(world: Any) -> None:
@@ -505,7 +515,7 @@ def test_a_wrong_name_is_compared_once(world: Any) -> None:
         row[10] = "raain.wav"
     result = world.look_at_file("x.output.csv", world.csv(rows), "dcase2024")
     assert len(result.findings.kept) == 8
-    assert all("did you mean 'rain.wav'?" in one.problem.found for one in result.findings.kept)
+    assert all("did you mean 'rain.wav'?" in one.found for one in result.findings.kept)
 
 
 def test_a_file_that_may_not_be_read(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -520,4 +530,4 @@ def test_a_file_that_may_not_be_read(world: Any, tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(Path, "open", refuse)
     (finding,) = validate(path, edition, world.expected).findings.kept
-    assert (finding.code, finding.problem.found) == ("P001", "Permission denied")
+    assert (finding.check, finding.found) == ("P001", "Permission denied")

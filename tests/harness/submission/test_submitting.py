@@ -146,7 +146,7 @@ def test_round_trip_on_the_real_names(clotho: Path, clotho_runs: dict[str, Run],
     made = desk.submit(edition, run.folder, data_root=clotho)
     assert made.path is not None
     # It knows nothing, and the validator says so.
-    assert [finding.code for finding in made.validation.findings.kept] == ["S002"]
+    assert [finding.check for finding in made.validation.findings.kept] == ["S002"]
     (found,) = made.validation.scores.values()
     assert found == pytest.approx(values(run), abs=1e-12)
     first = made.path.read_bytes()
@@ -204,7 +204,7 @@ def test_what_is_not_valid_is_not_kept(everyday: Callable[..., Run], desk: Desk)
     meta = filled_in(edition).replace("corresponding: true", "corresponding: false")
     made = desk.submit(edition, everyday("linear", "dcase2024").folder, meta=meta)
     assert made.path is None
-    assert [finding.code for finding in made.validation.findings.kept] == ["M011"]
+    assert [finding.check for finding in made.validation.findings.kept] == ["M011"]
     assert not (desk.folder / "out").exists() or not list((desk.folder / "out").iterdir())
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from harness.audio.clip import Clip
 from harness.errors import UserError
+from harness.interface.findings import Finding
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask
 from harness.submission.editions.profiles import get_profile
-from harness.submission.findings import Finding
+from harness.submission.findings import to_text
 from harness.submission.output.expected import of_files, of_protocol, of_task
 from harness.submission.validation import Validation, validate
 
@@ -44,7 +45,7 @@ def other_task(tmp_path: Path, task: str) -> str:
 
 
 def told(result: Validation) -> list[tuple[str, str, int | None]]:
-    return [(one.code, one.file.rpartition("/")[2], one.problem.line) for one in result.findings.in_order()]
+    return [(one.check, one.file.rpartition("/")[2], one.line) for one in result.findings.in_order()]
 
 
 @pytest.mark.shared
@@ -79,7 +80,7 @@ def test_the_file_names_of_the_baseline_of_2023_are_stripped(shared: Path, data_
     path.write_text(source.replace(" .wav", ".wav"))
     result = validate(path, get_profile("dcase2022"), data_root=data_root)
     assert {code for code, _, _ in told(result)} == {"R007"}
-    assert all("did you mean" in one.problem.found for one in result.findings.kept)
+    assert all("did you mean" in one.found for one in result.findings.kept)
     assert result.errors == source.count(" .wav")
 
 
@@ -184,7 +185,7 @@ def test_a_finding_is_told_in_full(world: Any) -> None:
     (meta,) = [name for name in files if name.endswith(".yaml")]
     files[meta] = files[meta].replace(b"Z\xc3\xb6e", b"Firstname").replace(b"Zo\xc3\xab", b"Firstname")
     finding: Finding = world.look(files, "dcase2024").findings.kept[0]
-    assert finding.to_text() == (
+    assert to_text(finding) == (
         f"error M016  {meta}, line 7, submission.authors[0].firstname\n"
         "    Nothing is left of the template.\n"
         "    found     'Firstname', as in the template\n"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.datasets.publication.verify import Finding, verify
+from harness.datasets.publication.verify import verify
 from harness.errors import UserError
+from harness.interface.findings import Finding
 from harness.machine.progress import Advance
 
 HEADER = "file_name,caption_1,caption_2,caption_3,caption_4,caption_5\n"
@@ -31,9 +32,7 @@ def messages(findings: list[Finding], split: str) -> list[str]:
     """What is said of a split's clips: the tiny Clotho is never the published one."""
     published = ("is not the published file", "expected 1045", "expected 5225", "expected 3839", "expected 19195")
     return [
-        found.message
-        for found in findings
-        if found.split == split and not any(text in found.message for text in published)
+        found.found for found in findings if found.check == split and not any(text in found.found for text in published)
     ]
 
 
@@ -46,31 +45,31 @@ def test_a_folder_that_is_as_it_should_be(tmp_path: Path) -> None:
 def test_counts_and_checksum_are_compared_with_the_published_ones(tmp_path: Path) -> None:
     findings = verify("clotho", clotho(tmp_path, "a.wav"), splits=["evaluation"])
     path = tmp_path / "clotho_captions_evaluation.csv"
-    assert {found.path for found in findings} == {str(tmp_path)}
-    checksum, clips, captions = (found.message for found in findings)
+    assert {found.file for found in findings} == {str(tmp_path)}
+    checksum, clips, captions = (found.found for found in findings)
     assert checksum.startswith(f"{path} is not the published file: MD5 ")
     assert checksum.endswith(", expected 1b16b9e57cf7bdb7f13a13802aeb57e2")
     assert clips.endswith("has 1 clips, expected 1045")
     assert captions.endswith("has 5 captions, expected 5225")
-    assert str(findings[1]) == f"evaluation: {clips}"
+    assert (findings[1].check, findings[1].found) == ("evaluation", clips)
 
 
 @pytest.mark.shared
 def test_the_published_files_pass_and_only_the_audio_is_missing(shared: Path) -> None:
     findings = verify("clotho", shared / "data")
-    assert [found.split for found in findings] == ["development", "validation", "evaluation"]
+    assert [found.check for found in findings] == ["development", "validation", "evaluation"]
     for found, count in zip(findings, (3839, 1045, 1045), strict=True):
-        assert f"has none of the {count} clips of {found.split}: there is no audio there" in found.message
-        assert "`lbar data fetch clotho`" in found.message
+        assert f"has none of the {count} clips of {found.check}: there is no audio there" in found.found
+        assert "`lbar data fetch clotho`" in found.found
     everything = ["train", "val", "test", "test-957", "val-v2", "test-v2"]
-    assert [found.split for found in verify("audiocaps", shared / "data")] == everything
+    assert [found.check for found in verify("audiocaps", shared / "data")] == everything
 
 
 @pytest.mark.shared
 def test_a_file_of_another_version_is_recognised(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_bytes((shared / "data/audiocaps/v2_test.csv").read_bytes())
     found = verify("audiocaps", tmp_path, splits=["test"])[0]
-    assert "is not the published file (it is audiocaps test-v2)" in found.message
+    assert "is not the published file (it is audiocaps test-v2)" in found.found
 
 
 def test_all_that_is_wrong_with_the_clips_is_listed_at_once(tmp_path: Path) -> None:
@@ -95,7 +94,7 @@ def test_all_that_is_wrong_with_the_clips_is_listed_at_once(tmp_path: Path) -> N
         f"{folder}/._good.wav is a clip that the captions file does not list; move it away",
         f"{folder}/surplus.wav is a clip that the captions file does not list; move it away",
     ]
-    assert [Path(found.path).name for found in findings if found.message in said[5:]] == [
+    assert [Path(found.file).name for found in findings if found.found in said[5:]] == [
         "short.wav",
         "empty.wav",
         "nan.wav",
@@ -118,12 +117,12 @@ def test_captions_that_cannot_be_read_are_findings_of_their_split(tmp_path: Path
 
 
 def test_nothing_there_at_all(tmp_path: Path) -> None:
-    assert [found.split for found in verify("clotho", tmp_path / "absent")] == [
+    assert [found.check for found in verify("clotho", tmp_path / "absent")] == [
         "development",
         "validation",
         "evaluation",
     ]
-    assert [found.split for found in verify("audiocaps", tmp_path)] == ["train", "val", "test"]
+    assert [found.check for found in verify("audiocaps", tmp_path)] == ["train", "val", "test"]
     assert len(verify("wavcaps", tmp_path)) == len(verify("folder", tmp_path)) == 1
 
 
