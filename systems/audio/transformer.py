@@ -2,14 +2,16 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from systems.audio.encoder import AudioConfig
 
 LAYER_NORM_EPS = 1e-6
 
 
-class TransformerConfig(BaseModel):
+class TransformerConfig(AudioConfig):
     """Size of a stack of blocks.
 
     Attributes:
@@ -17,8 +19,6 @@ class TransformerConfig(BaseModel):
         depth: number of blocks.
         heads: attention heads per block, a divisor of the width.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: PositiveInt = 768
     depth: PositiveInt = 12

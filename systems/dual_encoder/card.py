@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from harness.interface import Card
-from systems.audio import SAMPLE_RATE, AudioConfig, WindowConfig, longest_window
+from systems.audio import SAMPLE_RATE, AnyAudioConfig, WindowConfig
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.text import TextConfig
 
@@ -26,7 +26,7 @@ class DualEncoderCard(Card):
         random_weights: seed of weights drawn at random, instead of a file: to measure speed, or to try things out.
     """
 
-    audio: AudioConfig
+    audio: AnyAudioConfig
     windows: WindowConfig = WindowConfig()
     text: TextConfig = TextConfig()
     shared: PositiveInt = 1024
@@ -35,16 +35,16 @@ class DualEncoderCard(Card):
     random_weights: int | None = None
 
     @model_validator(mode="after")
-    def _encoder_hears_whole_windows(self) -> Self:
-        most = longest_window(self.audio)
-        # Without a length of their own, windows are as long as what is heard of a clip.
+    def _windows_fit_the_encoder(self) -> Self:
+        most = self.audio.longest_window()
+        # Without a length of their own, windows are as long as the part of a clip that is used.
         field = "longest_seconds" if self.windows.seconds is None else "seconds"
         seconds = self.windows.seconds or self.windows.longest_seconds
         if most is not None and (seconds is None or round(seconds * SAMPLE_RATE) > most):
-            said = "unlimited" if seconds is None else f"{seconds:g}"
-            heard = math.floor(100 * most / SAMPLE_RATE) / 100
+            found = "unlimited" if seconds is None else f"{seconds:g}"
+            longest = math.floor(100 * most / SAMPLE_RATE) / 100
             raise ValueError(
-                f"windows.{field} is {said}, longer than the {heard:g} s that this encoder hears at once; "
+                f"windows.{field} is {found}, longer than the {longest:g} s that this encoder takes at once; "
                 "cut shorter windows"
             )
         return self

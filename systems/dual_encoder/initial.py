@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.interface import required_file
-from systems.checkpoints import encoder_state, load_into, read_checkpoint
+from systems.checkpoints import load_into, read_checkpoint, translated
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 from systems.text import read_pretrained
@@ -24,7 +24,7 @@ def initial_model(card: DualEncoderCard, folder: Path, seed: int) -> DualEncoder
     model = DualEncoder.seeded(card, seed)
     if "audio_encoder" in card.files:
         path = required_file(card.files, "audio_encoder", folder, card.name)
-        load_into(model.audio, encoder_state(read_checkpoint(path), card.audio.encoder), path)
+        load_into(model.audio, translated(read_checkpoint(path), card.audio.layouts), path)
     if "text_encoder" in card.files:
         path = required_file(card.files, "text_encoder", folder, card.name)
         model.text = read_pretrained(path.parent, card.text)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from harness.audio import Array, Pcm
 from harness.machine import stage
-from systems.audio import Window, average_each, build_encoder, build_front_end, cut, plan
+from systems.audio import Window, average_each, cut, plan
 from systems.dual_encoder.card import DualEncoderCard
 from systems.text import build, build_empty, embed
 
@@ -25,8 +25,8 @@ class DualEncoder(nn.Module):
         super().__init__()
         self.windows = card.windows
         with torch.device("cpu"):
-            self.front_end = build_front_end(card.audio)
-        self.audio = build_encoder(card.audio)
+            self.front_end = card.audio.front_end()
+        self.audio = card.audio.build()
         self.text = build_empty(card.text) if torch.get_default_device().type == "meta" else build(card.text)
         self.audio_projection = nn.Linear(self.audio.width, card.shared)
         self.text_projection = nn.Linear(card.text.width, card.shared)

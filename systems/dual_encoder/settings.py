@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from systems.audio import AtstConfig, MobileNetConfig, PasstConfig
 from systems.dual_encoder.card import DualEncoderCard
 
-_MODELS: tuple[tuple[type, str], ...] = ((PasstConfig, "passt"), (AtstConfig, "atst"), (MobileNetConfig, "mn"))
 _ABSENT = object()
 
 
@@ -19,7 +17,7 @@ def contradictions(settings: Mapping[str, Any], card: DualEncoderCard) -> list[s
         settings: `hyper_parameters` of the authors' checkpoint.
         card: what the system is built by.
     """
-    model = next(name for kind, name in _MODELS if isinstance(card.audio, kind))
+    model = card.audio.authors_name
     found = _value(settings, "audio_features.model")
     problems = []
     if isinstance(found, str) and not found.startswith(model):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from harness.audio import Array, Pcm
 from harness.errors import listing
 from harness.interface import parse_card, required_files
-from harness.machine import keep_freed_memory, stage
+from harness.machine import keep_freed_memory, stage, system_code
 from systems.audio import SAMPLE_RATE, fold_normalisation
 from systems.checkpoints import load_into, read_checkpoint, system_state, weights_digest
 from systems.dual_encoder.card import DualEncoderCard
@@ -117,7 +117,7 @@ def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
     if problems := contradictions(checkpoint.settings, card):
         raise listing(f"{weights} was trained otherwise than card {card.name!r} says; correct the card", problems)
     model = DualEncoder.empty(card)
-    load_into(model, system_state(checkpoint), weights)
+    load_into(model, system_state(checkpoint, card.audio.authors_prefixes), weights)
     return model
 
 
@@ -128,10 +128,19 @@ def _round_weights(model: nn.Module) -> None:
             module.to(torch.bfloat16)
 
 
-def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokenizer) -> str:
-    """SHA-256 over what decides the vectors: sizes and windows, the weights in whatever file, the tokenizer."""
-    said = card.model_dump_json(include={"audio", "windows", "text", "shared"})
-    return hashlib.sha256("\n".join((said, tokenizer.digest, weights_digest(model))).encode()).hexdigest()
+def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokenizer) -> str | None:
+    """SHA-256 over what decides the vectors: sizes and windows, the weights in whatever file, the tokenizer.
+
+    The harness itself takes our code into account. The code of an audio encoder that does not come with lbar counts
+    here; where it cannot be told, there is no digest.
+    """
+    parts = [card.model_dump_json(include={"audio", "windows", "text", "shared"}), tokenizer.digest]
+    if not type(card.audio).__module__.startswith("systems."):
+        code = system_code(card.audio)
+        if code is None:
+            return None
+        parts.append(code)
+    return hashlib.sha256("\n".join((*parts, weights_digest(model))).encode()).hexdigest()
 
 
 def _to_numpy(vectors: Tensor) -> Array:

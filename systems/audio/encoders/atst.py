@@ -7,8 +7,35 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from systems.audio.atst_mel import BANDS
+from systems.audio.atst_mel import BANDS, AtstLogMel
+from systems.audio.encoder import AudioEncoder
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
+from systems.checkpoints import Layout
+
+_LAYOUTS = (
+    Layout(
+        "ATST-Frame of ATST-SED, clip and frame branch",
+        "encoder.encoder.frame_encoder.",
+        (("encoder.encoder.frame_encoder.", ""), ("encoder.encoder.teacher_module.", None)),
+    ),
+    Layout(
+        "ATST-Frame, self-supervised",
+        "model.teacher.encoder.",
+        (
+            ("model.teacher.encoder.cls_token", None),
+            ("model.teacher.encoder.norm.", "norm_frame."),
+            ("model.teacher.encoder.", ""),
+            ("model.", None),
+        ),
+    ),
+    Layout(
+        "ATST-Frame, fine-tuned on AudioSet",
+        "encoder.encoder.",
+        (("encoder.encoder.", ""), ("head.", None), ("encoder.head.", None)),
+    ),
+    Layout("ATST-Frame of PretrainedSED", "model.atst.", (("model.atst.", ""), ("model.", None))),
+)
+"""As ATST-SED, PretrainedSED and the authors of ATST published it."""
 
 
 class AtstConfig(TransformerConfig):
@@ -21,6 +48,11 @@ class AtstConfig(TransformerConfig):
         frequency_warp: the smallest share of the bands that training may stretch over all of them; 1 is none.
         top_db_scope: of the front end, see `AtstLogMel`.
     """
+
+    layouts = _LAYOUTS
+    authors_name = "atst"
+    # Resampler and mel bank are computed here, not loaded.
+    authors_prefixes = (("model.atst.", ""), ("model.resampler.", None), ("model.mel.", None))
 
     encoder: Literal["atst"] = "atst"
     patch_frames: PositiveInt = 4
@@ -42,8 +74,20 @@ class AtstConfig(TransformerConfig):
         """Frames of the longest image that the positional encoding covers: what fills no step is not looked at."""
         return (self.frames // self.patch_frames + 1) * self.patch_frames - 1
 
+    def build(self) -> "Atst":
+        """An ATST-Frame with random weights."""
+        return Atst(self)
 
-class Atst(nn.Module):
+    def front_end(self) -> AtstLogMel:
+        """The published front end."""
+        return AtstLogMel(self.top_db_scope)
+
+    def longest_window(self) -> int:
+        """Samples of the longest window whose image the positional encoding covers."""
+        return AtstLogMel.longest_waveform(self.longest_image)
+
+
+class Atst(AudioEncoder):
     """Log-mel images of `AtstLogMel` to one vector per 40 ms.
 
     State-dict keys and shapes are those of the published file.
@@ -114,3 +158,6 @@ def stretch(images: Tensor, kept: int) -> Tensor:
     bands, frames = images.shape[1:]
     lowest = images[:, None, :kept]
     return interpolate(lowest, (bands, frames), mode="bicubic", align_corners=True).squeeze(1)
+
+
+ENCODER = AtstConfig

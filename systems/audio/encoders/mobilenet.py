@@ -4,11 +4,14 @@ from collections import OrderedDict
 from typing import Annotated, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from systems.audio.encoder import AudioConfig, AudioEncoder
+from systems.audio.mel import KaldiLogMel
 
-class MobileNetConfig(BaseModel):
+
+class MobileNetConfig(AudioConfig):
     """Size of a MobileNet.
 
     Attributes:
@@ -19,12 +22,20 @@ class MobileNetConfig(BaseModel):
             suits long trainings.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    authors_name = "mn"
 
     encoder: Literal["mobilenet"] = "mobilenet"
     width_multiplier: PositiveFloat = 4.0
     classes: PositiveInt = 527
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
+
+    def build(self) -> "MobileNet":
+        """A MobileNet with random weights."""
+        return MobileNet(self)
+
+    def front_end(self) -> KaldiLogMel:
+        """The published front end, with its jitter of the mel bank in training."""
+        return KaldiLogMel(edge_jitter=True)
 
 
 class _Stage(NamedTuple):
@@ -58,7 +69,7 @@ _STAGES = (
 )
 
 
-class MobileNet(nn.Module):
+class MobileNet(AudioEncoder):
     """Log-mel images of `KaldiLogMel` to one vector per window.
 
     State-dict keys and shapes are those of the published files. Weights and images are laid out channels-last, which
@@ -70,6 +81,8 @@ class MobileNet(nn.Module):
     >>> MobileNet(MobileNetConfig(width_multiplier=0.1)).eval()(torch.zeros(2, 128, 100)).shape
     torch.Size([2, 1, 96])
     """
+
+    unused = ("classifier",)
 
     def __init__(self, config: MobileNetConfig) -> None:
         super().__init__()
@@ -114,14 +127,10 @@ class MobileNet(nn.Module):
         features: Tensor = self.classifier[:2](maps)
         return features.unsqueeze(1)
 
-    def tags(self, features: Tensor) -> Tensor:
-        """Score the tags, from the features of `forward`: logits, `(windows, classes)`."""
-        logits: Tensor = self.classifier[2:](features.squeeze(1))
-        return logits
-
     def logits(self, images: Tensor) -> Tensor:
         """Score the tags of images `(windows, 128, frames)`: logits, `(windows, classes)`."""
-        return self.tags(self(images))
+        logits: Tensor = self.classifier[2:](self(images).squeeze(1))
+        return logits
 
 
 class _InvertedResidual(nn.Module):
@@ -184,3 +193,6 @@ def _divisible(channels: float) -> int:
 def _channels_last(module: nn.Module, *_: object) -> None:
     """Lay the weights out channels-last, when built and again after a state dict was loaded."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+ENCODER = MobileNetConfig

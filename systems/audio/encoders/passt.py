@@ -6,7 +6,8 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from systems.audio.mel import BANDS
+from systems.audio.encoder import AudioEncoder
+from systems.audio.mel import BANDS, KaldiLogMel
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
 
 
@@ -21,6 +22,8 @@ class PasstConfig(TransformerConfig):
         patchout_time: columns of patches left out in training.
         patchout_frequency: rows of patches left out in training.
     """
+
+    authors_name = "passt"
 
     encoder: Literal["passt"] = "passt"
     patch: PositiveInt = 16
@@ -43,6 +46,18 @@ class PasstConfig(TransformerConfig):
         """Frames of the longest image that the positional encoding covers: what fills no patch is not looked at."""
         return (self.frames // self.patch + 1) * self.patch - 1
 
+    def build(self) -> "Passt":
+        """A PaSST with random weights."""
+        return Passt(self)
+
+    def front_end(self) -> KaldiLogMel:
+        """The published front end, with its jitter of the mel bank in training."""
+        return KaldiLogMel(edge_jitter=True)
+
+    def longest_window(self) -> int:
+        """Samples of the longest window whose image the positional encoding covers."""
+        return KaldiLogMel.longest_waveform(self.longest_image)
+
 
 class Kept(NamedTuple):
     """What structured patchout keeps, as increasing indices: columns (time) and rows (frequency) of patches."""
@@ -51,7 +66,7 @@ class Kept(NamedTuple):
     rows: Tensor
 
 
-class Passt(nn.Module):
+class Passt(AudioEncoder):
     """Log-mel images of `KaldiLogMel` to one vector per window, the mean of two summarising tokens.
 
     State-dict keys and shapes are those of the published file.
@@ -63,6 +78,8 @@ class Passt(nn.Module):
     >>> passt.eval()(torch.zeros(2, 128, 100)).shape
     torch.Size([2, 1, 32])
     """
+
+    unused = ("head", "head_dist")
 
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
@@ -120,15 +137,6 @@ class Passt(nn.Module):
         kept_columns = _draw(columns, self.config.patchout_time, generator)
         return Kept(kept_columns, _draw(rows, self.config.patchout_frequency, generator))
 
-    def tags(self, features: Tensor) -> Tensor:
-        """Score the tags, from the features of `forward`: logits, `(windows, classes)`."""
-        logits: Tensor = self.head(features.squeeze(1))
-        return logits
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Score the tags of images `(windows, bands, frames)`: logits, `(windows, classes)`."""
-        return self.tags(self(images))
-
 
 def _draw(count: int, left_out: int, generator: torch.Generator | None) -> Tensor:
     # On the CPU, as the generator is, whatever device is in force.
@@ -137,3 +145,6 @@ def _draw(count: int, left_out: int, generator: torch.Generator | None) -> Tenso
 
 def _learned(*shape: int) -> nn.Parameter:
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))
+
+
+ENCODER = PasstConfig
