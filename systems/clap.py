@@ -15,7 +15,7 @@ from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.interface import Card, parse_card, required_file
 from systems.audio import Window, WindowConfig, average, passes, plan
-from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights, weights_digest
 from systems.text import PAD, CaptionTokenizer, batches, pad
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ _LONGEST = 77
 """Tokens of a caption that were kept in training."""
 _WINDOWS_AT_ONCE = 8
 _CAPTIONS_AT_ONCE = 64
-_MEND = "copy the model's files there again, as transformers wrote them"
 
 
 class ClapSystem:
@@ -116,35 +115,20 @@ def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", 
 
 
 def _read_model(directory: Path) -> "ClapModel":
-    """The model, from `config.json` and `model.safetensors` or `pytorch_model.bin`."""
+    """The model that a folder holds."""
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers import ClapConfig, ClapModel
 
-    said = _read_config(directory / "config.json")
-    weights = [path for name in ("model.safetensors", "pytorch_model.bin") if (path := directory / name).exists()]
-    if not weights:
-        raise UserError(f"{directory} holds no weights: neither model.safetensors nor pytorch_model.bin; {_MEND}")
+    config = read_model_config(directory, "clap")
+    weights = read_model_weights(directory)
     try:
-        model = ClapModel(ClapConfig.from_dict(said))
+        model = ClapModel(ClapConfig.from_dict(config))
     except Exception as error:  # Sizes that do not fit each other end in errors of many kinds.
-        raise UserError(f"{directory}: config.json describes no model ({one_line(error)}); {_MEND}") from None
+        raise UserError(f"{directory}: config.json describes no model ({one_line(error)}); {COPY_AGAIN}") from None
     # Tables of indices are computed when the model is built, and not all versions write them.
     computed = {name: tensor for name, tensor in model.state_dict().items() if not tensor.is_floating_point()}
-    load_into(model, computed | read_checkpoint(weights[0]).state, weights[0])
+    load_into(model, computed | weights, directory)
     return model
-
-
-def _read_config(path: Path) -> dict[str, object]:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path} to read a CLAP model by; {_MEND}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({one_line(error)}); {_MEND}") from None
-    kind = said.get("model_type") if isinstance(said, dict) else None
-    if kind != "clap":
-        raise UserError(f"{path} is of a model {kind!r} where 'clap' is expected; name a CLAP directory in the card")
-    return dict(said)
 
 
 def _read_extractor(directory: Path, fuses: bool) -> "ClapFeatureExtractor":
@@ -153,11 +137,11 @@ def _read_extractor(directory: Path, fuses: bool) -> "ClapFeatureExtractor":
     try:
         extractor: ClapFeatureExtractor = ClapFeatureExtractor.from_pretrained(directory, local_files_only=True)
     except Exception as error:  # A file that is missing, no JSON or of other fields: errors of many kinds.
-        raise UserError(f"{directory} holds no feature extractor ({one_line(error, 120)}); {_MEND}") from None
+        raise UserError(f"{directory} holds no feature extractor ({one_line(error, 120)}); {COPY_AGAIN}") from None
     if (extractor.truncation == "fusion") != fuses:
         raise UserError(
             f"{directory}: the feature extractor truncates by {extractor.truncation!r} and the model has "
-            f"enable_fusion {fuses}, which do not belong together; {_MEND}"
+            f"enable_fusion {fuses}, which do not belong together; {COPY_AGAIN}"
         )
     return extractor
 

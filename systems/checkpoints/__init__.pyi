@@ -7,3 +7,6 @@ from .layouts import Layout as Layout
 from .layouts import Prefixes as Prefixes
 from .layouts import system_state as system_state
 from .layouts import translated as translated
+from .model_folder import COPY_AGAIN as COPY_AGAIN
+from .model_folder import read_model_config as read_model_config
+from .model_folder import read_model_weights as read_model_weights

@@ -1,6 +1,5 @@
 """RoBERTa: caption token ids to one vector a caption."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,8 +9,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor
 
-from harness.errors import UserError, one_line
-from systems.checkpoints import StateDict, load_into, read_checkpoint
+from harness.errors import UserError
+from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights
 from systems.text.captions import END, PAD, START, batches, pad
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ _SETTINGS = (
     "layer_norm_eps",
     "pad_token_id",
 )
-_MEND = "copy the model's files there again, as transformers wrote them"
 
 
 class TextConfig(BaseModel):
@@ -108,7 +106,7 @@ def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
         UserError: files are missing or damaged, or hold another model than `config` says.
     """
     _refuse_other_model(directory, config)
-    found = {name.removeprefix("roberta."): weight for name, weight in _read_weights(directory).items()}
+    found = {name.removeprefix("roberta."): weight for name, weight in read_model_weights(directory).items()}
     model = build_empty(config)
     expected = model.state_dict().keys()
     _refuse_more_layers(directory, [name for name in found if name not in expected])
@@ -165,54 +163,19 @@ def _settings(config: TextConfig) -> "RobertaConfig":
 
 
 def _refuse_other_model(directory: Path, config: TextConfig) -> None:
-    said = _read_json(directory / "config.json")
-    if said.get("model_type") != "roberta":
-        raise UserError(
-            f"{directory}: config.json is of model_type {said.get('model_type')!r} where 'roberta' is expected; "
-            "take a RoBERTa"
-        )
+    found = read_model_config(directory, "roberta")
     expected = _settings(config)
     defaults = type(expected)()
     differing = [
-        f"{name} is {said.get(name, getattr(defaults, name))!r} where {getattr(expected, name)!r} is expected"
+        f"{name} is {value!r} where {getattr(expected, name)!r} is expected"
         for name in _SETTINGS
-        if said.get(name, getattr(defaults, name)) != getattr(expected, name)
+        if (value := found.get(name, getattr(defaults, name))) != getattr(expected, name)
     ]
     if differing:
         raise UserError(
             f"{directory}: config.json is of another RoBERTa than the system's card: {', '.join(differing)}; "
             "take the model the card means, or correct the card"
         )
-
-
-def _read_weights(directory: Path) -> StateDict:
-    """All that the weights file or its shards hold; where there are several layouts, the one transformers takes."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        whole, index = directory / name, directory / f"{name}.index.json"
-        if whole.exists():
-            return read_checkpoint(whole).state
-        if index.exists():
-            shards = _read_json(index).get("weight_map")
-            if not isinstance(shards, dict):
-                raise UserError(f"{index} does not say which shard holds which weight; {_MEND}")
-            return {
-                key: weight
-                for shard in sorted({str(shard) for shard in shards.values()})
-                for key, weight in read_checkpoint(directory / shard).state.items()
-            }
-    raise UserError(f"{directory} holds no weights: neither model.safetensors nor pytorch_model.bin; {_MEND}")
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path} to read a RoBERTa from; {_MEND}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({one_line(error)}); {_MEND}") from None
-    if not isinstance(said, dict):
-        raise UserError(f"{path} holds no JSON object; {_MEND}")
-    return said
 
 
 def _refuse_more_layers(directory: Path, surplus: Sequence[str]) -> None:
@@ -222,5 +185,5 @@ def _refuse_more_layers(directory: Path, surplus: Sequence[str]) -> None:
     if more:
         raise UserError(
             f"{directory}: the weights have {len(more)} names that its config.json has no place for, the first "
-            f"{more[0]}; {_MEND}"
+            f"{more[0]}; {COPY_AGAIN}"
         )
