@@ -1,4 +1,4 @@
-"""Encoders made ready to answer: what training needs and answering does not is computed once, beforehand."""
+"""Batch normalisation folded into the convolutions before it, for encoders that are not trained any more."""
 
 from itertools import pairwise
 
@@ -8,10 +8,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
 def fold_normalisation(encoder: nn.Module) -> None:
-    """Let convolutions do what the batch normalisation after them would, in place; for an encoder that answers only.
+    """Fold each batch normalisation into the convolution before it, in place.
 
-    Normalising by stored statistics is linear, and so goes into a convolution's weights: W s / d and (b - m) s / d + t
-    for scale s, shift t, mean m and deviation d. It spares a pass over every feature map.
+    Normalising by stored statistics is linear. With scale s, shift t, mean m and standard deviation d, a convolution
+    with weights W and bias b becomes one with weights W s / d and bias (b - m) s / d + t. That saves a pass over every
+    feature map.
 
     >>> layers = nn.Sequential(nn.Conv2d(1, 2, 3, bias=False), nn.BatchNorm2d(2)).eval()
     >>> fold_normalisation(layers)
@@ -27,6 +28,6 @@ def fold_normalisation(encoder: nn.Module) -> None:
         for place, (convolution, normalisation) in enumerate(pairwise(list(layers))):
             if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
                 folded = fuse_conv_bn_eval(convolution, normalisation)
-                # Which a copy of the layer does not keep.
+                # The new layer does not keep the memory format of the old one.
                 layers[place] = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
                 layers[place + 1] = nn.Identity()

@@ -12,7 +12,7 @@ LAYER_NORM_EPS = 1e-6
 
 
 class TransformerConfig(AudioConfig):
-    """Size of a stack of blocks.
+    """The size of a stack of blocks.
 
     Attributes:
         width: dimension of a token.
@@ -32,7 +32,7 @@ class TransformerConfig(AudioConfig):
 
 
 class Block(nn.Module):
-    """Self-attention, then a perceptron, each on normalised tokens and added to its input.
+    """Self-attention, then a perceptron; each takes normalised tokens, and its output is added to its input.
 
     Args:
         width: dimension of a token.

@@ -1,4 +1,4 @@
-"""What a card says of a dual encoder."""
+"""The card of a dual encoder."""
 
 import math
 from typing import Self
@@ -12,18 +12,19 @@ from systems.text import TextConfig
 
 
 class DualEncoderCard(Card):
-    """A dual encoder: all that decides it but its weights.
+    """A dual encoder, but for its weights.
 
-    `files` has `weights` (in any published layout, or ours) and `tokenizer` (a directory).
+    `files` has `weights` (in our layout or a published one) and `tokenizer` (a folder).
 
     Attributes:
-        audio: the audio encoder and its size.
-        windows: how a clip is cut for it, and put together again.
-        text: the text encoder and its size.
+        audio: the audio encoder.
+        windows: how a clip is cut into windows for it, and how their features are averaged.
+        text: the text encoder.
         shared: dimension of the shared space.
         temperature: divides the cosines in training; scores do not depend on it.
         training: how it is trained.
-        random_weights: seed of weights drawn at random, instead of a file: to measure speed, or to try things out.
+        random_weights: seed of random weights, which are used instead of a file: to measure speed, or to try things
+            out.
     """
 
     audio: AnyAudioConfig

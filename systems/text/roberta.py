@@ -1,4 +1,4 @@
-"""RoBERTa: caption token ids to one vector a caption."""
+"""RoBERTa, the text encoder: from the token ids of a caption to one vector."""
 
 import os
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from systems.text.captions import END, PAD, START, batches, pad
 if TYPE_CHECKING:
     from transformers import RobertaConfig, RobertaModel
 
-# Of config.json: what changes the vectors. Shapes alone would not tell all of it.
+# The settings in config.json that change the vectors; the shapes of the weights do not show all of them.
 _SETTINGS = (
     "vocab_size",
     "hidden_size",
@@ -32,18 +32,18 @@ _SETTINGS = (
 
 
 class TextConfig(BaseModel):
-    """What decides the text encoder beside its weights. The defaults are those of RoBERTa-large.
+    """The text encoder, but for its weights. The defaults are those of RoBERTa-large.
 
     Attributes:
         vocabulary: number of tokens.
         width: dimension of the vectors.
         depth: number of layers.
         heads: number of attention heads.
-        intermediate: width within the feed-forward layers.
-        positions: rows of the position embedding; a caption may have two tokens less.
-        dropout: in training, of hidden values and of attention.
-        longest: number of tokens that are kept of a caption, `<s>` and `</s>` among them.
-        normalised: whether captions are lower-cased and rid of punctuation.
+        intermediate: width of the hidden layer in each feed-forward block.
+        positions: rows of the position embedding; a caption has at most two tokens less.
+        dropout: probability in training, for hidden values and for attention.
+        longest: number of tokens that are kept of a caption, `<s>` and `</s>` included.
+        normalised: whether captions are lower-cased and stripped of punctuation first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,14 +62,14 @@ class TextConfig(BaseModel):
     def _fits(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
-        # Positions are counted from the one after the padding's.
+        # The first token has the position after that of padding.
         if self.longest > self.positions - PAD - 1:
-            raise ValueError(f"longest {self.longest} exceeds what {self.positions} positions allow, two less")
+            raise ValueError(f"longest {self.longest} is too long: {self.positions} positions allow two tokens less")
         return self
 
 
 def build(config: TextConfig) -> "RobertaModel":
-    """RoBERTa without pooler, in float32 with random weights, in training mode; on the device in force."""
+    """RoBERTa without its pooler, with random float32 weights, in training mode, on torch's default device."""
     settings = _settings(config)
     from transformers import RobertaModel
 
@@ -79,10 +79,10 @@ def build(config: TextConfig) -> "RobertaModel":
 
 
 def build_empty(config: TextConfig) -> "RobertaModel":
-    """The same with shapes only, on the meta device, to be given weights by `load_state_dict(assign=True)`."""
+    """The same on the meta device, with shapes only; `load_state_dict(assign=True)` gives it weights."""
     with torch.device("meta"):
         model = build(config)
-    # Two buffers are in no weights file: they count positions, and say that all tokens are of one type.
+    # Two buffers are in no weights file: the numbers of the positions, and the one type of all tokens.
     positions = torch.arange(config.positions, device="cpu")[None]
     model.embeddings.register_buffer("position_ids", positions, persistent=False)
     model.embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
@@ -90,13 +90,12 @@ def build_empty(config: TextConfig) -> "RobertaModel":
 
 
 def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
-    """RoBERTa with the weights that lie in a directory, in any layout transformers writes or wrote.
+    """RoBERTa with the weights in a model's folder, in any layout that transformers writes or wrote.
 
-    That is `config.json` with `model.safetensors` or `pytorch_model.bin`, whole or in shards with an index, from the
-    bare encoder or from one with a head (whose weights are ignored). Nothing is unpickled but tensors.
+    The weights may be those of the bare encoder or of one with a head, whose weights are then ignored.
 
     Args:
-        directory: where the files are; only these are read, no network is ever asked.
+        directory: the folder; nothing is ever downloaded.
         config: what the weights have to fit.
 
     Returns:
@@ -115,14 +114,14 @@ def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
 
 
 def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -> Tensor:
-    """The vector at each caption's first token.
+    """The output at the first token of each caption.
 
-    Gradients and dropout are as the caller has set them.
+    The caller decides on gradients and on training mode.
 
     Args:
         model: from `build` or `read_pretrained`.
         ids: token ids of each caption, `<s>` first.
-        most: number of captions that are computed together; those of similar length are.
+        most: how many captions, of similar length, are computed together.
 
     Returns:
         `(captions, width)`, in the given order, on the model's device.
@@ -133,7 +132,7 @@ def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -
     vectors = []
     for batch in together:
         input_ids, mask = pad([ids[index] for index in batch])
-        # Attention is faster without a mask, and captions of one length need none.
+        # Captions of one length need no mask, and attention is faster without.
         masked = None if mask.all() else mask.to(model.device)
         vectors.append(model(input_ids=input_ids.to(model.device), attention_mask=masked).last_hidden_state[:, 0])
     order = torch.tensor([index for batch in together for index in batch])
@@ -141,7 +140,7 @@ def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -
 
 
 def _settings(config: TextConfig) -> "RobertaConfig":
-    # Read when transformers is first loaded: nothing is ever to be downloaded.
+    # Transformers reads this when it is first imported: nothing is to be downloaded.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers import RobertaConfig
 
@@ -163,6 +162,7 @@ def _settings(config: TextConfig) -> "RobertaConfig":
 
 
 def _refuse_other_model(directory: Path, config: TextConfig) -> None:
+    """Check that `config.json` describes the RoBERTa that a card configures."""
     found = read_model_config(directory, "roberta")
     expected = _settings(config)
     defaults = type(expected)()
@@ -173,14 +173,14 @@ def _refuse_other_model(directory: Path, config: TextConfig) -> None:
     ]
     if differing:
         raise UserError(
-            f"{directory}: config.json is of another RoBERTa than the system's card: {', '.join(differing)}; "
-            "take the model the card means, or correct the card"
+            f"{directory}: config.json describes another RoBERTa than the system's card: {', '.join(differing)}; "
+            "copy the model there that the card means, or correct the card"
         )
 
 
 def _refuse_more_layers(directory: Path, surplus: Sequence[str]) -> None:
-    """Layers that `config.json` does not speak of would be passed over without a word; heads may be."""
-    buffers = ("embeddings.position_ids", "embeddings.token_type_ids")  # Older versions wrote them.
+    """Check that `config.json` mentions all layers in the weights: others would be ignored as silently as heads are."""
+    buffers = ("embeddings.position_ids", "embeddings.token_type_ids")  # Older versions of transformers wrote them.
     more = [name for name in surplus if name.startswith(("embeddings.", "encoder.")) and name not in buffers]
     if more:
         raise UserError(

@@ -1,4 +1,4 @@
-"""EfficientAT's MobileNetV3: a convolutional audio tagger whose pooled features describe a window."""
+"""EfficientAT's MobileNetV3: a convolutional audio tagger, whose pooled features describe a window."""
 
 from collections import OrderedDict
 from typing import Annotated, Literal, NamedTuple
@@ -12,14 +12,14 @@ from systems.audio.mel import KaldiLogMel
 
 
 class MobileNetConfig(AudioConfig):
-    """Size of a MobileNet.
+    """A MobileNet; the defaults are the published `mn40_as_ext`.
 
     Attributes:
-        encoder: which encoder this configures.
+        encoder: the name of the encoder.
         width_multiplier: scales every number of channels: 4.0 for the published `mn40_as_ext`, 0.4 for `mn04_as`.
         classes: number of tags.
-        norm_momentum: share of each batch in the running statistics of the batch normalisation; the published value
-            suits long trainings.
+        norm_momentum: weight of each new batch in the running statistics of the batch normalisation; the published
+            value suits long trainings.
     """
 
     authors_name = "mn"
@@ -39,7 +39,7 @@ class MobileNetConfig(AudioConfig):
 
 
 class _Stage(NamedTuple):
-    """One inverted residual block, its channels before the multiplier."""
+    """One inverted residual block; numbers of channels are before the multiplier."""
 
     kernel: int
     expanded: int
@@ -72,8 +72,8 @@ _STAGES = (
 class MobileNet(AudioEncoder):
     """Log-mel images of `KaldiLogMel` to one vector per window.
 
-    State-dict keys and shapes are those of the published files. Weights and images are laid out channels-last, which
-    convolutions are faster with; loading keeps it so, `load_state_dict(assign=True)` included.
+    Names and shapes in the state dict are those of the published files. Weights and images are laid out channels-last,
+    with which convolutions are faster; loading a state dict keeps that layout, also with `assign=True`.
 
     Attributes:
         width: dimension of the features, 3840 for a width multiplier of 4.
@@ -113,28 +113,28 @@ class MobileNet(AudioEncoder):
         self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
-        """Describe each window by its features averaged over frequency and time.
+        """Compute the features of each window, averaged over frequency and time.
 
         Args:
             images: `(windows, 128, frames)`, any number of frames.
-            generator: taken because every encoder takes one; nothing is drawn here.
+            generator: not used; every encoder takes one.
 
         Returns:
             `(windows, 1, width)`.
         """
-        # `contiguous` would take one channel for channels-last whatever its strides; only `to` sets them.
+        # Only `to` sets the strides: `contiguous` takes a single channel for channels-last whatever its strides are.
         maps = self.features(images.unsqueeze(1).to(memory_format=torch.channels_last))
         features: Tensor = self.classifier[:2](maps)
         return features.unsqueeze(1)
 
     def logits(self, images: Tensor) -> Tensor:
-        """Score the tags of images `(windows, 128, frames)`: logits, `(windows, classes)`."""
+        """The logits `(windows, classes)` of the tags, for images `(windows, 128, frames)`."""
         logits: Tensor = self.classifier[2:](self(images).squeeze(1))
         return logits
 
 
 class _InvertedResidual(nn.Module):
-    """Widen, filter each channel, weigh the channels, narrow; added to the input where the shapes allow it."""
+    """Widen, filter each channel, scale the channels, narrow; then add the input if it has the same shape."""
 
     def __init__(self, channels: int, expanded: int, out: int, stage: _Stage) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class _InvertedResidual(nn.Module):
 
 
 class _SqueezeExcitation(nn.Module):
-    """Scale each channel by a weight computed from the means of all."""
+    """Scale each channel by a weight that is computed from the means of all channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ def _convolution(
     groups: int = 1,
 ) -> nn.Sequential:
     convolution = nn.Conv2d(channels, out, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
-    # Torch's default weights shrink the signal each time, to nothing after so many layers.
+    # Torch's default weights shrink the signal in each layer, to nothing after so many.
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear" if activation is None else "relu")
     layers: list[nn.Module] = [convolution, nn.BatchNorm2d(out, eps=1e-3)]
     if activation is not None:
@@ -185,13 +185,13 @@ def _convolution(
 
 
 def _divisible(channels: float) -> int:
-    """The nearest multiple of 8, at least 8 and not below 90 % of the number."""
+    """The nearest multiple of 8 that is at least 8 and not below 90 % of the number."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def _channels_last(module: nn.Module, *_: object) -> None:
-    """Lay the weights out channels-last, when built and again after a state dict was loaded."""
+    """Lay the weights out channels-last."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -1,4 +1,4 @@
-"""PaSST: a transformer over patches of the log-mel image that trains on a part of them."""
+"""PaSST: a transformer over patches of the log-mel image, which in training sees only a part of them."""
 
 from typing import Literal, NamedTuple, Self
 
@@ -12,15 +12,15 @@ from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
 
 
 class PasstConfig(TransformerConfig):
-    """Size of a PaSST; the defaults are the published `passt_s_p16_s16_128_ap468`.
+    """A PaSST; the defaults are the published `passt_s_p16_s16_128_ap468`.
 
     Attributes:
-        encoder: which encoder this configures.
-        patch: side of a patch, in bands and in frames.
-        frames: of the longest image.
+        encoder: the name of the encoder.
+        patch: height of a patch in bands, and its width in frames.
+        frames: number of frames that the positional encoding is made for.
         classes: number of tags.
-        patchout_time: columns of patches left out in training.
-        patchout_frequency: rows of patches left out in training.
+        patchout_time: number of columns of patches that are left out in training.
+        patchout_frequency: number of rows of patches that are left out in training.
     """
 
     authors_name = "passt"
@@ -43,7 +43,7 @@ class PasstConfig(TransformerConfig):
 
     @property
     def longest_image(self) -> int:
-        """Frames of the longest image that the positional encoding covers: what fills no patch is not looked at."""
+        """Frames of the longest image that the positional encoding covers; a last, partial patch is not used."""
         return (self.frames // self.patch + 1) * self.patch - 1
 
     def build(self) -> "Passt":
@@ -60,16 +60,16 @@ class PasstConfig(TransformerConfig):
 
 
 class Kept(NamedTuple):
-    """What structured patchout keeps, as increasing indices: columns (time) and rows (frequency) of patches."""
+    """What structured patchout keeps: increasing indices of columns (time) and of rows (frequency) of patches."""
 
     columns: Tensor
     rows: Tensor
 
 
 class Passt(AudioEncoder):
-    """Log-mel images of `KaldiLogMel` to one vector per window, the mean of two summarising tokens.
+    """Log-mel images of `KaldiLogMel` to one vector per window: the mean of the outputs at two summarising tokens.
 
-    State-dict keys and shapes are those of the published file.
+    Names and shapes in the state dict are those of the published file.
 
     Attributes:
         width: dimension of the features.
@@ -95,16 +95,16 @@ class Passt(AudioEncoder):
         self.blocks = nn.Sequential(*(Block(width, config.heads) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.classes))
-        # In the published file, but its output is never used.
+        # It is in the published file, but its output is never used.
         self.head_dist = nn.Linear(width, config.classes).requires_grad_(False)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None, kept: Kept | None = None) -> Tensor:
-        """Describe each window.
+        """Compute the features of each window.
 
         Args:
-            images: `(windows, bands, frames)`, at most as long as the configured frames; what does not fill a patch
-                at the end is not looked at.
-            generator: on the CPU; draws what patchout keeps, in training mode only. None is torch's global one.
+            images: `(windows, bands, frames)`, at most `config.longest_image` frames; the frames of a last, partial
+                patch are not used.
+            generator: on the CPU; in training mode, what patchout keeps is drawn from it. `None` is torch's global one.
             kept: what patchout keeps, instead of a draw.
 
         Returns:
@@ -133,13 +133,13 @@ class Passt(AudioEncoder):
         return features
 
     def draw(self, rows: int, columns: int, generator: torch.Generator | None = None) -> Kept:
-        """Draw which columns, then which rows of patches are kept, the same for the whole batch; at least one each."""
+        """Draw which columns and then which rows of patches the whole batch keeps; at least one of each."""
         kept_columns = _draw(columns, self.config.patchout_time, generator)
         return Kept(kept_columns, _draw(rows, self.config.patchout_frequency, generator))
 
 
 def _draw(count: int, left_out: int, generator: torch.Generator | None) -> Tensor:
-    # On the CPU, as the generator is, whatever device is in force.
+    # The generator is on the CPU, whatever torch's default device is.
     return torch.randperm(count, generator=generator, device="cpu")[: max(count - left_out, 1)].sort().values
 
 

@@ -301,7 +301,7 @@ def test_build() -> None:
     ("fields", "said"),
     [
         ({"width": 30, "heads": 4}, "width 30 is not a multiple of heads 4"),
-        ({"positions": 32}, "longest 32 exceeds"),
+        ({"positions": 32}, "longest 32 is too long: 32 positions"),
         ({"longest": 2}, "longest"),
         ({"surprise": 1}, "surprise"),
     ],
