@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -116,7 +115,6 @@ def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", 
 
 def _read_model(directory: Path) -> "ClapModel":
     """The model that a folder holds."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers import ClapConfig, ClapModel
 
     config = read_model_config(directory, "clap")

@@ -13,7 +13,6 @@ What remains to be chosen is the temperature, and the sentence that a label is p
 import hashlib
 import importlib.util
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -37,7 +36,7 @@ from systems.audio import (
     cut,
     plan,
 )
-from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.checkpoints import load_into, read_checkpoint, read_model_config, read_model_weights, weights_digest
 
 _WINDOWS_AT_ONCE = 16
 _SENTENCES_AT_ONCE = 64
@@ -67,20 +66,18 @@ class SentenceEncoder:
     """The sentence encoder all-MiniLM-L6-v2: the mean of BERT's outputs at all tokens, scaled to length 1.
 
     Args:
-        directory: holds `config.json`, `model.safetensors` and `tokenizer.json`.
+        directory: the model's folder, with `tokenizer.json`.
         device: where it runs, as torch names it.
     """
 
     def __init__(self, directory: Path, device: str = "cpu") -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from tokenizers import Tokenizer
         from transformers import BertConfig, BertModel
 
-        model = BertModel(BertConfig.from_json_file(directory / "config.json"), add_pooling_layer=False)
-        weights = directory / "model.safetensors"
-        state = read_checkpoint(weights).state
+        model = BertModel(BertConfig.from_dict(read_model_config(directory, "bert")), add_pooling_layer=False)
+        weights = read_model_weights(directory)
         # The file also has a pooling layer and a table of positions.
-        load_into(model, {name: state[name] for name in model.state_dict() if name in state}, weights)
+        load_into(model, {name: weights[name] for name in model.state_dict() if name in weights}, directory)
         tokenizer = directory / "tokenizer.json"
         self.digest = hashlib.sha256(weights_digest(model).encode() + tokenizer.read_bytes()).hexdigest()
         self.model = model

@@ -10,22 +10,21 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 from torch import nn
 
-from harness.errors import UserError
 from harness.interface import import_named
 from systems.audio import encoders
+from systems.audio.mel import KaldiLogMel
 from systems.checkpoints import Layout, Prefixes
 
 
 class AudioEncoder(nn.Module):
-    """Turns the images of a front end into features.
+    """Turns images `(windows, bands, frames)` of a front end into features `(windows, steps, width)`.
 
-    `forward(images, generator)` takes images `(windows, bands, frames)` and a generator on the CPU (or `None` for
-    torch's global one) from which augmentation is drawn in training mode. It returns features `(windows, steps, width)`
-    of steps that divide a window evenly.
+    A window is divided evenly into steps. The second argument of `forward` is a generator on the CPU, or `None` for
+    torch's global one, from which augmentation is drawn in training mode.
 
     Attributes:
         width: dimension of the features.
-        unused: names, or beginnings of names, of parameters that the features do not depend on; they are not trained.
+        unused: beginnings of names of parameters that the features do not depend on; they are not trained.
     """
 
     width: int
@@ -33,17 +32,15 @@ class AudioEncoder(nn.Module):
 
 
 class AudioConfig(BaseModel):
-    """An audio encoder as a card configures it, and all that is known of the encoder beside its weights.
+    """An audio encoder as a card configures it, and all that is known of the encoder but its weights.
 
-    A subclass has the sizes as fields, and a field `encoder` that holds what the card says there.
+    A subclass has the sizes as fields, and a field `encoder` that holds the name.
 
     Attributes:
-        layouts: of published files with the weights of this encoder alone; a file in none of them has the names of our
-            module.
+        layouts: of published files with this encoder's weights alone, beside that of our module.
         authors_name: what `audio_features.model` begins with in the settings that the paper's authors keep in a
-            checkpoint; empty for an encoder they did not train.
-        authors_prefixes: how their checkpoints of whole systems name this encoder's tensors, after
-            `audio_embedding_model.`, and what the names become here.
+            checkpoint; empty for an encoder that they did not train.
+        authors_prefixes: how to translate this encoder's names in their checkpoints, after `audio_embedding_model.`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,9 +53,9 @@ class AudioConfig(BaseModel):
     def build(self) -> AudioEncoder:
         """The encoder with random weights, on torch's default device."""
 
-    @abstractmethod
     def front_end(self) -> nn.Module:
         """What turns waveforms `(windows, samples)` at 32 kHz into images; it takes a generator as the encoder does."""
+        return KaldiLogMel(edge_jitter=True)
 
     def longest_window(self) -> int | None:
         """Samples at 32 kHz of the longest window that the encoder takes; `None` if it takes any."""
@@ -66,24 +63,21 @@ class AudioConfig(BaseModel):
 
 
 def config_class(encoder: str) -> type[AudioConfig]:
-    """The class that configures an encoder.
+    """The class of an encoder's configuration.
 
     Args:
-        encoder: the name of a file in `systems/audio/encoders`, or `package.module:Class` for an encoder that does not
-            come with lbar.
+        encoder: the name of a file in `systems/audio/encoders`, or `package.module:Class` for any other encoder.
 
     Raises:
         ValueError: there is no such encoder; the message names those that there are.
+        UserError: the class cannot be imported.
     """
     known = sorted(module.name for module in iter_modules(encoders.__path__))
     found: object
     if encoder in known:
         found = import_module(f"{encoders.__name__}.{encoder}").ENCODER
     elif ":" in encoder:
-        try:
-            found = import_named(encoder, said_by="encoder")
-        except UserError as error:
-            raise ValueError(str(error)) from None
+        found = import_named(encoder, said_by="audio.encoder")
     else:
         near = difflib.get_close_matches(encoder, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)};"

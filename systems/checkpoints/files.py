@@ -128,7 +128,8 @@ def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
     unequal = [
         f"unequal: {name} is {_shape(state[name])}, expected {_shape(tensor)}"
         for name, tensor in expected.items()
-        if name in state and not _fits(state[name], tensor)
+        if name in state
+        and (state[name].shape, state[name].is_floating_point()) != (tensor.shape, tensor.is_floating_point())
     ]
     surplus = [f"surplus: {name} {_shape(tensor)}" for name, tensor in state.items() if name not in expected]
     if missing or unequal:
@@ -139,7 +140,9 @@ def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
         )
     if surplus:
         _log.warning("%s: %d names are not used; %s", path, len(surplus), "; ".join(_first(surplus)))
-    module.load_state_dict({name: _as_float32(state[name]) for name in expected}, assign=True)
+    # Half precision is widened; everything else stays as it is.
+    found = {name: state[name].float() if state[name].is_floating_point() else state[name] for name in expected}
+    module.load_state_dict(found, assign=True)
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -186,15 +189,6 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
         raise UserError(
             f"{path} cannot be written ({one_line(error, 120)}); make room, or name a folder that can be written to"
         ) from error
-
-
-def _as_float32(tensor: Tensor) -> Tensor:
-    """Half-precision weights widened to float32, and everything else as it is."""
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _fits(found: Tensor, expected: Tensor) -> bool:
-    return found.shape == expected.shape and found.is_floating_point() == expected.is_floating_point()
 
 
 def _shape(tensor: Tensor) -> str:

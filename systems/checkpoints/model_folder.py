@@ -1,10 +1,14 @@
 """A model's folder as transformers writes it: `config.json`, and the weights in one file or in shards."""
 
 import json
+import os
 from pathlib import Path
 
 from harness.errors import UserError, one_line
 from systems.checkpoints.files import StateDict, read_checkpoint
+
+# Transformers reads this when it is first imported: nothing is to be downloaded.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 COPY_AGAIN = "copy the model's files there again, as transformers wrote them"
 """How to mend such a folder, for messages."""

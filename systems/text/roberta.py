@@ -1,9 +1,8 @@
 """RoBERTa, the text encoder: from the token ids of a caption to one vector."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
@@ -14,21 +13,7 @@ from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_m
 from systems.text.captions import END, PAD, START, batches, pad
 
 if TYPE_CHECKING:
-    from transformers import RobertaConfig, RobertaModel
-
-# The settings in config.json that change the vectors; the shapes of the weights do not show all of them.
-_SETTINGS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "hidden_act",
-    "layer_norm_eps",
-    "pad_token_id",
-)
+    from transformers import RobertaModel
 
 
 class TextConfig(BaseModel):
@@ -70,9 +55,15 @@ class TextConfig(BaseModel):
 
 def build(config: TextConfig) -> "RobertaModel":
     """RoBERTa without its pooler, with random float32 weights, in training mode, on torch's default device."""
-    settings = _settings(config)
-    from transformers import RobertaModel
+    from transformers import RobertaConfig, RobertaModel
 
+    settings = RobertaConfig(
+        **_decisive(config),
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        bos_token_id=START,
+        eos_token_id=END,
+    )
     model = RobertaModel(settings, add_pooling_layer=False)
     model.set_attn_implementation("sdpa")
     return model
@@ -139,37 +130,32 @@ def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -
     return torch.cat(vectors)[order.argsort().to(model.device)]
 
 
-def _settings(config: TextConfig) -> "RobertaConfig":
-    # Transformers reads this when it is first imported: nothing is to be downloaded.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from transformers import RobertaConfig
-
-    return RobertaConfig(
-        vocab_size=config.vocabulary,
-        hidden_size=config.width,
-        num_hidden_layers=config.depth,
-        num_attention_heads=config.heads,
-        intermediate_size=config.intermediate,
-        max_position_embeddings=config.positions,
-        hidden_dropout_prob=config.dropout,
-        attention_probs_dropout_prob=config.dropout,
-        type_vocab_size=1,
-        layer_norm_eps=1e-5,
-        bos_token_id=START,
-        pad_token_id=PAD,
-        eos_token_id=END,
-    )
+def _decisive(config: TextConfig) -> dict[str, Any]:
+    """The settings in config.json that change the vectors; the shapes of the weights do not show all of them."""
+    return {
+        "vocab_size": config.vocabulary,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.depth,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.intermediate,
+        "max_position_embeddings": config.positions,
+        "type_vocab_size": 1,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-5,
+        "pad_token_id": PAD,
+    }
 
 
 def _refuse_other_model(directory: Path, config: TextConfig) -> None:
     """Check that `config.json` describes the RoBERTa that a card configures."""
-    found = read_model_config(directory, "roberta")
-    expected = _settings(config)
-    defaults = type(expected)()
+    from transformers import RobertaConfig
+
+    # What config.json leaves out is as by default.
+    found = RobertaConfig().to_dict() | read_model_config(directory, "roberta")
     differing = [
-        f"{name} is {value!r} where {getattr(expected, name)!r} is expected"
-        for name in _SETTINGS
-        if (value := found.get(name, getattr(defaults, name))) != getattr(expected, name)
+        f"{name} is {found[name]!r} where {expected!r} is expected"
+        for name, expected in _decisive(config).items()
+        if found[name] != expected
     ]
     if differing:
         raise UserError(

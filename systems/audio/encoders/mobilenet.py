@@ -8,7 +8,6 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from systems.audio.encoder import AudioConfig, AudioEncoder
-from systems.audio.mel import KaldiLogMel
 
 
 class MobileNetConfig(AudioConfig):
@@ -32,10 +31,6 @@ class MobileNetConfig(AudioConfig):
     def build(self) -> "MobileNet":
         """A MobileNet with random weights."""
         return MobileNet(self)
-
-    def front_end(self) -> KaldiLogMel:
-        """The published front end, with its jitter of the mel bank in training."""
-        return KaldiLogMel(edge_jitter=True)
 
 
 class _Stage(NamedTuple):

@@ -50,10 +50,6 @@ class PasstConfig(TransformerConfig):
         """A PaSST with random weights."""
         return Passt(self)
 
-    def front_end(self) -> KaldiLogMel:
-        """The published front end, with its jitter of the mel bank in training."""
-        return KaldiLogMel(edge_jitter=True)
-
     def longest_window(self) -> int:
         """Samples of the longest window whose image the positional encoding covers."""
         return KaldiLogMel.longest_waveform(self.longest_image)
