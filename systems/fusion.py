@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -268,17 +268,13 @@ def _resampled(clip: Array, rate: int, wanted: int) -> Array:
 
 def _info(card: FusionCard, members: Sequence[Member], way: str) -> SystemInfo:
     infos = [member.system.info for member in members]
-    datasets = (*card.heard, *(name for info in infos for name in info.trained_on))
-    return SystemInfo(
-        name=card.name,
-        sample_rate=max(info.sample_rate for info in infos),
-        parameters=sum(info.parameters for info in infos),
-        trained_on=tuple(dict.fromkeys(datasets)),
-        licence=card.licence,
-        source=card.source,
+    info = card.info(
+        sample_rate=max(one.sample_rate for one in infos),
+        parameters=sum(one.parameters for one in infos),
         digest=_digest(members, way),
-        card=card.model_dump(mode="json"),
     )
+    datasets = (*info.trained_on, *(name for one in infos for name in one.trained_on))
+    return replace(info, trained_on=tuple(dict.fromkeys(datasets)))
 
 
 def _digest(members: Sequence[Member], way: str) -> str | None:

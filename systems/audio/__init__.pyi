@@ -4,7 +4,6 @@ from .encoder import AudioConfig as AudioConfig
 from .encoder import AudioEncoder as AudioEncoder
 from .encoders.mobilenet import MobileNet as MobileNet
 from .encoders.mobilenet import MobileNetConfig as MobileNetConfig
-from .folding import fold_normalisation as fold_normalisation
 from .mel import SAMPLE_RATE as SAMPLE_RATE
 from .mel import KaldiLogMel as KaldiLogMel
 from .windows import Window as Window

@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.audio import Array, Pcm
 from harness.errors import listing
 from harness.interface import parse_card, required_files
-from harness.machine import keep_freed_memory, stage, system_code
-from systems.audio import SAMPLE_RATE, fold_normalisation
+from harness.machine import stage, system_code
+from systems.audio import SAMPLE_RATE
 from systems.checkpoints import load_into, read_checkpoint, system_state, weights_digest
 from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.inference import prepare
 from systems.dual_encoder.model import DualEncoder
-from systems.dual_encoder.packing import pack_linear_layers
 from systems.dual_encoder.settings import contradictions
 from systems.text import CaptionTokenizer
 
@@ -45,7 +45,7 @@ class DualEncoderSystem:
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             digest=_digest(card, model, tokenizer),
         )
-        _prepare(model, device, precision, compiled)
+        prepare(model, device, precision, compiled)
         self.model = model
         self._tokenizer = tokenizer
         self._device = torch.device(device)
@@ -106,32 +106,6 @@ def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
     model = DualEncoder.empty(card)
     load_into(model, system_state(checkpoint, card.audio.authors_prefixes), weights)
     return model
-
-
-def _prepare(model: DualEncoder, device: str, precision: str, compiled: bool) -> None:
-    """Make a model as fast as it can be for inference."""
-    if device == "cpu":
-        keep_freed_memory()
-    model.eval().requires_grad_(False).to(device)
-    fold_normalisation(model.audio)
-    if precision == "bf16":
-        _round_weights(model)
-    if device == "cpu" and not compiled:
-        pack_linear_layers(model)
-    if precision == "fp32":
-        # Otherwise a GPU rounds the inputs of convolutions to ten bits.
-        torch.backends.cudnn.allow_tf32 = False
-    if compiled:
-        # Lengths of windows and captions differ from batch to batch. Names of weights stay as they are.
-        model.audio.compile(dynamic=True)
-        model.text.compile(dynamic=True)
-
-
-def _round_weights(model: nn.Module) -> None:
-    """Round the weights to bfloat16 that autocast would round in each pass: the same results, with half the memory."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.to(torch.bfloat16)
 
 
 def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokenizer) -> str | None:

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from systems.checkpoints.files import write_weights
-from systems.dual_encoder import packing
+from systems.dual_encoder import inference
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.system import DualEncoderSystem, from_card
@@ -137,7 +137,7 @@ def test_packed_it_says_the_same(
     write_weights(seeded_model(card), tmp_path / "weights.safetensors")
     plain = from_card(card.model_dump(mode="json"), tmp_path, precision=precision)
     # As of large layers.
-    monkeypatch.setattr(packing, "_LEAST", 1)
+    monkeypatch.setattr(inference, "_LEAST", 1)
     packed = from_card(card.model_dump(mode="json"), tmp_path, precision=precision)
     assert packed.info == plain.info
     clips = [np.random.default_rng(0).uniform(-0.5, 0.5, 32_000 * seconds).astype(np.float32) for seconds in (1, 12)]
