@@ -1,8 +1,7 @@
-"""`clap`: any CLAP model as transformers lays it out, the field's baseline."""
+"""`clap`: any CLAP model in a folder as transformers writes it."""
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,28 +14,27 @@ from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.interface import Card, parse_card, required_file
 from systems.audio import Window, WindowConfig, average, passes, plan
-from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights, weights_digest
 from systems.text import PAD, CaptionTokenizer, batches, pad
 
 if TYPE_CHECKING:
     from transformers import ClapFeatureExtractor, ClapModel
 
 _LONGEST = 77
-"""Tokens of a caption that were kept in training."""
+"""Number of tokens that were kept of a caption in training."""
 _WINDOWS_AT_ONCE = 8
 _CAPTIONS_AT_ONCE = 64
-_MEND = "copy the model's files there again, as transformers wrote them"
 
 
 class ClapSystem:
     """Embeds clips and captions by a `ClapModel`.
 
-    transformers draws the part of a long clip that it hears at random, with fusion several parts. Here a clip is cut
-    into windows of the model's input length without overlap, all of it is heard, and a model with fusion embeds each
-    window as it does a clip that is not longer than that. The clip's vector is the mean of its windows' vectors at
-    length 1, each counting by how much of the clip it holds: a caption's cosine with it is the mean of those with the
-    windows, times a factor of the clip's own. A short clip or last window is repeated until it fills the input, as in
-    training; a last window of less than 0.1 s is left out.
+    Of a clip that is longer than the model's input, transformers uses a part drawn at random (several for a model with
+    fusion). Here the whole clip is used: it is cut into windows of that length without overlap, and a model with fusion
+    embeds each window as a clip that is not too long. The vector of a clip is the mean of its windows' unit vectors,
+    weighted by their lengths; up to a factor that depends on the clip alone, its cosine with a caption is the mean of
+    the windows' cosines. A short clip or a short last window is repeated until it fills the input, as in training; a
+    last window of less than 0.1 s is left out.
     """
 
     def __init__(
@@ -64,7 +62,7 @@ class ClapSystem:
         self._windows = WindowConfig(seconds=extractor.nb_max_samples / extractor.sampling_rate, longest_seconds=None)
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
-        """Embed clips of any length, `(n, d)`; an empty one counts as silence."""
+        """Embed clips of any length as `(n, d)`; an empty clip counts as silence."""
         if not clips:
             return np.zeros((0, self.model.config.projection_dim), np.float32)
         windows = plan([len(clip) for clip in clips], self._windows, self.info.sample_rate)
@@ -72,7 +70,7 @@ class ClapSystem:
         return average(torch.cat(vectors)[:, None], windows, "true-length").numpy()
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        """Embed captions, `(m, d)`; of a long one the first 77 tokens are read."""
+        """Embed captions as `(m, d)`; of a long one the first 77 tokens are used."""
         ids = self._tokenizer(captions)
         vectors = np.empty((len(ids), self.model.config.projection_dim), np.float32)
         for batch in batches(ids, _CAPTIONS_AT_ONCE):
@@ -83,13 +81,13 @@ class ClapSystem:
         return vectors
 
     def _embed_windows(self, clips: Sequence[Array], windows: Sequence[Window]) -> Tensor:
-        """Vectors of length 1, float32 `(windows, d)`, on the CPU."""
+        """Unit vectors of windows, float32 `(windows, d)`, on the CPU."""
         cuts = (clips[clip][start : start + real] for clip, start, real, _ in windows)
-        # One sample of silence is enough to be repeated.
-        filled = [samples if len(samples) else np.zeros(1, np.float32) for samples in cuts]
-        features = self._extractor(filled, sampling_rate=self.info.sample_rate)["input_features"]
+        # The extractor repeats what it gets: one sample of silence is enough.
+        samples = [cut if len(cut) else np.zeros(1, np.float32) for cut in cuts]
+        features = self._extractor(samples, sampling_rate=self.info.sample_rate)["input_features"]
         images = torch.from_numpy(np.stack(features)).float().to(self._device)
-        # The extractor calls one of these windows longer than the input, at random.
+        # The extractor marks one of the windows, at random, as longer than the input; none is.
         longer = torch.zeros(len(images), 1, dtype=torch.bool, device=self._device)
         with torch.inference_mode(), self._autocast():
             outputs = self.model.get_audio_features(input_features=images, is_longer=longer)
@@ -100,10 +98,10 @@ class ClapSystem:
 
 
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32") -> ClapSystem:
-    """Build the system a card describes; its `files` has `model`, a directory.
+    """Build the system that a card describes; its `files` has `model`, a folder.
 
     Raises:
-        UserError: something is wrong with the card, or the directory is missing, damaged or holds another model.
+        UserError: something is wrong with the card, or the folder is missing or damaged, or holds another model.
     """
     parsed = parse_card(Card, card)
     directory = required_file(parsed.files, "model", folder, parsed.name)
@@ -116,35 +114,19 @@ def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", 
 
 
 def _read_model(directory: Path) -> "ClapModel":
-    """The model, from `config.json` and `model.safetensors` or `pytorch_model.bin`."""
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    """The model that a folder holds."""
     from transformers import ClapConfig, ClapModel
 
-    said = _read_config(directory / "config.json")
-    weights = [path for name in ("model.safetensors", "pytorch_model.bin") if (path := directory / name).exists()]
-    if not weights:
-        raise UserError(f"{directory} holds no weights: neither model.safetensors nor pytorch_model.bin; {_MEND}")
+    config = read_model_config(directory, "clap")
+    weights = read_model_weights(directory)
     try:
-        model = ClapModel(ClapConfig.from_dict(said))
-    except Exception as error:  # Sizes that do not fit each other end in errors of many kinds.
-        raise UserError(f"{directory}: config.json describes no model ({one_line(error)}); {_MEND}") from None
-    # Tables of indices are computed when the model is built, and not all versions write them.
+        model = ClapModel(ClapConfig.from_dict(config))
+    except Exception as error:  # Sizes that do not fit each other raise errors of many kinds.
+        raise UserError(f"{directory}: config.json describes no model ({one_line(error)}); {COPY_AGAIN}") from None
+    # Tables of indices are computed when the model is built; not all versions of transformers write them.
     computed = {name: tensor for name, tensor in model.state_dict().items() if not tensor.is_floating_point()}
-    load_into(model, computed | read_checkpoint(weights[0]).state, weights[0])
+    load_into(model, computed | weights, directory)
     return model
-
-
-def _read_config(path: Path) -> dict[str, object]:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path} to read a CLAP model by; {_MEND}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({one_line(error)}); {_MEND}") from None
-    kind = said.get("model_type") if isinstance(said, dict) else None
-    if kind != "clap":
-        raise UserError(f"{path} is of a model {kind!r} where 'clap' is expected; name a CLAP directory in the card")
-    return dict(said)
 
 
 def _read_extractor(directory: Path, fuses: bool) -> "ClapFeatureExtractor":
@@ -152,18 +134,18 @@ def _read_extractor(directory: Path, fuses: bool) -> "ClapFeatureExtractor":
 
     try:
         extractor: ClapFeatureExtractor = ClapFeatureExtractor.from_pretrained(directory, local_files_only=True)
-    except Exception as error:  # A file that is missing, no JSON or of other fields: errors of many kinds.
-        raise UserError(f"{directory} holds no feature extractor ({one_line(error, 120)}); {_MEND}") from None
+    except Exception as error:  # A file that is missing or wrong raises errors of many kinds.
+        raise UserError(f"{directory} holds no feature extractor ({one_line(error, 120)}); {COPY_AGAIN}") from None
     if (extractor.truncation == "fusion") != fuses:
         raise UserError(
             f"{directory}: the feature extractor truncates by {extractor.truncation!r} and the model has "
-            f"enable_fusion {fuses}, which do not belong together; {_MEND}"
+            f"enable_fusion {fuses}, which do not belong together; {COPY_AGAIN}"
         )
     return extractor
 
 
 def _digest(model: "ClapModel", extractor: "ClapFeatureExtractor", tokenizer: CaptionTokenizer) -> str:
     """SHA-256 over what decides the vectors: both configurations, the weights in whatever file, the tokenizer."""
-    said = [model.config.to_dict() | {"transformers_version": None}, extractor.to_dict()]
-    parts = [json.dumps(said, sort_keys=True, default=str), tokenizer.digest, weights_digest(model)]
+    settings = [model.config.to_dict() | {"transformers_version": None}, extractor.to_dict()]
+    parts = [json.dumps(settings, sort_keys=True, default=str), tokenizer.digest, weights_digest(model)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

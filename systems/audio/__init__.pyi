@@ -1,13 +1,9 @@
 from .clip_statistics import ClipStatistics as ClipStatistics
-from .encoders.atst import AtstConfig as AtstConfig
-from .encoders.encoder import AudioConfig as AudioConfig
-from .encoders.encoder import build_encoder as build_encoder
-from .encoders.encoder import build_front_end as build_front_end
-from .encoders.encoder import longest_window as longest_window
+from .encoder import AnyAudioConfig as AnyAudioConfig
+from .encoder import AudioConfig as AudioConfig
+from .encoder import AudioEncoder as AudioEncoder
 from .encoders.mobilenet import MobileNet as MobileNet
 from .encoders.mobilenet import MobileNetConfig as MobileNetConfig
-from .encoders.passt import PasstConfig as PasstConfig
-from .folding import fold_normalisation as fold_normalisation
 from .mel import SAMPLE_RATE as SAMPLE_RATE
 from .mel import KaldiLogMel as KaldiLogMel
 from .windows import Window as Window

@@ -1,4 +1,4 @@
-"""What a clip sounds like on the whole: how loud each mel band is over time, and how fast that changes."""
+"""Statistics of a whole clip: how loud each mel band is over time, and how fast that changes."""
 
 from collections.abc import Sequence
 
@@ -9,20 +9,20 @@ from harness.audio import Array
 from systems.audio.mel import BANDS, HOP, KaldiLogMel
 
 _SILENCE = 1e-4
-"""Peak below which a clip is not made louder; -80 dB of full scale."""
+"""The lowest peak that is scaled to full scale, 80 dB below it; a quieter clip stays quiet."""
 
 
 class ClipStatistics:
-    """From a waveform at 32 kHz to statistics of its log-mel image, one vector whatever the length.
+    """From a waveform at 32 kHz of any length to one vector of statistics of its log-mel image.
 
-    The clip is first brought to full scale, so that the vector says nothing of its level. A clip too short for the
-    longest lag is filled up with zeros.
+    The clip is first scaled to full scale, so that the vector does not depend on its level. A clip too short for the
+    longest lag is padded with zeros.
 
     Args:
-        bands: mel bands, a divisor of 128; neighbours are averaged.
-        quantiles: of each band's level over time, beside its mean and standard deviation.
-        lags: in frames of 10 ms; over each, mean, median and 90 % quantile of the absolute change.
-        device: where the log-mel image is computed.
+        bands: number of bands, a divisor of 128; neighbouring mel bands are averaged to get them.
+        quantiles: quantiles of each band's level over time, taken beside its mean and standard deviation.
+        lags: in frames of 10 ms; for each, the mean, median and 90 % quantile of the absolute change over that time.
+        device: where the log-mel image is computed, as torch names it.
     """
 
     def __init__(self, bands: int, quantiles: Sequence[float], lags: Sequence[int], device: str = "cpu") -> None:

@@ -17,23 +17,23 @@ BANDS = 128
 F_MIN, F_MAX = 0.0, 15_000.0
 
 _SAMPLES_AT_ONCE = 200_000
-"""Of all the waveforms whose images a processor computes together; about six seconds."""
+"""Samples whose images a CPU computes together, over all waveforms; about six seconds."""
 
 LOWER_JITTER, UPPER_JITTER = 10, 2_000
-"""How many whole hertz the edges are drawn from: upwards from 0, downwards from half the sampling rate."""
+"""How many whole hertz an edge is drawn from: the lower one upwards from 0, the upper one downwards from 16 kHz."""
 
 
 class KaldiLogMel(nn.Module):
-    """Waveforms at 32 kHz to the 128-band log-mel image the published encoders were trained on.
+    """Waveforms at 32 kHz to the 128-band log-mel images that PaSST and the MobileNets were trained on.
 
-    Pre-emphasis, power spectrum of 25 ms Hann windows every 10 ms, Kaldi's mel bank from 0 to 15 kHz, logarithm, and a
-    shift and scale to about [-1, 1]. A waveform shorter than half a Fourier frame, which cannot be mirrored at its
-    ends, is first filled up with zeros. Always computed in float32 or better: under autocast the quiet bands would be
-    lost.
+    The steps are: pre-emphasis, power spectrum of 25 ms Hann windows every 10 ms, Kaldi's mel bank from 0 to 15 kHz,
+    logarithm, and a shift and scale to about [-1, 1]. A waveform shorter than half a Fourier frame cannot be mirrored
+    at its ends and is first padded with zeros. Everything is computed in float32 or better, under autocast too, which
+    would lose the quiet bands.
 
     Args:
-        edge_jitter: whether the mel bank's edges are drawn anew for each batch in training mode: the lower from 0 to
-            9 Hz, the upper from 14,001 to 16,000 Hz.
+        edge_jitter: whether the edges of the mel bank are drawn at random for each batch in training mode: the lower
+            edge from 0 to 9 Hz, the upper one from 14,001 to 16,000 Hz.
 
     >>> KaldiLogMel()(torch.zeros(2, 32_000)).shape
     torch.Size([2, 128, 100])
@@ -54,7 +54,7 @@ class KaldiLogMel(nn.Module):
 
         Args:
             waveforms: `(clips, samples)` in [-1, 1] at 32 kHz.
-            generator: on the CPU; draws the edges of the mel bank, if they are jittered. None is torch's global one.
+            generator: on the CPU; the edges of the mel bank are drawn from it. `None` is torch's global generator.
 
         Returns:
             Float32 `(clips, 128, frames)`; frames are 10 ms apart, `1 + (samples - 1) // 320` of them.
@@ -66,26 +66,26 @@ class KaldiLogMel(nn.Module):
                     bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
                     bounds = bounds_of(bank)
             blocks = blocks_of(bank.to(self.bank.device), bounds)
-            return near_the_processor(lambda some: self.log_mel(some, blocks), waveforms.float())
+            return within_cache(lambda some: self.log_mel(some, blocks), waveforms.float())
 
     @staticmethod
     def longest_waveform(frames: int) -> int:
-        """Samples of the longest waveform whose image has no more than that many frames."""
+        """The number of samples of the longest waveform whose image has at most that many frames."""
         return frames * HOP
 
     def log_mel(self, waveforms: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Log-mel images `(clips, bands, frames)` of float32 `(clips, samples)`, by the blocks of a mel bank."""
-        # Mirroring takes more samples than it adds, and the emphasis takes one.
+        # Mirroring needs one sample more than it adds, and the emphasis shortens the signal by one.
         shortage = max(N_FFT // 2 + 2 - waveforms.shape[-1], 0)
-        filled = pad(waveforms, (0, shortage)) if shortage else waveforms
-        # No convolution: a GPU may round its factors to ten bits (TF32).
-        emphasised = torch.sub(filled[:, 1:], filled[:, :-1], alpha=PRE_EMPHASIS)
+        padded = pad(waveforms, (0, shortage)) if shortage else waveforms
+        # Not a convolution, whose factors a GPU may round to ten bits (TF32).
+        emphasised = torch.sub(padded[:, 1:], padded[:, :-1], alpha=PRE_EMPHASIS)
         mel = mel_power(emphasised, self.window, N_FFT, HOP, blocks)
         return mel.add_(1e-5).log_().add_(4.5).div_(5)
 
 
-def near_the_processor(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -> Tensor:
-    """Compute images of waveforms, on a CPU few at a time: the spectra of more would not fit its cache."""
+def within_cache(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -> Tensor:
+    """Compute the images of waveforms; on a CPU of few at a time, whose spectra fit into its cache."""
     if waveforms.device.type != "cpu" or len(waveforms) < 2:
         return compute(waveforms)
     at_once = max(_SAMPLES_AT_ONCE // max(waveforms.shape[1], 1), 1)
@@ -93,17 +93,19 @@ def near_the_processor(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -
 
 
 def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:
-    """Draw the edges of a jittered mel bank in Hz, the lower first."""
+    """Draw the lower and the upper edge of a mel bank, in Hz."""
     lower = torch.randint(LOWER_JITTER, (), generator=generator, device="cpu").item()
     upper = SAMPLE_RATE / 2 - torch.randint(UPPER_JITTER, (), generator=generator, device="cpu").item()
     return float(lower), upper
 
 
 def kaldi_mel_bank(bands: int, n_fft: int, sample_rate: int, f_min: float, f_max: float) -> Tensor:
-    """Triangles of equal width on Kaldi's mel scale, 1127 ln(1 + f / 700), drawn in mel rather than in hertz.
+    """Triangular filters of equal width on Kaldi's mel scale, mel(f) = 1127 ln(1 + f / 700).
+
+    As in Kaldi, their sides are straight lines over mel, not over hertz.
 
     Returns:
-        `(bands, n_fft // 2 + 1)`; the column of the Nyquist frequency is zero, as Kaldi has none.
+        `(bands, n_fft // 2 + 1)`; the column of the Nyquist frequency, which Kaldi does not have, is zero.
     """
 
     def mel(hertz: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Power spectra of windows of sound, summed by a mel bank: on a processor without ever holding all of a clip's."""
+"""Power per band of a mel bank, from the short-time Fourier transform.
+
+On a CPU the spectra of a few frames are computed at a time, so that they stay in its cache.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,18 +9,19 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_FRAMES = 640
-"""That are transformed together on a processor: their spectra stay in its cache."""
+_FRAMES_AT_ONCE = 640
+"""Frames that a CPU transforms together."""
 
 
 class Block(NamedTuple):
     """Neighbouring bands of a mel bank.
 
     Attributes:
-        weights: `(some bands, high - low)` for powers; on a processor `(some bands, 2 (high - low))`, each twice, for
-            the squares of real and imaginary parts in turn, whose sum the product then takes along.
-        low: the first frequency bin that any of them hears.
-        high: the one after the last.
+        weights: `(bands of the block, high - low)`, to be multiplied with powers. On a CPU `(bands of the block,
+            2 (high - low))`: each weight stands there twice, for the squares of the real and of the imaginary part, so
+            that one matrix product also adds these two up.
+        low: the first frequency bin with a weight above 0 in any of the bands.
+        high: one more than the last such bin.
     """
 
     weights: Tensor
@@ -26,7 +30,7 @@ class Block(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Which bands a block has, and which frequency bins any of them hears; each up to the one after the last."""
+    """A block of bands from `first` to before `last`, with its frequency bins from `low` to before `high`."""
 
     first: int
     last: int
@@ -35,23 +39,23 @@ class Bounds(NamedTuple):
 
 
 def keeps_factors(device: torch.device) -> bool:
-    """Whether a product of float32 numbers takes them as they are: a GPU may round them to ten bits (TF32)."""
+    """Whether matrix products take float32 numbers as they are; a GPU may round them to ten bits (TF32)."""
     return device.type == "cpu"
 
 
 def bounds_of(bank: Tensor, bands: int = 16) -> tuple[Bounds, ...]:
-    """How to cut a mel bank `(bands, bins)`, on the CPU, into blocks without most of its zeros."""
+    """Where to cut a mel bank `(bands, bins)`, on the CPU, so that blocks hold few of its zeros; `bands` per block."""
     found = []
     for first in range(0, len(bank), bands):
         last = min(first + bands, len(bank))
-        heard = bank[first:last].any(dim=0).nonzero()
-        low, high = (int(heard[0]), int(heard[-1]) + 1) if len(heard) else (0, 0)
+        used = bank[first:last].any(dim=0).nonzero()
+        low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 0)
         found.append(Bounds(first, last, low, high))
     return tuple(found)
 
 
 def blocks_of(bank: Tensor, bounds: Sequence[Bounds]) -> list[Block]:
-    """Cut a mel bank `(bands, bins)` into blocks; on an accelerator it stays whole, as one."""
+    """Cut a mel bank `(bands, bins)` into blocks; on an accelerator the whole bank is one block."""
     if not keeps_factors(bank.device):
         return [Block(bank, 0, bank.shape[1])]
     twice = bank.repeat_interleave(2, dim=1)
@@ -59,20 +63,22 @@ def blocks_of(bank: Tensor, bounds: Sequence[Bounds]) -> list[Block]:
 
 
 def mel_power(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
-    """Power per band of a mel bank, of windows that are centred, the signal being mirrored at its ends.
+    """Power per band of a mel bank.
+
+    Frame t is centred on sample t * hop; the signal is mirrored at its ends.
 
     Args:
         signals: float32 `(signals, samples)`, of more than `n_fft // 2` samples.
-        window: `(length,)`, at most `n_fft` long, an even number of samples shorter.
+        window: `(length,)`, as long as `n_fft`, or shorter by an even number of samples.
         n_fft: length of the Fourier transform.
-        hop: samples between windows.
-        blocks: the bank.
+        hop: samples from one frame to the next.
+        blocks: the mel bank.
 
     Returns:
         Float32 `(signals, bands, frames)`, `1 + samples // hop` frames.
     """
     if keeps_factors(signals.device):
-        return _some_frames_at_a_time(signals, window, n_fft, hop, blocks)
+        return _few_frames_at_a_time(signals, window, n_fft, hop, blocks)
     return _all_at_once(signals, window, n_fft, hop, blocks[0].weights)
 
 
@@ -85,23 +91,24 @@ def _all_at_once(signals: Tensor, window: Tensor, n_fft: int, hop: int, bank: Te
     return (bank.double() @ power.double()).float()
 
 
-def _some_frames_at_a_time(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
-    """So that spectra stay in a processor's cache.
+def _few_frames_at_a_time(signals: Tensor, window: Tensor, n_fft: int, hop: int, blocks: Sequence[Block]) -> Tensor:
+    """The same on a CPU.
 
-    Only what the window does not zero is transformed: where it begins is but a phase.
+    A frame is as long as the window, and `rfft` fills it up with zeros at its end, where `stft` fills it up on both
+    sides: that shifts the phase and leaves the power as it is.
     """
     reach = len(window) // 2
-    # Padding as torch does it by `pad` takes longer than a fifth of the transforms.
+    # Torch's `pad` would take more than a fifth of the time that the transforms take.
     ends = signals[:, 1 : 1 + reach].flip(1), signals[:, -1 - reach : -1].flip(1)
     mirrored = torch.cat([ends[0], signals, ends[1]], dim=1)
     count = 1 + signals.shape[1] // hop
     frames = mirrored.unfold(1, len(window), hop)[:, :count]
     bands = torch.empty(len(signals), count, sum(len(block.weights) for block in blocks), device=signals.device)
-    for start in range(0, count, _FRAMES):
-        some = slice(start, start + _FRAMES)
+    for start in range(0, count, _FRAMES_AT_ONCE):
+        some = slice(start, start + _FRAMES_AT_ONCE)
         parts = torch.view_as_real(torch.fft.rfft(frames[:, some] * window, n=n_fft))
         squares = parts.square_().flatten(2).flatten(0, 1)
-        # A product of two matrices takes each as it lies; one of three dimensions would copy them.
-        heard = [torch.mm(squares[:, 2 * block.low : 2 * block.high], block.weights.T) for block in blocks]
-        bands[:, some] = torch.cat(heard, dim=1).view(len(signals), -1, bands.shape[2])
+        # A product of two matrices reads slices in place; one of three-dimensional tensors would copy them.
+        powers = [torch.mm(squares[:, 2 * block.low : 2 * block.high], block.weights.T) for block in blocks]
+        bands[:, some] = torch.cat(powers, dim=1).view(len(signals), -1, bands.shape[2])
     return bands.transpose(1, 2).contiguous()

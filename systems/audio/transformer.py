@@ -2,23 +2,23 @@
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
+
+from systems.audio.encoder import AudioConfig
 
 LAYER_NORM_EPS = 1e-6
 
 
-class TransformerConfig(BaseModel):
-    """Size of a stack of blocks.
+class TransformerConfig(AudioConfig):
+    """The size of a stack of blocks.
 
     Attributes:
         width: dimension of a token.
         depth: number of blocks.
         heads: attention heads per block, a divisor of the width.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     width: PositiveInt = 768
     depth: PositiveInt = 12
@@ -32,7 +32,7 @@ class TransformerConfig(BaseModel):
 
 
 class Block(nn.Module):
-    """Self-attention, then a perceptron, each on normalised tokens and added to its input.
+    """Self-attention, then a perceptron; each takes normalised tokens, and its output is added to its input.
 
     Args:
         width: dimension of a token.

@@ -1,4 +1,4 @@
-"""How clips become windows an encoder hears, and what it says of the windows becomes one vector per clip."""
+"""Cuts clips into windows for an encoder, and averages the features of the windows into one vector per clip."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -15,19 +15,19 @@ from systems.audio.mel import SAMPLE_RATE
 Averaging: TypeAlias = Literal["true-length", "published"]
 
 SHORTEST = 0.2
-"""Seconds; the least that fills a patch of 16 frames, with some to spare."""
+"""Seconds of the shortest window; a patch of 16 frames takes a little less."""
 LEFT_OUT = 0.1
-"""Seconds; of a last window that holds less, an encoder would describe the padding."""
+"""Seconds; a last window with less sound is left out, since its features would describe the padding."""
 
 
 class WindowConfig(BaseModel):
-    """How clips are cut and what an encoder says of them is averaged.
+    """How clips are cut into windows, and how the features of the windows are averaged.
 
     Attributes:
-        seconds: length of a window, at least 0.2; None: each clip is one window, as long as it is.
-        longest_seconds: what comes later in a clip is not heard; None: everything is.
-        averaging: `true-length`: a step counts by the share of it that is sound rather than padding, and a last
-            window of less than 0.1 s is left out. `published`: a step with any sound counts fully.
+        seconds: length of a window, at least 0.2. `None`: each clip is one window.
+        longest_seconds: only this much of a clip, from its beginning, is used. `None`: all of it.
+        averaging: `true-length`: a step is weighted by the share of it that is sound rather than padding, and a last
+            window with less than 0.1 s of sound is left out. `published`: every step with any sound has weight 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,10 +41,10 @@ class Window(NamedTuple):
     """A stretch of a clip, in samples.
 
     Attributes:
-        clip: which clip.
-        start: its first sample.
-        real: how many samples of the clip it holds; zeros fill the rest.
-        length: how many it has with the zeros.
+        clip: index of the clip.
+        start: index of its first sample in the clip.
+        real: number of samples that are the clip's; the rest is padding with zeros.
+        length: number of samples, with the padding.
     """
 
     clip: int
@@ -56,8 +56,8 @@ class Window(NamedTuple):
 def plan(lengths: Sequence[int], config: WindowConfig, sample_rate: int = SAMPLE_RATE) -> tuple[Window, ...]:
     """Cut clips into windows that do not overlap, in the order of the clips and of time.
 
-    A clip shorter than a window gives one that zeros fill up; so does one without a sample. No other window is
-    padding only. All windows of a clip have the same length.
+    A clip that is shorter than a window gives one window with padding; a clip without samples gives one that is all
+    padding. All windows of a clip have the same length.
 
     Args:
         lengths: of the clips, in samples.
@@ -70,10 +70,10 @@ def plan(lengths: Sequence[int], config: WindowConfig, sample_rate: int = SAMPLE
 
     windows = []
     for clip, samples in enumerate(lengths):
-        heard = samples if config.longest_seconds is None else min(samples, in_samples(config.longest_seconds))
-        length = max(heard, in_samples(SHORTEST)) if config.seconds is None else in_samples(config.seconds)
-        for start in range(0, max(heard, 1), length):
-            real = min(heard - start, length)
+        used = samples if config.longest_seconds is None else min(samples, in_samples(config.longest_seconds))
+        length = max(used, in_samples(SHORTEST)) if config.seconds is None else in_samples(config.seconds)
+        for start in range(0, max(used, 1), length):
+            real = min(used - start, length)
             if start and config.averaging == "true-length" and real < in_samples(LEFT_OUT):
                 continue
             windows.append(Window(clip, start, real, length))
@@ -81,7 +81,7 @@ def plan(lengths: Sequence[int], config: WindowConfig, sample_rate: int = SAMPLE
 
 
 def groups(windows: Sequence[Window]) -> list[tuple[Window, ...]]:
-    """Put windows of equal length together; no clip is in two groups."""
+    """Group windows by length; since all windows of a clip have one length, a clip is in one group only."""
     by_length = defaultdict(list)
     for window in windows:
         by_length[window.length].append(window)
@@ -89,7 +89,7 @@ def groups(windows: Sequence[Window]) -> list[tuple[Window, ...]]:
 
 
 def passes(windows: Sequence[Window], at_once: int | None) -> list[Sequence[Window]]:
-    """Divide windows into those that are computed together: `at_once` each, or all."""
+    """Divide windows into parts that go through the encoder together: `at_once` in each, or all in one."""
     step = at_once or max(len(windows), 1)
     return [windows[start : start + step] for start in range(0, len(windows), step)]
 
@@ -110,25 +110,25 @@ def cut(clips: Sequence[Array] | Sequence[Pcm], windows: Sequence[Window]) -> Te
     lengths = {window.length for window in windows}
     if len(lengths) != 1:
         raise ValueError(f"windows of lengths {sorted(lengths)}; expected one, so cut each group of them by itself")
-    kinds = {clips[window.clip].dtype for window in windows}
-    if len(kinds) != 1:
-        raise ValueError(f"clips of types {sorted(map(str, kinds))}; expected one")
-    samples = np.zeros((len(windows), *lengths), kinds.pop())
+    types = {clips[window.clip].dtype for window in windows}
+    if len(types) != 1:
+        raise ValueError(f"clips of types {sorted(map(str, types))}; expected one")
+    samples = np.zeros((len(windows), *lengths), types.pop())
     for row, (clip, start, real, _) in zip(samples, windows, strict=True):
         row[:real] = clips[clip][start : start + real]
     return torch.from_numpy(samples)
 
 
-def step_shares(windows: Sequence[Window], steps: int, averaging: Averaging) -> Tensor:
-    """What share of each step counts.
+def step_weights(windows: Sequence[Window], steps: int, averaging: Averaging) -> Tensor:
+    """The weight of each step of each window.
 
     Args:
-        windows: each divided evenly into steps.
-        steps: per window.
+        windows: each is divided evenly into steps.
+        steps: number of steps per window.
         averaging: see `WindowConfig`.
 
     Returns:
-        Float64 `(windows, steps)` from 0 to 1; for a window without a sample of its clip all ones.
+        Float64 `(windows, steps)` from 0 to 1; all ones for a window that is all padding.
     """
     real = torch.tensor([[window.real or window.length] for window in windows], dtype=torch.float64)
     length = torch.tensor([[window.length] for window in windows], dtype=torch.float64)
@@ -137,23 +137,24 @@ def step_shares(windows: Sequence[Window], steps: int, averaging: Averaging) -> 
 
 
 def average(steps: Tensor, windows: Sequence[Window], averaging: Averaging) -> Tensor:
-    """Average what an encoder says of the steps of each clip's windows, weighed by `step_shares`.
+    """Average the features of all steps of a clip's windows, weighted by `step_weights`.
 
-    Plain sums, no scattering: the same to the last bit each time, on a GPU too, and no clip sees another's vectors.
+    The sums are plain ones, not scattered additions, so that a result is the same to the last bit each time, on a GPU
+    too, and does not depend on the other clips.
 
     Args:
-        steps: `(windows, steps, width)`.
-        windows: the windows these are of, in the order of the clips, all windows of each of them.
+        steps: features, `(windows, steps, width)`.
+        windows: the windows that the features are of: all windows of each clip, in the order of the clips.
         averaging: see `WindowConfig`.
 
     Returns:
-        Float32 `(clips, width)`, a row for each clip that has a window, in this order.
+        Float32 `(clips, width)`, one row per clip, in the same order.
     """
-    shares = step_shares(windows, steps.shape[1], averaging)
+    of_steps = step_weights(windows, steps.shape[1], averaging)
     per_clip = list(Counter(window.clip for window in windows).values())
-    weights = torch.cat([part / part.sum() for part in torch.split(shares, per_clip)])
-    weighed = steps.float() * weights.to(steps.device, torch.float32)[..., None]
-    return torch.stack([part.sum(dim=0) for part in torch.split(weighed.sum(dim=1), per_clip)])
+    weights = torch.cat([part / part.sum() for part in torch.split(of_steps, per_clip)])
+    weighted = steps.float() * weights.to(steps.device, torch.float32)[..., None]
+    return torch.stack([part.sum(dim=0) for part in torch.split(weighted.sum(dim=1), per_clip)])
 
 
 def average_each(
@@ -162,12 +163,12 @@ def average_each(
     at_once: int | None,
     averaging: Averaging,
 ) -> Tensor:
-    """Let an encoder describe windows of any lengths, and average what it says of each clip.
+    """Compute the features of windows of any lengths, and average them over each clip.
 
     Args:
-        describe: what an encoder says of windows of one length, `(windows, steps, width)`.
-        windows: as `plan` gives them; at least one.
-        at_once: how many are described together; `None` is all of one length.
+        describe: computes the features `(windows, steps, width)` of windows of one length.
+        windows: as `plan` returns them; at least one.
+        at_once: how many windows are computed together; `None` is all of one length.
         averaging: see `WindowConfig`.
 
     Returns:

@@ -1,6 +1,6 @@
-"""Weight files of any origin, read without running what they may hold, and written.
+"""Weights files: read without running code that they may hold, and written.
 
-Published layouts are translated into the names our modules use.
+The names that published files give to tensors are translated into those of our modules.
 """
 
 import lazy_loader

@@ -3,5 +3,10 @@ from .files import load_into as load_into
 from .files import read_checkpoint as read_checkpoint
 from .files import weights_digest as weights_digest
 from .files import write_weights as write_weights
-from .layouts import encoder_state as encoder_state
+from .layouts import Layout as Layout
+from .layouts import Prefixes as Prefixes
 from .layouts import system_state as system_state
+from .layouts import translated as translated
+from .model_folder import COPY_AGAIN as COPY_AGAIN
+from .model_folder import read_model_config as read_model_config
+from .model_folder import read_model_weights as read_model_weights

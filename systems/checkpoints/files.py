@@ -1,9 +1,9 @@
-"""Weights files, read safely: tensors and plain data come out of them, never code.
+"""Weights files, read safely: only tensors and plain data, never code.
 
-A checkpoint as torch writes it is a pickle, which can run anything when it is read. Here it is read by torch's
-restricted unpickler, always: a file that names anything but tensors and plain containers is refused by that name. What
-a file holds is mapped into memory, not copied, so that one whose optimizer states are twice its weights costs its
-weights alone; but half-precision weights are widened, and files of torch before 1.6 are read whole.
+A checkpoint as torch writes it is a pickle, which can run any code when it is read. Here it is always read by torch's
+restricted unpickler: a file that names anything but tensors and plain containers is refused, and the message has the
+name. A file is mapped into memory, not copied, so that optimizer states in it cost nothing; but half-precision weights
+are widened to float32, and files of torch before 1.6 are read whole.
 """
 
 import hashlib
@@ -29,14 +29,14 @@ _log = logging.getLogger(__name__)
 
 
 class _ReadOnlyDict(dict[Any, Any]):
-    """Stands for the dictionary class in which the authors' training framework keeps its settings."""
+    """Takes the place of the dictionaries in which the authors' training framework keeps its settings."""
 
 
 class _ReadOnlyList(list[Any]):
-    """The same for its lists."""
+    """Takes the place of its lists."""
 
 
-# Both are containers and nothing else; the package they come from need not be installed.
+# Both are plain containers; the package that defines them need not be installed.
 _CONTAINERS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
     (_ReadOnlyDict, "sacred.config.custom_containers.ReadOnlyDict"),
     (_ReadOnlyList, "sacred.config.custom_containers.ReadOnlyList"),
@@ -50,7 +50,7 @@ class Checkpoint:
     Attributes:
         path: the file.
         state: its tensors by name, mapped from the file.
-        settings: `hyper_parameters` where the training framework wrote some.
+        settings: `hyper_parameters`, if the training framework wrote them into the file.
     """
 
     path: Path
@@ -62,7 +62,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a weights file: safetensors, a plain state dict or a Lightning checkpoint.
 
     Raises:
-        UserError: it is missing, cut short, no weights file, or names something that is not data.
+        UserError: the file is missing or damaged, is no weights file, or names something that is not data.
     """
     if path.is_dir():
         raise UserError(f"{path} is a folder; expected a weights file")
@@ -84,7 +84,7 @@ def _read_safetensors(path: Path) -> Checkpoint:
 def _read_torch(path: Path) -> Checkpoint:
     try:
         with torch.serialization.safe_globals(_CONTAINERS), warnings.catch_warnings():
-            # Of what an unusual file might mean: it is read, or it is refused below.
+            # Torch warns of unusual files; whatever is wrong with one, it is refused below.
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
     # A damaged pickle can fail in any way.
@@ -94,8 +94,8 @@ def _read_torch(path: Path) -> Checkpoint:
             reason = "" if isinstance(error, pickle.UnpicklingError) else f" ({one_line(error, 120)})"
             raise UserError(f"{path} is no weights file, or is damaged{reason}; get it again") from None
         raise UserError(
-            f"{path} was not read: it holds {named[1]}, which is no plain data and could run code; get the weights "
-            "alone, as safetensors or as a state dict"
+            f"{path} was not read: it holds {named[1]}, which is no plain data and could run code; get a file with "
+            "the weights alone, as safetensors or as a state dict"
         ) from None
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
@@ -105,30 +105,31 @@ def _read_torch(path: Path) -> Checkpoint:
 
 
 def _is_zip(path: Path) -> bool:
-    """Whether torch wrote it in the format that can be mapped; older files are read whole."""
+    """Whether a file has torch's zip format, which can be mapped into memory."""
     with path.open("rb") as file:
         return file.read(4) == b"PK\x03\x04"
 
 
 def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
-    """Give a module its weights; they are taken over as they are, without a copy.
+    """Load weights into a module; float32 tensors are taken over without a copy.
 
-    Names the module does not know are left alone and told of in the log: published files carry some.
+    Names that the module does not have are ignored, with a warning in the log: some published files have more.
 
     Args:
         module: may be on the meta device.
-        state: under the module's own names.
-        path: where they come from, for messages.
+        state: weights under the module's own names.
+        path: the file they come from, for messages.
 
     Raises:
-        UserError: names are missing or of another shape; all of them are listed, the surplus ones too.
+        UserError: weights are missing or have another shape; all of them are listed, and the surplus ones too.
     """
     expected = module.state_dict()
     missing = [f"missing: {name} {_shape(tensor)}" for name, tensor in expected.items() if name not in state]
     unequal = [
         f"unequal: {name} is {_shape(state[name])}, expected {_shape(tensor)}"
         for name, tensor in expected.items()
-        if name in state and not _fits(state[name], tensor)
+        if name in state
+        and (state[name].shape, state[name].is_floating_point()) != (tensor.shape, tensor.is_floating_point())
     ]
     surplus = [f"surplus: {name} {_shape(tensor)}" for name, tensor in state.items() if name not in expected]
     if missing or unequal:
@@ -139,11 +140,13 @@ def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
         )
     if surplus:
         _log.warning("%s: %d names are not used; %s", path, len(surplus), "; ".join(_first(surplus)))
-    module.load_state_dict({name: _as_float32(state[name]) for name in expected}, assign=True)
+    # Half precision is widened; everything else stays as it is.
+    found = {name: state[name].float() if state[name].is_floating_point() else state[name] for name in expected}
+    module.load_state_dict(found, assign=True)
 
 
 def weights_digest(module: nn.Module) -> str:
-    """SHA-256 over a module's weights by name: the same whatever file they were read from."""
+    """SHA-256 over a module's weights and their names: the same whatever kind of file they were read from."""
     digest = hashlib.sha256()
     for name, tensor in module.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -152,6 +155,7 @@ def weights_digest(module: nn.Module) -> str:
 
 
 def _first(lines: list[str]) -> list[str]:
+    """The first ten lines, and how many more there are."""
     more = len(lines) - _MOST_LISTED
     return [*lines[:_MOST_LISTED], f"and {more} more"] if more > 0 else lines
 
@@ -160,9 +164,9 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
     """Write a module's weights as safetensors, under a temporary name first.
 
     Args:
-        module: whose state is written.
+        module: the module.
         path: the file.
-        kind: of the floating numbers in the file: half precision takes half the space.
+        kind: type of floating-point weights in the file; half precision takes half the space.
 
     Raises:
         UserError: the file cannot be written.
@@ -174,7 +178,7 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
     state = module.state_dict()
     stored = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
     try:
-        # Made here, the file may be read by whom the person's other files may.
+        # `save_file` would make a file that only its owner may read.
         unfinished.touch()
         mode = unfinished.stat().st_mode
         save_file({name: tensor.cpu().contiguous() for name, tensor in stored.items()}, unfinished)
@@ -183,20 +187,11 @@ def write_weights(module: nn.Module, path: Path, kind: torch.dtype = torch.float
     except (OSError, SafetensorError) as error:
         unfinished.unlink(missing_ok=True)
         raise UserError(
-            f"{path} cannot be written ({one_line(error, 120)}); make room, or name a folder that can be written"
+            f"{path} cannot be written ({one_line(error, 120)}); make room, or name a folder that can be written to"
         ) from error
 
 
-def _as_float32(tensor: Tensor) -> Tensor:
-    """Half-precision weights widened, everything else as it is."""
-    return tensor.float() if tensor.is_floating_point() else tensor
-
-
-def _fits(found: Tensor, expected: Tensor) -> bool:
-    return found.shape == expected.shape and found.is_floating_point() == expected.is_floating_point()
-
-
 def _shape(tensor: Tensor) -> str:
-    """Shape, and the type where it is no usual one for weights."""
+    """The shape, and the type if it is not a floating-point one."""
     shape = " x ".join(map(str, tensor.shape)) or "scalar"
     return shape if tensor.is_floating_point() else f"{shape} {str(tensor.dtype).removeprefix('torch.')}"

@@ -1,14 +1,17 @@
-"""What published weights files call their tensors, and what we call them.
+"""The names that published weights files give to tensors, translated into those of our modules.
 
-A layout is data: name prefixes and what they become, longest first. Sources: the key lists of the authors' systems
-(OptimusPrimus/salsa), of the DCASE 2025 Task 6 baseline, and the loaders of ATST-SED.
+Here are the layouts of whole systems; those of audio encoders are in the encoders' files. Sources: the key lists of the
+authors' systems (OptimusPrimus/salsa) and of the DCASE 2025 Task 6 baseline.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from harness.errors import UserError
 from systems.checkpoints.files import Checkpoint, StateDict
+
+Prefixes = tuple[tuple[str, str | None], ...]
+"""What a name may begin with, and what replaces this; `None` leaves the tensor out. The first that fits counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,15 +19,15 @@ class Layout:
     """How one kind of file names its tensors.
 
     Attributes:
-        name: of the kind, for messages.
-        sign: a prefix that only this kind has.
-        prefixes: what a name starts with, and what that becomes; the first that fits counts. `None` leaves it out.
-        inserted: a word that some files have between prefix and name.
+        name: of the kind of file, for messages.
+        sign: the beginning of a name that only this kind has.
+        prefixes: how its names are translated.
+        inserted: what some files have in the middle of names; it is deleted first.
     """
 
     name: str
     sign: str
-    prefixes: tuple[tuple[str, str | None], ...]
+    prefixes: Prefixes
     inserted: str = ""
 
 
@@ -33,15 +36,11 @@ SYSTEM_LAYOUTS = (
         "the authors' Lightning checkpoint",
         "sentence_embedding_model.",
         (
-            ("audio_embedding_model.model.model.", "audio."),
-            ("audio_embedding_model.model.atst.", "audio."),
             ("sentence_embedding_model.embeddings.position_ids", None),
             ("sentence_embedding_model.", "text."),
             ("project_audio.0.", "audio_projection."),
             ("project_sentence.0.", "text_projection."),
-            # Frozen, or not used when embedding; the front end's kernels are made, not loaded.
-            ("audio_embedding_model.model.resampler.", None),
-            ("audio_embedding_model.model.mel.", None),
+            # Frozen, or not used when embedding.
             ("audio_output_projection.", None),
             ("audio_token", None),
             ("posencode.", None),
@@ -53,7 +52,6 @@ SYSTEM_LAYOUTS = (
         "the DCASE 2025 baseline's checkpoint",
         "text_embedding_model.",
         (
-            ("audio_embedding_model.model.model.", "audio."),
             ("text_embedding_model.embeddings.position_ids", None),
             ("text_embedding_model.", "text."),
             ("audio_projection.", "audio_projection."),
@@ -63,62 +61,30 @@ SYSTEM_LAYOUTS = (
         inserted="_orig_mod.",
     ),
 )
-"""Whole systems; a file without any of their signs is taken as ours, whose names are the module's own."""
-
-ATST_LAYOUTS = (
-    Layout(
-        "ATST-Frame of ATST-SED, clip and frame branch",
-        "encoder.encoder.frame_encoder.",
-        (("encoder.encoder.frame_encoder.", ""), ("encoder.encoder.teacher_module.", None)),
-    ),
-    Layout(
-        "ATST-Frame, self-supervised",
-        "model.teacher.encoder.",
-        (
-            ("model.teacher.encoder.cls_token", None),
-            ("model.teacher.encoder.norm.", "norm_frame."),
-            ("model.teacher.encoder.", ""),
-            ("model.", None),
-        ),
-    ),
-    Layout(
-        "ATST-Frame, fine-tuned on AudioSet",
-        "encoder.encoder.",
-        (("encoder.encoder.", ""), ("head.", None), ("encoder.head.", None)),
-    ),
-    Layout("ATST-Frame of PretrainedSED", "model.atst.", (("model.atst.", ""), ("model.", None))),
-)
-"""An ATST-Frame alone; a file without any of their signs is taken as bare. The first sign that is found counts."""
+"""Of whole systems; a file without any of their signs is taken for one of ours, with the names of `DualEncoder`."""
 
 
-def system_state(checkpoint: Checkpoint) -> StateDict:
-    """A whole system's tensors under the names of `DualEncoder`."""
-    return _renamed(checkpoint, SYSTEM_LAYOUTS)
-
-
-def encoder_state(checkpoint: Checkpoint, encoder: str) -> StateDict:
-    """An audio encoder's tensors under the published encoder's own names.
+def system_state(checkpoint: Checkpoint, audio: Prefixes) -> StateDict:
+    """The tensors of a whole system under the names of `DualEncoder`.
 
     Args:
-        checkpoint: of the encoder alone.
-        encoder: `passt`, `atst` or `mobilenet`; the first and the last have one layout only.
+        checkpoint: of the system.
+        audio: how the names of its audio encoder, after `audio_embedding_model.`, are translated.
     """
-    return _renamed(checkpoint, ATST_LAYOUTS if encoder == "atst" else ())
+    inside = [(f"audio_embedding_model.{start}", None if ours is None else f"audio.{ours}") for start, ours in audio]
+    layouts = [replace(layout, prefixes=(*inside, *layout.prefixes)) for layout in SYSTEM_LAYOUTS]
+    return translated(checkpoint, layouts)
 
 
-def layout_of(names: Iterable[str], layouts: tuple[Layout, ...]) -> Layout | None:
-    """The first layout whose sign a name has; `None` for names that are used as they are."""
-    all_names = list(names)
-    return next((one for one in layouts if any(name.startswith(one.sign) for name in all_names)), None)
+def translated(checkpoint: Checkpoint, layouts: Sequence[Layout]) -> StateDict:
+    """A checkpoint's tensors under our names, by the first layout whose sign is found; unchanged if none is.
 
-
-def _renamed(checkpoint: Checkpoint, layouts: tuple[Layout, ...]) -> StateDict:
-    """Tensors under our names; what no prefix covers keeps its own, and is listed as surplus by who loads it.
+    A name that no prefix fits stays as it is, and `load_into` lists it as surplus.
 
     Raises:
         UserError: two tensors of the file would get one name.
     """
-    layout = layout_of(checkpoint.state, layouts)
+    layout = next((one for one in layouts if any(name.startswith(one.sign) for name in checkpoint.state)), None)
     if layout is None:
         return checkpoint.state
     renamed: StateDict = {}

@@ -1,6 +1,6 @@
-"""The dual encoder of the paper: an audio and a text encoder with projections into one space.
+"""The dual encoder of the paper: an audio and a text encoder, projected into one space.
 
-The card that describes it, its model, and the system the harness evaluates.
+Here are its card, its model, and the system that the harness evaluates.
 """
 
 import lazy_loader

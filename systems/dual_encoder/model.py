@@ -1,4 +1,4 @@
-"""The dual encoder: two towers, a linear projection on each, one shared space in which the cosine is the score."""
+"""The dual encoder: two towers, each with a linear projection into one space, in which the cosine is the score."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -8,40 +8,40 @@ from torch import Tensor, nn
 
 from harness.audio import Array, Pcm
 from harness.machine import stage
-from systems.audio import Window, average_each, build_encoder, build_front_end, cut, plan
+from systems.audio import Window, average_each, cut, plan
 from systems.dual_encoder.card import DualEncoderCard
 from systems.text import build, build_empty, embed
 
 
 class DualEncoder(nn.Module):
-    """An audio encoder and RoBERTa, each projected into the shared space. Vectors are not normalised: the score does.
+    """An audio encoder and RoBERTa, each projected into the shared space; the vectors are not normalised.
 
-    State-dict names: `audio.*` and `text.*`, each the published encoder's own, `audio_projection.*`,
-    `text_projection.*`. The front end has no weights.
+    Names in the state dict are `audio.*` and `text.*`, followed by the published names of the encoder, and
+    `audio_projection.*` and `text_projection.*`. The front end has no weights.
     """
 
     def __init__(self, card: DualEncoderCard) -> None:
-        """Build it with random weights, on the device in force; see `seeded` and `empty`."""
+        """Build it with random weights, on torch's default device; see `seeded` and `empty`."""
         super().__init__()
         self.windows = card.windows
         with torch.device("cpu"):
-            self.front_end = build_front_end(card.audio)
-        self.audio = build_encoder(card.audio)
+            self.front_end = card.audio.front_end()
+        self.audio = card.audio.build()
         self.text = build_empty(card.text) if torch.get_default_device().type == "meta" else build(card.text)
         self.audio_projection = nn.Linear(self.audio.width, card.shared)
         self.text_projection = nn.Linear(card.text.width, card.shared)
 
     @classmethod
     def seeded(cls, card: DualEncoderCard, seed: int) -> Self:
-        """With random weights that a seed decides."""
+        """Build it with random weights that depend on the seed alone."""
         with torch.random.fork_rng(devices=()), torch.device("cpu"):
-            # `torch.manual_seed` would seed the accelerators too, which are not forked.
+            # `torch.manual_seed` would also seed the accelerators, whose state is not restored here.
             torch.default_generator.manual_seed(seed)
             return cls(card)
 
     @classmethod
     def empty(cls, card: DualEncoderCard) -> Self:
-        """With shapes only, taking no memory; for counting, and for weights that are taken over from a file."""
+        """Build it on the meta device, without memory for weights: to count them, or to load them from a file."""
         with torch.device("meta"):
             return cls(card)
 
@@ -61,7 +61,7 @@ class DualEncoder(nn.Module):
         Args:
             clips: mono waveforms at 32 kHz of any lengths, each `(samples,)`, all float32, or all int16.
             at_once: how many windows go through the encoder together; `None` is all of them.
-            generator: draws the augmentation, in training mode only.
+            generator: on the CPU; in training mode, augmentation is drawn from it. `None` is torch's global one.
 
         Returns:
             `(clips, shared)`.
@@ -69,7 +69,7 @@ class DualEncoder(nn.Module):
 
         def describe(windows: Sequence[Window]) -> Tensor:
             with stage("transfer"):
-                waveforms = _sent(cut(clips, windows), self.device)
+                waveforms = _on_device(cut(clips, windows), self.device)
             with stage("mel"):
                 images = self.front_end(waveforms, generator)
             with stage("encode"):
@@ -85,16 +85,16 @@ class DualEncoder(nn.Module):
         return projected
 
     def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
-        """Project captions, given as token ids, into the shared space; `(captions, shared)`."""
+        """Project captions, each given as its token ids, into the shared space; `(captions, shared)`."""
         features = embed(self.text, ids)
         with stage("project"):
             projected: Tensor = self.text_projection(features)
         return projected
 
 
-def _sent(samples: Tensor, device: torch.device) -> Tensor:
-    """Samples on a device, float32 in [-1, 1]: of int16 half as much is sent, and it becomes float32 there."""
-    # From pinned memory a GPU fetches by itself, while this thread goes on.
-    ready = samples.pin_memory() if device.type == "cuda" else samples
-    sent = ready.to(device, non_blocking=True)
-    return sent * (1 / 32768) if sent.dtype == torch.int16 else sent
+def _on_device(samples: Tensor, device: torch.device) -> Tensor:
+    """Samples on a device, as float32 in [-1, 1]; int16 samples, half as many bytes, are converted there."""
+    # A GPU copies pinned memory by itself, while this thread goes on.
+    pinned = samples.pin_memory() if device.type == "cuda" else samples
+    moved = pinned.to(device, non_blocking=True)
+    return moved * (1 / 32768) if moved.dtype == torch.int16 else moved

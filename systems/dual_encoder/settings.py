@@ -1,25 +1,23 @@
-"""What the authors' training framework wrote down beside the weights, held against the card."""
+"""Compares the settings that the authors' training framework keeps in a checkpoint with a card."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from systems.audio import AtstConfig, MobileNetConfig, PasstConfig
 from systems.dual_encoder.card import DualEncoderCard
 
-_MODELS: tuple[tuple[type, str], ...] = ((PasstConfig, "passt"), (AtstConfig, "atst"), (MobileNetConfig, "mn"))
 _ABSENT = object()
 
 
 def contradictions(settings: Mapping[str, Any], card: DualEncoderCard) -> list[str]:
-    """What the settings in a checkpoint say that the card says otherwise, a phrase each.
+    """Describe each setting of a checkpoint that contradicts the card.
 
-    Settings that decide nothing here, or that a file does not have, are passed over.
+    Settings that do not matter here, or that the checkpoint does not have, are ignored.
 
     Args:
         settings: `hyper_parameters` of the authors' checkpoint.
-        card: what the system is built by.
+        card: the card of the system.
     """
-    model = next(name for kind, name in _MODELS if isinstance(card.audio, kind))
+    model = card.audio.authors_name
     found = _value(settings, "audio_features.model")
     problems = []
     if isinstance(found, str) and not found.startswith(model):
@@ -44,7 +42,7 @@ def contradictions(settings: Mapping[str, Any], card: DualEncoderCard) -> list[s
 
 
 def _value(settings: Any, name: str) -> object:
-    """The value at a dotted name."""
+    """The value at a dotted name, or `_ABSENT`."""
     for part in name.split("."):
         if not isinstance(settings, Mapping) or part not in settings:
             return _ABSENT

@@ -1,6 +1,6 @@
 """From captions to vectors: the tokenizer and RoBERTa.
 
-Tokenizers are read from a folder and never downloaded.
+Both are read from folders; nothing is ever downloaded.
 """
 
 import lazy_loader

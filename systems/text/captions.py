@@ -1,4 +1,4 @@
-"""Captions to token ids, as the published systems read them: normalised, byte-level BPE, at most 32 tokens."""
+"""Turns captions into token ids as the published systems do: normalised, byte-level BPE, at most 32 tokens."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ from torch import Tensor
 from harness.errors import UserError, one_line
 
 START, PAD, END = 0, 1, 2
-"""Ids of `<s>`, `<pad>` and `</s>` in every vocabulary of RoBERTa's."""
+"""Ids of `<s>`, `<pad>` and `</s>` in every vocabulary for RoBERTa."""
 
 _NO_TEXT = re.compile(r"<\S+>|madeupword\d{4}")
-"""What RoBERTa's vocabulary has beside bytes and what merges make of them: special tokens, and words to fill it up."""
-_MEND = "copy the tokenizer's files there again, as they lie beside the published model"
+"""Entries of RoBERTa's vocabulary that no merges make: special tokens, and words that only fill the vocabulary up."""
+_MEND = "copy the tokenizer's files there again, as they are published with the model"
 _WITHOUT_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def normalise(caption: str) -> str:
-    """Lower-case a caption and delete ASCII punctuation; white space is kept as it is.
+    """Lower-case a caption and delete ASCII punctuation; white space stays as it is.
 
     >>> normalise("A dog barks -- twice; thunder-storm!")
     'a dog barks  twice thunderstorm'
@@ -33,9 +33,9 @@ def normalise(caption: str) -> str:
 
 
 class CaptionTokenizer:
-    """RoBERTa's tokenizer: byte-level BPE without a space before the first word, `<s>` before and `</s>` after.
+    """RoBERTa's tokenizer: byte-level BPE without a space before the first word, then `<s>` before and `</s>` after.
 
-    What looks like a special token within a caption is text as any other.
+    A caption that contains `<s>`, for example, is read as plain text: only the tokenizer adds special tokens.
     """
 
     def __init__(
@@ -45,19 +45,19 @@ class CaptionTokenizer:
         longest: int = 32,
         normalised: bool = True,
     ) -> None:
-        """Build it from what decides the ids; `read` also checks that these are sound.
+        """Build a tokenizer without checks; `read` checks that vocabulary and merges fit.
 
         Args:
             vocabulary: the id of each token.
-            merges: pairs of tokens that become one, first come first.
-            longest: number of tokens, `<s>` and `</s>` among them, that are kept of a caption; at least 2.
+            merges: pairs of tokens that are merged into one, in the order in which merges are tried.
+            longest: number of tokens that are kept of a caption, `<s>` and `</s>` included; at least 2.
             normalised: whether captions go through `normalise` first.
         """
         from tokenizers import Tokenizer
         from tokenizers.models import BPE
         from tokenizers.pre_tokenizers import ByteLevel
 
-        # Its threads and a fork (the workers of a data loader) do not go together; it would warn of it at each fork.
+        # Its threads do not survive a fork (into the workers of a data loader), and it would warn at each one.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         self.longest = longest
         self.normalised = normalised
@@ -68,16 +68,16 @@ class CaptionTokenizer:
 
     @classmethod
     def read(cls, directory: Path, vocabulary: int, longest: int = 32, normalised: bool = True) -> "CaptionTokenizer":
-        """Read the tokenizer that lies in a directory, as `tokenizer.json` or as `vocab.json` with `merges.txt`.
+        """Read the tokenizer in a directory: `tokenizer.json`, or `vocab.json` with `merges.txt`.
 
         Args:
-            directory: where the files are; only these are read, no network is ever asked.
-            vocabulary: number of tokens the text encoder knows.
+            directory: the directory; nothing is ever downloaded.
+            vocabulary: size of the text encoder's vocabulary.
             longest: see `CaptionTokenizer`.
             normalised: see `CaptionTokenizer`.
 
         Raises:
-            UserError: files are missing, damaged, of another kind of tokenizer, or do not fit the text encoder.
+            UserError: files are missing or damaged, hold another kind of tokenizer, or do not fit the text encoder.
         """
         if not directory.is_dir():
             raise UserError(f"there is no directory {directory} to read a tokenizer from; {_MEND}")
@@ -85,7 +85,7 @@ class CaptionTokenizer:
         _refuse_other_vocabulary(directory, found, vocabulary)
         try:
             tokenizer = cls(found, merges, longest, normalised)
-        except Exception as error:  # Whatever is wrong, tokenizers raises a bare Exception.
+        except Exception as error:  # The library raises a bare `Exception`, whatever is wrong.
             raise UserError(f"{directory}: the merges do not fit the vocabulary ({one_line(error)}); {_MEND}") from None
         _refuse_missing_merges(directory, found, merges)
         return tokenizer
@@ -93,7 +93,7 @@ class CaptionTokenizer:
     def __call__(self, captions: Sequence[str]) -> list[list[int]]:
         """Token ids of each caption, `<s>` and `</s>` included, at most `longest` of them, without padding.
 
-        An empty caption is `[0, 2]`. Half a character (a lone surrogate) counts as a question mark.
+        An empty caption gives `[0, 2]`. A lone surrogate is read as a question mark.
         """
         whole = [caption.encode("utf-8", "replace").decode() for caption in captions]
         texts = [normalise(caption) for caption in whole] if self.normalised else whole
@@ -101,13 +101,13 @@ class CaptionTokenizer:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over what decides the ids; the same for the same tokenizer in another layout."""
-        said = json.dumps([self._vocabulary, self._merges, self.longest, self.normalised], sort_keys=True)
-        return hashlib.sha256(said.encode()).hexdigest()
+        """SHA-256 over what decides the ids; the same for the same tokenizer from files in another layout."""
+        parts = json.dumps([self._vocabulary, self._merges, self.longest, self.normalised], sort_keys=True)
+        return hashlib.sha256(parts.encode()).hexdigest()
 
 
 def batches(ids: Sequence[Sequence[int]], most: int) -> list[list[int]]:
-    """Which captions to embed together: those of similar length, so that little is padded.
+    """Divide captions into batches of similar length, so that there is little padding; returns their indices.
 
     >>> batches([[0, 7, 8, 2], [0, 2], [0, 7, 2]], most=2)
     [[1, 2], [0]]
@@ -117,7 +117,7 @@ def batches(ids: Sequence[Sequence[int]], most: int) -> list[list[int]]:
 
 
 def pad(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-    """Fill captions up to the longest of them.
+    """Pad captions to the length of the longest.
 
     Returns:
         Token ids and attention mask (1 for a token, 0 for padding), both int64 `(captions, tokens of the longest)`.
@@ -130,7 +130,7 @@ def pad(ids: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
 
 
 def _read_files(directory: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    """Vocabulary and merges, from the layout that is there; `tokenizer.json` goes first, as in transformers."""
+    """Vocabulary and merges, from `tokenizer.json` if it is there, as in transformers, or else from the other files."""
     from tokenizers.models import BPE
 
     whole, words, merges = (directory / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
@@ -142,37 +142,40 @@ def _read_files(directory: Path) -> tuple[dict[str, int], list[tuple[str, str]]]
             f"{directory} holds no tokenizer: neither tokenizer.json nor vocab.json and merges.txt; {_MEND}"
         )
     if missing:
-        # Half of it would still be read elsewhere, as a tokenizer that spells byte by byte.
+        # Other readers take the vocabulary alone for a tokenizer that spells every word byte by byte.
         raise UserError(f"{directory} holds half a tokenizer: {missing[0]} is missing; {_MEND}")
     try:
         vocabulary, pairs = BPE.read_file(str(words), str(merges))
-    except Exception as error:  # Whatever is wrong, tokenizers raises a bare Exception.
+    except Exception as error:  # The library raises a bare `Exception`, whatever is wrong.
         raise UserError(f"{words} and {merges.name} cannot be read ({one_line(error)}); {_MEND}") from None
     return vocabulary, pairs
 
 
 def _read_whole(path: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """Vocabulary and merges from `tokenizer.json`."""
     from tokenizers import Tokenizer
 
     try:
-        # Through the library and back: older versions wrote other forms, and it checks them.
-        said = json.loads(Tokenizer.from_file(str(path)).to_str())
-    except Exception as error:  # Whatever is wrong, tokenizers raises a bare Exception.
+        # The library checks the file and brings forms that older versions wrote into today's.
+        content = json.loads(Tokenizer.from_file(str(path)).to_str())
+    except Exception as error:  # The library raises a bare `Exception`, whatever is wrong.
         raise UserError(f"{path} cannot be read as a tokenizer ({one_line(error)}); {_MEND}") from None
-    model = said["model"]
-    kinds = (model["type"], (said["pre_tokenizer"] or {}).get("type"), (said["normalizer"] or {}).get("type"))
+    model = content["model"]
+    kinds = (model["type"], (content["pre_tokenizer"] or {}).get("type"), (content["normalizer"] or {}).get("type"))
     if kinds != ("BPE", "ByteLevel", None):
         raise UserError(
             f"{path} holds another tokenizer than RoBERTa's: model, pre-tokenizer and normalizer are "
             f"{', '.join(map(str, kinds))} where BPE, ByteLevel, None are expected; {_MEND}"
         )
-    added = [token["content"] for token in said["added_tokens"] if model["vocab"].get(token["content"]) != token["id"]]
+    known = model["vocab"].get
+    added = [token["content"] for token in content["added_tokens"] if known(token["content"]) != token["id"]]
     if added:
         raise UserError(f"{path} adds {len(added)} tokens to RoBERTa's vocabulary, the first {added[0]!r}; {_MEND}")
     return model["vocab"], [(first, second) for first, second in model["merges"]]
 
 
 def _refuse_other_vocabulary(directory: Path, found: Mapping[str, int], size: int) -> None:
+    """Check that a vocabulary has the size and the ids that the text encoder needs, and can spell every byte."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     if len(found) != size:
@@ -182,20 +185,21 @@ def _refuse_other_vocabulary(directory: Path, found: Mapping[str, int], size: in
         )
     special = {token: found.get(token) for token in ("<s>", "<pad>", "</s>")}
     if list(special.values()) != [START, PAD, END]:
-        said = ", ".join(f"{token} {number}" for token, number in special.items())
-        raise UserError(f"{directory}: the special tokens have ids {said} where 0, 1, 2 are expected; {_MEND}")
+        ids = ", ".join(f"{token} {number}" for token, number in special.items())
+        raise UserError(f"{directory}: the special tokens have ids {ids} where 0, 1, 2 are expected; {_MEND}")
     unspelt = set(ByteLevel.alphabet()) - found.keys()
     if unspelt or sorted(found.values()) != list(range(size)):
         raise UserError(
-            f"{directory}: what the tokenizer encodes does not decode back: {len(unspelt)} of 256 bytes have no token, "
+            f"{directory}: the vocabulary is incomplete: {len(unspelt)} of 256 bytes have no token, "
             f"and the {size} tokens have {len(set(found.values()))} different ids; {_MEND}"
         )
 
 
 def _refuse_missing_merges(directory: Path, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]]) -> None:
-    """Without some of its merges a tokenizer spells words in pieces the model never saw: no error elsewhere.
+    """Check that the merges make every token of the vocabulary.
 
-    Each merge joins bytes or what an earlier one has made, so that the merges in their order make every token there is.
+    Without some of its merges a tokenizer splits words into pieces that the model never saw in training, and nothing
+    else would notice. Each merge joins bytes, or tokens that earlier merges made.
     """
     from tokenizers.pre_tokenizers import ByteLevel
 

@@ -1,51 +1,34 @@
-"""RoBERTa: caption token ids to one vector a caption."""
+"""RoBERTa, the text encoder: from the token ids of a caption to one vector."""
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from torch import Tensor
 
-from harness.errors import UserError, one_line
-from systems.checkpoints import StateDict, load_into, read_checkpoint
+from harness.errors import UserError
+from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights
 from systems.text.captions import END, PAD, START, batches, pad
 
 if TYPE_CHECKING:
-    from transformers import RobertaConfig, RobertaModel
-
-# Of config.json: what changes the vectors. Shapes alone would not tell all of it.
-_SETTINGS = (
-    "vocab_size",
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "intermediate_size",
-    "max_position_embeddings",
-    "type_vocab_size",
-    "hidden_act",
-    "layer_norm_eps",
-    "pad_token_id",
-)
-_MEND = "copy the model's files there again, as transformers wrote them"
+    from transformers import RobertaModel
 
 
 class TextConfig(BaseModel):
-    """What decides the text encoder beside its weights. The defaults are those of RoBERTa-large.
+    """The text encoder, but for its weights. The defaults are those of RoBERTa-large.
 
     Attributes:
         vocabulary: number of tokens.
         width: dimension of the vectors.
         depth: number of layers.
         heads: number of attention heads.
-        intermediate: width within the feed-forward layers.
-        positions: rows of the position embedding; a caption may have two tokens less.
-        dropout: in training, of hidden values and of attention.
-        longest: number of tokens that are kept of a caption, `<s>` and `</s>` among them.
-        normalised: whether captions are lower-cased and rid of punctuation.
+        intermediate: width of the hidden layer in each feed-forward block.
+        positions: rows of the position embedding; a caption has at most two tokens less.
+        dropout: probability in training, for hidden values and for attention.
+        longest: number of tokens that are kept of a caption, `<s>` and `</s>` included.
+        normalised: whether captions are lower-cased and stripped of punctuation first.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,27 +47,33 @@ class TextConfig(BaseModel):
     def _fits(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
-        # Positions are counted from the one after the padding's.
+        # The first token has the position after that of padding.
         if self.longest > self.positions - PAD - 1:
-            raise ValueError(f"longest {self.longest} exceeds what {self.positions} positions allow, two less")
+            raise ValueError(f"longest {self.longest} is too long: {self.positions} positions allow two tokens less")
         return self
 
 
 def build(config: TextConfig) -> "RobertaModel":
-    """RoBERTa without pooler, in float32 with random weights, in training mode; on the device in force."""
-    settings = _settings(config)
-    from transformers import RobertaModel
+    """RoBERTa without its pooler, with random float32 weights, in training mode, on torch's default device."""
+    from transformers import RobertaConfig, RobertaModel
 
+    settings = RobertaConfig(
+        **_decisive(config),
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        bos_token_id=START,
+        eos_token_id=END,
+    )
     model = RobertaModel(settings, add_pooling_layer=False)
     model.set_attn_implementation("sdpa")
     return model
 
 
 def build_empty(config: TextConfig) -> "RobertaModel":
-    """The same with shapes only, on the meta device, to be given weights by `load_state_dict(assign=True)`."""
+    """The same on the meta device, with shapes only; `load_state_dict(assign=True)` gives it weights."""
     with torch.device("meta"):
         model = build(config)
-    # Two buffers are in no weights file: they count positions, and say that all tokens are of one type.
+    # Two buffers are in no weights file: the numbers of the positions, and the one type of all tokens.
     positions = torch.arange(config.positions, device="cpu")[None]
     model.embeddings.register_buffer("position_ids", positions, persistent=False)
     model.embeddings.register_buffer("token_type_ids", torch.zeros_like(positions), persistent=False)
@@ -92,13 +81,12 @@ def build_empty(config: TextConfig) -> "RobertaModel":
 
 
 def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
-    """RoBERTa with the weights that lie in a directory, in any layout transformers writes or wrote.
+    """RoBERTa with the weights in a model's folder, in any layout that transformers writes or wrote.
 
-    That is `config.json` with `model.safetensors` or `pytorch_model.bin`, whole or in shards with an index, from the
-    bare encoder or from one with a head (whose weights are ignored). Nothing is unpickled but tensors.
+    The weights may be those of the bare encoder or of one with a head, whose weights are then ignored.
 
     Args:
-        directory: where the files are; only these are read, no network is ever asked.
+        directory: the folder; nothing is ever downloaded.
         config: what the weights have to fit.
 
     Returns:
@@ -108,7 +96,7 @@ def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
         UserError: files are missing or damaged, or hold another model than `config` says.
     """
     _refuse_other_model(directory, config)
-    found = {name.removeprefix("roberta."): weight for name, weight in _read_weights(directory).items()}
+    found = {name.removeprefix("roberta."): weight for name, weight in read_model_weights(directory).items()}
     model = build_empty(config)
     expected = model.state_dict().keys()
     _refuse_more_layers(directory, [name for name in found if name not in expected])
@@ -117,14 +105,14 @@ def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
 
 
 def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -> Tensor:
-    """The vector at each caption's first token.
+    """The output at the first token of each caption.
 
-    Gradients and dropout are as the caller has set them.
+    The caller decides on gradients and on training mode.
 
     Args:
         model: from `build` or `read_pretrained`.
         ids: token ids of each caption, `<s>` first.
-        most: number of captions that are computed together; those of similar length are.
+        most: how many captions, of similar length, are computed together.
 
     Returns:
         `(captions, width)`, in the given order, on the model's device.
@@ -135,92 +123,53 @@ def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64) -
     vectors = []
     for batch in together:
         input_ids, mask = pad([ids[index] for index in batch])
-        # Attention is faster without a mask, and captions of one length need none.
+        # Captions of one length need no mask, and attention is faster without.
         masked = None if mask.all() else mask.to(model.device)
         vectors.append(model(input_ids=input_ids.to(model.device), attention_mask=masked).last_hidden_state[:, 0])
     order = torch.tensor([index for batch in together for index in batch])
     return torch.cat(vectors)[order.argsort().to(model.device)]
 
 
-def _settings(config: TextConfig) -> "RobertaConfig":
-    # Read when transformers is first loaded: nothing is ever to be downloaded.
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from transformers import RobertaConfig
-
-    return RobertaConfig(
-        vocab_size=config.vocabulary,
-        hidden_size=config.width,
-        num_hidden_layers=config.depth,
-        num_attention_heads=config.heads,
-        intermediate_size=config.intermediate,
-        max_position_embeddings=config.positions,
-        hidden_dropout_prob=config.dropout,
-        attention_probs_dropout_prob=config.dropout,
-        type_vocab_size=1,
-        layer_norm_eps=1e-5,
-        bos_token_id=START,
-        pad_token_id=PAD,
-        eos_token_id=END,
-    )
+def _decisive(config: TextConfig) -> dict[str, Any]:
+    """The settings in config.json that change the vectors; the shapes of the weights do not show all of them."""
+    return {
+        "vocab_size": config.vocabulary,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.depth,
+        "num_attention_heads": config.heads,
+        "intermediate_size": config.intermediate,
+        "max_position_embeddings": config.positions,
+        "type_vocab_size": 1,
+        "hidden_act": "gelu",
+        "layer_norm_eps": 1e-5,
+        "pad_token_id": PAD,
+    }
 
 
 def _refuse_other_model(directory: Path, config: TextConfig) -> None:
-    said = _read_json(directory / "config.json")
-    if said.get("model_type") != "roberta":
-        raise UserError(
-            f"{directory}: config.json is of model_type {said.get('model_type')!r} where 'roberta' is expected; "
-            "take a RoBERTa"
-        )
-    expected = _settings(config)
-    defaults = type(expected)()
+    """Check that `config.json` describes the RoBERTa that a card configures."""
+    from transformers import RobertaConfig
+
+    # What config.json leaves out is as by default.
+    found = RobertaConfig().to_dict() | read_model_config(directory, "roberta")
     differing = [
-        f"{name} is {said.get(name, getattr(defaults, name))!r} where {getattr(expected, name)!r} is expected"
-        for name in _SETTINGS
-        if said.get(name, getattr(defaults, name)) != getattr(expected, name)
+        f"{name} is {found[name]!r} where {expected!r} is expected"
+        for name, expected in _decisive(config).items()
+        if found[name] != expected
     ]
     if differing:
         raise UserError(
-            f"{directory}: config.json is of another RoBERTa than the system's card: {', '.join(differing)}; "
-            "take the model the card means, or correct the card"
+            f"{directory}: config.json describes another RoBERTa than the system's card: {', '.join(differing)}; "
+            "copy the model there that the card means, or correct the card"
         )
 
 
-def _read_weights(directory: Path) -> StateDict:
-    """All that the weights file or its shards hold; where there are several layouts, the one transformers takes."""
-    for name in ("model.safetensors", "pytorch_model.bin"):
-        whole, index = directory / name, directory / f"{name}.index.json"
-        if whole.exists():
-            return read_checkpoint(whole).state
-        if index.exists():
-            shards = _read_json(index).get("weight_map")
-            if not isinstance(shards, dict):
-                raise UserError(f"{index} does not say which shard holds which weight; {_MEND}")
-            return {
-                key: weight
-                for shard in sorted({str(shard) for shard in shards.values()})
-                for key, weight in read_checkpoint(directory / shard).state.items()
-            }
-    raise UserError(f"{directory} holds no weights: neither model.safetensors nor pytorch_model.bin; {_MEND}")
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"there is no {path} to read a RoBERTa from; {_MEND}") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({one_line(error)}); {_MEND}") from None
-    if not isinstance(said, dict):
-        raise UserError(f"{path} holds no JSON object; {_MEND}")
-    return said
-
-
 def _refuse_more_layers(directory: Path, surplus: Sequence[str]) -> None:
-    """Layers that `config.json` does not speak of would be passed over without a word; heads may be."""
-    buffers = ("embeddings.position_ids", "embeddings.token_type_ids")  # Older versions wrote them.
+    """Check that `config.json` mentions all layers in the weights: others would be ignored as silently as heads are."""
+    buffers = ("embeddings.position_ids", "embeddings.token_type_ids")  # Older versions of transformers wrote them.
     more = [name for name in surplus if name.startswith(("embeddings.", "encoder.")) and name not in buffers]
     if more:
         raise UserError(
             f"{directory}: the weights have {len(more)} names that its config.json has no place for, the first "
-            f"{more[0]}; {_MEND}"
+            f"{more[0]}; {COPY_AGAIN}"
         )

@@ -20,7 +20,7 @@ def test_front_end(
 ) -> None:
     if at_once:
         for module in (mel, atst_mel):
-            monkeypatch.setattr(module, "near_the_processor", lambda compute, waveforms: compute(waveforms))
+            monkeypatch.setattr(module, "within_cache", lambda compute, waveforms: compute(waveforms))
     compute, waveforms = front_end().eval(), torch.rand(32, 320_000) - 0.5
     with torch.inference_mode():
         benchmark.pedantic(lambda: compute(waveforms), rounds=5, warmup_rounds=1)

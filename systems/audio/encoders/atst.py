@@ -7,20 +7,53 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from systems.audio.atst_mel import BANDS
+from systems.audio.atst_mel import BANDS, AtstLogMel
+from systems.audio.encoder import AudioEncoder
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
+from systems.checkpoints import Layout
+
+_LAYOUTS = (
+    Layout(
+        "ATST-Frame of ATST-SED, clip and frame branch",
+        "encoder.encoder.frame_encoder.",
+        (("encoder.encoder.frame_encoder.", ""), ("encoder.encoder.teacher_module.", None)),
+    ),
+    Layout(
+        "ATST-Frame, self-supervised",
+        "model.teacher.encoder.",
+        (
+            ("model.teacher.encoder.cls_token", None),
+            ("model.teacher.encoder.norm.", "norm_frame."),
+            ("model.teacher.encoder.", ""),
+            ("model.", None),
+        ),
+    ),
+    Layout(
+        "ATST-Frame, fine-tuned on AudioSet",
+        "encoder.encoder.",
+        (("encoder.encoder.", ""), ("head.", None), ("encoder.head.", None)),
+    ),
+    Layout("ATST-Frame of PretrainedSED", "model.atst.", (("model.atst.", ""), ("model.", None))),
+)
+"""As ATST-SED, PretrainedSED and the authors of ATST published it."""
 
 
 class AtstConfig(TransformerConfig):
-    """Size of an ATST-Frame; the defaults are the published base model.
+    """An ATST-Frame; the defaults are the published base model.
 
     Attributes:
-        encoder: which encoder this configures.
-        patch_frames: frames of 10 ms per token.
-        frames: of the longest image.
-        frequency_warp: the smallest share of the bands that training may stretch over all of them; 1 is none.
-        top_db_scope: of the front end, see `AtstLogMel`.
+        encoder: the name of the encoder.
+        patch_frames: number of frames, 10 ms each, per token.
+        frames: number of frames that the positional encoding is made for.
+        frequency_warp: in training, a share of the bands, drawn between this and 1, is stretched over all of them; 1
+            turns this off.
+        top_db_scope: see `AtstLogMel`.
     """
+
+    layouts = _LAYOUTS
+    authors_name = "atst"
+    # Resampler and mel bank are computed here, not loaded.
+    authors_prefixes = (("model.atst.", ""), ("model.resampler.", None), ("model.mel.", None))
 
     encoder: Literal["atst"] = "atst"
     patch_frames: PositiveInt = 4
@@ -39,14 +72,26 @@ class AtstConfig(TransformerConfig):
 
     @property
     def longest_image(self) -> int:
-        """Frames of the longest image that the positional encoding covers: what fills no step is not looked at."""
+        """Frames of the longest image that the positional encoding covers; a last, partial step is not used."""
         return (self.frames // self.patch_frames + 1) * self.patch_frames - 1
 
+    def build(self) -> "Atst":
+        """An ATST-Frame with random weights."""
+        return Atst(self)
 
-class Atst(nn.Module):
+    def front_end(self) -> AtstLogMel:
+        """The published front end."""
+        return AtstLogMel(self.top_db_scope)
+
+    def longest_window(self) -> int:
+        """Samples of the longest window whose image the positional encoding covers."""
+        return AtstLogMel.longest_waveform(self.longest_image)
+
+
+class Atst(AudioEncoder):
     """Log-mel images of `AtstLogMel` to one vector per 40 ms.
 
-    State-dict keys and shapes are those of the published file.
+    Names and shapes in the state dict are those of the published file.
 
     Attributes:
         width: dimension of the features.
@@ -60,7 +105,7 @@ class Atst(nn.Module):
         super().__init__()
         self.config = config
         self.width = width = config.width
-        # In the published file for its pre-training by masking; nothing is masked here.
+        # The published file has it for pre-training by masking; nothing is masked here.
         self.mask_embed = nn.Parameter(torch.zeros(1, 1, width), requires_grad=False)
         positions = 1 + config.frames // config.patch_frames
         self.pos_embed = nn.Parameter(nn.init.trunc_normal_(torch.empty(1, positions, width), std=0.02))
@@ -69,12 +114,12 @@ class Atst(nn.Module):
         self.norm_frame = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None, kept: int | None = None) -> Tensor:
-        """Describe each step of each window.
+        """Compute the features of each step of each window.
 
         Args:
-            images: `(windows, bands, frames)`, at most as long as the configured frames; what does not fill a step at
-                the end is not looked at.
-            generator: on the CPU; draws the frequency warp, in training mode only. None is torch's global one.
+            images: `(windows, bands, frames)`, at most `config.longest_image` frames; the frames of a last, partial
+                step are not used.
+            generator: on the CPU; in training mode, the frequency warp is drawn from it. `None` is torch's global one.
             kept: how many of the lowest bands the warp keeps, instead of a draw.
 
         Returns:
@@ -97,20 +142,23 @@ class Atst(nn.Module):
             )
         windows, bands, _ = images.shape
         slices = images[..., : steps * size].reshape(windows, bands, steps, size).transpose(1, 2).flatten(2)
-        # The first position belongs to a summarising token that this model has not.
+        # The first position is that of a summarising token, which this model does not have.
         tokens = self.patch_embed["patch_embed"](slices) + self.pos_embed[:, 1 : steps + 1]
         features: Tensor = self.norm_frame(self.blocks(tokens))
         return features
 
     def draw(self, generator: torch.Generator | None = None) -> int:
-        """Draw how many of the lowest bands the warp keeps, the same for the whole batch."""
+        """Draw how many of the lowest bands the warp keeps, for the whole batch."""
         smallest = self.config.frequency_warp
         share = smallest + (1 - smallest) * torch.rand((), generator=generator, device="cpu").item()
         return max(int(share * BANDS), 1)
 
 
 def stretch(images: Tensor, kept: int) -> Tensor:
-    """Stretch the lowest bands over all of them, bicubically; `(windows, bands, frames)` in and out."""
+    """Stretch the `kept` lowest bands over all bands, bicubically; `(windows, bands, frames)` in and out."""
     bands, frames = images.shape[1:]
     lowest = images[:, None, :kept]
     return interpolate(lowest, (bands, frames), mode="bicubic", align_corners=True).squeeze(1)
+
+
+ENCODER = AtstConfig

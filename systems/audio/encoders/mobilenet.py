@@ -1,34 +1,40 @@
-"""EfficientAT's MobileNetV3: a convolutional audio tagger whose pooled features describe a window."""
+"""EfficientAT's MobileNetV3: a convolutional audio tagger, whose pooled features describe a window."""
 
 from collections import OrderedDict
 from typing import Annotated, Literal, NamedTuple
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from systems.audio.encoder import AudioConfig, AudioEncoder
 
-class MobileNetConfig(BaseModel):
-    """Size of a MobileNet.
+
+class MobileNetConfig(AudioConfig):
+    """A MobileNet; the defaults are the published `mn40_as_ext`.
 
     Attributes:
-        encoder: which encoder this configures.
+        encoder: the name of the encoder.
         width_multiplier: scales every number of channels: 4.0 for the published `mn40_as_ext`, 0.4 for `mn04_as`.
         classes: number of tags.
-        norm_momentum: share of each batch in the running statistics of the batch normalisation; the published value
-            suits long trainings.
+        norm_momentum: weight of each new batch in the running statistics of the batch normalisation; the published
+            value suits long trainings.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    authors_name = "mn"
 
     encoder: Literal["mobilenet"] = "mobilenet"
     width_multiplier: PositiveFloat = 4.0
     classes: PositiveInt = 527
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
 
+    def build(self) -> "MobileNet":
+        """A MobileNet with random weights."""
+        return MobileNet(self)
+
 
 class _Stage(NamedTuple):
-    """One inverted residual block, its channels before the multiplier."""
+    """One inverted residual block; numbers of channels are before the multiplier."""
 
     kernel: int
     expanded: int
@@ -58,11 +64,11 @@ _STAGES = (
 )
 
 
-class MobileNet(nn.Module):
+class MobileNet(AudioEncoder):
     """Log-mel images of `KaldiLogMel` to one vector per window.
 
-    State-dict keys and shapes are those of the published files. Weights and images are laid out channels-last, which
-    convolutions are faster with; loading keeps it so, `load_state_dict(assign=True)` included.
+    Names and shapes in the state dict are those of the published files. Weights and images are laid out channels-last,
+    with which convolutions are faster; loading a state dict keeps that layout, also with `assign=True`.
 
     Attributes:
         width: dimension of the features, 3840 for a width multiplier of 4.
@@ -70,6 +76,8 @@ class MobileNet(nn.Module):
     >>> MobileNet(MobileNetConfig(width_multiplier=0.1)).eval()(torch.zeros(2, 128, 100)).shape
     torch.Size([2, 1, 96])
     """
+
+    unused = ("classifier",)
 
     def __init__(self, config: MobileNetConfig) -> None:
         super().__init__()
@@ -100,32 +108,28 @@ class MobileNet(nn.Module):
         self.register_load_state_dict_post_hook(_channels_last)  # type: ignore[no-untyped-call]
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002
-        """Describe each window by its features averaged over frequency and time.
+        """Compute the features of each window, averaged over frequency and time.
 
         Args:
             images: `(windows, 128, frames)`, any number of frames.
-            generator: taken because every encoder takes one; nothing is drawn here.
+            generator: not used; every encoder takes one.
 
         Returns:
             `(windows, 1, width)`.
         """
-        # `contiguous` would take one channel for channels-last whatever its strides; only `to` sets them.
+        # Only `to` sets the strides: `contiguous` takes a single channel for channels-last whatever its strides are.
         maps = self.features(images.unsqueeze(1).to(memory_format=torch.channels_last))
         features: Tensor = self.classifier[:2](maps)
         return features.unsqueeze(1)
 
-    def tags(self, features: Tensor) -> Tensor:
-        """Score the tags, from the features of `forward`: logits, `(windows, classes)`."""
-        logits: Tensor = self.classifier[2:](features.squeeze(1))
-        return logits
-
     def logits(self, images: Tensor) -> Tensor:
-        """Score the tags of images `(windows, 128, frames)`: logits, `(windows, classes)`."""
-        return self.tags(self(images))
+        """The logits `(windows, classes)` of the tags, for images `(windows, 128, frames)`."""
+        logits: Tensor = self.classifier[2:](self(images).squeeze(1))
+        return logits
 
 
 class _InvertedResidual(nn.Module):
-    """Widen, filter each channel, weigh the channels, narrow; added to the input where the shapes allow it."""
+    """Widen, filter each channel, scale the channels, narrow; then add the input if it has the same shape."""
 
     def __init__(self, channels: int, expanded: int, out: int, stage: _Stage) -> None:
         super().__init__()
@@ -145,7 +149,7 @@ class _InvertedResidual(nn.Module):
 
 
 class _SqueezeExcitation(nn.Module):
-    """Scale each channel by a weight computed from the means of all."""
+    """Scale each channel by a weight that is computed from the means of all channels."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -167,7 +171,7 @@ def _convolution(
     groups: int = 1,
 ) -> nn.Sequential:
     convolution = nn.Conv2d(channels, out, kernel, stride, (kernel - 1) // 2, groups=groups, bias=False)
-    # Torch's default weights shrink the signal each time, to nothing after so many layers.
+    # Torch's default weights shrink the signal in each layer, to nothing after so many.
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear" if activation is None else "relu")
     layers: list[nn.Module] = [convolution, nn.BatchNorm2d(out, eps=1e-3)]
     if activation is not None:
@@ -176,11 +180,14 @@ def _convolution(
 
 
 def _divisible(channels: float) -> int:
-    """The nearest multiple of 8, at least 8 and not below 90 % of the number."""
+    """The nearest multiple of 8 that is at least 8 and not below 90 % of the number."""
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 def _channels_last(module: nn.Module, *_: object) -> None:
-    """Lay the weights out channels-last, when built and again after a state dict was loaded."""
+    """Lay the weights out channels-last."""
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+ENCODER = MobileNetConfig

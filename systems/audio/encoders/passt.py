@@ -1,4 +1,4 @@
-"""PaSST: a transformer over patches of the log-mel image that trains on a part of them."""
+"""PaSST: a transformer over patches of the log-mel image, which in training sees only a part of them."""
 
 from typing import Literal, NamedTuple, Self
 
@@ -6,21 +6,24 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from systems.audio.mel import BANDS
+from systems.audio.encoder import AudioEncoder
+from systems.audio.mel import BANDS, KaldiLogMel
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
 
 
 class PasstConfig(TransformerConfig):
-    """Size of a PaSST; the defaults are the published `passt_s_p16_s16_128_ap468`.
+    """A PaSST; the defaults are the published `passt_s_p16_s16_128_ap468`.
 
     Attributes:
-        encoder: which encoder this configures.
-        patch: side of a patch, in bands and in frames.
-        frames: of the longest image.
+        encoder: the name of the encoder.
+        patch: height of a patch in bands, and its width in frames.
+        frames: number of frames that the positional encoding is made for.
         classes: number of tags.
-        patchout_time: columns of patches left out in training.
-        patchout_frequency: rows of patches left out in training.
+        patchout_time: number of columns of patches that are left out in training.
+        patchout_frequency: number of rows of patches that are left out in training.
     """
+
+    authors_name = "passt"
 
     encoder: Literal["passt"] = "passt"
     patch: PositiveInt = 16
@@ -40,21 +43,29 @@ class PasstConfig(TransformerConfig):
 
     @property
     def longest_image(self) -> int:
-        """Frames of the longest image that the positional encoding covers: what fills no patch is not looked at."""
+        """Frames of the longest image that the positional encoding covers; a last, partial patch is not used."""
         return (self.frames // self.patch + 1) * self.patch - 1
+
+    def build(self) -> "Passt":
+        """A PaSST with random weights."""
+        return Passt(self)
+
+    def longest_window(self) -> int:
+        """Samples of the longest window whose image the positional encoding covers."""
+        return KaldiLogMel.longest_waveform(self.longest_image)
 
 
 class Kept(NamedTuple):
-    """What structured patchout keeps, as increasing indices: columns (time) and rows (frequency) of patches."""
+    """What structured patchout keeps: increasing indices of columns (time) and of rows (frequency) of patches."""
 
     columns: Tensor
     rows: Tensor
 
 
-class Passt(nn.Module):
-    """Log-mel images of `KaldiLogMel` to one vector per window, the mean of two summarising tokens.
+class Passt(AudioEncoder):
+    """Log-mel images of `KaldiLogMel` to one vector per window: the mean of the outputs at two summarising tokens.
 
-    State-dict keys and shapes are those of the published file.
+    Names and shapes in the state dict are those of the published file.
 
     Attributes:
         width: dimension of the features.
@@ -63,6 +74,8 @@ class Passt(nn.Module):
     >>> passt.eval()(torch.zeros(2, 128, 100)).shape
     torch.Size([2, 1, 32])
     """
+
+    unused = ("head", "head_dist")
 
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
@@ -78,16 +91,16 @@ class Passt(nn.Module):
         self.blocks = nn.Sequential(*(Block(width, config.heads) for _ in range(config.depth)))
         self.norm = nn.LayerNorm(width, eps=LAYER_NORM_EPS)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.classes))
-        # In the published file, but its output is never used.
+        # It is in the published file, but its output is never used.
         self.head_dist = nn.Linear(width, config.classes).requires_grad_(False)
 
     def forward(self, images: Tensor, generator: torch.Generator | None = None, kept: Kept | None = None) -> Tensor:
-        """Describe each window.
+        """Compute the features of each window.
 
         Args:
-            images: `(windows, bands, frames)`, at most as long as the configured frames; what does not fill a patch
-                at the end is not looked at.
-            generator: on the CPU; draws what patchout keeps, in training mode only. None is torch's global one.
+            images: `(windows, bands, frames)`, at most `config.longest_image` frames; the frames of a last, partial
+                patch are not used.
+            generator: on the CPU; in training mode, what patchout keeps is drawn from it. `None` is torch's global one.
             kept: what patchout keeps, instead of a draw.
 
         Returns:
@@ -116,24 +129,18 @@ class Passt(nn.Module):
         return features
 
     def draw(self, rows: int, columns: int, generator: torch.Generator | None = None) -> Kept:
-        """Draw which columns, then which rows of patches are kept, the same for the whole batch; at least one each."""
+        """Draw which columns and then which rows of patches the whole batch keeps; at least one of each."""
         kept_columns = _draw(columns, self.config.patchout_time, generator)
         return Kept(kept_columns, _draw(rows, self.config.patchout_frequency, generator))
 
-    def tags(self, features: Tensor) -> Tensor:
-        """Score the tags, from the features of `forward`: logits, `(windows, classes)`."""
-        logits: Tensor = self.head(features.squeeze(1))
-        return logits
-
-    def logits(self, images: Tensor) -> Tensor:
-        """Score the tags of images `(windows, bands, frames)`: logits, `(windows, classes)`."""
-        return self.tags(self(images))
-
 
 def _draw(count: int, left_out: int, generator: torch.Generator | None) -> Tensor:
-    # On the CPU, as the generator is, whatever device is in force.
+    # The generator is on the CPU, whatever torch's default device is.
     return torch.randperm(count, generator=generator, device="cpu")[: max(count - left_out, 1)].sort().values
 
 
 def _learned(*shape: int) -> nn.Parameter:
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(shape), std=0.02))
+
+
+ENCODER = PasstConfig

@@ -25,8 +25,6 @@ from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.losses import distillation_loss, supervised_loss
 from systems.training.teachers.correspondences import Teacher, estimate
 
-_UNUSED = ("audio.head", "audio.head_dist", "audio.classifier")
-
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -89,9 +87,9 @@ class Fitting(lightning.LightningModule):
         self.epoch: Epoch | None = None
         self._losses: list[Tensor] = []
         self._waited = self._began = self._ended = 0.0
-        for name, parameter in model.named_parameters():
+        for name, parameter in model.audio.named_parameters():
             # What no output depends on would be waited for between processes.
-            if name.startswith(_UNUSED):
+            if name.startswith(model.audio.unused):
                 parameter.requires_grad_(False)
 
     def train_dataloader(self) -> DataLoader[Batch]:

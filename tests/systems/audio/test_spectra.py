@@ -11,7 +11,7 @@ from systems.audio.spectra import blocks_of, bounds_of, mel_power
 @pytest.mark.parametrize("at_once", [3, 256, "as on an accelerator"])
 def test_the_same_as_of_whole_spectra_in_double_precision(monkeypatch, length, n_fft, hop, samples, at_once):
     if isinstance(at_once, int):
-        monkeypatch.setattr(spectra, "_FRAMES", at_once)
+        monkeypatch.setattr(spectra, "_FRAMES_AT_ONCE", at_once)
     else:
         monkeypatch.setattr(spectra, "keeps_factors", lambda device: False)
     random = torch.Generator().manual_seed(0)

@@ -3,7 +3,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from systems.audio.transformer import Block, TransformerConfig
+from systems.audio.encoders.passt import PasstConfig
+from systems.audio.transformer import Block
 
 
 def normalised(tokens: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -44,6 +45,6 @@ def test_the_definition(qkv_bias: bool) -> None:
 
 def test_heads_divide_the_width() -> None:
     with pytest.raises(ValidationError, match="5 heads do not divide the width of 32"):
-        TransformerConfig(width=32, heads=5)
+        PasstConfig(width=32, heads=5)
     with pytest.raises(ValidationError, match="colour"):
-        TransformerConfig.model_validate({"colour": "red"})
+        PasstConfig.model_validate({"colour": "red"})

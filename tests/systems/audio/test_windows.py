@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from systems.audio.windows import Averaging, Window, WindowConfig, average, average_each, cut, groups, plan, step_shares
+from systems.audio.windows import (
+    Averaging,
+    Window,
+    WindowConfig,
+    average,
+    average_each,
+    cut,
+    groups,
+    plan,
+    step_weights,
+)
 
 RATE = 32_000
 # Around multiples of the windows' and steps' lengths is where it could go wrong.
@@ -129,7 +139,7 @@ def test_whole_clips_are_cut_in_groups_of_one_length() -> None:
     ],
 )
 def test_shares(real: int, averaging: Averaging, expected: list[float]) -> None:
-    np.testing.assert_allclose(step_shares([Window(0, 0, real, 1_000)], 4, averaging)[0], expected, atol=1e-12)
+    np.testing.assert_allclose(step_weights([Window(0, 0, real, 1_000)], 4, averaging)[0], expected, atol=1e-12)
 
 
 @given(real=st.integers(1, 320_000), steps=st.sampled_from([1, 3, 250]))
@@ -137,8 +147,8 @@ def test_shares_by_exact_fractions(real: int, steps: int) -> None:
     step = Fraction(320_000, steps)
     exact = [min(max((real - place * step) / step, Fraction(0)), Fraction(1)) for place in range(steps)]
     windows = [Window(0, 0, real, 320_000)]
-    np.testing.assert_allclose(step_shares(windows, steps, "true-length")[0], np.float64(exact), rtol=0, atol=1e-12)
-    assert step_shares(windows, steps, "published")[0].tolist() == [math.ceil(share) for share in exact]
+    np.testing.assert_allclose(step_weights(windows, steps, "true-length")[0], np.float64(exact), rtol=0, atol=1e-12)
+    assert step_weights(windows, steps, "published")[0].tolist() == [math.ceil(share) for share in exact]
 
 
 def average_by_definition(
@@ -194,7 +204,7 @@ def test_averaging_is_float32_and_trains_whatever_the_autocast() -> None:
     torch.testing.assert_close(means, average(vectors, windows, "true-length"), rtol=0, atol=0)
     means.sum().backward()
     assert vectors.grad is not None
-    shares = step_shares(windows, 25, "true-length")
+    shares = step_weights(windows, 25, "true-length")
     np.testing.assert_allclose(vectors.grad[2, :, 0], shares[2] / shares[2].sum(), rtol=1e-5)
 
 

@@ -10,7 +10,7 @@ import torch
 from harness.errors import UserError
 from harness.interface.cards import parse_card, read_card
 from systems.checkpoints.files import Checkpoint, StateDict, load_into
-from systems.checkpoints.layouts import encoder_state, system_state
+from systems.checkpoints.layouts import system_state, translated
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 
@@ -22,6 +22,9 @@ LISTS = {
 }
 
 
+IN_MODEL = (("model.model.", ""),)
+
+
 def published(path: Path) -> StateDict:
     """The names, shapes and types of a real file, without its numbers."""
     keys = json.loads(path.read_text())["keys"]
@@ -31,8 +34,10 @@ def published(path: Path) -> StateDict:
 @pytest.mark.shared
 @pytest.mark.parametrize(("names", "card"), LISTS.items())
 def test_whole_systems_fit_to_the_last_name_and_shape(shared: Path, names: str, card: str) -> None:
-    state = system_state(Checkpoint(Path("file"), published(shared / "golden" / f"{names}.json")))
-    expected = DualEncoder.empty(parse_card(DualEncoderCard, read_card(card)[0])).state_dict()
+    parsed = parse_card(DualEncoderCard, read_card(card)[0])
+    file = Checkpoint(Path("file"), published(shared / "golden" / f"{names}.json"))
+    state = system_state(file, parsed.audio.authors_prefixes)
+    expected = DualEncoder.empty(parsed).state_dict()
     assert {name: tuple(tensor.shape) for name, tensor in state.items()} == {
         name: tuple(tensor.shape) for name, tensor in expected.items()
     }
@@ -48,7 +53,8 @@ def test_what_compiling_inserts_is_taken_out(shared: Path) -> None:
         for name, tensor in plain.items()
     }
     assert compiled.keys() != plain.keys()
-    assert system_state(Checkpoint(Path("f"), compiled)).keys() == system_state(Checkpoint(Path("f"), plain)).keys()
+    found, expected = (system_state(Checkpoint(Path("f"), state), IN_MODEL) for state in (compiled, plain))
+    assert found.keys() == expected.keys()
 
 
 ATST = {
@@ -81,7 +87,7 @@ def test_every_layout_of_an_atst(
         name.replace("norm_frame.", norm) if name.startswith("norm_frame.") else prefix + name: tensor
         for name, tensor in encoder.state_dict().items()
     } | {name: torch.zeros(count) for name, count in more.items()}
-    state = encoder_state(Checkpoint(Path("file"), file), "atst")
+    state = translated(Checkpoint(Path("file"), file), card.audio.layouts)
     target = DualEncoder.empty(card).audio
     load_into(target, state, Path("file"))
     for name, tensor in encoder.state_dict().items():
@@ -90,10 +96,10 @@ def test_every_layout_of_an_atst(
 
 def test_names_nobody_knows_are_kept_and_so_listed() -> None:
     state = {"sentence_embedding_model.x": torch.zeros(1), "new_head.weight": torch.zeros(1)}
-    assert set(system_state(Checkpoint(Path("file"), state))) == {"text.x", "new_head.weight"}
+    assert set(system_state(Checkpoint(Path("file"), state), IN_MODEL)) == {"text.x", "new_head.weight"}
 
 
 def test_two_tensors_of_one_name() -> None:
     state = {name: torch.zeros(1) for name in ("text_embedding_model.x", "text_embedding_model._orig_mod.x")}
     with pytest.raises(UserError, match=r"file holds text\.x twice"):
-        system_state(Checkpoint(Path("file"), state))
+        system_state(Checkpoint(Path("file"), state), IN_MODEL)

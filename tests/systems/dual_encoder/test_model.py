@@ -134,8 +134,8 @@ def test_no_clips_and_no_captions(dual_card: Card, seeded_model: Seeded) -> None
 @pytest.mark.parametrize(
     ("encoder", "windows", "said"),
     [
-        ("passt", {"seconds": 30}, "windows.seconds is 30, longer than the 10.07 s that this encoder hears at once"),
-        ("atst", {"seconds": 10.03}, "windows.seconds is 10.03, longer than the 10.02 s that this encoder hears"),
+        ("passt", {"seconds": 30}, "windows.seconds is 30, longer than the 10.07 s that this encoder takes at once"),
+        ("atst", {"seconds": 10.03}, "windows.seconds is 10.03, longer than the 10.02 s that this encoder takes"),
         ("passt", {"seconds": None}, "windows.longest_seconds is 30, longer than the 10.07 s"),
         (
             "atst",

@@ -169,10 +169,10 @@ class Payload:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (shutil.rmtree, "config.json to read a RoBERTa from"),
+        (shutil.rmtree, "config.json to read a model by"),
         (lambda directory: (directory / "config.json").write_text("{"), "config.json cannot be read (JSONDecodeError"),
         (lambda directory: (directory / "config.json").write_text("[]"), "holds no JSON object"),
-        (as_json("config.json", model_type="bert"), "model_type 'bert' where 'roberta' is expected"),
+        (as_json("config.json", model_type="bert"), "type 'bert' where 'roberta' is expected"),
         (
             as_json("config.json", hidden_size=768, num_hidden_layers=12),
             "hidden_size is 768 where 32 is expected, num_hidden_layers is 12 where 2 is expected",
@@ -301,7 +301,7 @@ def test_build() -> None:
     ("fields", "said"),
     [
         ({"width": 30, "heads": 4}, "width 30 is not a multiple of heads 4"),
-        ({"positions": 32}, "longest 32 exceeds"),
+        ({"positions": 32}, "longest 32 is too long: 32 positions"),
         ({"longest": 2}, "longest"),
         ({"surprise": 1}, "surprise"),
     ],

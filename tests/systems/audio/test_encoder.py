@@ -10,8 +10,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from systems.audio import atst_mel, spectra
 from systems.audio.atst_mel import AtstLogMel
+from systems.audio.encoder import AudioConfig
 from systems.audio.encoders.atst import AtstConfig
-from systems.audio.encoders.encoder import AudioConfig, build_encoder, build_front_end, longest_window
 from systems.audio.encoders.mobilenet import MobileNetConfig
 from systems.audio.encoders.passt import Kept, PasstConfig
 from systems.audio.mel import KaldiLogMel
@@ -37,8 +37,8 @@ def waveforms(windows: int, samples: int) -> torch.Tensor:
     ],
 )
 def test_the_longest_window_is_heard_and_no_longer_one(config: AudioConfig) -> None:
-    front_end, encoder = build_front_end(config).eval(), build_encoder(config).eval()
-    longest = longest_window(config)
+    front_end, encoder = config.front_end().eval(), config.build().eval()
+    longest = config.longest_window()
     assert longest is not None
     with torch.inference_mode():
         assert encoder(front_end(waveforms(1, longest))).isfinite().all()
@@ -47,13 +47,13 @@ def test_the_longest_window_is_heard_and_no_longer_one(config: AudioConfig) -> N
 
 
 def test_convolutions_hear_windows_of_any_length() -> None:
-    assert longest_window(TINY["mobilenet"]) is None
+    assert TINY["mobilenet"].longest_window() is None
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_front_end_and_encoder_compile_without_a_break(name: str) -> None:
     torch.manual_seed(0)
-    front_end, encoder = build_front_end(TINY[name]).eval(), build_encoder(TINY[name]).eval()
+    front_end, encoder = TINY[name].front_end().eval(), TINY[name].build().eval()
     torch.compiler.reset()
     with torch.no_grad():
         expected_images = front_end(waveforms(2, 32_000))
@@ -68,10 +68,10 @@ def test_front_end_and_encoder_compile_without_a_break(name: str) -> None:
 )
 def test_training_compiles_without_a_break_when_draws_are_made_outside(name: str, kept: object) -> None:
     torch.manual_seed(0)
-    encoder = build_encoder(TINY[name]).train()
+    encoder = TINY[name].build().train()
     torch.compiler.reset()
     with torch.no_grad():
-        images = build_front_end(TINY[name]).eval()(waveforms(2, 32_000))
+        images = TINY[name].front_end().eval()(waveforms(2, 32_000))
         compiled = torch.compile(encoder, fullgraph=True, backend="eager")
         torch.testing.assert_close(compiled(images, kept=kept), encoder(images, kept=kept), rtol=0, atol=0)
 
