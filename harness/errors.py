@@ -1,6 +1,7 @@
 """The error a person can mend."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -34,3 +35,17 @@ def one_line(error: BaseException, most: int = 300) -> str:
     """
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said[:most]}" if said else type(error).__name__
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that does not exist: what it may have meant, and what there is.
+
+    >>> str(unknown("workload", "indx", ["index", "query"]))
+    "there is no workload 'indx', did you mean 'index'? There are index, query"
+    >>> str(unknown("workload", "dance", ["index", "query"]))
+    "there is no workload 'dance'; there are index, query"
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f", did you mean {near[0]!r}? There are" if near else "; there are"
+    return UserError(f"there is no {kind} {name!r}{hint} {', '.join(names) or 'none'}")

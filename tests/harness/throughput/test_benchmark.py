@@ -143,7 +143,7 @@ def test_quality_of_a_faster_way(system, prepared):
 
 
 def test_workloads_by_name():
-    assert [workload.name for workload in get_workloads(())] == list(WORKLOADS)
+    assert get_workloads(()) == WORKLOADS
     assert get_workloads(("query", "index"))[0].name == "index"
     with pytest.raises(UserError, match="no workload 'dance'; there are index, query, query-batch, end-to-end"):
         get_workloads(("dance",))
