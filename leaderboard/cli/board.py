@@ -9,6 +9,7 @@ import typer
 from harness.cli import AsJson, DataRoot, Runs, print_json
 from harness.errors import UserError
 from harness.protocols import get_protocol
+from leaderboard.board import axis_names
 
 if TYPE_CHECKING:
     from leaderboard.board import Standing
@@ -22,14 +23,6 @@ class Format(StrEnum):
     csv = "csv"
     markdown = "markdown"
     latex = "latex"
-
-
-class Against(StrEnum):
-    """What quality is drawn against."""
-
-    parameters = "parameters"
-    throughput = "throughput"
-    gflops = "gflops"
 
 
 def board(
@@ -54,7 +47,9 @@ def board(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw quality against cost into this file (.svg, .pdf, .png).")
     ] = None,
-    against: Annotated[Against, typer.Option("--against", help="The cost that is drawn.")] = Against.parameters,
+    against: Annotated[
+        str, typer.Option("--against", help=f"The cost that is drawn: {', '.join(axis_names())}.")
+    ] = axis_names()[0],
     as_json: AsJson = False,
 ) -> None:
     """Show the leaderboard.
@@ -102,13 +97,13 @@ def board(
             console.print(line, soft_wrap=True, markup=False)
 
 
-def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
-    from leaderboard.board import COSTS, draw
+def _draw(standings: "list[Standing]", against: str, path: Path) -> None:
+    from leaderboard.board import draw, get_axis
 
     if len(standings) != 1:
         names = ", ".join(standing.protocol.name for standing in standings) or "none"
         raise UserError(f"a plot is of one protocol and there are {len(standings)} ({names}); name one with --protocol")
-    draw(standings[0], COSTS[against.value], path)
+    draw(standings[0], get_axis(against), path)
 
 
 def _write_page(standings: "list[Standing]", found: "Board", site: Path, data_root: Path) -> None:

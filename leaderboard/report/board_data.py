@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.interface import weights_root
 from harness.runs import EvaluationRecord
-from leaderboard.board import Entry, Standing
+from leaderboard.board import Entry, Standing, axis_names, get_axis
 from leaderboard.runs import SetAside
 
 
@@ -27,6 +27,10 @@ def board_document(standings: Sequence[Standing], set_aside: Sequence[SetAside])
     """Everything the first page shows."""
     return {
         "standings": [standing_document(standing) for standing in standings],
+        "axes": [
+            {"name": axis.name, "label": axis.label, "less": axis.less_is_better, "style": axis.style}
+            for axis in map(get_axis, axis_names())
+        ],
         "apart": sorted(
             {
                 (f"{run.record.system.name}, {run.record.protocol.name}" if run.record else run.folder.name, run.reason)
@@ -60,7 +64,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
         "place": entry.place,
         "group": entry.group,
         "stage": entry.stage,
-        "parameters": entry.parameters or None,
+        "costs": {name: get_axis(name).of(entry) for name in axis_names()},
         "trained": entry.trained_on,
         "values": [
             value and [_short(value.value), *(_short(bound) for bound in (value.low, value.high) if bound is not None)]
@@ -74,9 +78,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
             "date": f"{record.created:%Y-%m-%d}",
             "precision": record.settings.precision,
             "tied": _short(record.tied_fraction),
-            "speed": entry.clips_per_second,
             "p95": entry.query_p95_seconds,
-            "gflops": entry.speed.gflops_per_clip if entry.speed else None,
         }
     if entry.reported:
         result = entry.reported

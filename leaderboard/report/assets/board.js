@@ -16,8 +16,8 @@
     })),
     { key: "interval", title: standing.primary, plain: true, of: () => null, cell: (entry) => whisker(entry.values[0], most) },
     { key: "group", title: "group", of: (entry) => entry.group || null, cell: (entry) => entry.group },
-    { key: "parameters", title: "parameters", number: true, of: (entry) => entry.parameters, cell: (entry) => lbar.size(entry.parameters) },
-    { key: "speed", title: "clips/s", number: true, down: true, of: (entry) => entry.speed ?? null, cell: (entry) => (entry.speed ? lbar.count(Math.round(entry.speed)) : "") },
+    { key: "parameters", title: "parameters", number: true, of: (entry) => entry.costs.parameters, cell: (entry) => lbar.size(entry.costs.parameters) },
+    { key: "speed", title: "clips/s", number: true, down: true, of: (entry) => entry.costs.throughput, cell: (entry) => (entry.costs.throughput ? lbar.count(Math.round(entry.costs.throughput)) : "") },
     { key: "p95", title: "query p95", number: true, of: (entry) => entry.p95 ?? null, cell: (entry) => (entry.p95 ? lbar.seconds(entry.p95) : "") },
     { key: "trained", title: "trained on", class: "words", of: (entry) => entry.trained || null, cell: (entry) => entry.trained },
     { key: "date", title: "date", down: true, class: "whole", of: (entry) => entry.date, cell: (entry) => entry.date },
@@ -115,15 +115,15 @@
   };
 
   const plots = (standing) => {
-    const known = lbar.costs.filter((cost) => standing.entries.some((entry) => entry[cost.key]));
-    const chosen = { cost: known[0], measure: 0, reported: true };
+    const known = page.axes.filter((axis) => standing.entries.some((entry) => entry.costs[axis.name]));
+    const chosen = { axis: known[0], measure: 0 };
     const place = make("div");
     if (!known.length) return make("p", { class: "soft" }, "No system here says how many parameters it has, and no speed was measured.");
-    const update = () => place.replaceChildren(lbar.pareto(standing.entries.filter((entry) => chosen.reported || !entry.reported), chosen.measure, standing.measures[chosen.measure], chosen.cost));
+    const update = () => place.replaceChildren(lbar.pareto(standing.entries, chosen.measure, standing.measures[chosen.measure], chosen.axis));
     const controls = make("div", { class: "controls" },
       lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]), "0", (index) => { chosen.measure = Number(index); update(); }),
       make("span", { class: "soft" }, "against"),
-      lbar.select("Cost", known.map((cost) => [cost.key, cost.label]), chosen.cost.key, (key) => { chosen.cost = known.find((cost) => cost.key === key); update(); }));
+      lbar.select("Cost", known.map((axis) => [axis.name, axis.label]), chosen.axis.name, (name) => { chosen.axis = known.find((axis) => axis.name === name); update(); }));
     // The table is there first; hundreds of points may take a moment longer.
     requestAnimationFrame(() => setTimeout(update));
     return make("div", {}, controls, place);

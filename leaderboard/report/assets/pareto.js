@@ -1,19 +1,21 @@
 // Quality against cost, with the front that no system beats, intervals, and what a point is on hover and focus.
 "use strict";
 
-lbar.costs = [
-  { key: "parameters", label: "parameters", less: true, text: (value) => lbar.size(value) },
-  { key: "speed", label: "clips per second", less: false, text: (value) => `${lbar.count(Math.round(value))}/s` },
-  { key: "gflops", label: "GFLOPs per clip", less: true, text: (value) => `${value.toFixed(1)}` },
-];
+// How an axis of the page's document writes a value, by its style.
+lbar.written = {
+  size: (value) => lbar.size(value),
+  whole: (value) => lbar.count(Math.round(value)),
+  decimal: (value) => value.toFixed(1),
+};
 
-lbar.pareto = (entries, measure, measureName, cost) => {
+lbar.pareto = (entries, measure, measureName, axis) => {
+  const written = lbar.written[axis.style];
   const width = Math.max(300, Math.min(720, lbar.main.clientWidth - 32)), height = 380, left = 44, right = 20, top = 30, bottom = 44;
   const points = entries
-    .filter((entry) => entry[cost.key] && entry.values[measure])
-    .map((entry) => ({ entry, x: entry[cost.key], y: entry.values[measure] }))
-    .sort((a, b) => (cost.less ? a.x - b.x : b.x - a.x) || b.y[0] - a.y[0]);
-  if (!points.length) return lbar.make("p", { class: "soft" }, `No system here has a figure for ${cost.label}.`);
+    .filter((entry) => entry.costs[axis.name] && entry.values[measure])
+    .map((entry) => ({ entry, x: entry.costs[axis.name], y: entry.values[measure] }))
+    .sort((a, b) => (axis.less ? a.x - b.x : b.x - a.x) || b.y[0] - a.y[0]);
+  if (!points.length) return lbar.make("p", { class: "soft" }, `No system here has a figure for ${axis.label}.`);
   let reached = -Infinity;
   for (const point of points) {
     point.front = point.y[0] > reached;
@@ -31,7 +33,7 @@ lbar.pareto = (entries, measure, measureName, cost) => {
   const topValue = Math.max(bottomValue + step, Math.min(1, Math.ceil(highest / step) * step));
   const X = (value) => left + ((scale(value) - from) / (to - from)) * (width - left - right);
   const Y = (value) => height - bottom - ((value - bottomValue) / (topValue - bottomValue)) * (height - top - bottom);
-  const svg = lbar.make("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${measureName} against ${cost.label}` });
+  const svg = lbar.make("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": `${measureName} against ${axis.label}` });
   for (let value = bottomValue; value <= topValue + step / 2; value += step) {
     svg.append(lbar.make("line", { class: "axis", x1: left, x2: width - right, y1: Y(value), y2: Y(value) }));
     svg.append(lbar.make("text", { x: left - 8, y: Y(value) + 4, "text-anchor": "end" }, value.toFixed(2)));
@@ -40,9 +42,9 @@ lbar.pareto = (entries, measure, measureName, cost) => {
   if (logarithmic) for (let power = Math.ceil(from); power <= to; power += 1) ticks.push(10 ** power);
   else for (let part = 0; part <= 4; part += 1) ticks.push(from + ((to - from) * part) / 4);
   for (const tick of ticks.filter((value) => value > 0)) {
-    svg.append(lbar.make("text", { x: X(tick), y: height - bottom + 18, "text-anchor": "middle" }, cost.text(tick)));
+    svg.append(lbar.make("text", { x: X(tick), y: height - bottom + 18, "text-anchor": "middle" }, written(tick)));
   }
-  svg.append(lbar.make("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, cost.label));
+  svg.append(lbar.make("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, axis.label));
   svg.append(lbar.make("text", { x: 0, y: 12 }, measureName));
   const front = points.filter((point) => point.front);
   const steps = front.map((point, index) => (index ? `H${X(point.x)}V${Y(point.y[0])}` : `M${X(point.x)} ${Y(point.y[0])}`));
@@ -52,7 +54,7 @@ lbar.pareto = (entries, measure, measureName, cost) => {
   plot.append(hover);
   for (const { entry, x, y, front: best } of points) {
     const interval = y.length === 3;
-    const words = `${entry.label}: ${measureName} ${lbar.number(y[0])}${interval ? ` (${lbar.range(y[1], y[2])})` : ", reported"}, ${cost.text(x)} ${cost.less ? cost.label : ""}${best ? ", on the front" : ""}`;
+    const words = `${entry.label}: ${measureName} ${lbar.number(y[0])}${interval ? ` (${lbar.range(y[1], y[2])})` : ", reported"}, ${written(x)} ${axis.label}${best ? ", on the front" : ""}`;
     const point = lbar.make("g", { class: "point", tabindex: 0, role: "img", "aria-label": words });
     if (interval) point.append(lbar.make("line", { class: best ? "best-whisker" : "whisker", x1: X(x), x2: X(x), y1: Y(y[1]), y2: Y(y[2]) }));
     if (interval) point.append(lbar.make("circle", { class: best ? "dot best" : "dot", cx: X(x), cy: Y(y[0]), r: 5 }));
