@@ -13,8 +13,10 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
 from harness.errors import UserError, listing
-from leaderboard.gates.gate import Finding, store
+from harness.machine import write_text
+from leaderboard.gates.result import GateRequest, GateResult
 
+NAME = "speed"
 SPEED_BASELINE = Path(__file__).with_name("speeds.json")
 MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
 SCHEMA_VERSION = 1
@@ -43,7 +45,20 @@ class Speeds(BaseModel):
         return self.model_dump_json(indent=2) + "\n"
 
 
-def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
+def speed_gate(request: GateRequest) -> list[GateResult]:
+    """Compare measured times with the baseline, or store the median of each stage in it.
+
+    Raises:
+        UserError: see `check_speed` and `write_speeds`.
+    """
+    path = request.baseline or SPEED_BASELINE
+    if not request.update:
+        return check_speed(path, request.speeds)
+    stored = write_speeds(request.speeds, path)
+    return [GateResult(NAME, stage, True, f"stored in {path} ({ratio:.3g})") for stage, ratio in stored.ratios.items()]
+
+
+def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[GateResult]:
     """Compare repeats with a baseline.
 
     Args:
@@ -51,7 +66,7 @@ def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
         repeats: at least two files of the code as it is now.
 
     Returns:
-        A finding per stage of the baseline, those that do not pass first, the largest loss first of all.
+        A result for each stage of the baseline, the largest loss first.
 
     Raises:
         UserError: a file is missing, damaged or of another schema, the machines are of different classes, or there are
@@ -66,7 +81,7 @@ def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
     now = _of_one_class(repeats, f"the baseline {baseline}", stored.hardware)
     losses = {stage: _loss(stage, ratio, now) for stage, ratio in stored.ratios.items()}
     by_loss = sorted(losses.items(), key=lambda entry: -entry[1])
-    return [Finding("speed", stage, loss <= LOSS, _message(loss)) for stage, loss in by_loss]
+    return [GateResult(NAME, stage, loss <= LOSS, _message(loss)) for stage, loss in by_loss]
 
 
 def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
@@ -83,7 +98,7 @@ def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
     stored = Speeds(
         hardware=first.hardware, ratios={stage: median(one.ratios[stage] for one in found) for stage in stages}
     )
-    store(stored.to_json(), path)
+    write_text(path, stored.to_json())
     return stored
 
 
