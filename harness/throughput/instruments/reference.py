@@ -1,4 +1,4 @@
-"""A fixed piece of work: times divided by its own hold across machines that differ in speed alone."""
+"""A fixed piece of work. Times divided by its time are comparable across machines that differ in speed alone."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -11,10 +11,10 @@ _STEPS = 20_000
 
 
 def reference_seconds(passes: int = 5) -> float:
-    """Seconds of the work, the shortest of a few passes; about a hundredth of a second each.
+    """Seconds the work takes, in the fastest of a few passes; about a hundredth of a second.
 
-    It is of all that this package does: matrix products, Fourier transforms, passes over memory, and plain Python. It
-    must never change: stored baselines are in units of it.
+    It has something of all that this package does: matrix products, Fourier transforms, passes over memory, and plain
+    Python. It must never change, since stored baselines are in units of it.
     """
     work = _work()
     work()
