@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 def load(
     out: str | Path = "runs", *, protocol: str | None = None, mlflow: bool = False, groups: bool = True
 ) -> "pd.DataFrame":
-    """Every run that counts, one per row, and below them those that may not stand beside others.
+    """Every comparable run, one per row, and below them the runs that are not comparable.
 
     Args:
         out: the folder of run folders.
         protocol: only this one.
         mlflow: read from MLflow instead: `MLFLOW_TRACKING_URI`, or the store in `out`.
-        groups: find out which systems cannot be told apart, from what each answered.
+        groups: test which systems differ significantly, from their answers to each query.
 
     Returns:
         Columns `protocol`, `place`, `group`, `system`, `label`, `stage`, then each measure with `.low` and `.high`,
         `tied_fraction`, `parameters`, `trained_on`, `precision`, `clips_per_second`, `query_p95_seconds`, `hardware`,
-        `created`, `digest`, `protocol_digest`, `dataset_digest`, `run` (the folder), `comparable` and `reason`. Where
-        a run may not stand beside others, `place` is missing and `reason` says why.
+        `created`, `digest`, `protocol_digest`, `dataset_digest`, `run` (the folder), `comparable` and `reason`. A run
+        that is not comparable has no `place`, and `reason` says why.
 
     Raises:
         UserError: MLflow cannot be reached.

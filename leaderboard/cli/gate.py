@@ -23,7 +23,7 @@ def gate(
     speeds: Annotated[
         list[Path] | None,
         typer.Option(
-            "--speeds", help="What a run of the benchmarks kept by LBAR_SPEEDS; give two for the gate of speed."
+            "--speeds", help="A file that the benchmarks wrote (LBAR_SPEEDS); give two for the gate of speed."
         ),
     ] = None,
     update: Annotated[

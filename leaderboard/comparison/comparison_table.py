@@ -1,4 +1,4 @@
-"""A comparison for people: differences pair by pair, groups, and what was published."""
+"""A comparison for the terminal: differences pair by pair, groups, and published figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished]) -> Gro
 
 
 def explained(comparison: Comparison) -> str:
-    """What the figures mean, in words."""
+    """The explanation below the tables."""
     made = len(comparison.differences)
     counted = "1 comparison" if made == 1 else f"{made} comparisons"
     return (
@@ -80,7 +80,7 @@ def _pairs(differences: Sequence[Difference], measure: str) -> Table:
 
 
 def p_text(p_value: float) -> str:
-    """A p-value for people.
+    """A p-value as text.
 
     >>> p_text(0.04321), p_text(0.00001), p_text(1)
     ('0.043', '<0.001', '1.000')
@@ -117,7 +117,7 @@ def _published(found: Sequence[AgainstPublished]) -> Table:
 
 
 def to_json(comparison: Comparison, published: Sequence[AgainstPublished]) -> dict[str, object]:
-    """The same content as plain values."""
+    """The comparison as plain values, for JSON."""
     return {
         "protocol": comparison.records[0].protocol.model_dump(mode="json"),
         "dataset": comparison.records[0].dataset.model_dump(mode="json"),

@@ -1,8 +1,8 @@
-"""Whether the code has become slower: times in units of a fixed piece of work, against a stored baseline.
+"""Whether the code has become slower: times relative to a fixed piece of work, compared with a stored baseline.
 
-A baseline and each repeat is one file that `tox -e benchmark` writes. Times are divided by that of the reference work,
-done in the same process at the same moment, so that they hold across machines of one class. Two repeats have to agree:
-one slow moment of a machine is no loss.
+The baseline and each repeat are files that `tox -e benchmark` writes. Times are divided by the time of the reference
+work, measured in the same process just before and after, so that they are comparable across machines of one class. A
+stage counts as slower only if two repeats agree, since a machine may be slow for a moment.
 """
 
 import json
@@ -21,7 +21,7 @@ SPEED_BASELINE = Path(__file__).with_name("speeds.json")
 MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
 SCHEMA_VERSION = 1
 LOSS = 0.15
-"""Share of the baseline's time by which a stage may become slower."""
+"""The share of the baseline's time by which a stage may become slower."""
 REPEATS = 2
 
 
@@ -29,9 +29,9 @@ class Speeds(BaseModel):
     """Times of one run of the benchmarks.
 
     Attributes:
-        schema_version: of this file.
-        hardware: class of the machine: times of different ones do not compare, not even as ratios.
-        ratios: by stage, its time divided by the reference work's.
+        schema_version: version of the file format.
+        hardware: class of the machine; times of different classes are not comparable, not even as ratios.
+        ratios: the time of each stage divided by that of the reference work.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ class Speeds(BaseModel):
     ratios: dict[str, PositiveFloat]
 
     def to_json(self) -> str:
-        """As indented JSON, to be kept under version control."""
+        """The times as indented JSON, to be kept under version control."""
         return self.model_dump_json(indent=2) + "\n"
 
 
@@ -59,11 +59,11 @@ def speed_gate(request: GateRequest) -> list[GateResult]:
 
 
 def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[GateResult]:
-    """Compare repeats with a baseline.
+    """Compare measurements with a baseline.
 
     Args:
         baseline: the stored file.
-        repeats: at least two files of the code as it is now.
+        repeats: at least two files, measured with the code as it is now.
 
     Returns:
         A result for each stage of the baseline, the largest loss first.
@@ -85,7 +85,7 @@ def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[GateResult]:
 
 
 def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
-    """Store a baseline: of each stage the median over measurements.
+    """Store a baseline: the median of each stage over the measurements.
 
     Raises:
         UserError: there is no measurement, one cannot be read, or they are of machines of different classes.
@@ -113,7 +113,7 @@ def _of_one_class(paths: Sequence[Path], what: str, hardware: str) -> list[Speed
 
 
 def _loss(stage: str, ratio: float, now: Sequence[Speeds]) -> float:
-    """The smallest loss, or the largest gain, that the repeats agree on, as a share; infinite where one lacks it."""
+    """The smallest relative loss over the repeats, negative for a gain; infinite if a repeat lacks the stage."""
     if not all(stage in speeds.ratios for speeds in now):
         return float("inf")
     return min(speeds.ratios[stage] for speeds in now) / ratio - 1

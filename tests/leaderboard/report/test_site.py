@@ -176,7 +176,7 @@ def test_what_else_is_true_comes_from_the_other_annotations() -> None:
     record = DatasetRecord(
         name="everyday", split="evaluation", digest=task.digest, audio_digest=None, clips=200, queries=1000
     )
-    standing = Standing(protocol=protocol, dataset=record, told_apart="", measures=(), entries=())  # type: ignore[arg-type]
+    standing = Standing(protocol=protocol, dataset=record, distinction="", measures=(), entries=())  # type: ignore[arg-type]
     material = find_material(standing, task.queries, Path())
     assert set(material.events.values()) <= set(range(1, 8))
     ends = multi.relevance.offsets
