@@ -1,4 +1,4 @@
-"""Every time is also told in units of a fixed piece of work, timed in the same process right before and after.
+"""Every time is also given relative to a fixed piece of work, timed in the same process right before and after.
 
 `LBAR_SPEEDS=FILE` keeps those of the stages in a file: a baseline, or a repeat to compare with one.
 """

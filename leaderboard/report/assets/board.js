@@ -1,4 +1,4 @@
-// The board: one table per standing that sorts, searches and filters, its plot, and what stands apart.
+// The board: a table for each standing that sorts, searches and filters, its plot, and runs that are not comparable.
 "use strict";
 
 {
@@ -84,7 +84,7 @@
         if (a === null || b === null) return (a === null) - (b === null);
         return (a < b ? -1 : a > b ? 1 : 0) * (state.down ? -1 : 1);
       });
-      // What fits on a screen is there at once; hundreds more follow while it is looked at.
+      // The first hundred rows are there at once, and the others follow in steps, so that the page stays responsive.
       const turn = (state.turn = (state.turn ?? 0) + 1);
       const follow = (from) => {
         if (turn !== state.turn || from >= kept.length) return;
@@ -118,13 +118,13 @@
     const known = page.axes.filter((axis) => standing.entries.some((entry) => entry.costs[axis.name]));
     const chosen = { axis: known[0], measure: 0 };
     const place = make("div");
-    if (!known.length) return make("p", { class: "soft" }, "No system here says how many parameters it has, and no speed was measured.");
+    if (!known.length) return make("p", { class: "soft" }, "No cost of these systems is known: no number of parameters, and no speed.");
     const update = () => place.replaceChildren(lbar.pareto(standing.entries, chosen.measure, standing.measures[chosen.measure], chosen.axis));
     const controls = make("div", { class: "controls" },
       lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]), "0", (index) => { chosen.measure = Number(index); update(); }),
       make("span", { class: "soft" }, "against"),
       lbar.select("Cost", known.map((axis) => [axis.name, axis.label]), chosen.axis.name, (name) => { chosen.axis = known.find((axis) => axis.name === name); update(); }));
-    // The table is there first; hundreds of points may take a moment longer.
+    // The table is drawn first, since a plot of hundreds of points takes longer.
     requestAnimationFrame(() => setTimeout(update));
     return make("div", {}, controls, place);
   };

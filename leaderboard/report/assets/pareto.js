@@ -1,7 +1,7 @@
-// Quality against cost, with the front that no system beats, intervals, and what a point is on hover and focus.
+// Quality against cost: systems with their intervals, the Pareto front, and a description on hover and focus.
 "use strict";
 
-// How an axis of the page's document writes a value, by its style.
+// How a value is written, by the style of its axis in the page's document.
 lbar.written = {
   size: (value) => lbar.size(value),
   whole: (value) => lbar.count(Math.round(value)),
@@ -27,7 +27,7 @@ lbar.pareto = (entries, measure, measureName, axis) => {
   const span = scale(Math.max(...xs)) - scale(Math.min(...xs)) || 1;
   const from = scale(Math.min(...xs)) - 0.08 * span, to = scale(Math.max(...xs)) + 0.08 * span;
   const lowest = Math.min(...points.map(({ y }) => y[1] ?? y[0])), highest = Math.max(...points.map(({ y }) => y[2] ?? y[0]));
-  // Ticks are round numbers, about four of them, and reach over every interval.
+  // About four ticks at round numbers, which cover all intervals.
   const step = [0.01, 0.02, 0.05, 0.1, 0.2, 0.25].find((one) => (highest - lowest) / one <= 4) ?? 0.25;
   const bottomValue = Math.max(0, Math.floor(lowest / step) * step);
   const topValue = Math.max(bottomValue + step, Math.min(1, Math.ceil(highest / step) * step));

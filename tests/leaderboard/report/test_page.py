@@ -205,7 +205,7 @@ def test_two_systems_are_compared_as_the_command_compares_them(site: Path, runs:
         assert one["corrected"] == pytest.approx(same.corrected, abs=0.06)
     assert page.locator("tbody tr").count() == 4
     page.get_by_label("Second system").select_option(index=0)
-    assert page.get_by_text("These are one system").is_visible()
+    assert page.get_by_text("Both are the same system").is_visible()
     page.get_by_label("Second system").select_option(index=3)
     page.locator("td.difference").first.wait_for()
     page.locator("details summary").first.click()
@@ -341,5 +341,5 @@ def test_a_page_whose_data_or_audio_is_gone_says_so(
     for path in (site / "data").rglob("weak*.js"):
         path.unlink()
     page.reload()
-    page.get_by_text("What it answered cannot be shown").wait_for()
+    page.get_by_text("The answers cannot be shown").wait_for()
     context.close()
