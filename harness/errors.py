@@ -16,6 +16,18 @@ class UserError(Exception):
         self.problems = tuple(problems)
 
 
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that nothing of its kind has: it names what there is, and what was most likely meant.
+
+    >>> str(unknown("data set", "clohto", ["clotho", "wavcaps"]))
+    "unknown data set 'clohto'; did you mean 'clotho'? Known are clotho, wavcaps"
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? Known are" if near else "known are"
+    return UserError(f"unknown {kind} {name!r}; {hint} {', '.join(names) or 'none'}")
+
+
 def listing(message: str, problems: Sequence[str]) -> UserError:
     """The error for one or several things that are wrong: one in the line itself, several listed below it.
 
@@ -35,17 +47,3 @@ def one_line(error: BaseException, most: int = 300) -> str:
     """
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said[:most]}" if said else type(error).__name__
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that does not exist: what it may have meant, and what there is.
-
-    >>> str(unknown("workload", "indx", ["index", "query"]))
-    "there is no workload 'indx', did you mean 'index'? There are index, query"
-    >>> str(unknown("workload", "dance", ["index", "query"]))
-    "there is no workload 'dance'; there are index, query"
-    """
-    names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f", did you mean {near[0]!r}? There are" if near else "; there are"
-    return UserError(f"there is no {kind} {name!r}{hint} {', '.join(names) or 'none'}")

@@ -37,9 +37,9 @@ class Captions(Workload):
 def test_workloads_by_name() -> None:
     assert get_workloads(()) == WORKLOADS
     assert [one.name for one in get_workloads(("query", "index"))] == ["index", "query"]
-    with pytest.raises(UserError, match="no workload 'dance'; there are index, query, query-batch, end-to-end"):
+    with pytest.raises(UserError, match="unknown workload 'dance'; known are index, query, query-batch, end-to-end"):
         get_workloads(("dance",))
-    with pytest.raises(UserError, match="no workload 'indx', did you mean 'index'"):
+    with pytest.raises(UserError, match="unknown workload 'indx'; did you mean 'index'"):
         get_workloads(("indx",))
 
 

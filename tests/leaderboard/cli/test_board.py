@@ -104,7 +104,7 @@ def test_it_sorts_filters_and_exports(tmp_path: Path, make_run: Callable[..., Pa
     assert [row["place"] for row in rows] == ["3", "1", "2"]
     assert run("--out", tmp_path, "--format", "markdown", "--only", "c").count("\n| ") == 3
     assert r"\toprule" in run("--out", tmp_path, "--format", "latex")
-    with pytest.raises(UserError, match="no column 'colour'"):
+    with pytest.raises(UserError, match="unknown column 'colour'"):
         run("--out", tmp_path, "--sort", "colour")
 
 
