@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from harness.errors import UserError
 from harness.evaluation import PreparedTask
 from harness.interface import RetrievalSystem, System, checked_info, is_pair_scorer
-from harness.machine import Environment, Progress, describe_environment, silent, system_code
+from harness.machine import Advance, Environment, Progress, describe_environment, silent, system_code
 from harness.runs import (
     CaseRecord,
     Ceilings,
@@ -94,13 +94,7 @@ def benchmark(
     advance(1)
     subject, steps = _with_best_batch(system, prepared, options, device, ceilings)
     advance(1)
-    samples: dict[str, Samples] = {}
-    workloads = []
-    for workload in options.workloads:
-        workloads.append(_measured(workload, subject, samples))
-        advance(1)
-    workloads = [repeat(found, one, subject) for found, one in zip(workloads, options.workloads, strict=True)]
-    advance(1)
+    workloads, samples = _measure_all(options.workloads, subject, advance)
     environment = describe_environment(device)
     reasons = (*_reasons(options, environment), *summary(workloads))
     record = SpeedRecord(
@@ -140,7 +134,21 @@ def _with_best_batch(
     return replace(subject, batch_size=best.batch_size).with_clips(count), steps
 
 
-def _measured(workload: Workload, subject: Subject, samples: dict[str, Samples]) -> WorkloadRecord:
+def _measure_all(
+    workloads: Sequence[Workload], subject: Subject, advance: Advance
+) -> tuple[list[WorkloadRecord], dict[str, Samples]]:
+    """The record of each workload, after a repetition at the end of the run, and all samples by case."""
+    samples: dict[str, Samples] = {}
+    found = []
+    for workload in workloads:
+        found.append(_measure(workload, subject, samples))
+        advance(1)
+    found = [repeat(record, workload, subject) for record, workload in zip(found, workloads, strict=True)]
+    advance(1)
+    return found, samples
+
+
+def _measure(workload: Workload, subject: Subject, samples: dict[str, Samples]) -> WorkloadRecord:
     """Measure the groups of a workload one after the other, and add the samples of each case to `samples`."""
     cases: list[CaseRecord] = []
     left_out = []

@@ -11,5 +11,6 @@ from .export import to_latex as to_latex
 from .export import to_markdown as to_markdown
 from .frame import load as load
 from .pareto import draw as draw
+from .table import reasons as reasons
 from .table import render as render
 from .table import to_json as to_json

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from leaderboard.board.entries import Entry, Standing, Value
+from leaderboard.comparison import empty_table
 from leaderboard.runs import SetAside
 
 _WIDE_INTERVALS_FROM = 100
@@ -20,19 +20,13 @@ def render(standings: Sequence[Standing], set_aside: Sequence[SetAside], width: 
     for standing in standings:
         parts += [_table(standing, width), *(Text(line, style="dim") for line in _below(standing)), ""]
     if set_aside:
-        parts += [Text("Not comparable", style="bold"), *_set_aside(set_aside)]
+        parts.append(Text("Not comparable", style="bold"))
+        parts += [Text.assemble("  ", what, ": ", (reason, "dim")) for what, reason in reasons(set_aside)]
     return Group(*parts)
 
 
 def _table(standing: Standing, width: int) -> Table:
-    table = Table(
-        title=Text(standing.title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = empty_table(Text(standing.title, style="bold"), gap=1)
     table.add_column("", justify="right")
     table.add_column("system", overflow="fold")
     for name in standing.measures:
@@ -76,13 +70,12 @@ def _below(standing: Standing) -> Iterator[str]:
     yield from standing.notes
 
 
-def _set_aside(runs: Sequence[SetAside]) -> Iterator[Text]:
-    lines = [
+def reasons(runs: Sequence[SetAside]) -> list[tuple[str, str]]:
+    """The system and protocol of each run that is not comparable, or its folder, and the reason."""
+    return sorted(
         (f"{run.record.system.name}, {run.record.protocol.name}" if run.record else run.folder.name, run.reason)
         for run in runs
-    ]
-    for what, reason in sorted(lines):
-        yield Text.assemble("  ", what, ": ", (reason, "dim"))
+    )
 
 
 def _measure(measure: Value, *, wide: bool) -> Text:

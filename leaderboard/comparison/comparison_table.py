@@ -36,19 +36,16 @@ def explained(comparison: Comparison) -> str:
     )
 
 
-def _empty_table(title: str) -> Table:
+def empty_table(title: Text | None = None, gap: int = 2) -> Table:
+    """A table without columns, with `gap` spaces between those to come."""
+    padding = (0, gap, 0, 0)
     return Table(
-        title=Text(title) if title else None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding
     )
 
 
 def _systems(comparison: Comparison) -> Table:
-    table = _empty_table("")
+    table = empty_table()
     table.add_column("system", overflow="fold")
     for name in comparison.groups:
         table.add_column(name, no_wrap=True)
@@ -63,7 +60,7 @@ def _systems(comparison: Comparison) -> Table:
 
 
 def _pairs(differences: Sequence[Difference], measure: str) -> Table:
-    table = _empty_table(measure)
+    table = empty_table(Text(measure))
     table.add_column("", overflow="fold")
     for header in ("difference", "95 %", "p", "won", "lost", "tied"):
         table.add_column(header, no_wrap=True, justify="right")
@@ -96,7 +93,7 @@ _VERDICTS = {
 
 
 def _published(found: Sequence[AgainstPublished]) -> Table:
-    table = _empty_table("Against published figures (reported; no queries, so no paired test)")
+    table = empty_table(Text("Against published figures (reported; no queries, so no paired test)"))
     table.add_column("published", overflow="fold")
     table.add_column("measure", no_wrap=True)
     table.add_column("theirs", no_wrap=True, justify="right")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.interface import weights_root
 from harness.runs import EvaluationRecord
-from leaderboard.board import Entry, Standing, axis_names, get_axis
+from leaderboard.board import Entry, Standing, axis_names, get_axis, reasons
 from leaderboard.runs import SetAside
 
 
@@ -31,12 +31,7 @@ def board_document(standings: Sequence[Standing], set_aside: Sequence[SetAside])
             {"name": axis.name, "label": axis.label, "less": axis.less_is_better, "style": axis.style}
             for axis in map(get_axis, axis_names())
         ],
-        "apart": sorted(
-            {
-                (f"{run.record.system.name}, {run.record.protocol.name}" if run.record else run.folder.name, run.reason)
-                for run in set_aside
-            }
-        ),
+        "apart": sorted(set(reasons(set_aside))),
     }
 
 

@@ -39,5 +39,5 @@ def test_a_new_one_is_an_entry(tmp_path: Path, make_run: MakeRun, monkeypatch: p
 
 def test_an_axis_by_name() -> None:
     assert [get_axis(name).name for name in axis_names()] == axis_names()
-    with pytest.raises(UserError, match="unknown axis 'flops'; did you mean 'gflops'. Known are parameters, throughput"):
+    with pytest.raises(UserError, match="unknown axis 'flops'; did you mean 'gflops'. Known are parameters"):
         get_axis("flops")
