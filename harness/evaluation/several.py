@@ -114,7 +114,7 @@ def evaluate_all(
 
 
 def _available(say: Callable[[str], None]) -> list[str]:
-    """The registered systems whose files are here; the others are told of in one line."""
+    """The registered systems whose files are here; the others are counted in one line."""
     listed = listings()
     absent = [system for system in listed if system.missing]
     if absent:

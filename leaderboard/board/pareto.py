@@ -1,4 +1,4 @@
-"""Quality against what it costs: which systems no other beats in both."""
+"""Quality against cost, and the Pareto front: the systems that no other one beats in both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A system in the plot, its cost in the axis' unit; `low` and `high` are `None` for a reported figure."""
+    """A system in the plot, its cost in the unit of the axis; `low` and `high` are `None` for a reported figure."""
 
     label: str
     cost: float

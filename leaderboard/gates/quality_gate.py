@@ -25,7 +25,7 @@ from leaderboard.runs import Answers, Row, read_answers
 
 NAME = "quality"
 _TOLERATED_QUERIES = 2
-"""As many queries may change entirely before a measure counts as changed: near ties fall differently elsewhere."""
+"""So many queries may change entirely before a measure counts as changed: near ties differ between machines."""
 _LISTED = 5
 
 

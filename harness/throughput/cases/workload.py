@@ -36,5 +36,5 @@ class Workload(ABC):
         """
 
     def figures(self, cases: Sequence[CaseRecord]) -> dict[str, float | None]:  # noqa: ARG002
-        """The fields of `Figures` that this workload contributes, computed from its cases, of which there is one."""
+        """The fields of `Figures` that this workload contributes, computed from its cases, at least one."""
         return {}

@@ -1,4 +1,4 @@
-"""Everything that is found out about one call: its times, its stages, its operations, and what the machine did."""
+"""All observations of one call: its times, its stages, its operations, and the state of the machine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
