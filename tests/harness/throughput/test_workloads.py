@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from harness.cli.app import build
 from harness.errors import UserError
 from harness.runs.run_folder import find_runs
-from harness.runs.speed_folder import read_speed_record
+from harness.runs.speed_record import SpeedRecord
 from harness.throughput import workloads
 from harness.throughput.cases.workload import LeftOut, Workload
 from harness.throughput.instruments import timing
@@ -55,8 +55,8 @@ def test_a_new_one_is_an_entry(
     assert done.exit_code == 0, done.output
     (document,) = json.loads(done.stdout)
     assert [workload["name"] for workload in document["workloads"]] == ["captions"]
-    (folder,) = find_runs(migrated_runs, "speed")
-    record = read_speed_record(folder)
+    assert len(find_runs(migrated_runs, "speed")) == 1
+    record = SpeedRecord.model_validate(document)
     (workload,) = record.workloads
     assert workload.about == "captions to embeddings"
     assert [case.items for case in workload.cases] == [16]
