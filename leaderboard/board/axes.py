@@ -29,7 +29,7 @@ class Axis:
     name: str
     label: str
     of: "Callable[[Entry], float | None]"
-    less_is_better: bool
+    less_is_better: bool = True
     source: str = "from a speed record of the same system"
     unit: str = ""
     unit_size: float = 1.0
@@ -42,7 +42,6 @@ AXES = (
         "parameters",
         "parameters",
         lambda entry: entry.parameters or None,
-        less_is_better=True,
         source="from its card",
         unit="millions",
         unit_size=1e6,
@@ -56,12 +55,7 @@ AXES = (
         on_hardware=True,
         style="whole",
     ),
-    Axis(
-        "gflops",
-        "GFLOPs per clip",
-        lambda entry: entry.speed.gflops_per_clip if entry.speed else None,
-        less_is_better=True,
-    ),
+    Axis("gflops", "GFLOPs per clip", lambda entry: entry.speed.gflops_per_clip if entry.speed else None),
 )
 
 

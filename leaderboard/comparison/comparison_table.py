@@ -85,13 +85,6 @@ def p_text(p_value: float) -> str:
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-_VERDICTS = {
-    "within": "within our interval",
-    "above": "above our interval",
-    "below": "below our interval",
-}
-
-
 def _published(found: Sequence[AgainstPublished]) -> Table:
     table = empty_table(Text("Against published figures (reported; no queries, so no paired test)"))
     table.add_column("published", overflow="fold")
@@ -107,7 +100,7 @@ def _published(found: Sequence[AgainstPublished]) -> Table:
             one.measure,
             f"{one.figure.value:.4f}",
             Text(f"{one.system} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"),
-            Text(_VERDICTS[one.verdict], style="dim" if one.verdict == "within" else ""),
+            Text(f"{one.verdict} our interval", style="dim" if one.verdict == "within" else ""),
         )
         shown = heading
     return table

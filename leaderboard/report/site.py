@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -55,9 +54,9 @@ def build(
         advance = progress("write the page", sum(len(standing.rows) for standing in standings))
         problems: list[str] = []
         for standing in standings:
-            data = _write_data(standing, unfinished, site, data_root)
-            _write_systems(standing, unfinished, data.answered, advance)
-            problems += data.problems
+            answered, found = _write_data(standing, unfinished, site, data_root)
+            _write_systems(standing, unfinished, answered, advance)
+            problems += found
         _replace(unfinished, site)
     except OSError as error:
         raise UserError(f"cannot write {site}: {error.strerror or error}") from error
@@ -78,16 +77,12 @@ def _write_site(folder: Path, standings: Sequence[Standing], set_aside: Sequence
     _write(folder / _MARK, _MARKED)
 
 
-@dataclass(frozen=True)
-class _Data:
-    """What came of writing a standing's data: the systems with answers, by page name, and a line for each problem."""
+def _write_data(standing: Standing, unfinished: Path, site: Path, data_root: Path) -> tuple[set[str], list[str]]:
+    """Write the scripts that pages load: the standing, its queries, and the answers of each system.
 
-    answered: frozenset[str]
-    problems: tuple[str, ...]
-
-
-def _write_data(standing: Standing, unfinished: Path, site: Path, data_root: Path) -> _Data:
-    """Write the scripts that pages load: the standing, its queries, and the answers of each system."""
+    Returns:
+        The page names of the systems with answers, and a line for each problem.
+    """
     name = standing_name(standing)
     (unfinished / "data" / name).mkdir(parents=True)
 
@@ -112,10 +107,10 @@ def _write_data(standing: Standing, unfinished: Path, site: Path, data_root: Pat
     if material.why_not:
         problems.append(f"{standing.protocol.name}: no audio and no further relevance: {material.why_not}")
     write("standing", _measured_document(standing))
-    return _Data(frozenset(map(page_name, readable)), tuple(problems))
+    return {page_name(entry) for entry in readable}, problems
 
 
-def _write_systems(standing: Standing, unfinished: Path, answered: frozenset[str], advance: Advance) -> None:
+def _write_systems(standing: Standing, unfinished: Path, answered: set[str], advance: Advance) -> None:
     """Write the page of each system, with its own line of the board only: all lines would take quadratic space."""
     entries = measured(standing).entries
     document = _measured_document(standing)

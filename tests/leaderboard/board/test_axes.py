@@ -18,7 +18,7 @@ MakeRun = Callable[..., Path]
 
 
 def test_a_new_one_is_an_entry(tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    letters = Axis("letters", "letters in the name", lambda entry: len(entry.label), True, source="from its name")
+    letters = Axis("letters", "letters in the name", lambda entry: len(entry.label), source="from its name")
     monkeypatch.setattr(axes, "AXES", (*axes.AXES, letters))
     for name in ("a", "bcd"):
         make_run(tmp_path / "runs", name)

@@ -253,7 +253,7 @@ def test_speed_and_training_are_shown_where_they_are_known(site: Path, visit: Vi
 def test_every_axis_is_offered(
     tmp_path: Path, make_run: MakeRun, visit: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    letters = axes.Axis("letters", "letters in the name", lambda entry: len(entry.label), less_is_better=True)
+    letters = axes.Axis("letters", "letters in the name", lambda entry: len(entry.label))
     monkeypatch.setattr(axes, "AXES", (*axes.AXES, letters))
     for name in ("a", "bcd"):
         make_run(tmp_path / "runs", name, system={"parameters": 1})
