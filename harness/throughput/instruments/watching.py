@@ -61,24 +61,6 @@ def watch(device: str = "cpu") -> Iterator[Watched]:
             seen.meters = _stop_meters(metering, device)
 
 
-def hardware_class() -> str:
-    """Processor and threads: only machines that agree in them are compared by times in units of the reference work."""
-    from harness.machine import describe_environment
-
-    return f"{describe_environment().cpu}{_generation()}, {usable_cores()} threads"
-
-
-def _generation() -> str:
-    """Family and model, which distinguish processors of one name, where the operating system gives them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n", 1)[0].splitlines()
-    except OSError:
-        return ""
-    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    numbers = [f"{name} {fields[name]}" for name in ("cpu family", "model") if name in fields]
-    return f" ({', '.join(numbers)})" if numbers else ""
-
-
 def describe_threads() -> Threads:
     """The numbers of threads as they are set now."""
     import sys
