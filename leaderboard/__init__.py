@@ -1,4 +1,4 @@
-"""What the measurements say: the board, comparisons, and the page.
+"""The results of the measurements: the board, comparisons, and the page.
 
 >>> import leaderboard
 >>> sorted(leaderboard.__all__)

@@ -20,7 +20,7 @@ from harness.datasets.publication import published
 from harness.datasets.publication.published import PublishedFile, PublishedSplit
 from harness.interface import card_fetch
 from harness.interface.cards import parse_card, read_card
-from harness.throughput.cases import index as indexing
+from harness.throughput import batch_size
 from harness.throughput.instruments import timing
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -143,7 +143,7 @@ def test_every_command_runs(participant: Path, tones: Callable[..., Path], monke
     monkeypatch.setattr(card_fetch, "_is_sound", lambda *_: True)
     # Figures that may stand beside others take minutes.
     monkeypatch.setattr(timing, "FULL", timing.Effort(warm_ups=1, most_warm_up_seconds=0, iterations=2, seconds=0))
-    monkeypatch.setattr(indexing, "_SWEEP_SECONDS", 0)
+    monkeypatch.setattr(batch_size, "_SWEEP_SECONDS", 0)
     monkeypatch.syspath_prepend(str(participant))
     app, runner = build(), CliRunner()
     folder = tones()

@@ -8,15 +8,17 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs
-from harness.cli.printing import print_json
+from harness.cli.printing import print_json, say, show_error
+
+WorkloadNames = Annotated[
+    list[str] | None,
+    typer.Option("--workload", help="A way of using the system, such as query; repeatable, none means all of them."),
+]
 
 
 def bench(
     systems: Annotated[list[str], typer.Argument(help="Registered names, cards (*.yaml) or package.module:factory.")],
-    workload: Annotated[
-        list[str] | None,
-        typer.Option("--workload", help="index, query, query-batch or end-to-end; repeatable, none means all."),
-    ] = None,
+    workload: WorkloadNames = None,
     protocol: ProtocolName = "everyday",
     data_root: DataRoot = Path("data"),
     out: Runs = Path("runs"),
@@ -27,7 +29,8 @@ def bench(
         int | None, typer.Option("--batch-size", min=1, help="Clips at once; by default the fastest of 1, 2, 4, ...")
     ] = None,
     clips: Annotated[
-        int | None, typer.Option("--clips", min=1, help="Real clips in one iteration; by default half a second's.")
+        int | None,
+        typer.Option("--clips", min=1, help="Real clips in one iteration; by default what takes half a second."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -51,16 +54,13 @@ def bench(
     rules = get_protocol(protocol)
     # What a system prints is no part of what this command prints.
     with bars() as progress, redirect_stdout(sys.stderr):
-        batch = benchmark_all(
-            systems, rules, data_root, out, options, progress=progress, say=lambda line: typer.echo(line, err=True)
-        )
+        batch = benchmark_all(systems, rules, data_root, out, options, progress=progress, say=say)
     if as_json:
         print_json([record.model_dump(mode="json") for _, record in batch.runs])
     else:
         for _, record in batch.runs:
             typer.echo(report(record))
     for name, error in batch.failures.items():
-        for line in (f"{name}: {error}", *(f"  {problem}" for problem in error.problems)):
-            typer.echo(line, err=True)
+        show_error(error, name)
     if batch.failures:
         raise typer.Exit(2)

@@ -1,6 +1,6 @@
-"""How fast a system is: workloads, instruments, and the record of what they measured.
+"""How fast a system is: the workloads that are measured, the instruments, and one system after the other.
 
-Every figure comes with its samples and with what the machine could do at most.
+Every figure comes with all its samples and with the limits of the machine, measured in the same run.
 """
 
 import lazy_loader

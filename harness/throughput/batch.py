@@ -1,25 +1,17 @@
-"""Measure several systems one after the other: what one of them gets wrong does not stop the next."""
+"""Measure several systems one after the other."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from harness.errors import UserError
-from harness.evaluation import PreparedTask, prepare
-from harness.interface import BuiltSystem, build_system, checked_info, is_pair_scorer
+from harness.evaluation import Batch, PreparedTask, prepare, run_each
+from harness.interface import BuiltSystem, build_system, is_pair_scorer
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import Quality, SpeedRecord, try_mirror_speed, write_speed
 from harness.throughput.benchmark import SpeedOptions, benchmark
 from harness.throughput.quality import compare_quality
-
-
-class SpeedBatch(NamedTuple):
-    """What came of it: folder and record of each system, and an error by name of each that failed."""
-
-    runs: tuple[tuple[Path, SpeedRecord], ...]
-    failures: dict[str, UserError]
 
 
 def benchmark_all(
@@ -31,59 +23,47 @@ def benchmark_all(
     *,
     progress: Progress = silent,
     say: Callable[[str], None] = print,
-) -> SpeedBatch:
+) -> Batch[tuple[Path, SpeedRecord]]:
     """Measure systems, write a run folder each, and mirror it into MLflow.
 
     Args:
         names: as `build_system` takes them.
-        protocol: whose data set the real clips and captions are of.
+        protocol: its data set gives the real clips and captions.
         data_root: folder with the data sets.
         out: folder that receives the run folders.
-        options: what to measure; `device`, `precision` and `compiled` are what each system is asked to be built for.
+        options: what to measure; each system is built for its `device`, `precision` and `compiled`.
         progress: opened for every stage.
         say: receives a line for each system.
+
+    Returns:
+        The folder and the record of each system, and the error of each that failed.
 
     Raises:
         UserError: the data set is missing or broken, which no system could help.
     """
-    prepared: dict[int, PreparedTask] = {}
-    runs: list[tuple[Path, SpeedRecord]] = []
-    failures: dict[str, UserError] = {}
-    mirrors = True
-    for name in names:
-        try:
-            built = build_system(name, device=options.device, precision=options.precision, compiled=options.compiled)
-            rate = checked_info(built.system).sample_rate
-        except UserError as error:
-            failures[name] = error
-            continue
-        if rate not in prepared:
-            prepared[rate] = prepare(protocol, data_root, rate, progress=progress)
+
+    def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> tuple[Path, SpeedRecord]:
         own = replace(options, device=built.device, precision=built.precision)
-        try:
-            record, samples = benchmark(
-                built.system,
-                prepared[rate],
-                own,
-                quality=_quality(name, built, prepared[rate], own, progress),
-                progress=progress,
-            )
-            folder = write_speed(out, record, samples)
-        except UserError as error:
-            failures[name] = error
-            continue
-        runs.append((folder, record))
+        quality = _quality(name, built, prepared, own, progress)
+        record, samples = benchmark(built.system, prepared, own, quality=quality, progress=progress)
+        folder = write_speed(out, record, samples)
         say(f"{name}: {folder}")
-        if mirrors and (warning := try_mirror_speed(folder, out=out)):
-            mirrors = False
-            say(f"{name}: {warning}")
-    return SpeedBatch(tuple(runs), failures)
+        return folder, record
+
+    return run_each(
+        names,
+        partial(build_system, device=options.device, precision=options.precision, compiled=options.compiled),
+        partial(prepare, protocol, data_root, progress=progress),
+        run,
+        lambda done: try_mirror_speed(done[0], out=out),
+        say,
+    )
 
 
 def _quality(
     name: str, built: BuiltSystem, prepared: PreparedTask, options: SpeedOptions, progress: Progress
 ) -> Callable[[], Quality] | None:
-    """How to find out what precision and compiling change; `None` where it is computed plainly."""
+    """A function that measures what precision and compiling change; `None` where the system is in plain fp32."""
     system = built.system
     if is_pair_scorer(system) or (options.precision == "fp32" and not options.compiled):
         return None

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, replace
 
 from harness.errors import UserError
 from harness.evaluation import PreparedTask
-from harness.interface import System, checked_info, is_pair_scorer
-from harness.machine import Environment, Progress, describe_environment, silent, system_code
+from harness.interface import RetrievalSystem, System, checked_info, is_pair_scorer
+from harness.machine import Advance, Environment, Progress, describe_environment, silent, system_code
 from harness.runs import (
     CaseRecord,
+    Ceilings,
     ClipsRecord,
     Effort,
     Figures,
@@ -22,16 +23,16 @@ from harness.runs import (
     SystemRecord,
     WorkloadRecord,
 )
-from harness.throughput.cases.end_to_end import observe_files
-from harness.throughput.cases.index import best_of, clips_per_iteration, observe_index, sizes_for, sweep
-from harness.throughput.cases.query import observe_queries
+from harness.throughput.batch_size import best_of, clips_per_iteration, sizes_for, sweep
+from harness.throughput.cases.workload import LeftOut, Workload
 from harness.throughput.instruments.ceilings import measure_ceilings
 from harness.throughput.instruments.memory import peak_memory
+from harness.throughput.instruments.observation import observe
 from harness.throughput.instruments.timing import FULL
 from harness.throughput.instruments.watching import describe_threads
 from harness.throughput.repetition import repeat
 from harness.throughput.subject import Subject, spread
-from harness.throughput.workloads import WORKLOADS, Workload
+from harness.throughput.workloads import WORKLOADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,16 @@ class SpeedOptions:
     """What to measure, and how.
 
     Attributes:
-        workloads: which.
-        device: what the system was built for, in torch's words, or `own`.
-        precision: what it was built for.
-        compiled: whether it was.
+        workloads: the ways of using the system that are measured.
+        device: the one the system was built for, as torch names it, or `own`.
+        precision: the one the system was built for.
+        compiled: whether the system was compiled by torch.
         batch_size: clips at once; `None` tries powers of two and takes the fastest.
-        clips: real clips in one iteration; `None` is as many as fill half a second.
-        effort: how long.
+        clips: real clips in one iteration; `None` takes as many as need about half a second.
+        effort: for how long to measure.
     """
 
-    workloads: tuple[Workload, ...] = tuple(WORKLOADS.values())
+    workloads: tuple[Workload, ...] = WORKLOADS
     device: str = "own"
     precision: str = "fp32"
     compiled: bool = False
@@ -68,10 +69,10 @@ def benchmark(
     """Measure a system.
 
     Args:
-        system: as it was built for `options.device` and `options.precision`.
+        system: built for `options.device` and `options.precision`.
         prepared: real clips and captions, decoded at the system's rate.
         options: what to measure.
-        quality: compares what it says with what it says computed plainly; asked where there is a difference.
+        quality: compares the system's output with that of the same system in fp32; called where the two may differ.
         progress: opened for the workloads.
 
     Returns:
@@ -86,112 +87,122 @@ def benchmark(
             f"{info.name} scores pairs and has no embeddings to search; `lbar bench` measures systems that embed"
         )
     device = "cpu" if options.device == "own" else options.device
-    task = prepared.task
     if options.clips is not None:
-        spread(task.clips, options.clips)
+        spread(prepared.task.clips, options.clips)
     advance = progress(f"{info.name}: speed", len(options.workloads) + 3)
     ceilings = measure_ceilings(device, options.precision)
     advance(1)
-    subject = Subject(system, prepared, task.clips, device, options.batch_size or 1, ceilings, options.effort)
-    steps = list(sweep(subject, sizes_for(device, options.batch_size)))
-    best = best_of(steps)
-    count = options.clips or clips_per_iteration(best, len(task.clips))
-    subject = replace(subject, batch_size=best.batch_size).with_clips(count)
+    subject, steps = _with_best_batch(system, prepared, options, device, ceilings)
     advance(1)
-    samples: dict[str, Samples] = {}
-    workloads = []
-    for workload in options.workloads:
-        workloads.append(_run(workload, subject, samples))
-        advance(1)
-    workloads = [repeat(found, one, subject) for found, one in zip(workloads, options.workloads, strict=True)]
-    advance(1)
+    workloads, samples = _measure_all(options.workloads, subject, advance)
     environment = describe_environment(device)
     reasons = (*_reasons(options, environment), *summary(workloads))
-    return (
-        SpeedRecord(
-            system=SystemRecord(**asdict(info), code=system_code(system)),
-            clips=ClipsRecord(
-                dataset=task.protocol.dataset,
-                split=task.protocol.split,
-                clips=count,
-                seconds=subject.audio_seconds,
-                audio_digest=prepared.store.digest(subject.clips),
-            ),
-            settings=SpeedSettings(
-                device=options.device,
-                precision=options.precision,
-                compiled=options.compiled,
-                batch_size=best.batch_size,
-                effort=options.effort,
-            ),
-            environment=environment,
-            threads=describe_threads(),
-            ceilings=ceilings,
-            figures=_figures(workloads),
-            stages=_stages(workloads),
-            workloads=tuple(workloads),
-            sweep=_kept(steps, options),
-            quality=quality() if quality else None,
-            comparable=not reasons,
-            reasons=reasons,
-            command=shlex.join(sys.argv),
+    record = SpeedRecord(
+        system=SystemRecord(**asdict(info), code=system_code(system)),
+        clips=_clips(subject),
+        settings=SpeedSettings(
+            device=options.device,
+            precision=options.precision,
+            compiled=options.compiled,
+            batch_size=subject.batch_size,
+            effort=options.effort,
         ),
-        samples,
+        environment=environment,
+        threads=describe_threads(),
+        ceilings=ceilings,
+        figures=_figures(options.workloads, workloads),
+        stages=_stages(workloads),
+        workloads=tuple(workloads),
+        sweep=tuple(steps) if options.batch_size is None else (),
+        quality=quality() if quality else None,
+        comparable=not reasons,
+        reasons=reasons,
+        command=shlex.join(sys.argv),
     )
+    return record, samples
 
 
-def _run(workload: Workload, subject: Subject, samples: dict[str, Samples]) -> WorkloadRecord:
-    left_out: list[str] = []
-    if workload.collections:
-        searched = list(observe_queries(subject, workload, left_out))
-        observed = [one.observed for one in searched]
-        memory = searched[-1].memory if searched else None
-    elif workload.from_files:
-        one, call = observe_files(subject)
-        observed, memory = [one], peak_memory(call, subject.device)
-    else:
-        observed = [observe_index(subject)]
-        memory = peak_memory(subject.embed_stored, subject.device)
-    for one in observed:
-        samples.update(one.samples)
+def _with_best_batch(
+    system: RetrievalSystem, prepared: PreparedTask, options: SpeedOptions, device: str, ceilings: Ceilings
+) -> tuple[Subject, list[SweepStep]]:
+    """The system with its fastest batch size and the clips of one iteration, and the sizes that were tried."""
+    clips = prepared.task.clips
+    subject = Subject(system, prepared, clips, device, options.batch_size or 1, ceilings, options.effort)
+    steps = list(sweep(subject, sizes_for(device, options.batch_size)))
+    best = best_of(steps)
+    count = options.clips or clips_per_iteration(best, len(clips))
+    return replace(subject, batch_size=best.batch_size).with_clips(count), steps
+
+
+def _measure_all(
+    workloads: Sequence[Workload], subject: Subject, advance: Advance
+) -> tuple[list[WorkloadRecord], dict[str, Samples]]:
+    """The record of each workload, after a repetition at the end of the run, and all samples by case."""
+    samples: dict[str, Samples] = {}
+    found = []
+    for workload in workloads:
+        found.append(_measure(workload, subject, samples))
+        advance(1)
+    found = [repeat(record, workload, subject) for record, workload in zip(found, workloads, strict=True)]
+    advance(1)
+    return found, samples
+
+
+def _measure(workload: Workload, subject: Subject, samples: dict[str, Samples]) -> WorkloadRecord:
+    """Measure the groups of a workload one after the other, and add the samples of each case to `samples`."""
+    cases: list[CaseRecord] = []
+    left_out = []
+    memory = meters = None
+    for group in workload.groups(subject):
+        if isinstance(group, LeftOut):
+            left_out.append(group.reason)
+            continue
+        observed = observe(group, subject.device, subject.ceilings, subject.effort)
+        memory, meters = peak_memory(group[0].call, subject.device), observed.meters
+        cases += observed.cases
+        samples.update(observed.samples)
     return WorkloadRecord(
         name=workload.name,
         about=workload.about,
-        cases=tuple(case for one in observed for case in one.cases),
+        cases=tuple(cases),
         memory=memory,
-        meters=observed[-1].meters if observed else None,
+        meters=meters,
         left_out=tuple(left_out),
     )
 
 
-def _figures(workloads: list[WorkloadRecord]) -> Figures:
-    first = {workload.name: workload.cases[0] for workload in workloads if workload.cases}
-    index, query = first.get("index"), first.get("query")
-    bare = next((case for workload in workloads if workload.name == "index" for case in workload.cases[1:2]), None)
-    return Figures(
-        clips_per_second=index.per_second if index else None,
-        query_p95_seconds=query.p95 if query else None,
-        gflops_per_clip=sum(index.flops.values()) / index.items / 1e9 or None if index else None,
-        real_time_factor=index.real_time_factor if index else None,
-        share_of_limit=index.share_of_limit if index else None,
-        clips_per_joule=index.items_per_joule if index else None,
-        overhead=index.p50 / bare.p50 - 1 if index and bare else None,
+def _clips(subject: Subject) -> ClipsRecord:
+    protocol = subject.prepared.task.protocol
+    return ClipsRecord(
+        dataset=protocol.dataset,
+        split=protocol.split,
+        clips=len(subject.clips),
+        seconds=subject.audio_seconds,
+        audio_digest=subject.prepared.store.digest(subject.clips),
     )
 
 
-def _stages(workloads: list[WorkloadRecord]) -> dict[str, float]:
-    """Seconds a clip or a query of the case that goes through most stages."""
+def _figures(workloads: Sequence[Workload], records: Sequence[WorkloadRecord]) -> Figures:
+    found: dict[str, float | None] = {}
+    for workload, record in zip(workloads, records, strict=True):
+        if record.cases:
+            found |= workload.figures(record.cases)
+    return Figures(**found)
+
+
+def _stages(workloads: Sequence[WorkloadRecord]) -> dict[str, float]:
+    """Seconds per clip or query in each stage, of the first case of the workload that has most stages."""
     cases = [workload.cases[0] for workload in workloads if workload.cases]
     if not cases:
         return {}
-    widest: CaseRecord = max(cases, key=lambda case: len(case.stages))
+    widest = max(cases, key=lambda case: len(case.stages))
     return {stage: seconds / widest.items for stage, seconds in widest.stages.items()}
 
 
 def summary(workloads: Sequence[WorkloadRecord]) -> Iterator[str]:
-    """What stands against a record as a whole, in few lines.
+    """The reasons against a record as a whole: the worst disturbance of any case, and which main cases are noisy.
 
-    That is the worst disturbance of any case, and noise in those that its figures are of, the first of each workload.
+    The main case of a workload is its first one: the figures of the record are computed from it.
     """
     cases = [case for workload in workloads for case in workload.cases]
     disturbed = [reason for case in cases for reason in case.reasons if reason.startswith("disturbed")]
@@ -211,8 +222,3 @@ def _reasons(options: SpeedOptions, environment: Environment) -> list[str]:
     if environment.device_processes:
         reasons.append(f"disturbed: another process used the GPU: {', '.join(environment.device_processes)}")
     return reasons
-
-
-def _kept(steps: list[SweepStep], options: SpeedOptions) -> tuple[SweepStep, ...]:
-    """The sweep, where there was one."""
-    return tuple(steps) if options.batch_size is None else ()

@@ -1,4 +1,4 @@
-"""What a faster way to compute changes in what a system says."""
+"""How much a faster way to compute changes the output of a system."""
 
 import numpy as np
 
@@ -13,21 +13,21 @@ from harness.runs import Quality
 def compare_quality(
     system: RetrievalSystem, reference: RetrievalSystem, prepared: PreparedTask, *, progress: Progress = silent
 ) -> Quality:
-    """Evaluate a system and the same in fp32, not compiled, and compare what they say.
+    """Evaluate a system and the same system in fp32, not compiled, and compare measures and embeddings.
 
     Args:
         system: as it was measured.
-        reference: the same, computed plainly.
-        prepared: a task that both hear.
+        reference: the same system in plain fp32.
+        prepared: the task for both.
         progress: opened for both.
     """
     task = prepared.task
-    said = [_embeddings(one, prepared, progress) for one in (system, reference)]
+    embeddings = [_embeddings(one, prepared, progress) for one in (system, reference)]
     values = []
-    for audio, text in said:
+    for audio, text in embeddings:
         measures = measure(task, embedding_tiles(system, task, audio, text)).measures
         values.append(next(measure.value for measure in measures if measure.name == task.protocol.primary))
-    audio, text = (_cosines(*pair) for pair in zip(*said, strict=True))
+    audio, text = (_cosines(*pair) for pair in zip(*embeddings, strict=True))
     return Quality(
         protocol=task.protocol.name,
         measure=task.protocol.primary,
@@ -41,7 +41,7 @@ def compare_quality(
 
 
 def _embeddings(system: RetrievalSystem, prepared: PreparedTask, progress: Progress) -> tuple[Array, Array]:
-    """Of all clips and captions. Nothing that was kept before is taken: the cache does not know what is compiled."""
+    """Embed all clips and captions anew: the cache does not distinguish compiled systems from others."""
     task, read = prepared.task, reader(system, prepared.store)
     audio: Array = embed_in_batches(
         lambda index: read(task.clips[index]),
@@ -63,6 +63,6 @@ def _embeddings(system: RetrievalSystem, prepared: PreparedTask, progress: Progr
 
 
 def _cosines(found: Array, expected: Array) -> Array:
-    """Of each row with its own; 1 where both are nothing but zeros."""
+    """The cosine of each pair of rows, shape `(n,)`; 1 where both rows are zero."""
     products: Array = np.einsum("ij,ij->i", unit_vectors(found), unit_vectors(expected))
     return np.where(found.any(axis=1) | expected.any(axis=1), products, np.float32(1))

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from harness.machine import STAGES
-from harness.runs import CaseRecord, SpeedRecord
+from harness.runs import CaseRecord, SpeedRecord, WorkloadRecord
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
 def report(record: SpeedRecord) -> str:
-    """Plain text: a line a case, its stages below it, and what stands against the figures."""
+    """Plain text: a line for each case with its stages below, and the reasons why figures are not comparable."""
     return "\n".join(_lines(record))
 
 
@@ -23,15 +23,7 @@ def _lines(record: SpeedRecord) -> Iterator[str]:
         f"{ceilings.read_bytes_per_second / 1e9:.1f} GB/s"
     )
     for workload in record.workloads:
-        for case in workload.cases:
-            yield f"  {_case(case)}"
-            if case.stages:
-                yield f"    {_split(case)}"
-            for reason in case.reasons:
-                if reason.startswith("noisy"):
-                    yield f"    {reason}"
-        for line in workload.left_out:
-            yield f"  {workload.name}: left out: {line}"
+        yield from _workload(workload)
     figures = record.figures
     if figures.overhead is not None:
         yield f"  the harness adds {figures.overhead:.1%} to the bare encoder"
@@ -45,6 +37,18 @@ def _lines(record: SpeedRecord) -> Iterator[str]:
         yield f"  not comparable: {reason}"
 
 
+def _workload(workload: WorkloadRecord) -> Iterator[str]:
+    for case in workload.cases:
+        yield f"  {_case(case)}"
+        if case.stages:
+            yield f"    {_split(case)}"
+        for reason in case.reasons:
+            if reason.startswith("noisy"):
+                yield f"    {reason}"
+    for line in workload.left_out:
+        yield f"  {workload.name}: left out: {line}"
+
+
 def _machine(record: SpeedRecord) -> str:
     environment = record.environment
     if record.settings.device not in ("cpu", "own") and environment.accelerator:
@@ -53,20 +57,20 @@ def _machine(record: SpeedRecord) -> str:
 
 
 def _case(case: CaseRecord) -> str:
-    said = [f"{case.name}: {case.per_second:,.1f} {case.unit}/s"]
-    said.append(f"p50 {duration(case.p50)}, p95 {duration(case.p95)}, p99 {duration(case.p99)}")
+    parts = [f"{case.name}: {case.per_second:,.1f} {case.unit}/s"]
+    parts.append(f"p50 {duration(case.p50)}, p95 {duration(case.p95)}, p99 {duration(case.p99)}")
     if case.real_time_factor:
-        said.append(f"{case.real_time_factor:,.0f} x real time")
+        parts.append(f"{case.real_time_factor:,.0f} x real time")
     if case.share_of_limit:
-        said.append(f"{case.share_of_limit:.0%} of the limit")
-    said.append(f"{case.cores_busy:.1f} cores busy")
+        parts.append(f"{case.share_of_limit:.0%} of the limit")
+    parts.append(f"{case.cores_busy:.1f} cores busy")
     if case.items_per_joule:
-        said.append(f"{case.items_per_joule:.2f} {case.unit}/J")
-    return "; ".join(said)
+        parts.append(f"{case.items_per_joule:.2f} {case.unit}/J")
+    return "; ".join(parts)
 
 
 def _split(case: CaseRecord) -> str:
-    """Stages in their order as shares of the pass that split them, and what of it is nobody's."""
+    """The stages in their order, as shares of the pass that timed them, and the share of the time between stages."""
     names = [*STAGES, *(name for name in case.stages if name not in STAGES)]
     shares = [(name, case.stages[name] / case.split_seconds) for name in names if name in case.stages]
     shares.append(("between", case.missing_seconds / case.split_seconds))
@@ -74,7 +78,7 @@ def _split(case: CaseRecord) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Three digits and a unit.
+    """A duration with three significant digits and a unit.
 
     >>> duration(0.0123), duration(0.00000456), duration(12.34)
     ('12.3 ms', '4.56 µs', '12.3 s')

@@ -21,13 +21,13 @@ class Subject:
     """Everything a workload needs.
 
     Attributes:
-        system: what is measured.
+        system: the measured system.
         prepared: the real clips and captions, decoded at the system's rate.
-        clips: those of them that one iteration embeds.
-        device: where it runs, in torch's words.
+        clips: the clips that one iteration embeds.
+        device: where the system runs, as torch names it.
         batch_size: clips at once.
-        ceilings: of the device.
-        effort: how long to measure.
+        ceilings: the limits of the device.
+        effort: for how long to measure.
     """
 
     system: RetrievalSystem
@@ -40,21 +40,21 @@ class Subject:
 
     @property
     def rate(self) -> int:
-        """Hz."""
+        """Sampling rate in Hz."""
         return self.system.info.sample_rate
 
     @property
     def width(self) -> int:
-        """How many numbers the system gives a caption; it is asked for one."""
+        """Length of the system's vectors, found by embedding one caption."""
         return int(self.system.embed_text([self.prepared.task.captions[0]]).shape[1])
 
     @property
     def audio_seconds(self) -> float:
-        """Length of the clips of one iteration."""
+        """Length of the clips of one iteration together."""
         return sum(map(self.prepared.store.length, self.clips)) / self.rate
 
-    def embed_stored(self, batch_size: int | None = None) -> Array:
-        """Embed the clips as an evaluation does: out of the store, in batches, checked."""
+    def embed_stored(self) -> Array:
+        """Embed the clips as an evaluation does: read from the store, in batches, with the results checked."""
         read = reader(self.system, self.prepared.store)
         embeddings: Array = embed_in_batches(
             lambda index: read(self.clips[index]),
@@ -62,36 +62,36 @@ class Subject:
             self.system.embed_audio,
             what="clip",
             system=self.system.info.name,
-            batch_size=batch_size or self.batch_size,
+            batch_size=self.batch_size,
         )
         return embeddings
 
     def embed_bare(self, waveforms: Sequence[Array]) -> None:
-        """Nothing but the encoder, on clips in memory."""
+        """Embed clips in memory by the encoder alone."""
         for start in range(0, len(waveforms), self.batch_size):
             with stage("encode"):
                 self.system.embed_audio(waveforms[start : start + self.batch_size])
 
     def waveforms(self) -> list[Array]:
-        """The clips in memory, as the system gets them."""
+        """The clips in memory, as the system receives them."""
         return list(map(reader(self.system, self.prepared.store), self.clips))
 
     def synthetic(self) -> list[Array]:
-        """As many clips of noise, of equal length, the same for every system."""
+        """As many clips of noise, all of one length, the same for every system."""
         random = np.random.default_rng(_SEED)
         samples = round(SYNTHETIC_SECONDS * self.rate)
         return [random.uniform(-0.5, 0.5, samples).astype(np.float32) for _ in self.clips]
 
     def with_clips(self, count: int) -> "Subject":
-        """The same with so many clips, spread evenly over the data set."""
+        """The same subject with `count` clips, spread evenly over the data set."""
         return replace(self, clips=spread(self.prepared.task.clips, count))
 
 
 def spread(clips: Sequence[Clip], count: int) -> tuple[Clip, ...]:
-    """So many clips, evenly spaced.
+    """`count` of the clips, evenly spaced.
 
     Raises:
-        UserError: there are not so many.
+        UserError: there are fewer.
     """
     if count > len(clips):
         raise UserError(

@@ -1,46 +1,17 @@
-"""What is measured: the ways in which people use a retrieval system, as data."""
+"""The workloads that `lbar bench` knows; a new one is a class in `cases/` and an entry here."""
 
-from dataclasses import dataclass
+from harness.errors import unknown
+from harness.throughput.cases.end_to_end import EndToEnd
+from harness.throughput.cases.index import Index
+from harness.throughput.cases.query import Query
+from harness.throughput.cases.workload import Workload
 
-from harness.errors import UserError
-
-COLLECTIONS = (1_045, 100_000, 1_000_000)
-"""Numbers of clips that queries search: Clotho's evaluation split, a sound library, and a large one."""
-
-BEST = 10
-"""How many clips a query is answered with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """One way to use a system.
-
-    Attributes:
-        name: how the command calls it.
-        about: from what to what.
-        unit: what is counted in a second.
-        queries: captions that come at once; none where clips are embedded.
-        collections: numbers of clips that are searched.
-        from_files: whether the clips lie on disk as files, to be decoded.
-    """
-
-    name: str
-    about: str
-    unit: str
-    queries: int | None = None
-    collections: tuple[int, ...] = ()
-    from_files: bool = False
-
-
-WORKLOADS = {
-    workload.name: workload
-    for workload in (
-        Workload("index", "decoded clips to embeddings", "clips"),
-        Workload("query", "one caption to its 10 best clips", "queries", 1, COLLECTIONS),
-        Workload("query-batch", "100 captions to the 10 best clips of each", "queries", 100, COLLECTIONS),
-        Workload("end-to-end", "audio files and a caption to a ranked list", "clips", 1, (), from_files=True),
-    )
-}
+WORKLOADS: tuple[Workload, ...] = (
+    Index(),
+    Query("query", "one caption to its 10 best clips", 1),
+    Query("query-batch", "100 captions to the 10 best clips of each", 100),
+    EndToEnd(),
+)
 
 
 def get_workloads(names: tuple[str, ...]) -> tuple[Workload, ...]:
@@ -49,6 +20,8 @@ def get_workloads(names: tuple[str, ...]) -> tuple[Workload, ...]:
     Raises:
         UserError: there is no such workload.
     """
-    if unknown := [name for name in names if name not in WORKLOADS]:
-        raise UserError(f"there is no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
-    return tuple(workload for name, workload in WORKLOADS.items() if not names or name in names)
+    known = [workload.name for workload in WORKLOADS]
+    for name in names:
+        if name not in known:
+            raise unknown("workload", name, known)
+    return tuple(workload for workload in WORKLOADS if not names or workload.name in names)

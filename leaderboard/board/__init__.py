@@ -1,6 +1,6 @@
 """The board: standings, the table, exports, the data frame, and the plot of quality against cost.
 
-What a column shows is decided here, once for all formats.
+The values of its columns are defined here, once for all formats.
 """
 
 import lazy_loader

@@ -1,3 +1,5 @@
+from .axes import axis_names as axis_names
+from .axes import get_axis as get_axis
 from .entries import Entry as Entry
 from .entries import Standing as Standing
 from .entries import matching as matching
@@ -8,7 +10,7 @@ from .export import to_csv as to_csv
 from .export import to_latex as to_latex
 from .export import to_markdown as to_markdown
 from .frame import load as load
-from .pareto import COSTS as COSTS
 from .pareto import draw as draw
+from .table import reasons as reasons
 from .table import render as render
 from .table import to_json as to_json

@@ -1,10 +1,10 @@
-"""What stands on the board: one standing per protocol and data set, one entry per system, best first."""
+"""The content of the board: one standing per protocol and data set, one entry per system, best first."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 from harness.protocols import PROTOCOLS
 from harness.runs import DatasetRecord, EvaluationRecord, ProtocolRecord
 from leaderboard.runs import Board, Published, Row, Speed, beside, labels, published, stage_of
@@ -12,7 +12,7 @@ from leaderboard.runs import Board, Published, Row, Speed, beside, labels, publi
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A measure with its 95 % interval; a reported figure has none."""
+    """The value of a measure with its 95 % interval; a reported figure has no interval."""
 
     value: float
     low: float | None = None
@@ -21,19 +21,19 @@ class Value:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the board: measured by us, or reported by others.
+    """A line of the board: a system measured here, or one reported by others.
 
     Attributes:
-        label: what it is called here.
-        measures: by name; a reported system may lack some.
-        place: from 1 by the primary measure, equal for equal values; `None` for what is reported.
-        group: letters of those it cannot be told apart from; empty where that is not known.
-        stage: in the two-stage method, by its card.
+        label: the system's name, made unique within the standing.
+        measures: values by name; a reported system may lack some.
+        place: counted from 1 by the primary measure, equal for equal values; `None` for a reported system.
+        group: letters; systems that share one do not differ significantly. Empty where that is not known.
+        stage: its stage of the two-stage training, taken from its card.
         parameters: number of parameters, 0 where unknown.
-        trained_on: names of data sets, or the source's words.
-        run: where it comes from; `None` for what is reported.
-        speed: on the standing's hardware.
-        reported: what was published; `None` for what was measured.
+        trained_on: names of data sets, or the words of the source.
+        run: the run that was measured; `None` for a reported system.
+        speed: its speed on the standing's hardware.
+        reported: the published result; `None` for a measured system.
     """
 
     label: str
@@ -49,32 +49,32 @@ class Entry:
 
     @property
     def clips_per_second(self) -> float | None:
-        """Throughput on the standing's hardware."""
+        """Clips embedded per second, on the standing's hardware."""
         return self.speed.clips_per_second if self.speed else None
 
     @property
     def query_p95_seconds(self) -> float | None:
-        """Latency on the standing's hardware."""
+        """95th percentile of the time a query takes, on the standing's hardware."""
         return self.speed.query_p95_seconds if self.speed else None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """All that may be compared with each other.
+    """Systems that may be compared with each other.
 
     Attributes:
         protocol: the rules.
-        dataset: what was asked.
-        told_apart: what tells it from other standings of its protocol; empty where there is one.
+        dataset: the queries and clips.
+        distinction: how its title differs from that of other standings of its protocol; empty if there is one only.
         measures: names, the primary one first.
         entries: best first, or as they were sorted.
-        hardware: what the speeds were measured on; empty where there are none.
-        notes: what could not be found out, a line each.
+        hardware: the machine on which the speeds were measured; empty where there are none.
+        notes: a line for each thing that could not be found out.
     """
 
     protocol: ProtocolRecord
     dataset: DatasetRecord
-    told_apart: str
+    distinction: str
     measures: tuple[str, ...]
     entries: tuple[Entry, ...]
     hardware: str = ""
@@ -82,9 +82,9 @@ class Standing:
 
     @property
     def title(self) -> str:
-        """Protocol, direction and size in a line."""
+        """Protocol, direction and number of queries in a line."""
         count = "1 query" if self.dataset.queries == 1 else f"{self.dataset.queries:,} queries"
-        return f"{self.protocol.name}, {self.protocol.direction}, {count}{self.told_apart}"
+        return f"{self.protocol.name}, {self.protocol.direction}, {count}{self.distinction}"
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -93,12 +93,12 @@ class Standing:
 
 
 def standings(board: Board, *, groups: bool = True, reported: bool = False) -> list[Standing]:
-    """Sort what counts into standings, in the order of `harness.protocols.named.PROTOCOLS`.
+    """Sort the comparable runs into standings, in the order of `PROTOCOLS`.
 
     Args:
         board: the runs.
-        groups: find out which systems cannot be told apart, from what each answered.
-        reported: put what was published for a protocol beside our own.
+        groups: whether to test which systems differ significantly, from their answers to each query.
+        reported: whether to add the results that others published for a protocol.
     """
     order = {name: index for index, name in enumerate(PROTOCOLS)}
 
@@ -109,23 +109,34 @@ def standings(board: Board, *, groups: bool = True, reported: bool = False) -> l
     found = [tuple(members) for _, members in groupby(sorted(board.rows, key=group_of), group_of)]
     firsts = [members[0].record for members in found]
     return [
-        _standing(members, board.speeds, _told_apart(members[0].record, firsts), groups, reported) for members in found
+        _standing(members, board.speeds, _distinction(members[0].record, firsts), groups, reported) for members in found
     ]
 
 
 def _standing(
-    members: Sequence[Row], speeds: Iterable[Speed], told_apart: str, groups: bool, reported: bool
+    members: Sequence[Row], speeds: Iterable[Speed], distinction: str, groups: bool, reported: bool
 ) -> Standing:
-    def place_of(row: Row) -> tuple[float, str, str]:
-        record = row.record
-        return -record.primary.value, record.system.name, record.system.digest or record.id
+    ranked = sorted(members, key=_best_first)
+    first = ranked[0].record
+    hardware, speed_of = beside([row.record for row in ranked], speeds)
+    letters, notes = _groups(ranked) if groups and len(ranked) > 1 else ([""] * len(ranked), ())
+    entries = _measured_entries(ranked, letters, speed_of)
+    if reported:
+        entries += [_reported(result) for result in published() if result.protocol == first.protocol.name]
+    names = tuple(measure.name for measure in first.measures)
+    standing = Standing(first.protocol, first.dataset, distinction, names, tuple(entries), hardware, notes)
+    return sort(standing, first.protocol.primary)
 
-    ranked = sorted(members, key=place_of)
+
+def _best_first(row: Row) -> tuple[float, str, str]:
+    record = row.record
+    return -record.primary.value, record.system.name, record.system.digest or record.id
+
+
+def _measured_entries(ranked: Sequence[Row], letters: Sequence[str], speed_of: Mapping[str, Speed]) -> list[Entry]:
     records = [row.record for row in ranked]
     values = [record.primary.value for record in records]
-    hardware, speed_of = beside(records, speeds)
-    letters, notes = _groups(ranked) if groups and len(ranked) > 1 else ([""] * len(ranked), ())
-    entries = [
+    return [
         Entry(
             label=label,
             measures={one.name: Value(one.value, one.low, one.high) for one in row.record.measures},
@@ -139,16 +150,10 @@ def _standing(
         )
         for row, label, group in zip(ranked, labels(records), letters, strict=True)
     ]
-    first = records[0]
-    if reported:
-        entries += [_reported(result) for result in published() if result.protocol == first.protocol.name]
-    names = tuple(measure.name for measure in first.measures)
-    standing = Standing(first.protocol, first.dataset, told_apart, names, tuple(entries), hardware, notes)
-    return sort(standing, first.protocol.primary)
 
 
 def _groups(ranked: Sequence[Row]) -> tuple[list[str], tuple[str, ...]]:
-    """Letters for those whose answers can be read, and a line for each of the others."""
+    """The letters of each system, empty where its answers cannot be read, and a line for each of these."""
     from leaderboard.comparison import groups_by_primary
     from leaderboard.runs import read_answers
 
@@ -158,7 +163,9 @@ def _groups(ranked: Sequence[Row]) -> tuple[list[str], tuple[str, ...]]:
         if (row.folder / "per_query.parquet").is_file():
             readable.append(row)
         else:
-            notes.append(f"{row.folder} has no per_query.parquet, so nothing tells {row.record.system.name} apart")
+            notes.append(
+                f"{row.folder} has no per_query.parquet, so {row.record.system.name} cannot be compared with the others"
+            )
     if len(readable) < 2:
         return [""] * len(ranked), ()
     try:
@@ -180,8 +187,8 @@ def _reported(result: Published) -> Entry:
     )
 
 
-def _told_apart(first: EvaluationRecord, firsts: Sequence[EvaluationRecord]) -> str:
-    """What tells this standing from others of its protocol: other captions, or other audio under the same captions."""
+def _distinction(first: EvaluationRecord, firsts: Sequence[EvaluationRecord]) -> str:
+    """How the title differs from other standings of the protocol: by the captions, or by audio under equal captions."""
     alike = [one.dataset for one in firsts if one.protocol.name == first.protocol.name]
     if len(alike) == 1:
         return ""
@@ -191,10 +198,10 @@ def _told_apart(first: EvaluationRecord, firsts: Sequence[EvaluationRecord]) -> 
 
 
 def sort(standing: Standing, column: str) -> Standing:
-    """The same, sorted by a column; entries that have nothing there come last.
+    """The same standing, sorted by a column; entries without a value come last.
 
     Args:
-        standing: what to sort.
+        standing: the standing.
         column: a measure, `system`, `parameters`, `clips/s`, `query p95` or `date`.
 
     Raises:
@@ -202,7 +209,7 @@ def sort(standing: Standing, column: str) -> Standing:
     """
     keys = _columns(standing)
     if column not in keys:
-        raise UserError(f"there is no column {column!r} to sort by; there are {', '.join(keys)}")
+        raise unknown("column", column, keys)
     primary = keys[standing.protocol.primary]
 
     def key(entry: Entry) -> tuple[tuple[bool, float | str], tuple[bool, float | str], bool, str]:
@@ -212,7 +219,7 @@ def sort(standing: Standing, column: str) -> Standing:
 
 
 def sort_all(standings: Sequence[Standing], column: str) -> list[Standing]:
-    """Each sorted by the column; those of protocols without this measure stay as they are.
+    """Sort each standing by the column; those of protocols without this measure stay as they are.
 
     Raises:
         UserError: none has such a column.
@@ -223,7 +230,7 @@ def sort_all(standings: Sequence[Standing], column: str) -> list[Standing]:
 
 
 def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | None]]:
-    """What each column sorts by, ascending."""
+    """The key by which each column is sorted, in ascending order."""
     return {
         **{name: _descending(name) for name in standing.measures},
         "system": lambda entry: entry.label.casefold(),
@@ -243,22 +250,22 @@ def _age(entry: Entry) -> float | None:
 
 
 def _last(value: float | str | None) -> tuple[bool, float | str]:
-    """Nothing sorts after everything."""
+    """A key that sorts `None` after every value."""
     return value is None, 0.0 if value is None else value
 
 
 def measured(standing: Standing) -> Standing:
-    """The same without what others reported."""
+    """The same standing without the systems that others reported."""
     return replace(standing, entries=tuple(entry for entry in standing.entries if entry.run))
 
 
 def matching(standing: Standing, texts: Sequence[str]) -> Standing:
-    """The same with those entries only whose name, stage, training data or precision contain all of the texts."""
+    """The same standing with only the entries whose name, stage, training data or precision contain all texts."""
 
-    def said(entry: Entry) -> str:
+    def words(entry: Entry) -> str:
         precision = entry.run.record.settings.precision if entry.run else "reported"
         return " ".join((entry.label, entry.stage, entry.trained_on, precision)).casefold()
 
     wanted = [text.casefold() for text in texts]
-    kept = tuple(entry for entry in standing.entries if all(text in said(entry) for text in wanted))
+    kept = tuple(entry for entry in standing.entries if all(text in words(entry) for text in wanted))
     return replace(standing, entries=kept)

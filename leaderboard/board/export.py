@@ -1,4 +1,4 @@
-"""The board as text for other programs: CSV with every digit, Markdown and LaTeX as a person would print it."""
+"""The board as text for other programs: CSV with all digits, Markdown and LaTeX rounded for print."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ _LATEX = str.maketrans(
 
 
 def to_csv(standings: Sequence[Standing]) -> str:
-    """One row per entry of all standings; what is not known is empty."""
+    """One row for each entry of all standings; unknown values are empty."""
     names = list(dict.fromkeys(name for standing in standings for name in standing.measures))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -63,7 +63,7 @@ def _csv_row(standing: Standing, entry: Entry, names: Sequence[str]) -> list[obj
 
 
 def to_markdown(standings: Sequence[Standing]) -> str:
-    """A table per standing under a heading."""
+    """A table for each standing, under a heading."""
     lines: list[str] = []
     for standing in standings:
         header, *rows = _cells(standing)
@@ -79,7 +79,7 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def to_latex(standings: Sequence[Standing]) -> str:
-    """A `tabular` per standing, for the package `booktabs`."""
+    """A `tabular` for each standing, which needs the package `booktabs`."""
     lines: list[str] = []
     for standing in standings:
         header, *rows = _cells(standing)
@@ -102,7 +102,7 @@ def _latex_row(cells: Sequence[str]) -> str:
 
 
 def _cells(standing: Standing) -> Iterator[list[str]]:
-    """The header, then a row per entry; columns in which nobody has anything are left out."""
+    """The header, then a row for each entry; columns that are empty in all rows are left out."""
     header = ["", "system", "stage", *standing.measures, "group", "parameters", "clips/s", "query p95", "trained on"]
     rows = [
         [

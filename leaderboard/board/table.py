@@ -1,13 +1,13 @@
-"""The board for a terminal: one table per standing, and below them what may not stand there."""
+"""The board for a terminal: one table for each standing, and below them the runs that are not comparable."""
 
 from collections.abc import Iterator, Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from leaderboard.board.entries import Entry, Standing, Value
+from leaderboard.comparison import empty_table
 from leaderboard.runs import SetAside
 
 _WIDE_INTERVALS_FROM = 100
@@ -20,19 +20,13 @@ def render(standings: Sequence[Standing], set_aside: Sequence[SetAside], width: 
     for standing in standings:
         parts += [_table(standing, width), *(Text(line, style="dim") for line in _below(standing)), ""]
     if set_aside:
-        parts += [Text("Not comparable", style="bold"), *_set_aside(set_aside)]
+        parts.append(Text("Not comparable", style="bold"))
+        parts += [Text.assemble("  ", what, ": ", (reason, "dim")) for what, reason in reasons(set_aside)]
     return Group(*parts)
 
 
 def _table(standing: Standing, width: int) -> Table:
-    table = Table(
-        title=Text(standing.title, style="bold"),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = empty_table(Text(standing.title, style="bold"), gap=1)
     table.add_column("", justify="right")
     table.add_column("system", overflow="fold")
     for name in standing.measures:
@@ -60,7 +54,7 @@ def _table(standing: Standing, width: int) -> Table:
 
 
 def has_groups(standing: Standing) -> bool:
-    """Whether any two systems share a letter; where all are told apart the letters say nothing."""
+    """Whether any two systems share a letter; where all differ significantly, letters are of no use."""
     groups = [entry.group for entry in standing.entries if entry.group]
     return len(set(groups)) < len(groups) or any(len(group) > 1 for group in groups)
 
@@ -76,17 +70,16 @@ def _below(standing: Standing) -> Iterator[str]:
     yield from standing.notes
 
 
-def _set_aside(runs: Sequence[SetAside]) -> Iterator[Text]:
-    lines = [
+def reasons(runs: Sequence[SetAside]) -> list[tuple[str, str]]:
+    """The system and protocol of each run that is not comparable, or its folder, and the reason."""
+    return sorted(
         (f"{run.record.system.name}, {run.record.protocol.name}" if run.record else run.folder.name, run.reason)
         for run in runs
-    ]
-    for what, reason in sorted(lines):
-        yield Text.assemble("  ", what, ": ", (reason, "dim"))
+    )
 
 
 def _measure(measure: Value, *, wide: bool) -> Text:
-    r"""The value, and its interval below.
+    r"""The value, with its interval below.
 
     >>> _measure(Value(0.312, 0.29, 0.334), wide=True).plain
     '0.312\n[0.290, 0.334]'
@@ -110,14 +103,14 @@ def _when(entry: Entry) -> Text:
 
 
 def about(entry: Entry) -> str:
-    """Stage, size, training data and an unusual precision in a line, as far as there is something to say."""
+    """Stage, size, training data, and the precision unless it is fp32, in a line, as far as they are known."""
     precision = "" if entry.run is None else entry.run.record.settings.precision.removeprefix("fp32")
     parts = (entry.stage, size(entry.parameters), entry.trained_on, precision)
     return "; ".join(part for part in parts if part)
 
 
 def size(parameters: int) -> str:
-    """A number of parameters for people, empty where it is not known.
+    """A number of parameters as text, empty where it is unknown.
 
     >>> size(900_000), size(86_100_000), size(1_300_000_000), size(512), size(0)
     ('0.9 M', '86.1 M', '1.3 G', '512', '')
@@ -130,19 +123,19 @@ def size(parameters: int) -> str:
 
 
 def clips_per_second(entry: Entry) -> str:
-    """Throughput for people, `-` where it was not measured."""
+    """Clips per second as text, `-` where it was not measured."""
     value = entry.clips_per_second
     return "-" if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def query_p95(entry: Entry) -> str:
-    """Latency for people, `-` where it was not measured."""
+    """The 95th percentile of a query's time as text, `-` where it was not measured."""
     value = entry.query_p95_seconds
     return "-" if value is None else f"{value * 1000:,.1f} ms"
 
 
 def to_json(standings: Sequence[Standing], set_aside: Sequence[SetAside]) -> dict[str, Sequence[object]]:
-    """The same content as plain values."""
+    """The board as plain values, for JSON."""
     return {
         "standings": [
             {

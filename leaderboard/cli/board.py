@@ -9,6 +9,7 @@ import typer
 from harness.cli import AsJson, DataRoot, Runs, print_json
 from harness.errors import UserError
 from harness.protocols import get_protocol
+from leaderboard.board import axis_names
 
 if TYPE_CHECKING:
     from leaderboard.board import Standing
@@ -16,20 +17,12 @@ if TYPE_CHECKING:
 
 
 class Format(StrEnum):
-    """How the board is printed."""
+    """The formats in which the board is printed."""
 
     table = "table"
     csv = "csv"
     markdown = "markdown"
     latex = "latex"
-
-
-class Against(StrEnum):
-    """What quality is drawn against."""
-
-    parameters = "parameters"
-    throughput = "throughput"
-    gflops = "gflops"
 
 
 def board(
@@ -40,10 +33,10 @@ def board(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Only what has this in its name, stage or training data; repeatable."),
+        typer.Option("--only", help="Only systems with this text in name, stage or training data; repeatable."),
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Put what others reported for a protocol beside it.")
+        bool, typer.Option("--published", help="Add the results that others published for a protocol.")
     ] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Read from MLflow instead of the run folders.")] = False,
     format: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,  # noqa: A002
@@ -54,24 +47,16 @@ def board(
     plot: Annotated[
         Path | None, typer.Option("--plot", help="Draw quality against cost into this file (.svg, .pdf, .png).")
     ] = None,
-    against: Annotated[Against, typer.Option("--against", help="The cost that is drawn.")] = Against.parameters,
+    against: Annotated[
+        str, typer.Option("--against", help=f"The cost that is drawn: {', '.join(axis_names())}.")
+    ] = axis_names()[0],
     as_json: AsJson = False,
 ) -> None:
     """Show the leaderboard.
 
     Every system's newest run, one table per protocol, with 95 % intervals over clips.
     """
-    from leaderboard.board import (
-        matching,
-        measured,
-        render,
-        sort_all,
-        standings,
-        to_csv,
-        to_json,
-        to_latex,
-        to_markdown,
-    )
+    from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
     from leaderboard.runs import board_from
 
     found = board_from(out, mlflow=mlflow).only([get_protocol(name).name for name in protocol or ()])
@@ -89,30 +74,34 @@ def board(
     elif format is not Format.table:
         writers = {Format.csv: to_csv, Format.markdown: to_markdown, Format.latex: to_latex}
         typer.echo(writers[format](shown).rstrip("\n"))
+    elif shown or found.set_aside:
+        _print_table(shown, found)
     else:
-        from rich.console import Console
-
-        console = Console(highlight=False)
-        if not console.is_terminal:
-            console.width = 100
-        if shown or found.set_aside:
-            console.print(render(shown, found.set_aside, console.width))
-        else:
-            line = f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one"
-            console.print(line, soft_wrap=True, markup=False)
+        typer.echo(f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one")
 
 
-def _draw(standings: "list[Standing]", against: Against, path: Path) -> None:
-    from leaderboard.board import COSTS, draw
+def _print_table(standings: "list[Standing]", found: "Board") -> None:
+    from rich.console import Console
+
+    from leaderboard.board import render
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 100
+    console.print(render(standings, found.set_aside, console.width))
+
+
+def _draw(standings: "list[Standing]", against: str, path: Path) -> None:
+    from leaderboard.board import draw, get_axis
 
     if len(standings) != 1:
         names = ", ".join(standing.protocol.name for standing in standings) or "none"
         raise UserError(f"a plot is of one protocol and there are {len(standings)} ({names}); name one with --protocol")
-    draw(standings[0], COSTS[against.value], path)
+    draw(standings[0], get_axis(against), path)
 
 
 def _write_page(standings: "list[Standing]", found: "Board", site: Path, data_root: Path) -> None:
-    """The page has everything: who reads it sorts, filters and leaves out there."""
+    """Write all standings: the page itself sorts, filters and leaves out."""
     from harness.machine import bars
     from leaderboard.report import build
 

@@ -10,18 +10,19 @@ from harness.cli import AsJson, Runs, print_json
 
 def compare(
     runs: Annotated[
-        list[str], typer.Argument(help="Run folders, their names in --out, or systems, whose newest runs they are.")
+        list[str],
+        typer.Argument(help="Run folders, their names in --out, or systems, of which the newest runs are taken."),
     ],
     out: Runs = Path("runs"),
-    protocol: Annotated[str | None, typer.Option("--protocol", help="Under which systems are looked for.")] = None,
+    protocol: Annotated[str | None, typer.Option("--protocol", help="The protocol of the systems' runs.")] = None,
     published: Annotated[
-        list[str] | None, typer.Option("--published", help="Also against this published system; repeatable.")
+        list[str] | None, typer.Option("--published", help="Compare with this published system, too; repeatable.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell which system is better, by how much, and whether it is more than chance.
+    """Tell which system is better, by how much, and whether the difference is significant.
 
-    One run alone is set beside everything that was published for its protocol.
+    A single run is compared with everything that was published for its protocol.
     """
     from rich.console import Console
 

@@ -21,7 +21,7 @@ mlflow = typer.Typer(
 def look(
     context: typer.Context,
     out: Runs = Path("runs"),
-    port: Annotated[int, typer.Option("--port", help="Of the address it is shown at.")] = 5000,
+    port: Annotated[int, typer.Option("--port", help="Port of the pages' address.")] = 5000,
 ) -> None:
     """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
     if context.invoked_subcommand is not None:
@@ -31,7 +31,7 @@ def look(
     uri = tracking_uri(out)
     if uri.startswith(("http://", "https://", "databricks")):
         raise UserError(f"runs are mirrored to {tracking_place(out)}, which has pages of its own; open that address")
-    # The tables are made, or brought up to date, before the server asks for them.
+    # This creates the tables, or migrates them to the current version, before the server needs them.
     with open_client(out) as client:
         client.search_experiments(max_results=1)
     typer.echo(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C", err=True)

@@ -1,6 +1,6 @@
-"""Whether one system is better than another: paired differences, intervals, corrected tests, groups.
+"""Whether one system is better than another: paired differences, confidence intervals, corrected tests, groups.
 
-Clips are the unit that is resampled.
+Clips are resampled, with all queries that belong to them.
 """
 
 import lazy_loader

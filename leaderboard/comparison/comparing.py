@@ -1,4 +1,4 @@
-"""Which system is better, by how much, and whether that is more than chance."""
+"""Which system is better, by how much, and whether the difference is significant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures import bootstrap_means, difference_intervals, holm, sign_flip_p_values
@@ -15,25 +16,25 @@ from leaderboard.comparison.groups import letters
 from leaderboard.runs import Answers, Figure, Published, Row, find_rows, labels, read_answers, reason_against
 
 ALPHA = 0.05
-"""Of comparisons that belong together, the share of families in which chance may pass for a difference."""
+"""Family-wise error rate: the probability that any of the comparisons made together is a false positive."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two systems by one measure.
+    """The difference of two systems by one measure.
 
     Attributes:
-        first: the one that stands higher by the primary measure.
-        second: the other one.
-        measure: its name.
-        value: the first's mean minus the second's.
+        first: the system that is better by the primary measure.
+        second: the other system.
+        measure: name of the measure.
+        value: mean of the first system minus mean of the second.
         low: lower end of the 95 % interval of the difference.
-        high: upper end.
-        p_value: of the permutation test for this comparison alone.
-        corrected: the same, corrected for all comparisons that were made together (Holm).
-        won: number of queries on which the first is better.
-        lost: on which the second is.
-        tied: on which both are equal.
+        high: upper end of that interval.
+        p_value: p-value of the permutation test for this comparison alone.
+        corrected: the p-value, corrected by Holm for all comparisons made together.
+        won: number of queries on which the first system is better.
+        lost: number of queries on which the second system is better.
+        tied: number of queries on which both are equal.
     """
 
     first: str
@@ -50,7 +51,7 @@ class Difference:
 
     @property
     def told_apart(self) -> bool:
-        """Whether this is more than chance."""
+        """Whether the difference is significant at the level `ALPHA`."""
         return self.corrected <= ALPHA
 
 
@@ -59,10 +60,10 @@ class Comparison:
     """Systems under one protocol, best first.
 
     Attributes:
-        records: of the runs.
-        systems: what they are called here.
-        differences: of every pair by every measure.
-        groups: by measure, a letter or more for each system; those that share one cannot be told apart.
+        records: the records of the runs.
+        systems: their names, made unique.
+        differences: the difference of every pair of systems by every measure.
+        groups: by measure, one or more letters for each system; systems that share one do not differ significantly.
     """
 
     records: tuple[EvaluationRecord, ...]
@@ -73,9 +74,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class AgainstPublished:
-    """A system's measure and what somebody printed: without their queries there is no paired test.
+    """A measure of a system beside a published figure; a paired test is impossible without the others' answers.
 
-    `verdict` says where the printed figure lies, as exact as it was printed: within the system's 95 % interval, above
+    `verdict` says whether the published figure, given how it was rounded, lies within the system's 95 % interval, above
     it or below it.
     """
 
@@ -90,10 +91,10 @@ class AgainstPublished:
 
 
 def compare_rows(rows: Sequence[Row]) -> Comparison:
-    """Compare runs pair by pair; with one there is nothing to compare, and only its record comes back.
+    """Compare runs pair by pair; of a single run only the record is returned.
 
     Raises:
-        UserError: the runs may not be compared, or what they answered cannot be read.
+        UserError: the runs may not be compared, or their answers cannot be read.
     """
     refuse_unequal(rows)
     ranked = sorted(rows, key=lambda row: (-row.record.primary.value, row.record.system.name, row.record.id))
@@ -104,7 +105,7 @@ def compare_rows(rows: Sequence[Row]) -> Comparison:
 
 
 def compare_answers(answers: Answers, records: Sequence[EvaluationRecord]) -> Comparison:
-    """Compare what systems answered; `records` are in the order of the answers' runs, best first."""
+    """Compare the answers of systems; `records` are in the order of the answers' runs, best first."""
     systems = labels(records)
     count, measures = len(systems), len(answers.measures)
     pairs = list(combinations(range(count), 2))
@@ -115,55 +116,52 @@ def compare_answers(answers: Answers, records: Sequence[EvaluationRecord]) -> Co
     corrected = holm(p_values)
     differences = []
     for index, (first, second) in enumerate(compared):
-        apart = columns[:, first] - columns[:, second]
+        by_query = columns[:, first] - columns[:, second]
         differences.append(
             Difference(
                 first=systems[first % count],
                 second=systems[second % count],
                 measure=answers.measures[first // count],
-                value=float(apart.mean()),
+                value=float(by_query.mean()),
                 low=float(bounds[index, 0]),
                 high=float(bounds[index, 1]),
                 p_value=float(p_values[index]),
                 corrected=float(corrected[index]),
-                won=int(np.count_nonzero(apart > 0)),
-                lost=int(np.count_nonzero(apart < 0)),
-                tied=int(np.count_nonzero(apart == 0)),
+                won=int(np.count_nonzero(by_query > 0)),
+                lost=int(np.count_nonzero(by_query < 0)),
+                tied=int(np.count_nonzero(by_query == 0)),
             )
         )
     groups = {}
     for of, name in enumerate(answers.measures):
-        order = np.argsort(-answers.values[of].mean(axis=0), kind="stable")
-        place = np.argsort(order)
         found = differences[of * len(pairs) : (of + 1) * len(pairs)]
-        apart_places = [
-            (int(place[a]), int(place[b])) for (a, b), one in zip(pairs, found, strict=True) if one.told_apart
-        ]
-        in_order = letters(count, apart_places)
-        groups[name] = tuple(in_order[place[system]] for system in range(count))
+        distinct = [pair for pair, one in zip(pairs, found, strict=True) if one.told_apart]
+        groups[name] = _groups(answers.values[of].mean(axis=0), distinct)
     return Comparison(tuple(records), systems, tuple(differences), groups)
 
 
+def _groups(means: NDArray[np.float64], distinct: Sequence[tuple[int, int]]) -> tuple[str, ...]:
+    """The letters of each system, from its mean and the pairs of systems that differ significantly."""
+    place = np.argsort(np.argsort(-means, kind="stable"))
+    in_order = letters(len(means), [(int(place[a]), int(place[b])) for a, b in distinct])
+    return tuple(in_order[one] for one in place)
+
+
 def groups_by_primary(answers: Answers, primary: str) -> tuple[str, ...]:
-    """Letters of systems that are given best first: the board's groups, by the primary measure alone."""
+    """The letters of systems that are given best first, by the primary measure alone, as the board shows them."""
     pairs = list(combinations(range(answers.values.shape[2]), 2))
     corrected = holm(sign_flip_p_values(answers.of(primary), answers.clusters, pairs))
     return letters(answers.values.shape[2], [pair for pair, p in zip(pairs, corrected, strict=True) if p <= ALPHA])
 
 
 def against_published(record: EvaluationRecord, results: Sequence[Published]) -> tuple[AgainstPublished, ...]:
-    """Set each measure of a run beside what was published under its protocol."""
+    """Compare each measure of a run with the figures that were published under its protocol."""
     found = []
     for result in results:
         for measure in record.measures:
             figure = result.measures.get(measure.name)
             if figure is None:
                 continue
-            verdict: Literal["within", "above", "below"] = "within"
-            if figure.value - figure.rounding > measure.high:
-                verdict = "above"
-            elif figure.value + figure.rounding < measure.low:
-                verdict = "below"
             found.append(
                 AgainstPublished(
                     system=record.system.name,
@@ -173,14 +171,20 @@ def against_published(record: EvaluationRecord, results: Sequence[Published]) ->
                     high=measure.high,
                     published=result,
                     figure=figure,
-                    verdict=verdict,
+                    verdict=_verdict(figure, measure.low, measure.high),
                 )
             )
     return tuple(found)
 
 
+def _verdict(figure: Figure, low: float, high: float) -> Literal["within", "above", "below"]:
+    if figure.value - figure.rounding > high:
+        return "above"
+    return "below" if figure.value + figure.rounding < low else "within"
+
+
 def refuse_unequal(rows: Sequence[Row]) -> None:
-    """Raise where runs may not be compared.
+    """Refuse runs that may not be compared.
 
     Raises:
         UserError: one of them is not comparable, two are the same run, or they followed different rules or data.
@@ -205,12 +209,12 @@ def refuse_unequal(rows: Sequence[Row]) -> None:
 
 
 def compare(*runs: str | Path, out: str | Path = "runs", protocol: str | None = None) -> Comparison:
-    """Compare runs: folders, their names in `out`, or systems, whose newest runs they are.
+    """Compare runs.
 
     Args:
-        runs: two or more.
+        runs: two or more run folders, their names in `out`, or systems, of which the newest runs are taken.
         out: the folder of run folders.
-        protocol: under which systems are looked for; without it the one under which all of them have a run.
+        protocol: the protocol of the systems' runs; without it the one under which all of them have a run.
 
     Raises:
         UserError: a run is not there, or the runs may not be compared.

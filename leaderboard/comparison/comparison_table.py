@@ -1,4 +1,4 @@
-"""A comparison for people: differences pair by pair, groups, and what was published."""
+"""A comparison for the terminal: differences pair by pair, groups, and published figures."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished]) -> Gro
 
 
 def explained(comparison: Comparison) -> str:
-    """What the figures mean, in words."""
+    """The explanation below the tables."""
     made = len(comparison.differences)
     counted = "1 comparison" if made == 1 else f"{made} comparisons"
     return (
@@ -36,19 +36,16 @@ def explained(comparison: Comparison) -> str:
     )
 
 
-def _empty_table(title: str) -> Table:
+def empty_table(title: Text | None = None, gap: int = 2) -> Table:
+    """A table without columns, with `gap` spaces between those to come."""
+    padding = (0, gap, 0, 0)
     return Table(
-        title=Text(title) if title else None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=padding
     )
 
 
 def _systems(comparison: Comparison) -> Table:
-    table = _empty_table("")
+    table = empty_table()
     table.add_column("system", overflow="fold")
     for name in comparison.groups:
         table.add_column(name, no_wrap=True)
@@ -63,7 +60,7 @@ def _systems(comparison: Comparison) -> Table:
 
 
 def _pairs(differences: Sequence[Difference], measure: str) -> Table:
-    table = _empty_table(measure)
+    table = empty_table(Text(measure))
     table.add_column("", overflow="fold")
     for header in ("difference", "95 %", "p", "won", "lost", "tied"):
         table.add_column(header, no_wrap=True, justify="right")
@@ -80,7 +77,7 @@ def _pairs(differences: Sequence[Difference], measure: str) -> Table:
 
 
 def p_text(p_value: float) -> str:
-    """A p-value for people.
+    """A p-value as text.
 
     >>> p_text(0.04321), p_text(0.00001), p_text(1)
     ('0.043', '<0.001', '1.000')
@@ -88,15 +85,8 @@ def p_text(p_value: float) -> str:
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-_VERDICTS = {
-    "within": "within our interval",
-    "above": "above our interval",
-    "below": "below our interval",
-}
-
-
 def _published(found: Sequence[AgainstPublished]) -> Table:
-    table = _empty_table("Against published figures (reported; no queries, so no paired test)")
+    table = empty_table(Text("Against published figures (reported; no queries, so no paired test)"))
     table.add_column("published", overflow="fold")
     table.add_column("measure", no_wrap=True)
     table.add_column("theirs", no_wrap=True, justify="right")
@@ -110,14 +100,14 @@ def _published(found: Sequence[AgainstPublished]) -> Table:
             one.measure,
             f"{one.figure.value:.4f}",
             Text(f"{one.system} {one.value:.4f} [{one.low:.4f}, {one.high:.4f}]"),
-            Text(_VERDICTS[one.verdict], style="dim" if one.verdict == "within" else ""),
+            Text(f"{one.verdict} our interval", style="dim" if one.verdict == "within" else ""),
         )
         shown = heading
     return table
 
 
 def to_json(comparison: Comparison, published: Sequence[AgainstPublished]) -> dict[str, object]:
-    """The same content as plain values."""
+    """The comparison as plain values, for JSON."""
     return {
         "protocol": comparison.records[0].protocol.model_dump(mode="json"),
         "dataset": comparison.records[0].dataset.model_dump(mode="json"),

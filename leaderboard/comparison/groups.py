@@ -1,28 +1,28 @@
-"""Which systems cannot be told apart, as letters."""
+"""Groups of systems that do not differ significantly, as letters."""
 
 from collections.abc import Iterable
 from string import ascii_lowercase
 
 
-def letters(count: int, apart: Iterable[tuple[int, int]]) -> tuple[str, ...]:
-    """One letter for every longest run of neighbours in the order of which no two are told apart.
+def letters(count: int, distinct: Iterable[tuple[int, int]]) -> tuple[str, ...]:
+    """One letter for each longest sequence of neighbouring systems of which no two differ significantly.
 
-    So those that share a letter cannot be told apart. Those that share none can, or one of them can from a system that
-    stands between them.
+    Systems that share a letter do not differ significantly. Of two systems that share none, one differs significantly
+    from the other, or from a system between the two.
 
     Args:
         count: number of systems, best first.
-        apart: the pairs that are told apart.
+        distinct: the pairs that differ significantly, by index.
 
     Returns:
-        Of each system its letters; of many the first and the last.
+        The letters of each system; of more than three, the first and the last.
 
     >>> letters(4, [(0, 2), (0, 3), (1, 3), (2, 3)])
     ('a', 'ab', 'b', 'c')
     """
-    # Of each system the first one below it that it is told apart from: it ends all runs that begin at it or above.
+    # For each system, the first one below it that differs: all sequences that begin at the system, or above, end there.
     ends = [count] * count
-    for first, second in apart:
+    for first, second in distinct:
         above, below = min(first, second), max(first, second)
         ends[above] = min(ends[above], below)
     for system in reversed(range(count - 1)):
@@ -39,7 +39,7 @@ def _joined(runs: list[int]) -> str:
 
 
 def _name(number: int) -> str:
-    """The letters as spreadsheets count their columns.
+    """The letters of a number, as spreadsheets name their columns.
 
     >>> _name(0), _name(25), _name(26), _name(701), _name(702)
     ('a', 'z', 'aa', 'zz', 'aaa')

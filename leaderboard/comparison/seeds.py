@@ -1,4 +1,4 @@
-"""Systems that were trained several times with other seeds: what they reach on average, and what a stage adds."""
+"""Systems trained several times with different seeds: their average measures, and the gain of each stage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from leaderboard.runs import find_rows, read_answers
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean, or a difference of means, with its 95 % interval by a bootstrap over clips."""
+    """A mean, or a difference of means, with its 95 % interval from a bootstrap over clips."""
 
     value: float
     low: float
     high: float
 
     def to_text(self, *, signed: bool = False) -> str:
-        """As a table shows it.
+        """The value and its interval, as a table shows them.
 
         >>> Estimate(0.25, 0.125, 0.5).to_text()
         '0.250 [0.125, 0.500]'
@@ -32,11 +32,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class SeedMeans:
-    """Systems by their means over seeds, query by query.
+    """The measures of systems for each seed and query.
 
     Attributes:
-        systems: names.
-        measures: names, in the protocol's order.
+        systems: names of the systems.
+        measures: names of the measures, in the protocol's order.
         clusters: a number per query, equal for queries of one clip, shape `(queries,)`.
         values: shape `(seeds, measures, queries, systems)`.
     """
@@ -47,7 +47,7 @@ class SeedMeans:
     values: NDArray[np.float64]
 
     def mean(self, system: str) -> dict[str, Estimate]:
-        """What a system reaches, by measure: the mean over queries of the means over seeds."""
+        """The mean of a system over seeds and queries, by measure."""
         of_system = self.values.mean(axis=0)[:, :, self.systems.index(system)].T
         bounds = intervals(of_system, self.clusters)
         return {
@@ -56,9 +56,9 @@ class SeedMeans:
         }
 
     def gain(self, pairs: Sequence[tuple[str, str]], measure: str) -> Estimate:
-        """By how much the first of each pair is better than the second, on average over pairs and seeds; paired.
+        """The mean over pairs and seeds of the first system's measure minus the second's.
 
-        Queries and clips are the same for all, so that a clip is drawn with what every system and seed answers to it.
+        The interval is paired: a clip is drawn together with the answers of all systems and seeds to its queries.
         """
         of_measure = self.values.mean(axis=0)[self.measures.index(measure)]
         first, second = (
@@ -69,13 +69,13 @@ class SeedMeans:
         return Estimate(float((first - second).mean()), float(low), float(high))
 
     def by_seed(self, system: str, measure: str) -> list[float]:
-        """What a system reaches with each seed."""
+        """The mean of a system for each seed."""
         of_system = self.values[:, self.measures.index(measure), :, self.systems.index(system)]
         return [float(value) for value in of_system.mean(axis=1)]
 
 
 def read_seeds(outs: Sequence[Path], systems: Sequence[str], protocol: str) -> SeedMeans:
-    """Read what systems answered, from one folder of run folders a seed.
+    """Read the answers of systems, from one folder of run folders for each seed.
 
     Raises:
         UserError: a run is missing, or they did not answer the same queries.
@@ -89,13 +89,13 @@ def read_seeds(outs: Sequence[Path], systems: Sequence[str], protocol: str) -> S
 
 
 def stage_table(seeds: SeedMeans, rows: Mapping[str, Sequence[str]], stages: Sequence[str], measure: str) -> str:
-    """Markdown: every system with all measures, then what each stage adds over the one before and over the first.
+    """A table in Markdown: all measures of every system, then the gain of each stage over each earlier one.
 
     Args:
         seeds: from `read_seeds`.
-        rows: by a name for the row, the systems of its stages, in their order.
-        stages: their names.
-        measure: by which stages are compared.
+        rows: the systems of each row by the row's name, one for each stage.
+        stages: names of the stages.
+        measure: the measure by which stages are compared.
     """
     lines = [_line(["", "", *seeds.measures]), _line(["---"] * (2 + len(seeds.measures)))]
     for name, systems in rows.items():

@@ -1,7 +1,4 @@
-"""Gates: whether shipped systems still answer as stored, and the code is still as fast.
-
-A gate is a function that returns findings.
-"""
+"""Gates: checks that the shipped systems still answer as stored, and that the code has not become slower."""
 
 import lazy_loader
 

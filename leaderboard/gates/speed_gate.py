@@ -1,8 +1,8 @@
-"""Whether the code has become slower: times in units of a fixed piece of work, against a stored baseline.
+"""Whether the code has become slower: times relative to a fixed piece of work, compared with a stored baseline.
 
-A baseline and each repeat is one file that `tox -e benchmark` writes. Times are divided by that of the reference work,
-done in the same process at the same moment, so that they hold across machines of one class. Two repeats have to agree:
-one slow moment of a machine is no loss.
+The baseline and each repeat are files that `tox -e benchmark` writes. Times are divided by the time of the reference
+work, measured in the same process just before and after, so that they are comparable across machines of one class. A
+stage counts as slower only if two repeats agree, since a machine may be slow for a moment.
 """
 
 import json
@@ -13,13 +13,15 @@ from statistics import median
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
 from harness.errors import UserError, listing
-from leaderboard.gates.gate import Finding, store
+from harness.machine import write_text
+from leaderboard.gates.result import GateRequest, GateResult
 
+NAME = "speed"
 SPEED_BASELINE = Path(__file__).with_name("speeds.json")
 MEASURE = "LBAR_SPEEDS=FILE tox -e benchmark -- -k test_stage"
 SCHEMA_VERSION = 1
 LOSS = 0.15
-"""Share of the baseline's time by which a stage may become slower."""
+"""The share of the baseline's time by which a stage may become slower."""
 REPEATS = 2
 
 
@@ -27,9 +29,9 @@ class Speeds(BaseModel):
     """Times of one run of the benchmarks.
 
     Attributes:
-        schema_version: of this file.
-        hardware: class of the machine: times of different ones do not compare, not even as ratios.
-        ratios: by stage, its time divided by the reference work's.
+        schema_version: version of the file format.
+        hardware: class of the machine; times of different classes are not comparable, not even as ratios.
+        ratios: the time of each stage divided by that of the reference work.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,19 +41,32 @@ class Speeds(BaseModel):
     ratios: dict[str, PositiveFloat]
 
     def to_json(self) -> str:
-        """As indented JSON, to be kept under version control."""
+        """The times as indented JSON, to be kept under version control."""
         return self.model_dump_json(indent=2) + "\n"
 
 
-def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
-    """Compare repeats with a baseline.
+def speed_gate(request: GateRequest) -> list[GateResult]:
+    """Compare measured times with the baseline, or store the median of each stage in it.
+
+    Raises:
+        UserError: see `check_speed` and `write_speeds`.
+    """
+    path = request.baseline or SPEED_BASELINE
+    if not request.update:
+        return check_speed(path, request.speeds)
+    stored = write_speeds(request.speeds, path)
+    return [GateResult(NAME, stage, True, f"stored in {path} ({ratio:.3g})") for stage, ratio in stored.ratios.items()]
+
+
+def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[GateResult]:
+    """Compare measurements with a baseline.
 
     Args:
         baseline: the stored file.
-        repeats: at least two files of the code as it is now.
+        repeats: at least two files, measured with the code as it is now.
 
     Returns:
-        A finding per stage of the baseline, those that do not pass first, the largest loss first of all.
+        A result for each stage of the baseline, the largest loss first.
 
     Raises:
         UserError: a file is missing, damaged or of another schema, the machines are of different classes, or there are
@@ -66,11 +81,11 @@ def check_speed(baseline: Path, repeats: Sequence[Path]) -> list[Finding]:
     now = _of_one_class(repeats, f"the baseline {baseline}", stored.hardware)
     losses = {stage: _loss(stage, ratio, now) for stage, ratio in stored.ratios.items()}
     by_loss = sorted(losses.items(), key=lambda entry: -entry[1])
-    return [Finding("speed", stage, loss <= LOSS, _message(loss)) for stage, loss in by_loss]
+    return [GateResult(NAME, stage, loss <= LOSS, _message(loss)) for stage, loss in by_loss]
 
 
 def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
-    """Store a baseline: of each stage the median over measurements.
+    """Store a baseline: the median of each stage over the measurements.
 
     Raises:
         UserError: there is no measurement, one cannot be read, or they are of machines of different classes.
@@ -83,7 +98,7 @@ def write_speeds(repeats: Sequence[Path], path: Path) -> Speeds:
     stored = Speeds(
         hardware=first.hardware, ratios={stage: median(one.ratios[stage] for one in found) for stage in stages}
     )
-    store(stored.to_json(), path)
+    write_text(path, stored.to_json())
     return stored
 
 
@@ -98,7 +113,7 @@ def _of_one_class(paths: Sequence[Path], what: str, hardware: str) -> list[Speed
 
 
 def _loss(stage: str, ratio: float, now: Sequence[Speeds]) -> float:
-    """The smallest loss, or the largest gain, that the repeats agree on, as a share; infinite where one lacks it."""
+    """The smallest relative loss over the repeats, negative for a gain; infinite if a repeat lacks the stage."""
     if not all(stage in speeds.ratios for speeds in now):
         return float("inf")
     return min(speeds.ratios[stage] for speeds in now) / ratio - 1

@@ -1,6 +1,6 @@
-"""The page: the board, comparisons and each system's failures, as files that open from disk.
+"""The page: the board, comparisons and the failures of each system, as files that open from disk.
 
-It needs no network and no server.
+It needs neither a network nor a server.
 """
 
 import lazy_loader

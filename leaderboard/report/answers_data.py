@@ -1,4 +1,4 @@
-"""What systems answered, as scripts that a page loads when somebody looks closer."""
+"""The answers of systems, as documents that a page loads when somebody looks closer."""
 
 import os
 from collections import Counter, defaultdict
@@ -18,7 +18,7 @@ TOP = 10
 
 
 class Items:
-    """The items of a standing, numbered as they are met."""
+    """The items of a standing, numbered in the order in which they first occur."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -60,7 +60,7 @@ def best_items(row: Row, queries: int, items: Items) -> NDArray[np.int64]:
 
 
 def run_document(answers: Answers, run: int, best: NDArray[np.int64] | None) -> dict[str, object]:
-    """What one system answered: its measures, ranks and best items for every query."""
+    """The answers of one system: its measures, ranks and best items for every query."""
     pessimistic, optimistic = answers.ranks[:, :, run]
     return {
         "measures": {name: coded(answers.values[index, :, run]) for index, name in enumerate(answers.measures)},
@@ -74,7 +74,7 @@ def run_document(answers: Answers, run: int, best: NDArray[np.int64] | None) -> 
 def queries_document(
     answers: Answers, material: Material, items: Items, bests: Sequence[NDArray[np.int64]], site: Path
 ) -> dict[str, object]:
-    """What was asked, and all that is known of it."""
+    """The queries, and all that is known of the clips behind them."""
     right = [items.numbers(names).tolist() for names in material.relevant]
     if not right:
         right = [[number] for number in items.numbers(answers.clips).tolist()]
@@ -103,16 +103,16 @@ def _positions(clips: Sequence[str]) -> list[int]:
 
 
 def _address(path: Path, site: Path) -> str:
-    """Where the audio lies as seen from the site, so that both may move together."""
+    """The path of the audio relative to the site, so that both may be moved together."""
     try:
         return quote(os.path.relpath(path.resolve(), site.resolve()).replace(os.sep, "/"))
     except ValueError:
-        # Another drive.
+        # A file on another drive has no relative path.
         return path.resolve().as_uri()
 
 
 def _same_text(answers: Answers) -> list[list[int]]:
-    """Queries that read the same but were written for different clips."""
+    """Groups of queries that have the same words but were written for different clips."""
     by_text: dict[str, list[int]] = defaultdict(list)
     for query, text in enumerate(answers.queries):
         by_text[" ".join(text.casefold().split())].append(query)
@@ -120,7 +120,7 @@ def _same_text(answers: Answers) -> list[list[int]]:
 
 
 def _suspects(right: Sequence[Sequence[int]], bests: Sequence[NDArray[np.int64]]) -> list[list[int]]:
-    """Queries for which most systems agree on one wrong item: query, item, how many; the most agreed on first."""
+    """Queries for which most systems rank one wrong item first: query, item, number of systems; most systems first."""
     if len(bests) < 2:
         return []
     found = []

@@ -1,4 +1,4 @@
-"""The board as the page has it: every line of every standing, as plain values."""
+"""The document of the page: every line of every standing, as plain values."""
 
 import re
 from collections.abc import Sequence
@@ -6,38 +6,37 @@ from pathlib import Path
 
 from harness.interface import weights_root
 from harness.runs import EvaluationRecord
-from leaderboard.board import Entry, Standing
+from leaderboard.board import Entry, Standing, axis_names, get_axis, reasons
 from leaderboard.runs import SetAside
 
 
 def page_name(entry: Entry) -> str:
-    """Name of a measured system's page and data: readable, safe as a file name, different for every run."""
+    """Name of a measured system's page and data: readable, valid as a file name, different for every run."""
     assert entry.run is not None
     readable = re.sub(r"[^A-Za-z0-9._-]+", "-", entry.run.record.system.name).strip(".-")[:40]
     return f"{readable or 'system'}-{entry.run.record.id[:8]}"
 
 
 def standing_name(standing: Standing) -> str:
-    """Name of a standing's data folder."""
+    """Name of the folder with a standing's data."""
     first = standing.dataset.digest[:8] + (standing.dataset.audio_digest or "")[:8]
     return f"{standing.protocol.name}-{first}"
 
 
 def board_document(standings: Sequence[Standing], set_aside: Sequence[SetAside]) -> dict[str, object]:
-    """Everything the first page shows."""
+    """Everything the first page shows: standings, axes of the plot, and runs that are not comparable."""
     return {
         "standings": [standing_document(standing) for standing in standings],
-        "apart": sorted(
-            {
-                (f"{run.record.system.name}, {run.record.protocol.name}" if run.record else run.folder.name, run.reason)
-                for run in set_aside
-            }
-        ),
+        "axes": [
+            {"name": axis.name, "label": axis.label, "less": axis.less_is_better, "style": axis.style}
+            for axis in map(get_axis, axis_names())
+        ],
+        "apart": sorted(set(reasons(set_aside))),
     }
 
 
 def standing_document(standing: Standing) -> dict[str, object]:
-    """One standing: what it is of, and its lines."""
+    """One standing: its protocol and data set, and its lines."""
     return {
         "id": standing_name(standing),
         "title": standing.title,
@@ -60,7 +59,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
         "place": entry.place,
         "group": entry.group,
         "stage": entry.stage,
-        "parameters": entry.parameters or None,
+        "costs": {name: get_axis(name).of(entry) for name in axis_names()},
         "trained": entry.trained_on,
         "values": [
             value and [_short(value.value), *(_short(bound) for bound in (value.low, value.high) if bound is not None)]
@@ -74,9 +73,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
             "date": f"{record.created:%Y-%m-%d}",
             "precision": record.settings.precision,
             "tied": _short(record.tied_fraction),
-            "speed": entry.clips_per_second,
             "p95": entry.query_p95_seconds,
-            "gflops": entry.speed.gflops_per_clip if entry.speed else None,
         }
     if entry.reported:
         result = entry.reported
@@ -86,12 +83,12 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
 
 
 def _short(value: float) -> float:
-    """Exact enough for a screen, in a third of the bytes."""
+    """A value rounded to five digits, which is exact enough for a screen and takes a third of the bytes."""
     return round(value, 5)
 
 
 def system_document(entry: Entry) -> dict[str, object]:
-    """What a system's own page shows of its record, its speed and its training."""
+    """The record, the speed and the training of a system, for its own page."""
     assert entry.run is not None
     record = entry.run.record
     environment = record.environment
@@ -124,7 +121,7 @@ def system_document(entry: Entry) -> dict[str, object]:
 
 
 def _curves(record: EvaluationRecord, weights: Path) -> dict[str, object] | None:
-    """Loss and validation of every epoch, where the record of this system's training lies in the weights folder."""
+    """Loss and validation measure of every epoch, if the record of this training lies in the weights folder."""
     from leaderboard.report.curves import read_curves
 
     return read_curves(record.system.card or {}, weights / record.system.name / "training.json")

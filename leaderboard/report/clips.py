@@ -1,4 +1,4 @@
-"""What is known of the clips and captions behind a standing, as far as their data set is on this machine."""
+"""What is known of the clips and captions of a standing, if their data set is on this machine."""
 
 import hashlib
 import json
@@ -16,15 +16,15 @@ from leaderboard.board import Standing
 
 @dataclass(frozen=True)
 class Material:
-    """The audio and the truth behind a standing.
+    """The audio and the relevance of a standing.
 
     Attributes:
-        why_not: why there is none of it here; empty where there is.
-        relevant: names of the items that answer each query; empty where not known.
-        also_true: by query, other clips that a protocol with several relevant clips counts as answers as well.
-        audio: path by name of the clip, of those that are here.
-        seconds: length by name of the clip.
-        events: number of sounds by name of the clip, where the data set knows.
+        why_not: why none of it is known; empty where it is.
+        relevant: names of the relevant items of each query; empty where they are not known.
+        also_true: by query, other clips that a protocol with several relevant clips counts as relevant, too.
+        audio: paths of the clips that are on this machine, by name.
+        seconds: lengths of these clips, by name.
+        events: numbers of sounds in the clips, by name, where the data set gives them.
         same_audio: groups of clips whose files are equal byte for byte.
     """
 
@@ -38,7 +38,7 @@ class Material:
 
 
 def find_material(standing: Standing, queries: Sequence[str], data_root: Path) -> Material:
-    """Look for the data set of a standing; that it is not here is no error."""
+    """Look for the data set of a standing; it is no error if it is not on this machine."""
     protocol = PROTOCOLS[standing.protocol.name]
     try:
         dataset = load(protocol.dataset, protocol.split, data_root)
@@ -64,7 +64,7 @@ def find_material(standing: Standing, queries: Sequence[str], data_root: Path) -
 def _also_true(
     protocol: Protocol, dataset: RetrievalDataset, relevant: Sequence[Sequence[str]]
 ) -> dict[int, tuple[str, ...]]:
-    """What the annotations of another protocol on the same clips add to one that counts one clip per caption."""
+    """For a protocol with one relevant clip per caption, those that another protocol on the same clips adds."""
     if protocol.annotations is not None or protocol.direction != "text-to-audio":
         return {}
     for other in PROTOCOLS.values():
@@ -93,7 +93,7 @@ def _seconds(audio: dict[str, Path]) -> dict[str, float]:
         try:
             found[name] = round(soundfile.info(path).duration, 2)
         except (RuntimeError, OSError):
-            # A clip that does not open has no length to show; the evaluation has said so.
+            # A clip that cannot be opened has no length to show; the evaluation reports it.
             continue
     return found
 
@@ -107,7 +107,7 @@ def _events(dataset: RetrievalDataset) -> dict[str, int]:
 
 
 def _same(audio: dict[str, Path]) -> tuple[tuple[str, ...], ...]:
-    """Only files of one size are read at all."""
+    """Groups of clips with equal files; only files of equal size are read."""
     by_size: dict[int, list[str]] = defaultdict(list)
     for name, path in audio.items():
         by_size[path.stat().st_size].append(name)

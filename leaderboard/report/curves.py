@@ -1,4 +1,4 @@
-"""The curves of a training, from the record it leaves beside its weights."""
+"""The curves of a training, from the record that it leaves beside its weights."""
 
 import json
 from collections.abc import Mapping
@@ -8,16 +8,16 @@ _SAME = ("audio", "text", "windows", "shared", "temperature")
 
 
 def read_curves(card: Mapping[str, object], path: Path) -> dict[str, object] | None:
-    """Loss and validation measure of every epoch; `None` where there is no record, or it is another system's.
+    """Loss and validation measure of every epoch; `None` if there is no record, or it is of another system.
 
     Args:
-        card: what the evaluated system's card says.
-        path: of `training.json`.
+        card: the card of the evaluated system.
+        path: the file `training.json`.
     """
     try:
         trained = json.loads(path.read_text(encoding="utf-8"))
-        said = trained["said"]["card"]
-        if any(said.get(field) != card.get(field) for field in _SAME):
+        trained_card = trained["said"]["card"]
+        if any(trained_card.get(field) != card.get(field) for field in _SAME):
             return None
         epochs = trained["epochs"]
         return {

@@ -1,4 +1,4 @@
-"""Data as a browser reads it: JSON that may stand inside a page, and numbers packed as base64."""
+"""Data as a browser reads it: JSON that is safe inside a page, and numbers packed as base64."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ _WIDTHS = (np.uint8, np.uint16, np.uint32)
 
 
 def to_json(document: object) -> str:
-    r"""JSON that may stand inside a `script` element and in a script: nothing in it ends the element or a line.
+    r"""JSON that is safe inside a `script` element and in a script: nothing in it ends the element or a line.
 
     >>> to_json({"text": "</script>"})
     '{"text":"\\u003c/script>"}'
@@ -23,7 +23,7 @@ def to_json(document: object) -> str:
 
 
 def packed(numbers: NDArray[Any]) -> dict[str, object]:
-    """Whole numbers from 0 in as few bytes each as will do: `{"w": bytes, "b": base64}`, little-endian."""
+    """Integers from 0 in the fewest bytes each that hold them: `{"w": bytes, "b": base64}`, little-endian."""
     largest = int(numbers.max(initial=0))
     kind = next(kind for kind in _WIDTHS if largest <= np.iinfo(kind).max)
     data = np.ascontiguousarray(numbers, dtype=np.dtype(kind).newbyteorder("<")).tobytes()
@@ -31,11 +31,11 @@ def packed(numbers: NDArray[Any]) -> dict[str, object]:
 
 
 def coded(values: NDArray[np.float64]) -> dict[str, object]:
-    """Numbers of which many are equal: the different ones, and which each is."""
+    """Numbers of which many are equal: the distinct values, and the index of each number among them."""
     distinct, which = np.unique(values, return_inverse=True)
     return {"values": distinct.tolist(), "which": packed(which)}
 
 
 def script(key: str, document: object) -> str:
-    """A script that hands data over to the page that loads it, which works from disk too."""
+    """A script that hands data over to the page that loads it, which works from disk as well."""
     return f"lbar.receive({to_json(key)},{to_json(document)});\n"

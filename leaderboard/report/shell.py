@@ -1,4 +1,4 @@
-"""The HTML around the data: every page is the same shell, and what is in it is drawn from the data it carries."""
+"""The HTML around the data: all pages are the same shell, in which scripts draw the data that the page carries."""
 
 from html import escape
 
@@ -15,10 +15,10 @@ def page(title: str, kind: str, document: object, root: str = "") -> str:
     """A whole page.
 
     Args:
-        title: plain text.
+        title: the title, as plain text.
         kind: `board`, `compare` or `system`.
-        document: its data.
-        root: the way from the page to the site's first folder.
+        document: the data of the page.
+        root: the relative path from the page to the site's root folder.
     """
     scripts = "\n".join(f'<script src="{root}assets/{name}.js"></script>' for name in _SCRIPTS[kind])
     links = "".join(

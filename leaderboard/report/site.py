@@ -1,4 +1,4 @@
-"""Building the page: a folder that opens from disk, needs no network, and replaces an older one whole or not at all."""
+"""Building the page: a folder that opens from disk without a network, and replaces an older one whole or not at all."""
 
 import shutil
 from collections.abc import Sequence
@@ -32,14 +32,14 @@ def build(
     """Write the page.
 
     Args:
-        standings: what is shown, their groups found out.
-        set_aside: what may not stand there.
-        site: the folder; one that is there must be empty or an older page.
-        data_root: where audio and relevance are looked for.
+        standings: what is shown, with their groups.
+        set_aside: the runs that are not comparable.
+        site: the folder; if it exists, it must be empty or an older page.
+        data_root: folder with the data sets, for audio and relevance.
         progress: opened for the systems.
 
     Returns:
-        What could not be shown, a line each.
+        A line for each thing that could not be shown.
 
     Raises:
         UserError: the folder holds something else, or cannot be written.
@@ -50,18 +50,13 @@ def build(
     unfinished = site.with_name(f".{site.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
-        (unfinished / ASSETS).mkdir(parents=True)
-        for asset in files("leaderboard.report").joinpath(ASSETS).iterdir():
-            (unfinished / ASSETS / asset.name).write_bytes(asset.read_bytes())
-        document = board_document(standings, set_aside)
-        _write(unfinished / "index.html", page("Leaderboard", "board", document))
-        slim = {"standings": [_slim(standing) for standing in standings]}
-        _write(unfinished / "compare.html", page("Compare two systems", "compare", slim))
+        _write_site(unfinished, standings, set_aside)
         advance = progress("write the page", sum(len(standing.rows) for standing in standings))
         problems: list[str] = []
         for standing in standings:
-            problems += _standing(standing, unfinished, site, data_root, advance)
-        _write(unfinished / _MARK, _MARKED)
+            answered, found = _write_data(standing, unfinished, site, data_root)
+            _write_systems(standing, unfinished, answered, advance)
+            problems += found
         _replace(unfinished, site)
     except OSError as error:
         raise UserError(f"cannot write {site}: {error.strerror or error}") from error
@@ -70,53 +65,69 @@ def build(
     return problems
 
 
-def _standing(standing: Standing, unfinished: Path, site: Path, data_root: Path, advance: Advance) -> list[str]:
-    """Write a standing's data and the page of each of its systems."""
-    entries = measured(standing).entries
-    folder = unfinished / "data" / standing_name(standing)
-    folder.mkdir(parents=True)
-    (unfinished / "systems").mkdir(exist_ok=True)
-    answers, readable, problems = _readable(entries)
+def _write_site(folder: Path, standings: Sequence[Standing], set_aside: Sequence[SetAside]) -> None:
+    """Write the assets, the board, the page that compares, and the mark by which the folder is recognised."""
+    (folder / ASSETS).mkdir(parents=True)
+    (folder / "systems").mkdir()
+    for asset in files("leaderboard.report").joinpath(ASSETS).iterdir():
+        (folder / ASSETS / asset.name).write_bytes(asset.read_bytes())
+    _write(folder / "index.html", page("Leaderboard", "board", board_document(standings, set_aside)))
+    measured_only = {"standings": [_measured_document(standing) for standing in standings]}
+    _write(folder / "compare.html", page("Compare two systems", "compare", measured_only))
+    _write(folder / _MARK, _MARKED)
+
+
+def _write_data(standing: Standing, unfinished: Path, site: Path, data_root: Path) -> tuple[set[str], list[str]]:
+    """Write the scripts that pages load: the standing, its queries, and the answers of each system.
+
+    Returns:
+        The page names of the systems with answers, and a line for each problem.
+    """
+    name = standing_name(standing)
+    (unfinished / "data" / name).mkdir(parents=True)
+
+    def write(part: str, document: object) -> None:
+        _write(unfinished / "data" / name / f"{part}.js", script(f"{name}/{part}", document))
+
+    answers, readable, problems = _readable(measured(standing).entries)
     items, bests = Items(), []
-    for run, entry in enumerate(readable):
-        best = None
-        assert answers is not None
-        assert entry.run is not None
-        try:
-            best = best_items(entry.run, len(answers.queries), items)
-            bests.append(best)
-        except UserError as error:
-            problems.append(str(error))
-        name = f"{standing_name(standing)}/{page_name(entry)}"
-        _write(unfinished / "data" / f"{name}.js", script(name, run_document(answers, run, best)))
     material = Material(why_not="none of the systems' answers can be read")
     if answers is not None:
+        for run, entry in enumerate(readable):
+            best = None
+            assert entry.run is not None
+            try:
+                best = best_items(entry.run, len(answers.queries), items)
+                bests.append(best)
+            except UserError as error:
+                problems.append(str(error))
+            write(page_name(entry), run_document(answers, run, best))
         material = find_material(standing, answers.queries, data_root)
-        name = f"{standing_name(standing)}/queries"
-        document = queries_document(answers, material, items, bests, site)
-        _write(unfinished / "data" / f"{name}.js", script(name, document))
+        write("queries", queries_document(answers, material, items, bests, site))
     if material.why_not:
         problems.append(f"{standing.protocol.name}: no audio and no further relevance: {material.why_not}")
-    slim = _slim(standing)
-    name = f"{standing_name(standing)}/standing"
-    _write(unfinished / "data" / f"{name}.js", script(name, slim))
-    # A page has its own line only: what all of them had would grow with the square of their number.
-    lines = slim.pop("entries")
+    write("standing", _measured_document(standing))
+    return {page_name(entry) for entry in readable}, problems
+
+
+def _write_systems(standing: Standing, unfinished: Path, answered: set[str], advance: Advance) -> None:
+    """Write the page of each system, with its own line of the board only: all lines would take quadratic space."""
+    entries = measured(standing).entries
+    document = _measured_document(standing)
+    lines = document.pop("entries")
     assert isinstance(lines, list)
-    answered = {page_name(entry) for entry in readable}
     for entry, line in zip(entries, lines, strict=True):
-        document = system_document(entry) | {
-            "standing": slim | {"systems": len(entries)},
+        own = system_document(entry) | {
+            "standing": document | {"systems": len(entries)},
             "entry": line,
             "answered": page_name(entry) in answered,
         }
-        _write(unfinished / "systems" / f"{page_name(entry)}.html", page(entry.label, "system", document, "../"))
+        _write(unfinished / "systems" / f"{page_name(entry)}.html", page(entry.label, "system", own, "../"))
         advance(1)
-    return problems
 
 
 def _readable(entries: Sequence[Entry]) -> tuple[Answers | None, list[Entry], list[str]]:
-    """The answers of those systems whose tables can be read, those systems, and a line for each of the others."""
+    """The answers of the systems whose tables can be read, these systems, and a line for each of the others."""
     readable, problems = [], []
     for entry in entries:
         assert entry.run is not None
@@ -143,8 +154,8 @@ def _reads(entry: Entry) -> bool:
     return True
 
 
-def _slim(standing: Standing) -> dict[str, object]:
-    """A standing without what was reported by others, which has no answers to look at."""
+def _measured_document(standing: Standing) -> dict[str, object]:
+    """The document of a standing without reported systems, of which no answers are known."""
     return standing_document(measured(standing))
 
 

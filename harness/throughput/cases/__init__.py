@@ -1,1 +1,1 @@
-"""The workloads: what is timed."""
+"""The workloads, one file each: what is timed."""

@@ -1,8 +1,9 @@
 """The workload `end-to-end`: audio files on disk and a caption to a ranked list."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,16 @@ from harness.audio import Array, decode
 from harness.interface import RetrievalSystem
 from harness.machine import is_metered, stage, usable_cores
 from harness.measures import unit_vectors
-from harness.throughput.cases.query import answering
-from harness.throughput.instruments.observation import Case, Observed, observe
+from harness.throughput.cases.query import BEST, answering
+from harness.throughput.cases.workload import Workload
+from harness.throughput.instruments.observation import Case
 from harness.throughput.subject import Subject
-from harness.throughput.workloads import BEST
 
 
 def rank_files(system: RetrievalSystem, files: Sequence[Path], caption: str, batch_size: int) -> list[Path]:
-    """The files that match a caption best, best first, from nothing.
+    """The files that match a caption best, best first.
 
-    Files are decoded in threads while the system embeds those before.
+    Files are decoded in threads while the system embeds the batch before.
 
     Raises:
         BrokenAudio: a file cannot be decoded.
@@ -36,26 +37,27 @@ def rank_files(system: RetrievalSystem, files: Sequence[Path], caption: str, bat
     return [files[index] for index in answering(system, items)([caption])[0]]
 
 
-def files_case(subject: Subject) -> Case:
-    """The real clips' own files."""
-    files = [clip.path for clip in subject.clips]
-    caption = subject.prepared.task.captions[0]
+@dataclass(frozen=True)
+class EndToEnd(Workload):
+    """Decode, embed and rank audio files for one caption, with nothing prepared beforehand."""
 
-    def call() -> None:
-        rank_files(subject.system, files, caption, subject.batch_size)
+    name: str = "end-to-end"
+    about: str = "audio files and a caption to a ranked list"
 
-    name = f"end-to-end, {subject.prepared.task.protocol.dataset}, {BEST} best of {len(files):,} files"
-    return Case(name, "clips", len(files), call, subject.audio_seconds)
+    def groups(self, subject: Subject) -> Iterator[Sequence[Case]]:
+        """One case: the original files of the real clips."""
+        files = [clip.path for clip in subject.clips]
+        caption = subject.prepared.task.captions[0]
 
+        def call() -> None:
+            rank_files(subject.system, files, caption, subject.batch_size)
 
-def observe_files(subject: Subject) -> tuple[Observed, Callable[[], object]]:
-    """Measure it; also gives the call, to watch its memory."""
-    case = files_case(subject)
-    return observe([case], subject.device, subject.ceilings, subject.effort), case.call
+        name = f"{self.name}, {subject.prepared.task.protocol.dataset}, {BEST} best of {len(files):,} files"
+        yield (Case(name, "clips", len(files), call, subject.audio_seconds),)
 
 
 def _decoded(files: Sequence[Path], rate: int, batch_size: int) -> Iterator[list[Array]]:
-    """Waveforms in batches, decoded at most a batch ahead of whoever takes them."""
+    """Waveforms in batches; at most one batch is decoded ahead of the one that is being used."""
     if is_metered():
         for start in range(0, len(files), batch_size):
             yield [decode(file, rate) for file in files[start : start + batch_size]]

@@ -1,1 +1,1 @@
-"""The instruments: what times, counts and watches."""
+"""The instruments that time calls, count operations, and watch memory and the machine."""

@@ -1,4 +1,4 @@
-"""What the machine can do at most, measured in the same run as what it does."""
+"""The limits of the machine, measured in the same run as the system."""
 
 from collections.abc import Callable, Iterator
 from time import perf_counter
@@ -17,12 +17,12 @@ _BYTES = {"cpu": 1 << 28, "cuda": 1 << 31}
 
 
 def measure_ceilings(device: str = "cpu", precision: str = "fp32") -> Ceilings:
-    """Measure them, with as many threads as torch has; takes some seconds."""
+    """Measure the limits of a device, with as many threads as torch has; takes some seconds."""
     import torch
 
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
-    products = [one for side in _SIDES[_known(device)] for one in _products(side, kind, device)]
-    values = torch.ones(_BYTES[_known(device)] // 4, device=device)
+    products = [one for side in _SIDES[_known_kind(device)] for one in _products(side, kind, device)]
+    values = torch.ones(_BYTES[_known_kind(device)] // 4, device=device)
     return Ceilings(
         device=device,
         precision=precision,
@@ -31,24 +31,24 @@ def measure_ceilings(device: str = "cpu", precision: str = "fp32") -> Ceilings:
     )
 
 
-def _known(device: str) -> str:
+def _known_kind(device: str) -> str:
     return "cuda" if kind_of(device) == "cuda" else "cpu"
 
 
 def _products(side: int, kind: "torch.dtype", device: str) -> Iterator[tuple[float, Callable[[], object]]]:
-    """The ways to multiply square matrices: a limit is that of the best."""
+    """The floating-point operations and the call of each way to multiply square matrices."""
     import torch
 
     left, right = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
     out = torch.empty(side, side, device=device, dtype=kind)
     yield 2.0 * side**3, lambda: torch.matmul(left, right, out=out)
-    if _known(device) == "cpu" and can_pack(kind):
+    if _known_kind(device) == "cpu" and can_pack(kind):
         packed = pack(right)
         yield 2.0 * side**3, lambda: product(left, packed)
 
 
 def _read_rate(values: "torch.Tensor") -> float:
-    """Bytes a second that are read: the best of two things that do little else."""
+    """Bytes read per second, by the faster of two calls that do little else than read."""
     calls: list[Callable[[], object]] = [values.sum]
     if values.device.type == "cpu":
         flat = values.numpy()

@@ -1,4 +1,4 @@
-"""How much memory work takes, in a pass of its own, for looking at memory takes time."""
+"""The memory that a call takes, found in a pass of its own, since measuring memory takes time."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ from harness.throughput.instruments.timing import synchronise
 
 
 def peak_memory(call: Callable[[], object], device: str = "cpu") -> Memory:
-    """Do something once and watch the memory."""
+    """Call once, and give the peak of memory meanwhile."""
     on_gpu = kind_of(device) == "cuda"
     if on_gpu:
         import torch
@@ -29,7 +29,7 @@ def peak_memory(call: Callable[[], object], device: str = "cpu") -> Memory:
 
 
 def _forget_peak() -> int | None:
-    """Let the system take the process's memory now for the most it ever had; `None` where it does not."""
+    """Reset the process's peak of memory; gives the memory it has now, or `None` where it cannot be reset."""
     try:
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
@@ -38,7 +38,7 @@ def _forget_peak() -> int | None:
 
 
 def _status(name: str) -> int | None:
-    """Bytes of a line of the process's status."""
+    """A line of the process's status, in bytes."""
     return _kilobytes(Path("/proc/self/status"), name)
 
 
@@ -53,5 +53,5 @@ def _kilobytes(path: Path, name: str) -> int | None:
 
 
 def available_bytes() -> int | None:
-    """Bytes of main memory that could be had now, `None` where the system does not tell."""
+    """Bytes of main memory that are available, `None` where the operating system does not tell."""
     return _kilobytes(Path("/proc/meminfo"), "MemAvailable")

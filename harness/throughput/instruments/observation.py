@@ -1,44 +1,36 @@
-"""Everything that is found out about one call: its times, its stages, its operations, and what the machine did."""
+"""All observations of one call: its times, its stages, its operations, and the state of the machine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
-from typing import TYPE_CHECKING
-
-from harness.throughput.instruments.timing import synchronise
-
-if TYPE_CHECKING:
-    pass
-from contextlib import nullcontext
 
 from harness.machine import StageMeter, metered
 from harness.runs import CaseRecord, Ceilings, Effort, Meters, Samples
 from harness.throughput.instruments.operations import count_flops
-from harness.throughput.instruments.timing import measure
+from harness.throughput.instruments.timing import measure, synchronise
 from harness.throughput.instruments.watching import Watched, watch
 
 MOST_DRIFT = 0.05
-"""Share by which medians of the same may differ before they count as noisy."""
+"""Share by which two medians of the same case may differ before the case counts as noisy."""
 
+_MOST_SPREAD = 0.2
+"""Distance of the quartiles, as a share of the median, from which on a case counts as noisy."""
 
 _SPLIT_PASSES = 3
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to do again and again.
+    """One thing that is done again and again and timed.
 
     Attributes:
-        name: of the workload, and what it is done on.
-        unit: what is counted.
-        items: of them in one iteration.
-        call: an iteration.
-        audio_seconds: length of what is heard in it.
-        bytes_read: of a collection that is searched in it.
+        name: the workload, and what it is done on.
+        unit: what is counted, in the plural.
+        items: how many of them one iteration processes.
+        call: one iteration.
+        audio_seconds: length of the audio processed in one iteration.
+        bytes_read: size of the collection that is searched in one iteration.
     """
 
     name: str
@@ -51,15 +43,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Observed:
-    """The record of each case, all samples by its name, and the accelerator's meters meanwhile."""
+    """The record of each case, all samples by its name, and the readings of the accelerator meanwhile."""
 
     cases: tuple[CaseRecord, ...]
     samples: Mapping[str, Samples]
     meters: Meters | None
 
 
-def observe(cases: list[Case], device: str, ceilings: Ceilings, effort: Effort) -> Observed:
-    """Measure cases in turn, then split and count each in passes of their own."""
+def observe(cases: Sequence[Case], device: str, ceilings: Ceilings, effort: Effort) -> Observed:
+    """Measure cases in turn; split each into stages and count its operations in passes of their own."""
     with watch(device) as watched:
         samples = measure({case.name: case.call for case in cases}, device, effort)
     records = [_record(case, samples[case.name], device, ceilings, watched) for case in cases]
@@ -67,31 +59,47 @@ def observe(cases: list[Case], device: str, ceilings: Ceilings, effort: Effort) 
 
 
 def _record(case: Case, samples: Samples, device: str, ceilings: Ceilings, watched: Watched) -> CaseRecord:
-    stages, whole = split(case.call, device)
-    # Only one thing at a time can be told the power of.
+    """Derive the figures of a case from its samples and the ceilings of the same run."""
+    stages, split_seconds = split(case.call, device)
+    flops = count_flops(case.call)
+    p50, p90, p95, p99 = (samples.percentile(share) for share in (50, 90, 95, 99))
+    limit = sum(flops.values()) / ceilings.matrix_flops_per_second + case.bytes_read / ceilings.read_bytes_per_second
+    on_device = sorted(samples.device_seconds)
     watts = watched.meters.power_watts if watched.meters else None
-    return case_record(
-        case.name,
-        case.unit,
-        case.items,
-        samples,
-        ceilings,
+    return CaseRecord(
+        name=case.name,
+        unit=case.unit,
+        items=case.items,
+        iterations=len(samples.seconds),
+        warm_ups=samples.warm_ups,
+        p50=p50,
+        p90=p90,
+        p95=p95,
+        p99=p99,
+        spread=samples.spread,
+        drift=samples.drift,
+        per_second=case.items / p50,
+        device_p50=on_device[len(on_device) // 2] if on_device else None,
         audio_seconds=case.audio_seconds,
-        flops=count_flops(case.call),
+        real_time_factor=case.audio_seconds / p50 if case.audio_seconds else None,
+        flops=flops,
         bytes_read=case.bytes_read,
+        limit_seconds=limit or None,
+        share_of_limit=limit / p50 or None,
         stages=stages,
-        split_seconds=whole,
+        split_seconds=split_seconds,
         cores_busy=watched.own_cores,
         watts=watts,
-        reasons=watched.reasons,
+        items_per_joule=case.items / p50 / watts if watts else None,
+        reasons=(*watched.reasons, *noise(case.name, samples)),
     )
 
 
 def split(call: Callable[[], object], device: str = "cpu") -> tuple[dict[str, float], float]:
-    """Seconds by stage and of the whole, in the fastest of a few passes.
+    """Seconds in each stage and of the whole call, in the fastest of a few passes.
 
-    The device is waited for at each change of stage, so that its time counts where it belongs; that costs the overlap,
-    which is why these are no throughput figures.
+    Each change of stage waits for the device, so that its time counts towards the right stage. Stages then do not
+    overlap as they otherwise do, which is why these are no throughput figures.
     """
 
     def read() -> float:
@@ -110,63 +118,13 @@ def split(call: Callable[[], object], device: str = "cpu") -> tuple[dict[str, fl
     return best
 
 
-def case_record(
-    name: str,
-    unit: str,
-    items: int,
-    samples: Samples,
-    ceilings: Ceilings,
-    *,
-    audio_seconds: float | None = None,
-    flops: dict[str, float] | None = None,
-    bytes_read: int = 0,
-    stages: dict[str, float] | None = None,
-    split_seconds: float = 0,
-    cores_busy: float = 0,
-    watts: float | None = None,
-    reasons: tuple[str, ...] = (),
-) -> CaseRecord:
-    """Derive the figures of a case from its samples and the ceilings of the same run."""
-    p50, p90, p95, p99 = (samples.percentile(share) for share in (50, 90, 95, 99))
-    limit = sum((flops or {}).values()) / ceilings.matrix_flops_per_second
-    limit += bytes_read / ceilings.read_bytes_per_second
-    device = sorted(samples.device_seconds)
-    return CaseRecord(
-        name=name,
-        unit=unit,
-        items=items,
-        iterations=len(samples.seconds),
-        warm_ups=samples.warm_ups,
-        p50=p50,
-        p90=p90,
-        p95=p95,
-        p99=p99,
-        spread=samples.spread,
-        drift=samples.drift,
-        per_second=items / p50,
-        device_p50=device[len(device) // 2] if device else None,
-        audio_seconds=audio_seconds,
-        real_time_factor=audio_seconds / p50 if audio_seconds else None,
-        flops=flops or {},
-        bytes_read=bytes_read,
-        limit_seconds=limit or None,
-        share_of_limit=limit / p50 or None,
-        stages=stages or {},
-        split_seconds=split_seconds,
-        cores_busy=cores_busy,
-        watts=watts,
-        items_per_joule=items / p50 / watts if watts else None,
-        reasons=(*reasons, *noise(name, samples)),
-    )
-
-
 def noise(name: str, samples: Samples) -> tuple[str, ...]:
-    """What in the samples themselves says that another run may find something else."""
-    said = []
+    """Reasons, seen in the samples themselves, to expect that another run gives other figures."""
+    reasons = []
     if not samples.steady:
-        said.append(f"noisy: {name} did not become steady in {samples.warm_ups} warm-ups")
+        reasons.append(f"noisy: {name} did not become steady in {samples.warm_ups} warm-ups")
     if samples.drift > MOST_DRIFT:
-        said.append(f"noisy: {name}: the medians of the two halves differ by {samples.drift:.0%}")
-    if samples.spread > 0.2:
-        said.append(f"noisy: {name}: the quartiles lie {samples.spread:.0%} of the median apart")
-    return tuple(said)
+        reasons.append(f"noisy: {name}: the medians of the two halves differ by {samples.drift:.0%}")
+    if samples.spread > _MOST_SPREAD:
+        reasons.append(f"noisy: {name}: the quartiles lie {samples.spread:.0%} of the median apart")
+    return tuple(reasons)

@@ -1,4 +1,4 @@
-"""How many floating-point operations work takes, counted as it is done."""
+"""The number of floating-point operations, counted while they are done."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,23 +8,24 @@ from harness.machine import StageMeter, metered
 
 
 def count_flops(call: Callable[[], object]) -> dict[str, float]:
-    """Floating-point operations by stage: of matrix products, convolutions and attention, 2 a multiply-accumulate.
+    """Floating-point operations of a call by stage, 2 for each multiply-accumulate.
 
-    Counted where torch does them; Fourier transforms, and what is done element by element or outside torch, are not.
+    Matrix products, convolutions and attention of torch are counted. Fourier transforms, operations on single elements,
+    and everything outside torch are not.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False, custom_mapping=_more_formulas()) as counter:
         meter = StageMeter(lambda: float(counter.get_total_flops()))
-        # What is compiled cannot be looked into.
+        # Operations inside compiled code cannot be counted.
         with metered(meter), torch.compiler.set_stance("force_eager"):
             call()
     return {stage: flops for stage, flops in meter.spent.items() if flops}
 
 
 def _more_formulas() -> dict[Any, Any]:
-    """For what torch does not count by itself: products with packed matrices."""
+    """Formulas for operations that torch does not count by itself: products with packed matrices."""
     import torch
 
     def packed(rows: Sequence[int], weight: Sequence[int], *_: object, **__: object) -> int:

@@ -1,4 +1,4 @@
-"""Timing that can be believed: warm first, long enough, calls in turn, every sample kept."""
+"""Reliable timing: warm-up first, long enough, several calls in turn, and every sample kept."""
 
 from collections.abc import Callable, Mapping
 from time import perf_counter
@@ -12,21 +12,20 @@ if TYPE_CHECKING:
 
 Call = Callable[[], object]
 
-
 FULL = Effort()
-"""What a record that may stand beside others takes."""
+"""The effort a record needs to be comparable with others."""
 
 
 def measure(calls: Mapping[str, Call], device: str = "cpu", effort: Effort = FULL) -> dict[str, Samples]:
-    """Time calls in turn, so that whatever else the machine does meets them alike.
+    """Time calls in turn, so that whatever else the machine does affects all of them alike.
 
-    The device is waited for once before the first call that counts and once after the last. What a system returns is
-    in main memory, so that each call's wall time has its own work in it.
+    The device is synchronised once before the first call that counts and once after the last. That is enough, since a
+    system returns its results in main memory: the wall time of each call includes all of its work.
 
     Args:
-        calls: by name, what to do again and again.
-        device: in torch's words, where they compute.
-        effort: how long.
+        calls: the calls by name.
+        device: where they compute, as torch names it.
+        effort: for how long.
     """
     warmed = {name: _warm_up(call, effort) for name, call in calls.items()}
     seconds: dict[str, list[float]] = {name: [] for name in calls}
@@ -53,7 +52,7 @@ def measure(calls: Mapping[str, Call], device: str = "cpu", effort: Effort = FUL
 
 
 def synchronise(device: str) -> None:
-    """Wait until an accelerator has done all it was told."""
+    """Wait until an accelerator has finished all work in its queue."""
     if kind_of(device) == "cuda":
         import torch
 
@@ -61,7 +60,7 @@ def synchronise(device: str) -> None:
 
 
 def _warm_up(call: Call, effort: Effort) -> tuple[int, bool]:
-    """How many calls it took, and whether they became steady."""
+    """The number of calls until their times became steady, and whether they did."""
     spent: list[float] = []
     while True:
         begun = perf_counter()
@@ -74,7 +73,7 @@ def _warm_up(call: Call, effort: Effort) -> tuple[int, bool]:
 
 
 def _mark(device: str) -> "torch.cuda.Event":
-    """A mark in the queue of the device, which tells the time when the device gets there."""
+    """An event in the queue of the device, which takes the time when the device reaches it."""
     import torch
 
     event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]

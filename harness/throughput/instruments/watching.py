@@ -1,10 +1,10 @@
-"""What the machine was doing while something was measured on it: who else computed, clocks, power, threads."""
+"""The state of the machine during a measurement: load by other processes, clocks, power, threads."""
 
 import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -19,24 +19,23 @@ MUCH = 0.1
 
 @dataclass
 class Watched:
-    """What was seen between the beginning and the end of a `watch`; complete when it has ended.
+    """The observations of a `watch`; complete when it has ended.
 
     Attributes:
-        seconds: how long.
+        seconds: its duration.
         own_cores: cores that this process kept busy.
-        other_cores: cores that all others kept busy, `None` where the system does not tell.
-        meters: of the accelerator, `None` without one or where no tool tells.
+        other_cores: cores that all other processes kept busy, `None` where the operating system does not tell.
+        meters: readings of the accelerator, `None` without one or where no tool reads them.
     """
 
     seconds: float = 0.0
     own_cores: float = 0.0
     other_cores: float | None = None
     meters: Meters | None = None
-    _lines: list[str] = field(default_factory=list)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why what was measured meanwhile may not stand beside other figures."""
+        """The reasons why figures measured meanwhile are not comparable with others."""
         if self.other_cores is None or self.other_cores <= MUCH:
             return ()
         return (f"disturbed: other processes kept {self.other_cores:.1f} of {os.cpu_count()} cores busy",)
@@ -44,7 +43,7 @@ class Watched:
 
 @contextmanager
 def watch(device: str = "cpu") -> Iterator[Watched]:
-    """Watch the machine, by counters that the system keeps anyway and one quiet process on an accelerator."""
+    """Watch the machine, by counters of the operating system and, on an accelerator, one process that reads it."""
     seen = Watched()
     metering = _start_meters(device)
     begun, own, everybody = perf_counter(), _own_seconds(), _busy_seconds()
@@ -56,32 +55,14 @@ def watch(device: str = "cpu") -> Iterator[Watched]:
         seen.own_cores = spent / seen.seconds
         now = _busy_seconds()
         if everybody is not None and now is not None:
-            # The two are counted in steps of their own.
+            # The two counters advance in different steps, so that the difference may be below zero.
             seen.other_cores = max(now - everybody - spent, 0) / seen.seconds
         if metering is not None:
             seen.meters = _stop_meters(metering, device)
 
 
-def hardware_class() -> str:
-    """Machines of one class can be compared by times in units of a fixed piece of work: processor and threads."""
-    from harness.machine import describe_environment
-
-    return f"{describe_environment().cpu}{_generation()}, {usable_cores()} threads"
-
-
-def _generation() -> str:
-    """What tells processors of one name apart, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().split("\n\n", 1)[0].splitlines()
-    except OSError:
-        return ""
-    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    numbers = [f"{name} {said[name]}" for name in ("cpu family", "model") if name in said]
-    return f" ({', '.join(numbers)})" if numbers else ""
-
-
 def describe_threads() -> Threads:
-    """Threads as they are set now."""
+    """The numbers of threads as they are set now."""
     import sys
 
     from threadpoolctl import threadpool_info
@@ -125,7 +106,7 @@ def _start_meters(device: str) -> "subprocess.Popen[str] | None":
 def _stop_meters(meters: "subprocess.Popen[str]", device: str) -> Meters | None:
     meters.terminate()
     try:
-        said, _ = meters.communicate(timeout=5)
+        readings, _ = meters.communicate(timeout=5)
     except subprocess.TimeoutExpired:
         meters.kill()
         return None
@@ -138,16 +119,16 @@ def _stop_meters(meters: "subprocess.Popen[str]", device: str) -> Meters | None:
             timeout=5,
             check=True,
         ).stdout
-    return read_meters(said, limit)
+    return read_meters(readings, limit)
 
 
-def read_meters(said: str, limit: str = "") -> Meters | None:
-    r"""Understand the lines of `nvidia-smi`; what it does not know it calls `[N/A]`.
+def read_meters(readings: str, limit: str = "") -> Meters | None:
+    r"""Means over the lines of `nvidia-smi`, which writes `[N/A]` for what it does not know.
 
     >>> read_meters("300.0, 1980, 2619, 40\n500.0, 1500, 2619, 42\n", "700.00").least_sm_clock_mhz
     1500.0
     """
-    rows = [[_number(cell) for cell in line.split(",")] for line in said.splitlines()]
+    rows = [[_number(cell) for cell in line.split(",")] for line in readings.splitlines()]
     columns = list(zip(*(row for row in rows if len(row) == len(_QUERY.split(","))), strict=True))
     if not columns:
         return None

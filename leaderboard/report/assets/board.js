@@ -1,4 +1,4 @@
-// The board: one table per standing that sorts, searches and filters, its plot, and what stands apart.
+// The board: a table for each standing that sorts, searches and filters, its plot, and runs that are not comparable.
 "use strict";
 
 {
@@ -16,8 +16,8 @@
     })),
     { key: "interval", title: standing.primary, plain: true, of: () => null, cell: (entry) => whisker(entry.values[0], most) },
     { key: "group", title: "group", of: (entry) => entry.group || null, cell: (entry) => entry.group },
-    { key: "parameters", title: "parameters", number: true, of: (entry) => entry.parameters, cell: (entry) => lbar.size(entry.parameters) },
-    { key: "speed", title: "clips/s", number: true, down: true, of: (entry) => entry.speed ?? null, cell: (entry) => (entry.speed ? lbar.count(Math.round(entry.speed)) : "") },
+    { key: "parameters", title: "parameters", number: true, of: (entry) => entry.costs.parameters, cell: (entry) => lbar.size(entry.costs.parameters) },
+    { key: "speed", title: "clips/s", number: true, down: true, of: (entry) => entry.costs.throughput, cell: (entry) => (entry.costs.throughput ? lbar.count(Math.round(entry.costs.throughput)) : "") },
     { key: "p95", title: "query p95", number: true, of: (entry) => entry.p95 ?? null, cell: (entry) => (entry.p95 ? lbar.seconds(entry.p95) : "") },
     { key: "trained", title: "trained on", class: "words", of: (entry) => entry.trained || null, cell: (entry) => entry.trained },
     { key: "date", title: "date", down: true, class: "whole", of: (entry) => entry.date, cell: (entry) => entry.date },
@@ -48,11 +48,23 @@
     return svg;
   };
 
-  const draw = (standing) => {
-    const shown = columns(standing);
-    const state = { column: shown.find((column) => column.key === standing.primary), down: true, text: "", reported: true };
-    const body = make("tbody");
-    const count = make("span", { class: "soft", role: "status" });
+  // A function from the state of the controls to the entries that are shown, in their order.
+  const chooser = (standing) => {
+    const words = new Map(standing.entries.map((entry) => [entry, [entry.label, entry.stage, entry.trained, entry.precision, entry.reported?.source, entry.reported?.team].join(" ").toLowerCase()]));
+    return (state) => {
+      const parts = state.text.toLowerCase().split(/\s+/).filter(Boolean);
+      const kept = standing.entries.filter((entry) => (state.reported || !entry.reported) && parts.every((part) => words.get(entry).includes(part)));
+      const keys = new Map(kept.map((entry) => [entry, state.column.of(entry)]));
+      return kept.sort((first, second) => {
+        const [a, b] = [keys.get(first), keys.get(second)];
+        if (a === null || b === null) return (a === null) - (b === null);
+        return (a < b ? -1 : a > b ? 1 : 0) * (state.down ? -1 : 1);
+      });
+    };
+  };
+
+  // A function that shows entries in a table's body; each row is built once.
+  const filler = (body, shown) => {
     const rows = new Map();
     const row = (entry) => {
       if (!rows.has(entry)) {
@@ -61,44 +73,48 @@
       }
       return rows.get(entry);
     };
-    const words = new Map(standing.entries.map((entry) => [entry, [entry.label, entry.stage, entry.trained, entry.precision, entry.reported?.source, entry.reported?.team].join(" ").toLowerCase()]));
+    let turn = 0;
+    return (entries) => {
+      // The first hundred rows are there at once, and the others follow in steps, so that the page stays responsive.
+      const own = (turn += 1);
+      const follow = (from) => {
+        if (own !== turn || from >= entries.length) return;
+        body.append(...entries.slice(from, from + 100).map(row));
+        setTimeout(follow, 0, from + 100);
+      };
+      body.replaceChildren();
+      follow(0);
+    };
+  };
+
+  const draw = (standing) => {
+    const shown = columns(standing);
+    const state = { column: shown.find((column) => column.key === standing.primary), down: true, text: "", reported: true };
+    const body = make("tbody");
+    const count = make("span", { class: "soft", role: "status" });
+    const [choose, fill] = [chooser(standing), filler(body, shown)];
     const headers = shown.map((column) => {
-      const choose = () => {
+      const sort = () => {
         state.down = state.column === column ? !state.down : Boolean(column.down);
         state.column = column;
         update();
       };
       return make("th", { scope: "col", class: column.number ? "number" : null },
-        column.plain || !column.title ? make("span", {}, column.title) : make("button", { type: "button", onclick: choose }, column.title));
+        column.plain || !column.title ? make("span", {}, column.title) : make("button", { type: "button", onclick: sort }, column.title));
     });
     const update = () => {
       shown.forEach((column, index) => {
         if (column === state.column) headers[index].setAttribute("aria-sort", state.down ? "descending" : "ascending");
         else headers[index].removeAttribute("aria-sort");
       });
-      const parts = state.text.toLowerCase().split(/\s+/).filter(Boolean);
-      const kept = standing.entries.filter((entry) => (state.reported || !entry.reported) && parts.every((part) => words.get(entry).includes(part)));
-      const keys = new Map(kept.map((entry) => [entry, state.column.of(entry)]));
-      kept.sort((first, second) => {
-        const [a, b] = [keys.get(first), keys.get(second)];
-        if (a === null || b === null) return (a === null) - (b === null);
-        return (a < b ? -1 : a > b ? 1 : 0) * (state.down ? -1 : 1);
-      });
-      // What fits on a screen is there at once; hundreds more follow while it is looked at.
-      const turn = (state.turn = (state.turn ?? 0) + 1);
-      const follow = (from) => {
-        if (turn !== state.turn || from >= kept.length) return;
-        body.append(...kept.slice(from, from + 100).map(row));
-        setTimeout(follow, 0, from + 100);
-      };
-      body.replaceChildren();
-      follow(0);
+      const kept = choose(state);
+      fill(kept);
       count.textContent = kept.length === standing.entries.length ? "" : `${kept.length} of ${standing.entries.length}`;
     };
     const search = make("input", { type: "search", placeholder: "Search systems and training data", "aria-label": "Search systems and training data", size: 30, oninput: () => { state.text = search.value; update(); } });
     const reported = make("input", { type: "checkbox", checked: true, onchange: () => { state.reported = reported.checked; update(); } });
     update();
-    const section = make("section", { "aria-label": standing.title },
+    return make("section", { "aria-label": standing.title },
       make("h1", {}, standing.protocol),
       make("p", { class: "soft" }, `${standing.title.split(", ").slice(1).join(", ")}; ${lbar.count(standing.clips)} clips. Values with 95 % intervals over clips.`),
       make("div", { class: "controls" }, search,
@@ -107,24 +123,29 @@
         count),
       make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `Table of ${standing.title}` },
         make("table", {}, make("thead", {}, make("tr", {}, headers)), body)),
-      standing.entries.some((entry) => entry.group) ? make("p", { class: "soft" }, make("small", {}, "Systems that share a letter cannot be told apart by ", standing.primary, ": permutation over clips, Holm-corrected, p > 0.05.")) : "",
-      standing.hardware ? make("p", { class: "soft" }, make("small", {}, `Speed on ${standing.hardware}.`)) : "",
-      standing.notes.map((note) => make("p", { class: "warn" }, make("small", {}, note))));
-    section.append(make("h2", {}, "Quality against cost"), plots(standing));
-    return section;
+      explained(standing),
+      make("h2", {}, "Quality against cost"),
+      plots(standing));
   };
 
+  // What the table's letters and speeds mean, and what could not be found out.
+  const explained = (standing) => [
+    standing.entries.some((entry) => entry.group) ? make("p", { class: "soft" }, make("small", {}, "Systems that share a letter cannot be told apart by ", standing.primary, ": permutation over clips, Holm-corrected, p > 0.05.")) : "",
+    standing.hardware ? make("p", { class: "soft" }, make("small", {}, `Speed on ${standing.hardware}.`)) : "",
+    standing.notes.map((note) => make("p", { class: "warn" }, make("small", {}, note))),
+  ];
+
   const plots = (standing) => {
-    const known = lbar.costs.filter((cost) => standing.entries.some((entry) => entry[cost.key]));
-    const chosen = { cost: known[0], measure: 0, reported: true };
+    const known = page.axes.filter((axis) => standing.entries.some((entry) => entry.costs[axis.name]));
+    const chosen = { axis: known[0], measure: 0 };
     const place = make("div");
-    if (!known.length) return make("p", { class: "soft" }, "No system here says how many parameters it has, and no speed was measured.");
-    const update = () => place.replaceChildren(lbar.pareto(standing.entries.filter((entry) => chosen.reported || !entry.reported), chosen.measure, standing.measures[chosen.measure], chosen.cost));
+    if (!known.length) return make("p", { class: "soft" }, "No cost of these systems is known: no number of parameters, and no speed.");
+    const update = () => place.replaceChildren(lbar.pareto(standing.entries, chosen.measure, standing.measures[chosen.measure], chosen.axis));
     const controls = make("div", { class: "controls" },
       lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]), "0", (index) => { chosen.measure = Number(index); update(); }),
       make("span", { class: "soft" }, "against"),
-      lbar.select("Cost", known.map((cost) => [cost.key, cost.label]), chosen.cost.key, (key) => { chosen.cost = known.find((cost) => cost.key === key); update(); }));
-    // The table is there first; hundreds of points may take a moment longer.
+      lbar.select("Cost", known.map((axis) => [axis.name, axis.label]), chosen.axis.name, (name) => { chosen.axis = known.find((axis) => axis.name === name); update(); }));
+    // The table is drawn first, since a plot of hundreds of points takes longer.
     requestAnimationFrame(() => setTimeout(update));
     return make("div", {}, controls, place);
   };

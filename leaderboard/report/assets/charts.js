@@ -1,4 +1,4 @@
-// Small charts of a system's page: bars with words beside them, and the curves of a training.
+// Small charts of a system's page: bars with text beside them, and the curves of a training.
 "use strict";
 
 // rows: {label, share, text, href}; share is of the full width.

@@ -1,4 +1,4 @@
-// Any two systems of a standing, query by query, with the same statistics as `lbar compare`.
+// Two systems of a standing, query by query, with the same statistics as `lbar compare`.
 "use strict";
 
 {
@@ -35,7 +35,7 @@
       lbar.select("Second system", options, String(chosen.second), (index) => { chosen.second = Number(index); write(); }));
     const [first, second] = [standing.entries[chosen.first], standing.entries[chosen.second]];
     if (first === second) {
-      result.replaceChildren(make("p", { class: "soft" }, "These are one system; choose another one."));
+      result.replaceChildren(make("p", { class: "soft" }, "Both are the same system; choose another one."));
       return;
     }
     result.replaceChildren(make("p", { class: "soft" }, "Comparing…"));
@@ -74,7 +74,7 @@
   };
 
   lbar.main.append(make("h1", {}, "Compare two systems"));
-  if (!standings.length) lbar.main.append(make("p", {}, "There are no two systems under one protocol."));
+  if (!standings.length) lbar.main.append(make("p", {}, "No protocol has two systems to compare."));
   else {
     lbar.main.append(controls, result);
     addEventListener("hashchange", update);

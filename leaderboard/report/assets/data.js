@@ -1,4 +1,4 @@
-// What systems answered is loaded when it is needed, by script elements, which work from disk where fetch does not.
+// The answers of systems are loaded when needed, by script elements, which work from disk where fetch does not.
 "use strict";
 
 {

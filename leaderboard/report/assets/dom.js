@@ -1,4 +1,4 @@
-// Building elements and words for figures. Text only ever becomes text: nothing here parses HTML.
+// Elements, and numbers as text. All text is inserted as text: nothing here parses HTML.
 "use strict";
 
 const lbar = {
@@ -39,7 +39,7 @@ lbar.select = (label, options, chosen, changed) => {
   return select;
 };
 
-// A page of a list at a time, so that thousands of rows cost nothing until somebody wants them.
+// Shows a list in parts, so that thousands of rows take no time until somebody asks for them.
 lbar.paged = (items, draw, step = 25) => {
   const list = lbar.make("div");
   const more = lbar.make("button", { class: "more", type: "button" });

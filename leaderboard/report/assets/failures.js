@@ -1,4 +1,4 @@
-// Where a system fails: its worst queries with what it ranked instead, slices, and queries that may not be its fault.
+// Where a system fails: its worst queries with the clips it ranked first, slices, and queries with doubtful labels.
 "use strict";
 
 {
@@ -10,12 +10,12 @@
     const index = edges.findIndex((edge) => value <= edge);
     const low = index === 0 ? null : edges[(index < 0 ? edges.length : index) - 1];
     if (index < 0) return { order: edges.length, label: `> ${low} ${unit}` };
-    // Words are whole: after 7 comes 8.
+    // Numbers of words are integers: above a bin that ends with 7 begins one with 8.
     const from = unit === "words" ? low + 1 : low;
     return { order: index, label: low === null ? `≤ ${edges[0]} ${unit}` : from === edges[index] ? `${from} ${unit}` : `${from} – ${edges[index]} ${unit}` };
   };
 
-  // Thresholds that leave about as many queries in each part, and are different numbers.
+  // Distinct thresholds that split the queries into parts of about equal size.
   const edges = (values) => {
     const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
     return [...new Set([0.25, 0.5, 0.75].map((level) => sorted[Math.floor(level * (sorted.length - 1))]))].filter((edge) => edge < sorted[sorted.length - 1]);
@@ -45,7 +45,7 @@
     }).filter(({ parts }) => parts.length > 1);
   };
 
-  // Mean and 95 % interval from the spread of the clips' sums.
+  // Mean and 95 % interval, from the standard error over clips: each clip sums the deviations of its queries.
   lbar.meanOf = (values, chosen, clusters) => {
     const mean = chosen.reduce((total, query) => total + values[query], 0) / chosen.length;
     const off = new Map();

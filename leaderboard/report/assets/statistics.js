@@ -1,8 +1,8 @@
-// The statistics of `harness.statistics`, for two systems: paired, and over clips. A test holds the two together.
+// The paired statistics of `harness.measures` for two systems, over clips. A test compares both implementations.
 "use strict";
 
 {
-  // mulberry32: small, and good enough to draw clips with.
+  // mulberry32, a small random generator that is good enough to resample clips.
   const generator = (seed) => () => {
     seed = (seed + 0x6d2b79f5) | 0;
     let bits = Math.imul(seed ^ (seed >>> 15), 1 | seed);

@@ -1,4 +1,4 @@
-// A system's own page: figures, card, training, speed, slices, and the browser of its failures.
+// The page of a system: measures, card, training, speed, slices, and a list of its failures to browse.
 "use strict";
 
 {
@@ -28,14 +28,14 @@
   }
 
   const show = async () => {
-    const status = make("p", { class: "soft" }, "Loading what it answered…");
+    const status = make("p", { class: "soft" }, "Loading the answers…");
     lbar.main.append(status);
     try {
       const [queries, answers] = await Promise.all([lbar.queries(standing.id), lbar.answers(standing.id, entry.id)]);
       status.remove();
       draw(queries, answers);
     } catch (error) {
-      status.textContent = `What it answered cannot be shown: ${error.message}.`;
+      status.textContent = `The answers cannot be shown: ${error.message}.`;
       status.className = "warn";
     }
   };
@@ -78,12 +78,12 @@
       const kept = all.filter((query) => keeps(query) && (!text || queries.texts[query].toLowerCase().includes(text) || queries.clips[queries.clip[query]].toLowerCase().includes(text)));
       if (state.best) kept.reverse();
       count.textContent = kept.length === all.length ? "" : `${lbar.count(kept.length)} of ${lbar.count(all.length)}`;
-      list.replaceChildren(kept.length ? lbar.paged(kept, line) : make("p", { class: "soft" }, "No query is like this."));
+      list.replaceChildren(kept.length ? lbar.paged(kept, line) : make("p", { class: "soft" }, "No query matches."));
     };
     const search = make("input", { type: "search", placeholder: "Search captions and clips", "aria-label": "Search captions and clips", oninput: () => { state.text = search.value; update(); } });
     lbar.main.append(
       make("h2", { id: "failures" }, "Where it fails"),
-      make("p", { class: "soft" }, "Queries by the rank of what is right, the worst first. Open one for its ten best."),
+      make("p", { class: "soft" }, "Queries by the rank of their relevant clip or caption, the worst first. Open one for the ten best results."),
       queries.whyNot ? make("p", { class: "warn" }, make("small", {}, `No players and no further relevance here: ${queries.whyNot}`)) : "",
       make("div", { class: "controls" },
         lbar.select("Kind of query", kinds.map(([key, text]) => [key, text]), "all", (kind) => { state.kind = kind; update(); }),
@@ -95,5 +95,5 @@
   };
 
   if (page.answered) show();
-  else lbar.main.append(make("p", { class: "warn" }, "The run folder does not hold what it answered, so there is nothing to look at query by query."));
+  else lbar.main.append(make("p", { class: "warn" }, "The run folder does not hold the answers, so no queries can be shown."));
 }

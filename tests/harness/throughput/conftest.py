@@ -10,17 +10,15 @@ from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface.system import SystemInfo
 from harness.protocols.named import get_protocol
 from harness.runs.speed_record import Ceilings, Effort
+from harness.throughput import batch_size
 from harness.throughput import benchmark as module
 from harness.throughput.benchmark import SpeedOptions
-from harness.throughput.cases import index
-from harness.throughput.workloads import Workload
+from harness.throughput.cases.end_to_end import EndToEnd
+from harness.throughput.cases.index import Index
+from harness.throughput.cases.query import Query
 
 SHORT = Effort(warm_ups=1, most_warm_up_seconds=0, iterations=3, seconds=0)
-WORKLOADS = (
-    Workload("index", "clips to embeddings", "clips"),
-    Workload("query", "a caption to clips", "queries", 1, (20, 300)),
-    Workload("end-to-end", "files to a list", "clips", 1, (), from_files=True),
-)
+WORKLOADS = (Index(), Query("query", "a caption to clips", 1, (20, 300)), EndToEnd())
 
 
 class Statistics:
@@ -58,5 +56,5 @@ def ceilings(monkeypatch: pytest.MonkeyPatch) -> Ceilings:
     """Known ones, for those of the machine take seconds to measure."""
     known = Ceilings(device="cpu", precision="fp32", matrix_flops_per_second=1e11, read_bytes_per_second=1e10)
     monkeypatch.setattr(module, "measure_ceilings", lambda *_: known)
-    monkeypatch.setattr(index, "_SWEEP_SECONDS", 0)
+    monkeypatch.setattr(batch_size, "_SWEEP_SECONDS", 0)
     return known

@@ -17,7 +17,6 @@ from harness.throughput.quality import compare_quality
 from harness.throughput.repetition import repeat
 from harness.throughput.reporting import report
 from harness.throughput.subject import Subject, spread
-from harness.throughput.workloads import WORKLOADS, get_workloads
 
 
 @pytest.mark.usefixtures("ceilings")
@@ -140,13 +139,6 @@ def test_quality_of_a_faster_way(system, prepared):
     assert quality.least_cosine_text == pytest.approx(1)
     same = compare_quality(system, system, prepared)
     assert same.value == same.reference
-
-
-def test_workloads_by_name():
-    assert [workload.name for workload in get_workloads(())] == list(WORKLOADS)
-    assert get_workloads(("query", "index"))[0].name == "index"
-    with pytest.raises(UserError, match="no workload 'dance'; there are index, query, query-batch, end-to-end"):
-        get_workloads(("dance",))
 
 
 def test_what_is_otherwise_at_the_end_of_a_run_is_noisy(prepared, system, options, ceilings, monkeypatch):

@@ -43,7 +43,7 @@ def test_a_run_without_its_answers_stands_without_a_letter(tmp_path: Path, make_
     (standing,) = standings(collect(tmp_path))
     assert standing.entries[0].group == ""
     assert all(entry.group for entry in standing.entries[1:])
-    assert standing.notes == (f"{lost} has no per_query.parquet, so nothing tells lost apart",)
+    assert standing.notes == (f"{lost} has no per_query.parquet, so lost cannot be compared with the others",)
     (lost / "per_query.parquet").write_bytes(b"x")
     (standing,) = standings(collect(tmp_path))
     assert standing.notes[0].startswith("no groups: cannot read")
@@ -75,7 +75,7 @@ def test_sorting_and_filtering_keep_the_places(tmp_path: Path, make_run: MakeRun
     assert names(sort(standing, "date")) == ["c", "A", "b"]
     assert names(sort(standing, "clips/s")) == ["b", "A", "c"]
     assert [entry.place for entry in sort(standing, "system").entries] == [2, 1, 3]
-    with pytest.raises(UserError, match="there is no column 'speed' to sort by; there are mAP@10, R@1"):
+    with pytest.raises(UserError, match="unknown column 'speed'; known are mAP@10, R@1"):
         sort(standing, "speed")
     assert names(matching(standing, ["CLOTHO"])) == ["b", "c"]
     assert names(matching(standing, ["clotho", "wav"])) == ["b"]
@@ -91,6 +91,6 @@ def test_protocols_without_a_measure_stay_as_they_are(tmp_path: Path, make_run: 
     everyday, dcase = sort_all(found, "mAP@16")
     assert everyday == found[0]
     assert dcase.protocol.name == "clotho-dcase2025"
-    with pytest.raises(UserError, match="no column 'mAP@99'"):
+    with pytest.raises(UserError, match="unknown column 'mAP@99'"):
         sort_all(found, "mAP@99")
     assert sort_all([], "mAP@99") == []

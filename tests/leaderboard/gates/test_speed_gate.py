@@ -1,20 +1,18 @@
 import json
 import runpy
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from harness.errors import UserError
 from harness.measures.ranking import top_k
-from harness.throughput.instruments.reference import reference_seconds
-from leaderboard.cli import gate as gate_cli
 from leaderboard.gates.speed_gate import SPEED_BASELINE, Speeds, check_speed, read_speeds, write_speeds
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 BASE = {"ranking": 1.0, "search": 20.0, "mel": 0.5}
 
 
@@ -25,16 +23,16 @@ def write(path: Path, ratios: dict[str, float] = BASE, hardware: str = "EPYC, 2 
 
 
 def failed(base: Path, *repeats: Path) -> list[str]:
-    return [f"{finding.subject} {finding.message}" for finding in check_speed(base, repeats) if not finding.passed]
+    return [f"{result.subject} {result.message}" for result in check_speed(base, repeats) if not result.passed]
 
 
-def test_no_slower_is_no_finding(tmp_path: Path) -> None:
+def test_no_slower_passes(tmp_path: Path) -> None:
     base = write(tmp_path / "base.json")
     quicker = write(tmp_path / "1.json", {name: 0.9 * ratio for name, ratio in BASE.items()})
     a_little_slower = write(tmp_path / "2.json", {name: 1.14 * ratio for name, ratio in BASE.items()})
     assert failed(base, quicker, a_little_slower) == []
     assert failed(base, a_little_slower, a_little_slower) == []
-    assert [finding.message for finding in check_speed(base, [quicker, quicker])] == ["-10% beside the baseline"] * 3
+    assert [result.message for result in check_speed(base, [quicker, quicker])] == ["-10% beside the baseline"] * 3
 
 
 def test_one_slow_moment_is_no_loss(tmp_path: Path) -> None:
@@ -56,8 +54,8 @@ def test_two_that_agree_name_the_stage(tmp_path: Path) -> None:
 def test_a_stage_that_is_gone_is_told(tmp_path: Path) -> None:
     base = write(tmp_path / "base.json")
     less = write(tmp_path / "1.json", {"ranking": 1.0, "search": 20.0, "new": 3.0})
-    (finding,) = failed(base, less, base)
-    assert finding.startswith("mel is in the baseline and was not measured")
+    (result,) = failed(base, less, base)
+    assert result.startswith("mel is in the baseline and was not measured")
 
 
 def test_what_does_not_compare_is_refused(tmp_path: Path) -> None:
@@ -86,6 +84,7 @@ def _with_negative(tmp_path: Path) -> Path:
 
 def test_a_function_that_really_is_slower_is_found(tmp_path: Path) -> None:
     """Timed as the benchmarks time, at a loss far beyond what a busy machine brings about."""
+    reference_seconds = runpy.run_path(str(BENCHMARKS / "conftest.py"))["reference_seconds"]
     scores = np.random.default_rng(0).standard_normal((100, 1000), dtype=np.float32)
 
     def timed(pause: float) -> dict[str, float]:
@@ -102,10 +101,10 @@ def test_a_function_that_really_is_slower_is_found(tmp_path: Path) -> None:
 
     base = write(tmp_path / "base.json", timed(0))
     slowed = [write(tmp_path / f"{number}.json", timed(0.2)) for number in range(2)]
-    (finding,) = check_speed(base, slowed)
-    assert finding.subject == "rank"
-    assert not finding.passed
-    assert "longer than the baseline, in every repeat" in finding.message
+    (result,) = check_speed(base, slowed)
+    assert result.subject == "rank"
+    assert not result.passed
+    assert "longer than the baseline, in every repeat" in result.message
 
 
 def test_a_baseline_is_the_median_of_what_was_measured(tmp_path: Path) -> None:
@@ -122,24 +121,14 @@ def test_a_baseline_is_the_median_of_what_was_measured(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="was measured on M4"):
         write_speeds([*some, write(tmp_path / "other.json", hardware="M4, 10 threads")], path)
     with pytest.raises(UserError, match="cannot write"):
-        write_speeds(some, tmp_path / "absent" / "stored.json")
+        write_speeds(some, Path("/proc/nowhere/stored.json"))
 
 
 def test_the_stored_baseline_has_every_stage_that_is_measured() -> None:
-    benchmarks = Path(__file__).parents[1] / "benchmarks"
-    assert set(read_speeds(SPEED_BASELINE).ratios) == set(runpy.run_path(str(benchmarks / "test_stages.py"))["STAGES"])
+    assert set(read_speeds(SPEED_BASELINE).ratios) == set(runpy.run_path(str(BENCHMARKS / "test_stages.py"))["STAGES"])
 
 
-def run(*arguments: object) -> tuple[int, str]:
-    app = typer.Typer()
-    app.command()(gate_cli.gate)
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout
-
-
-def test_the_command(tmp_path: Path) -> None:
+def test_the_command(tmp_path: Path, run: Callable[..., tuple[int, str]]) -> None:
     base = write(tmp_path / "base.json")
     slow = write(tmp_path / "slow.json", BASE | {"mel": 1.0})
     speeds = ("--only", "speed", "--baseline", base, "--speeds", slow, "--speeds", slow)

@@ -15,6 +15,7 @@ from harness.protocols.named import get_protocol
 from harness.protocols.task import pose
 from harness.runs.records import DatasetRecord
 from harness.runs.run_folder import read_record
+from leaderboard.board import axes
 from leaderboard.board.entries import standings
 from leaderboard.comparison.comparing import compare_rows
 from leaderboard.report.site import build
@@ -204,7 +205,7 @@ def test_two_systems_are_compared_as_the_command_compares_them(site: Path, runs:
         assert one["corrected"] == pytest.approx(same.corrected, abs=0.06)
     assert page.locator("tbody tr").count() == 4
     page.get_by_label("Second system").select_option(index=0)
-    assert page.get_by_text("These are one system").is_visible()
+    assert page.get_by_text("Both are the same system").is_visible()
     page.get_by_label("Second system").select_option(index=3)
     page.locator("td.difference").first.wait_for()
     page.locator("details summary").first.click()
@@ -237,7 +238,7 @@ def test_speed_and_training_are_shown_where_they_are_known(site: Path, visit: Vi
     page = visit(site / "index.html", fragment="#" + standing_id(site, "folder"))
     assert "513\t4.2 ms" in page.locator("section:visible tbody tr").first.inner_text()
     assert page.get_by_text("Speed on NVIDIA H200.").is_visible()
-    page.get_by_label("Cost").locator("visible=true").select_option("speed")
+    page.get_by_label("Cost").locator("visible=true").select_option("throughput")
     page.locator("section:visible .point").first.wait_for()
     assert page.locator("section:visible .point").count() == 1
     page = visit(system_page(site, "strong"))
@@ -247,6 +248,22 @@ def test_speed_and_training_are_shown_where_they_are_known(site: Path, visit: Vi
     assert page.locator("svg .curve").count() == 1
     page = visit(system_page(site, "weak"))
     assert page.get_by_role("heading", name="Training").count() == 0
+
+
+def test_every_axis_is_offered(
+    tmp_path: Path, make_run: MakeRun, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = axes.Axis("letters", "letters in the name", lambda entry: len(entry.label))
+    monkeypatch.setattr(axes, "AXES", (*axes.AXES, letters))
+    for name in ("a", "bcd"):
+        make_run(tmp_path / "runs", name, system={"parameters": 1})
+    build(standings(collect(tmp_path / "runs")), (), tmp_path / "site", tmp_path)
+    page = visit(tmp_path / "site" / "index.html")
+    cost = page.get_by_label("Cost")
+    assert cost.locator("option").all_inner_texts() == ["parameters", "letters in the name"]
+    cost.select_option("letters")
+    page.locator(".point[aria-label*='3.0 letters in the name']").wait_for()
+    assert page.locator(".point").count() == 2
 
 
 def test_duplicates_and_slices(site: Path, visit: Visit) -> None:
@@ -324,5 +341,5 @@ def test_a_page_whose_data_or_audio_is_gone_says_so(
     for path in (site / "data").rglob("weak*.js"):
         path.unlink()
     page.reload()
-    page.get_by_text("What it answered cannot be shown").wait_for()
+    page.get_by_text("The answers cannot be shown").wait_for()
     context.close()

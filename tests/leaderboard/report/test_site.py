@@ -123,7 +123,8 @@ def test_systems_whose_tables_are_lost_or_damaged_keep_their_page(tmp_path: Path
 def test_no_runs_and_only_runs_apart_are_a_page_too(tmp_path: Path, make_run: MakeRun) -> None:
     (tmp_path / "runs").mkdir()
     built(tmp_path)
-    assert inlined(tmp_path / "site" / "index.html") == {"standings": [], "apart": []}
+    document = inlined(tmp_path / "site" / "index.html")
+    assert [document["standings"], document["apart"]] == [[], []]
     make_run(tmp_path / "runs", "apart", comparable=False, reasons=("why </script>",))
     built(tmp_path)
     assert inlined(tmp_path / "site" / "index.html")["apart"] == [["apart, everyday", "why </script>"]]
@@ -175,7 +176,7 @@ def test_what_else_is_true_comes_from_the_other_annotations() -> None:
     record = DatasetRecord(
         name="everyday", split="evaluation", digest=task.digest, audio_digest=None, clips=200, queries=1000
     )
-    standing = Standing(protocol=protocol, dataset=record, told_apart="", measures=(), entries=())  # type: ignore[arg-type]
+    standing = Standing(protocol=protocol, dataset=record, distinction="", measures=(), entries=())  # type: ignore[arg-type]
     material = find_material(standing, task.queries, Path())
     assert set(material.events.values()) <= set(range(1, 8))
     ends = multi.relevance.offsets

@@ -5,16 +5,15 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import typer
-from typer.testing import CliRunner
 
 from harness.errors import UserError
 from harness.runs.run_folder import read_record
-from leaderboard.cli import gate as gate_cli
-from leaderboard.gates.gate import QUALITY_BASELINE, check_quality, read_baseline, write_baseline
+from leaderboard.gates.quality_baseline import QUALITY_BASELINE, read_baseline, write_baseline
+from leaderboard.gates.quality_gate import check_quality
 from leaderboard.runs.collecting import Row
 
 MakeRun = Callable[..., Path]
+Run = Callable[..., tuple[int, str]]
 
 
 def row(folder: Path) -> Row:
@@ -41,16 +40,16 @@ def reranked(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Row:
 def test_the_same_answers_pass_and_so_do_two_queries_that_changed(tmp_path: Path, make_run: MakeRun) -> None:
     folder, path = make_run(tmp_path, "a", clips=100), tmp_path / "quality.json"
     write_baseline([row(folder)], path)
-    (finding,) = check_quality([row(folder)], read_baseline(path))
-    assert finding.passed
-    assert finding.message.startswith("as stored (mAP@10 0.")
+    (result,) = check_quality([row(folder)], read_baseline(path))
+    assert result.passed
+    assert result.message.startswith("as stored (mAP@10 0.")
 
     def two_lost(ranks: np.ndarray) -> np.ndarray:
         ranks[np.flatnonzero(ranks == 1)[:2]] = 90
         return ranks
 
-    (finding,) = check_quality([reranked(folder, two_lost)], read_baseline(path))
-    assert finding.passed
+    (result,) = check_quality([reranked(folder, two_lost)], read_baseline(path))
+    assert result.passed
 
 
 def test_a_system_that_answers_differently_fails_and_names_the_queries(tmp_path: Path, make_run: MakeRun) -> None:
@@ -61,11 +60,11 @@ def test_a_system_that_answers_differently_fails_and_names_the_queries(tmp_path:
         ranks[np.flatnonzero(ranks == 1)[:10]] = 90
         return ranks
 
-    (finding,) = check_quality([reranked(folder, some_lost)], read_baseline(path))
-    assert not finding.passed
-    assert "the same system answers differently: mAP@10 -0.0" in finding.message
-    assert len(finding.queries) == 5
-    assert all(line.startswith("rank 1 → 90: caption ") and ".wav)" in line for line in finding.queries)
+    (result,) = check_quality([reranked(folder, some_lost)], read_baseline(path))
+    assert not result.passed
+    assert "the same system answers differently: mAP@10 -0.0" in result.message
+    assert len(result.queries) == 5
+    assert all(line.startswith("rank 1 → 90: caption ") and ".wav)" in line for line in result.queries)
 
 
 @pytest.mark.parametrize(("quality", "passed"), [(0.02, True), (1.0, True), (-0.9, False)])
@@ -75,10 +74,10 @@ def test_a_retrained_system_may_be_better_but_not_worse_beyond_chance(
     path = tmp_path / "quality.json"
     write_baseline([row(make_run(tmp_path, "a", clips=100, seed=1))], path)
     retrained = row(make_run(tmp_path, "a", clips=100, seed=2, quality=quality))
-    (finding,) = check_quality([retrained], read_baseline(path))
-    assert finding.passed == passed
-    assert finding.message.startswith("another system than the stored one, ")
-    assert passed or ("and worse: mAP@10 -0." in finding.message and finding.queries)
+    (result,) = check_quality([retrained], read_baseline(path))
+    assert result.passed == passed
+    assert result.message.startswith("another system than the stored one, ")
+    assert passed or ("and worse: mAP@10 -0." in result.message and result.queries)
 
 
 def test_other_rules_or_data_need_a_new_baseline(tmp_path: Path, make_run: MakeRun) -> None:
@@ -86,9 +85,9 @@ def test_other_rules_or_data_need_a_new_baseline(tmp_path: Path, make_run: MakeR
     write_baseline([row(make_run(tmp_path, "a"))], path)
     fields = json.loads(path.read_text())
     path.write_text(json.dumps(fields | {"dataset_digest": "0" * 64}))
-    (finding,) = check_quality([row(make_run(tmp_path, "a"))], read_baseline(path))
-    assert not finding.passed
-    assert "store them anew" in finding.message
+    (result,) = check_quality([row(make_run(tmp_path, "a"))], read_baseline(path))
+    assert not result.passed
+    assert "store them anew" in result.message
 
 
 def test_storing_keeps_what_else_is_stored(tmp_path: Path, make_run: MakeRun) -> None:
@@ -119,16 +118,7 @@ def test_the_stored_results_are_of_the_bundled_benchmark() -> None:
     assert {len(one.ranks) for one in baseline.systems.values()} == {1000}
 
 
-def run(*arguments: object) -> tuple[int, str]:
-    app = typer.Typer()
-    app.command()(gate_cli.gate)
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, done.stdout
-
-
-def test_the_shipped_systems_pass(migrated_runs: Path, tmp_path: Path) -> None:
+def test_the_shipped_systems_pass(migrated_runs: Path, tmp_path: Path, run: Run) -> None:
     code, shown = run("--out", migrated_runs)
     assert code == 0, shown
     assert "quality linear: as stored (mAP@10 0.6299" in shown
@@ -142,11 +132,11 @@ def test_the_shipped_systems_pass(migrated_runs: Path, tmp_path: Path) -> None:
     assert "the same system answers differently" in shown
     assert shown.count("  rank 1 → ") == 5
     document = json.loads(run("--out", migrated_runs, "--baseline", own, "--json")[1])
-    assert [finding["passed"] for finding in document] == [False]
+    assert [result["passed"] for result in document] == [False]
 
 
-def test_what_cannot_be_checked_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no gate 'colour'; there are quality, speed"):
+def test_what_cannot_be_checked_is_one_line(tmp_path: Path, run: Run) -> None:
+    with pytest.raises(UserError, match="unknown gate 'colour'; known are quality, speed"):
         run("--only", "colour")
     with pytest.raises(UserError, match="no result of 'clap' is stored in .*, only of linear, random"):
         run("clap")
