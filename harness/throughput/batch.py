@@ -10,7 +10,7 @@ from harness.evaluation import PreparedTask, prepare
 from harness.interface import BuiltSystem, build_system, checked_info, is_pair_scorer
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
-from harness.runs import Quality, SpeedRecord, try_mirror_speed, write_speed
+from harness.runs import Quality, SpeedRecord, try_mirror, write_speed
 from harness.throughput.benchmark import SpeedOptions, benchmark
 from harness.throughput.quality import compare_quality
 
@@ -74,7 +74,7 @@ def benchmark_all(
             continue
         runs.append((folder, record))
         say(f"{name}: {folder}")
-        if mirrors and (warning := try_mirror_speed(folder, out=out)):
+        if mirrors and (warning := try_mirror(folder, out=out)):
             mirrors = False
             say(f"{name}: {warning}")
     return SpeedBatch(tuple(runs), failures)

@@ -8,7 +8,6 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
 from harness.runs import EvaluationRecord, find_runs, kind_of_run, read_record
-from leaderboard.runs.speed import KIND as SPEED
 from leaderboard.runs.speed import Speed, read_speed
 
 _LONGEST_NAME = 60
@@ -64,7 +63,7 @@ def collect(out: Path) -> Board:
     for folder in find_runs(out, kind=None):
         kind = kind_of_run(folder)
         try:
-            if kind == SPEED:
+            if kind == "speed":
                 speeds.append(read_speed(folder))
                 continue
             if kind not in ("evaluation", None):

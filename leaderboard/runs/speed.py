@@ -1,23 +1,15 @@
-"""Speed beside quality: what the board reads of a speed record, and which one belongs to which evaluation.
+"""Speed beside quality: what the board shows of a speed record, and which one belongs to which evaluation.
 
-A speed is of a system on a machine. It stands beside an evaluation of the same system digest at the same precision,
-and in one column stand only speeds of one machine, so the join is by digest, precision and hardware.
+A speed belongs to a system on a machine. It stands beside an evaluation of the same system digest at the same
+precision, and a column holds speeds of one machine only: the join is by digest, precision and hardware.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
-
-from harness.errors import UserError
-from harness.machine import Environment
-from harness.runs import EvaluationRecord, UtcTime, hardware_of
-
-KIND = "speed"
-"""What the record of a speed measurement says it is."""
+from harness.runs import EvaluationRecord, SpeedRecord, UtcTime, hardware_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +18,16 @@ class Speed:
 
     Attributes:
         folder: the run folder.
-        created: when.
+        created: when it was measured.
         system: name of the system.
-        digest: of the system, `None` where it does not say what decides its output.
-        precision: it was built for.
+        digest: digest of the system, `None` where it does not say what decides its output.
+        precision: the precision it was built for.
         hardware: what it ran on; see `hardware_of`.
-        clips_per_second: clips embedded in a second.
-        query_p95_seconds: 95 of 100 queries are answered in this time or less.
-        gflops_per_clip: thousand million floating-point operations for one clip.
-        stages: seconds by stage.
-        reasons: why it may not stand beside others; none where it may.
+        clips_per_second: clips embedded per second.
+        query_p95_seconds: 95th percentile of the time to answer a query.
+        gflops_per_clip: 10^9 floating-point operations for one clip.
+        stages: seconds per clip, by stage.
+        reasons: why it may not stand beside others; empty where it may.
     """
 
     folder: Path
@@ -51,53 +43,14 @@ class Speed:
     reasons: tuple[str, ...] = ()
 
 
-class _Part(BaseModel):
-    """Of a speed record only what the board shows; what else is in it is its own affair."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class _System(_Part):
-    name: str
-    digest: str | None = None
-
-
-class _Settings(_Part):
-    device: str
-    precision: str
-
-
-class _Figures(_Part):
-    clips_per_second: NonNegativeFloat | None = None
-    query_p95_seconds: NonNegativeFloat | None = None
-    gflops_per_clip: NonNegativeFloat | None = None
-
-
-class _Record(_Part):
-    created: UtcTime
-    system: _System
-    settings: _Settings
-    environment: Environment
-    figures: _Figures
-    stages: dict[str, NonNegativeFloat] = {}
-    comparable: bool = True
-    reasons: tuple[str, ...] = ()
-
-
 def read_speed(folder: Path) -> Speed:
-    """Read the speed record of a run folder.
+    """What the board shows of the speed record of a run folder.
 
     Raises:
-        UserError: it cannot be read, or lacks what the board needs.
+        UserError: the record is missing, damaged, or of a newer version.
     """
-    path = folder / "record.json"
-    try:
-        record = _Record.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise UserError(f"{path} is no speed record the board can read: {'; '.join(problems)}", problems) from error
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot read {path}: {error}") from error
+    record = SpeedRecord.read(folder)
+    figures = record.figures
     return Speed(
         folder=folder,
         created=record.created,
@@ -105,14 +58,16 @@ def read_speed(folder: Path) -> Speed:
         digest=record.system.digest,
         precision=record.settings.precision,
         hardware=hardware_of(record.environment, record.settings.device),
-        **record.figures.model_dump(),
+        clips_per_second=figures.clips_per_second,
+        query_p95_seconds=figures.query_p95_seconds,
+        gflops_per_clip=figures.gflops_per_clip,
         stages=record.stages,
-        reasons=() if record.comparable else record.reasons or ("it was marked as not comparable",),
+        reasons=record.reasons,
     )
 
 
 def beside(records: Iterable[EvaluationRecord], speeds: Iterable[Speed]) -> tuple[str, dict[str, Speed]]:
-    """The speeds that stand beside these evaluations: all of the one machine on which most of them were measured.
+    """The speeds that stand beside these evaluations, all of one machine: the one with speeds of most of them.
 
     Returns:
         The machine, empty where nothing was measured, and by record id the newest speed there.

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness.measures.summary import MeasureRecord
 from harness.protocols.named import get_protocol
-from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
+from harness.runs.records import EvaluationRecord, ProtocolRecord
 from leaderboard.board.entries import standings
 from leaderboard.board.table import render, to_json
 from leaderboard.runs.collecting import Board, Row, SetAside
@@ -19,7 +19,7 @@ HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 
 
 def row(name: str, primary: float, *, protocol: str = "everyday", **changes: Any) -> Row:
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     rules = get_protocol(protocol)
     measures = tuple(
         MeasureRecord(

@@ -6,31 +6,31 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.runs.records import EvaluationRecord, load_record
+from harness.runs.records import EvaluationRecord
 from leaderboard.runs.collecting import collect
 from leaderboard.runs.speed import Speed, beside, read_speed
 
-HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
+DATA = Path(__file__).parents[2] / "data"
+HISTORIC, HISTORIC_SPEED = DATA / "evaluation_v1.json", DATA / "speed_v1.json"
 
 
 def historic() -> EvaluationRecord:
-    return load_record(HISTORIC.read_text(encoding="utf-8"))
+    return EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
 
 
 def write(out: Path, name: str = "speed", **changes: Any) -> Path:
-    """A speed record as wide as one may be: what the board does not know is its own affair."""
+    """The run folder of a measurement on a GPU, made from a record that an earlier version wrote."""
     record = historic()
-    fields = {
-        "schema_version": 1,
-        "kind": "speed",
-        "id": "f" * 32,
+    fields = json.loads(HISTORIC_SPEED.read_text(encoding="utf-8"))
+    fields |= {
         "created": "2026-03-04T05:06:07Z",
         "system": record.system.model_dump(mode="json"),
-        "settings": {"device": "cuda", "precision": "fp32", "compiled": False},
+        "settings": fields["settings"] | {"device": "cuda"},
         "environment": record.environment.model_dump(mode="json"),
         "figures": {"clips_per_second": 512.5, "query_p95_seconds": 0.004, "share_of_limit": 0.61},
         "stages": {"decode": 0.5, "encode": 1.5},
-        "workload": {"name": "index"},
+        "comparable": True,
+        "reasons": [],
     }
     folder = out / name
     folder.mkdir(parents=True)
@@ -56,9 +56,11 @@ def test_speeds_are_no_evaluations_and_stand_beside_them(tmp_path: Path) -> None
 def test_a_disturbed_or_broken_speed_is_shown_apart(tmp_path: Path) -> None:
     write(tmp_path, "a", comparable=False, reasons=["another process used the GPU"])
     write(tmp_path, "b", figures={"clips_per_second": -1})
-    reasons = sorted(run.reason for run in collect(tmp_path).set_aside)
-    assert "is no speed record the board can read: figures.clips_per_second" in reasons[0]
-    assert reasons[1] == "speed of linear: another process used the GPU"
+    write(tmp_path, "c", schema_version=2)
+    damaged, newer, disturbed = sorted(run.reason for run in collect(tmp_path).set_aside)
+    assert "record.json is damaged: figures.clips_per_second" in damaged
+    assert "record.json has schema version 2, this lbar reads up to 1" in newer
+    assert disturbed == "speed of linear: another process used the GPU"
     with pytest.raises(UserError, match="cannot read"):
         read_speed(tmp_path / "absent")
 
