@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from harness.errors import UserError
-from harness.evaluation.evaluating import Options, Run, evaluate_prepared
+from harness.evaluation.evaluating import Run, evaluate_prepared
+from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface import build_system, checked_info, listings
 from harness.machine import Progress, silent
