@@ -1,6 +1,9 @@
+from .batches import EmbeddingJob as EmbeddingJob
 from .batches import embed_in_batches as embed_in_batches
 from .batches import is_out_of_memory as is_out_of_memory
 from .embedding import TaskEmbedder as TaskEmbedder
+from .embedding import caption_job as caption_job
+from .embedding import clip_job as clip_job
 from .evaluating import Run as Run
 from .evaluating import evaluate as evaluate
 from .hidden_set import audio_files as audio_files
@@ -8,6 +11,7 @@ from .hidden_set import hidden_task as hidden_task
 from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries
 from .hidden_set import read_scores as read_scores
+from .kept_rows import KeptRows as KeptRows
 from .measuring import embedding_tiles as embedding_tiles
 from .measuring import measure as measure
 from .measuring import pair_tiles as pair_tiles

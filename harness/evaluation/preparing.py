@@ -8,7 +8,7 @@ from typing import cast
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import differences_from_published, load
 from harness.errors import UserError
-from harness.interface import RetrievalSystem
+from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
 from harness.protocols import Protocol, RetrievalTask, pose
 from harness.runs import SkippedClip
@@ -85,8 +85,8 @@ def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str
 
 
 def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:
-    """What reads clips out of a store for a system: as int16 where it takes these, else as float32."""
-    if getattr(system, "hears_pcm", False):
-        # The protocol speaks of float32, which every system has to take.
+    """The function that reads a clip from a store for a system: as int16 where it accepts that, else as float32."""
+    if accepts_int16(system):
+        # The type says float32, which every system has to accept.
         return cast("Callable[[Clip], Array]", store.read_pcm)
     return store.read
