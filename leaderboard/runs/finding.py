@@ -1,10 +1,9 @@
 """What a person calls a run, and the run it stands for."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.runs import read_record
 from leaderboard.runs.collecting import Board, Row, collect
 
@@ -44,10 +43,8 @@ def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | No
     known = {name for rows in by_protocol.values() for name in rows}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"systems with runs are {', '.join(sorted(known)) or 'none'}"
-            )
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else f"systems with runs are {', '.join(sorted(known)) or 'none'}"
             raise UserError(f"{name!r} is neither a run folder nor a system with a run in {out}; {hint}")
     shared = [one for one, rows in by_protocol.items() if all(name in rows for name in names)]
     if protocol is not None:

@@ -5,13 +5,12 @@ test sets and other protocols on the same data are not in the file.
 """
 
 import csv
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 
 FILE = Path(__file__).with_name("published.csv")
 _ABOUT = ("protocol", "system", "year", "team", "parameters_millions", "trained_on", "source", "confidence", "note")
@@ -99,7 +98,7 @@ def published_for(protocol: str, system: str | None = None) -> tuple[Published, 
         return found
     named = tuple(result for result in found if result.system == system)
     if not named:
-        near = difflib.get_close_matches(system, [result.system for result in found], n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}?" if near else "`lbar board --published` lists them"
+        near = nearest(system, [result.system for result in found], cutoff=0.3)
+        hint = f"did you mean {near!r}?" if near else "`lbar board --published` lists them"
         raise UserError(f"no published result of {system!r} is known for protocol {protocol}; {hint}")
     return named
