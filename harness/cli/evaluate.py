@@ -81,7 +81,7 @@ def check_system(
     precision: Precision = "fp32",
     as_json: AsJson = False,
 ) -> None:
-    """Tell a system's author what the harness would trip over."""
+    """Check that a system does what the harness relies on, and list what its author has to mend."""
     from dataclasses import asdict
 
     from harness.interface import check, load_system

@@ -20,4 +20,6 @@ from .preparing import PreparedTask as PreparedTask
 from .preparing import broken_clips as broken_clips
 from .preparing import prepare as prepare
 from .preparing import reader as reader
+from .several import Batch as Batch
 from .several import evaluate_all as evaluate_all
+from .several import run_each as run_each

@@ -19,8 +19,8 @@ class PreparedTask:
     """A task whose clips are decoded at one sampling rate.
 
     Attributes:
-        task: what is asked, of the clips that are there.
-        store: holds the clips.
+        task: queries, items and relevance, without the clips that were left out.
+        store: holds the decoded clips.
         skipped: broken clips that were left out.
         reasons: why a result on this task may not stand beside others; none where it may.
     """
@@ -44,12 +44,12 @@ def prepare(
     skip_broken: bool = False,
     progress: Progress = silent,
 ) -> PreparedTask:
-    """Load a protocol's data set, put its question, and have every clip decoded.
+    """Load a protocol's data set, pose its task, and decode every clip.
 
     Args:
         protocol: the rules.
         data_root: folder with the data sets.
-        sample_rate: Hz.
+        sample_rate: of the decoded clips, in Hz.
         skip_broken: leave broken clips out; otherwise they are an error.
         progress: opened for every stage.
 

@@ -1,24 +1,79 @@
 """Evaluate several systems one after the other: what one of them gets wrong does not stop the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
-from harness.interface import build_system, checked_info, listings
+from harness.interface import BuiltSystem, build_system, checked_info, listings
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
 
+R = TypeVar("R")
 
-class Batch(NamedTuple):
-    """What came of it: finished runs in the order of the systems, and an error by name of each system that failed."""
 
-    runs: tuple[Run, ...]
+class Batch(NamedTuple, Generic[R]):
+    """The finished runs in the order of the systems, and the error of each system that failed, by its name."""
+
+    runs: tuple[R, ...]
     failures: dict[str, UserError]
+
+
+def run_each(
+    names: Iterable[str],
+    build: Callable[[str], BuiltSystem],
+    prepare: Callable[[int], PreparedTask],
+    run: Callable[[str, BuiltSystem, PreparedTask], R],
+    mirror: Callable[[R], str | None],
+    say: Callable[[str], None],
+    *,
+    optional: bool = False,
+) -> Batch[R]:
+    """Build and run systems one after the other: the error of one of them does not stop the next.
+
+    Args:
+        names: the systems.
+        build: builds a system.
+        prepare: prepares the task for a sampling rate in Hz; called once for each rate.
+        run: evaluates or measures a system.
+        mirror: copies a run into MLflow and returns a warning where that fails; it is then not tried again.
+        say: receives the warning.
+        optional: whether a system that cannot be built is left out, with a line, instead of being a failure.
+
+    Raises:
+        UserError: `prepare` fails, which no system could help.
+    """
+    prepared: dict[int, PreparedTask] = {}
+    runs: list[R] = []
+    failures: dict[str, UserError] = {}
+    mirrors = True
+    for name in names:
+        try:
+            built = build(name)
+            rate = checked_info(built.system).sample_rate
+        except UserError as error:
+            if optional:
+                say(f"{name}: not available: {error}")
+            else:
+                failures[name] = error
+            continue
+        if rate not in prepared:
+            prepared[rate] = prepare(rate)
+        try:
+            done = run(name, built, prepared[rate])
+        except UserError as error:
+            failures[name] = error
+            continue
+        runs.append(done)
+        if mirrors and (warning := mirror(done)):
+            mirrors = False
+            say(f"{name}: {warning}")
+    return Batch(tuple(runs), failures)
 
 
 def evaluate_all(
@@ -28,8 +83,8 @@ def evaluate_all(
     *,
     progress: Progress = silent,
     say: Callable[[str], None] = print,
-) -> Batch:
-    """Evaluate systems, mirror each run folder into MLflow, and tell how it went, a line at a time.
+) -> Batch[Run]:
+    """Evaluate systems, mirror each run folder into MLflow, and report each in a line.
 
     Args:
         names: as `build_system` takes them; none means every registered system whose parts are all here.
@@ -41,40 +96,26 @@ def evaluate_all(
     Raises:
         UserError: the data set is missing or broken, which no system could help.
     """
-    prepared: dict[int, PreparedTask] = {}
-    runs: list[Run] = []
-    failures: dict[str, UserError] = {}
-    mirrors = True
-    for name in names or _available(say):
-        try:
-            built = build_system(name, device=options.device, precision=options.precision)
-            rate = checked_info(built.system).sample_rate
-        except UserError as error:
-            if names:
-                failures[name] = error
-            else:
-                say(f"{name}: not available: {error}")
-            continue
-        if rate not in prepared:
-            prepared[rate] = prepare(
-                protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=progress
-            )
+
+    def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
         own_options = replace(options, device=built.device, precision=built.precision)
-        try:
-            run = evaluate_prepared(built.system, prepared[rate], own_options, progress=progress)
-        except UserError as error:
-            failures[name] = error
-            continue
-        runs.append(run)
-        say(_told(name, run))
-        if mirrors and (warning := try_mirror(run.folder, out=options.out)):
-            mirrors = False
-            say(f"{name}: {warning}")
-    return Batch(tuple(runs), failures)
+        done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
+        say(_result(name, done))
+        return done
+
+    return run_each(
+        names or _available(say),
+        partial(build_system, device=options.device, precision=options.precision),
+        partial(prepare, protocol, options.data_root, skip_broken=options.skip_broken, progress=progress),
+        run,
+        lambda done: try_mirror(done.folder, out=options.out),
+        say,
+        optional=not names,
+    )
 
 
 def _available(say: Callable[[str], None]) -> list[str]:
-    """The registered systems whose files are here; the others are told of in one line."""
+    """The registered systems whose files are here; the others are counted in one line."""
     listed = listings()
     absent = [system for system in listed if system.missing]
     if absent:
@@ -83,7 +124,7 @@ def _available(say: Callable[[str], None]) -> list[str]:
     return [system.name for system in listed if not system.missing]
 
 
-def _told(name: str, run: Run) -> str:
+def _result(name: str, run: Run) -> str:
     record = run.record
     primary = record.primary
     when = "evaluated before" if run.reused else f"in {record.seconds.total:.1f} s"

@@ -17,11 +17,11 @@ _TIMEOUT_SECONDS = 30
 def download(url: str, target: Path, md5: str | None, progress: Progress = silent) -> None:
     """Download a file, verified.
 
-    A file whose checksum nobody published (`md5` is `None`) counts as right when all that the server announced is
-    there, and it is neither empty nor a web page.
+    A file without a published checksum (`md5` is `None`) counts as right when it has all bytes that the server
+    announced, and is neither empty nor a web page.
 
     What has arrived is kept in `<target>.part` until the file is complete and its MD5 is right, so an interrupted
-    download continues there, in this call or a later one. A server that cannot continue is asked for the whole.
+    download continues there, in this call or a later one. From a server that cannot continue, all of it is requested.
 
     Raises:
         UserError: the server cannot be reached, refuses, or cuts the connection again and again; the content is not
@@ -52,20 +52,20 @@ def download(url: str, target: Path, md5: str | None, progress: Progress = silen
 
 
 def _complete(url: str, part: Path, progress: Progress) -> None:
-    """Ask until all has arrived, as long as every answer brings something new."""
+    """Send requests until the file is complete, as long as every response brings new bytes."""
     import requests
 
     with _Arriving(part, progress) as arriving:
         while True:
             before = arriving.size
             try:
-                _ask(url, arriving)
+                _request(url, arriving)
             except requests.RequestException as error:
-                answer = error.response
-                if answer is not None and answer.status_code == 416 and before:
+                response = error.response
+                if response is not None and response.status_code == 416 and before:
                     arriving.restart()
-                elif answer is not None:
-                    raise UserError(f"{url}: the server answers {answer.status_code} {answer.reason}") from error
+                elif response is not None:
+                    raise UserError(f"{url}: the server answers {response.status_code} {response.reason}") from error
                 elif arriving.size <= before:
                     raise UserError(
                         f"{url}: no connection, or it broke off after {arriving.size} bytes ({_cause(error)}); "
@@ -75,8 +75,8 @@ def _complete(url: str, part: Path, progress: Progress) -> None:
                 return
 
 
-def _ask(url: str, arriving: "_Arriving") -> None:
-    """Ask once for all that is missing."""
+def _request(url: str, arriving: "_Arriving") -> None:
+    """Send one request for all bytes that are missing."""
     import pooch
 
     # An encoded body could not be continued at a byte of the file.
@@ -95,7 +95,7 @@ def _ask(url: str, arriving: "_Arriving") -> None:
 
 
 class _Arriving:
-    """The file-like object pooch writes into: the partial file and the bytes it has."""
+    """The file-like object that pooch writes into: the partial file, and the number of its bytes."""
 
     def __init__(self, part: Path, progress: Progress) -> None:
         self._file = part.open("ab")
@@ -108,11 +108,11 @@ class _Arriving:
 
     @property
     def version(self) -> str:
-        """What the server calls the version of which the beginning is here; empty where it calls it nothing."""
+        """The server's tag or date of the version that the partial file is of; empty where it gave none."""
         return self._version_file.read_text() if self._version_file.exists() else ""
 
     def begin(self, response: "requests.Response", **_: object) -> None:
-        """Look at the head of an answer: one that holds the whole makes what is there worthless."""
+        """Read the headers of a response; one that holds the whole file replaces the partial one."""
         self._response = response
         if response.headers.get("Content-Type", "").startswith("text/html"):
             response.raise_for_status()
@@ -129,7 +129,7 @@ class _Arriving:
             self._advance(self.size)
 
     def end(self) -> None:
-        """Close the connection, which pooch leaves open when the answer is not read to its end."""
+        """Close the connection, which pooch leaves open when the response is not read to its end."""
         if self._response is not None:
             self._response.close()
 
@@ -158,7 +158,7 @@ class _Arriving:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, which names what happened."""
+    """The message of the innermost exception, which names the cause."""
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__

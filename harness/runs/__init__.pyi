@@ -15,7 +15,6 @@ from .records import SkippedClip as SkippedClip
 from .run_folder import PER_QUERY_COLUMNS as PER_QUERY_COLUMNS
 from .run_folder import find_finished as find_finished
 from .run_folder import find_runs as find_runs
-from .run_folder import kind_of_run as kind_of_run
 from .run_folder import read_any_record as read_any_record
 from .run_folder import read_record as read_record
 from .run_folder import write_folder as write_folder

@@ -177,7 +177,11 @@ def read_any_record(folder: Path) -> EvaluationRecord | SpeedRecord:
     Raises:
         UserError: there is none, or it cannot be read, or is of another kind.
     """
-    return KINDS.get(kind_of_run(folder) or "", EvaluationRecord).read(folder)
+    kind = kind_of_run(folder)
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"{folder / 'record.json'} is a record of kind {kind!r}; known are {', '.join(KINDS)}")
+    # Where the kind is missing, reading the record as an evaluation says what is wrong.
+    return KINDS[kind or "evaluation"].read(folder)
 
 
 def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:

@@ -1,4 +1,4 @@
-"""What a person calls a run, and the run it stands for."""
+"""Find the run that a person names by its folder or its system."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,12 +9,12 @@ from leaderboard.runs.collecting import Board, Row, collect
 
 
 def find_rows(names: Sequence[str], out: Path, protocol: str | None = None) -> list[Row]:
-    """Find runs by the path of their folder, its name in `out`, or the name of a system, whose newest run it is.
+    """Find runs by the path of their folder, its name in `out`, or the name of a system, which means its newest run.
 
     Args:
         names: at least one.
         out: the folder of run folders.
-        protocol: under which systems are looked for; without it the one under which all of them have a run.
+        protocol: the protocol of the systems' runs; by default the one under which all of them have a run.
 
     Raises:
         UserError: there is no such run, or several protocols would do.

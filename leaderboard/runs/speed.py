@@ -42,28 +42,23 @@ class Speed:
     stages: dict[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
 
-
-def read_speed(folder: Path) -> Speed:
-    """What the board shows of the speed record of a run folder.
-
-    Raises:
-        UserError: the record is missing, damaged, or of a newer version.
-    """
-    record = SpeedRecord.read(folder)
-    figures = record.figures
-    return Speed(
-        folder=folder,
-        created=record.created,
-        system=record.system.name,
-        digest=record.system.digest,
-        precision=record.settings.precision,
-        hardware=hardware_of(record.environment, record.settings.device),
-        clips_per_second=figures.clips_per_second,
-        query_p95_seconds=figures.query_p95_seconds,
-        gflops_per_clip=figures.gflops_per_clip,
-        stages=record.stages,
-        reasons=record.reasons,
-    )
+    @classmethod
+    def of(cls, folder: Path, record: SpeedRecord) -> "Speed":
+        """What the board shows of the record of a run folder."""
+        figures = record.figures
+        return cls(
+            folder=folder,
+            created=record.created,
+            system=record.system.name,
+            digest=record.system.digest,
+            precision=record.settings.precision,
+            hardware=hardware_of(record.environment, record.settings.device),
+            clips_per_second=figures.clips_per_second,
+            query_p95_seconds=figures.query_p95_seconds,
+            gflops_per_clip=figures.gflops_per_clip,
+            stages=record.stages,
+            reasons=record.reasons,
+        )
 
 
 def beside(records: Iterable[EvaluationRecord], speeds: Iterable[Speed]) -> tuple[str, dict[str, Speed]]:

@@ -111,7 +111,7 @@ def test_a_record_of_another_kind_is_set_aside(tmp_path: Path) -> None:
     board = collect(tmp_path)
     assert len(board.rows) == 1
     (apart,) = board.set_aside
-    assert "is a record of kind 'survey', which the board does not show" in apart.reason
+    assert "is a record of kind 'survey'; known are evaluation, speed" in apart.reason
 
 
 def test_two_folders_with_one_run_count_once(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from harness.errors import UserError
 from harness.runs.records import EvaluationRecord
+from harness.runs.speed_record import SpeedRecord
 from leaderboard.runs.collecting import collect
-from leaderboard.runs.speed import Speed, beside, read_speed
+from leaderboard.runs.speed import Speed, beside
 
 DATA = Path(__file__).parents[2] / "data"
 HISTORIC, HISTORIC_SPEED = DATA / "evaluation_v1.json", DATA / "speed_v1.json"
@@ -39,7 +40,8 @@ def write(out: Path, name: str = "speed", **changes: Any) -> Path:
 
 
 def test_the_board_reads_what_it_shows(tmp_path: Path) -> None:
-    speed = read_speed(write(tmp_path))
+    folder = write(tmp_path)
+    speed = Speed.of(folder, SpeedRecord.read(folder))
     assert (speed.system, speed.digest, speed.hardware) == ("linear", "5f" * 32, "NVIDIA H200")
     assert (speed.clips_per_second, speed.query_p95_seconds, speed.gflops_per_clip) == (512.5, 0.004, None)
     assert speed.stages == {"decode": 0.5, "encode": 1.5}
@@ -62,7 +64,7 @@ def test_a_disturbed_or_broken_speed_is_shown_apart(tmp_path: Path) -> None:
     assert "record.json has schema version 2, this lbar reads up to 1" in newer
     assert disturbed == "speed of linear: another process used the GPU"
     with pytest.raises(UserError, match="cannot read"):
-        read_speed(tmp_path / "absent")
+        SpeedRecord.read(tmp_path / "absent")
 
 
 def speed(hours: int = 0, **changes: Any) -> Speed:
