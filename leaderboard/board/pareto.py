@@ -34,7 +34,12 @@ COSTS = {
     for cost in (
         Cost("parameters", "parameters (millions)", lambda entry: entry.parameters / 1e6 or None, True),
         Cost("throughput", "clips per second", lambda entry: entry.clips_per_second, False),
-        Cost("gflops", "GFLOPs per clip", lambda entry: entry.speed.gflops_per_clip if entry.speed else None, True),
+        Cost(
+            "gflops",
+            "GFLOPs per clip",
+            lambda entry: entry.gflops_per_clip,
+            True,
+        ),
     )
 }
 

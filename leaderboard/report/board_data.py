@@ -76,7 +76,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
             "tied": _short(record.tied_fraction),
             "speed": entry.clips_per_second,
             "p95": entry.query_p95_seconds,
-            "gflops": entry.speed.gflops_per_clip if entry.speed else None,
+            "gflops": entry.gflops_per_clip,
         }
     if entry.reported:
         result = entry.reported
@@ -118,7 +118,7 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Command": record.command,
         },
         "card": record.system.card,
-        "stages": (entry.speed.stages if entry.speed else {}),
+        "stages": (entry.speed.record.stages if entry.speed else {}),
         "curves": _curves(record, weights_root()),
     }
 

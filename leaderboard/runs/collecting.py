@@ -64,7 +64,7 @@ def collect(out: Path) -> Board:
         try:
             found = read_any_record(folder)
             if isinstance(found, SpeedRecord):
-                speeds.append(Speed.of(folder, found))
+                speeds.append(Speed(folder, found))
                 continue
             run = Row(folder, found)
             twin = runs.setdefault(run.record.id, run)
@@ -89,9 +89,9 @@ def collect(out: Path) -> Board:
         else:
             set_aside[*key, record.protocol.name, reason] = SetAside(run.folder, record, reason)
     disturbed = [
-        SetAside(speed.folder, None, f"speed of {speed.system}: {'; '.join(speed.reasons)}")
+        SetAside(speed.folder, None, f"speed of {speed.record.system.name}: {'; '.join(speed.record.reasons)}")
         for speed in speeds
-        if speed.reasons
+        if not speed.record.comparable
     ]
     return Board(tuple(rows.values()), (*set_aside.values(), *disturbed), tuple(speeds))
 

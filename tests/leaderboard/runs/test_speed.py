@@ -41,18 +41,18 @@ def write(out: Path, name: str = "speed", **changes: Any) -> Path:
 
 def test_the_board_reads_what_it_shows(tmp_path: Path) -> None:
     folder = write(tmp_path)
-    speed = Speed.of(folder, SpeedRecord.read(folder))
-    assert (speed.system, speed.digest, speed.hardware) == ("linear", "5f" * 32, "NVIDIA H200")
-    assert (speed.clips_per_second, speed.query_p95_seconds, speed.gflops_per_clip) == (512.5, 0.004, None)
-    assert speed.stages == {"decode": 0.5, "encode": 1.5}
-    assert speed.reasons == ()
+    (speed,) = collect(tmp_path).speeds
+    assert (speed.folder, speed.hardware) == (folder, "NVIDIA H200")
+    figures = speed.record.figures
+    assert (figures.clips_per_second, figures.query_p95_seconds, figures.gflops_per_clip) == (512.5, 0.004, None)
+    assert speed.record.stages == {"decode": 0.5, "encode": 1.5}
 
 
 def test_speeds_are_no_evaluations_and_stand_beside_them(tmp_path: Path) -> None:
     write(tmp_path)
     board = collect(tmp_path)
     assert (board.rows, board.set_aside) == ((), ())
-    assert [speed.clips_per_second for speed in board.speeds] == [512.5]
+    assert [speed.record.figures.clips_per_second for speed in board.speeds] == [512.5]
 
 
 def test_a_disturbed_or_broken_speed_is_shown_apart(tmp_path: Path) -> None:
@@ -67,17 +67,22 @@ def test_a_disturbed_or_broken_speed_is_shown_apart(tmp_path: Path) -> None:
         SpeedRecord.read(tmp_path / "absent")
 
 
-def speed(hours: int = 0, **changes: Any) -> Speed:
-    fields: dict[str, Any] = {
-        "folder": Path("x"),
+def speed(
+    hours: int, *, hardware: str = "A100", digest: str | None = "5f" * 32, precision: str = "fp32", **changes: Any
+) -> Speed:
+    """A measurement that many hours after the others began, of as many clips per second."""
+    record = SpeedRecord.from_json(HISTORIC_SPEED.read_text(encoding="utf-8"))
+    environment = record.environment.model_copy(update={"cpu": hardware, "logical_cores": 2})
+    changed = {
         "created": datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hours),
-        "system": "linear",
-        "digest": "5f" * 32,
-        "precision": "fp32",
-        "hardware": "A100",
-        "clips_per_second": float(hours),
+        "system": record.system.model_copy(update={"digest": digest}),
+        "settings": record.settings.model_copy(update={"precision": precision}),
+        "environment": environment,
+        "figures": record.figures.model_copy(update={"clips_per_second": float(hours)}),
+        "comparable": True,
+        "reasons": (),
     }
-    return Speed(**fields | changes)
+    return Speed(Path("x"), record.model_copy(update=changed | changes))
 
 
 def test_a_column_has_one_machine_the_one_most_were_measured_on() -> None:
@@ -90,11 +95,11 @@ def test_a_column_has_one_machine_the_one_most_were_measured_on() -> None:
         speed(9, hardware="H200"),
         speed(1, hardware="A100", digest="77" * 32),
         speed(8, precision="bf16"),
-        speed(7, reasons=("noisy",)),
+        speed(7, comparable=False, reasons=("noisy",)),
         speed(6, digest=None),
     ]
     hardware, found = beside([first, other], speeds)
-    assert hardware == "A100"
-    assert {record: one.clips_per_second for record, one in found.items()} == {first.id: 3, other.id: 1}
+    assert hardware == "A100, 2 threads"
+    assert {record: one.record.figures.clips_per_second for record, one in found.items()} == {first.id: 3, other.id: 1}
     assert beside([first], []) == ("", {})
     assert beside([first], [speed(1, digest="99" * 32)]) == ("", {})
