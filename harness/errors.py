@@ -29,7 +29,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
 
 
 def listing(message: str, problems: Sequence[str]) -> UserError:
-    """The error for one or several things that are wrong: one in the line itself, several listed below it.
+    """The error for one or several problems: a single one stands in the line itself, several are listed below it.
 
     >>> str(listing("no good", ["too small"]))
     'no good: too small'
@@ -39,11 +39,24 @@ def listing(message: str, problems: Sequence[str]) -> UserError:
     return UserError(f"{message} in {len(problems)} ways", problems)
 
 
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The known name spelt most like `name`, upper and lower case alike; `None` where none is like it.
+
+    >>> nearest("clohto", ["everyday", "Clotho"])
+    'Clotho'
+    """
+    import difflib
+
+    by_lower_case = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), by_lower_case, n=1, cutoff=cutoff)
+    return by_lower_case[near[0]] if near else None
+
+
 def one_line(error: BaseException, most: int = 300) -> str:
-    """What an exception says, with its kind, in one line of at most about `most` characters.
+    """Type and message of an exception in one line; the message is cut after `most` characters.
 
     >>> one_line(ValueError("no  luck"))
     'ValueError: no luck'
     """
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said[:most]}" if said else type(error).__name__
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message[:most]}" if message else type(error).__name__

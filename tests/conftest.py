@@ -71,7 +71,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database with all tables, which take seconds to make: tests copy it."""
-    from harness.runs.tracking import mirroring as tracking
+    from harness.runs.tracking import client as tracking
 
     out = tmp_path_factory.mktemp("migrated")
     with pytest.MonkeyPatch.context() as patch:
@@ -131,10 +131,12 @@ def make_run() -> Callable[..., Path]:
     from harness.measures.statistics import intervals
     from harness.measures.summary import MeasureRecord
     from harness.protocols.named import get_protocol
-    from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
+    from harness.runs.records import EvaluationRecord, ProtocolRecord
     from harness.runs.run_folder import write_run
 
-    historic = load_record((Path(__file__).parent / "data" / "evaluation_v1.json").read_text(encoding="utf-8"))
+    historic = EvaluationRecord.from_json(
+        (Path(__file__).parent / "data" / "evaluation_v1.json").read_text(encoding="utf-8")
+    )
 
     def make(
         out: Path,

@@ -17,7 +17,7 @@ from harness.errors import UserError
 
 
 class _Commands(TyperGroup):
-    """Turns what the user can mend into one line and an exit code, for every command alike."""
+    """Prints an error that the user can mend in one line and exits with its code, for every command alike."""
 
     def invoke(self, ctx: Any) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Where the commands live that the packages above the harness, and other people's packages, add to `lbar`."""
+"""The commands that `systems`, `leaderboard` and other distributions add to `lbar`."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -19,7 +19,7 @@ _COMPANIONS = {
     "mlflow": "leaderboard.cli.mlflow:mlflow",
     "train": "systems.training.cli:train",
 }
-"""The commands of `systems` and `leaderboard`. The harness imports neither of them: it knows addresses only."""
+"""Addresses of the commands of `systems` and `leaderboard`, neither of which the harness imports."""
 
 
 def companion(name: str) -> Any:
@@ -29,7 +29,7 @@ def companion(name: str) -> Any:
 
 
 def added_commands() -> Iterator[tuple[str, Any]]:
-    """Name and command of all that is added to the harness's own commands.
+    """Name and command of each command that is added to the harness's own.
 
     A command of another distribution that cannot be imported is left out with one line on standard error, so that a
     broken package does not take the other commands with it.

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -81,7 +82,7 @@ def check_system(
     precision: Precision = "fp32",
     as_json: AsJson = False,
 ) -> None:
-    """Tell a system's author what the harness would trip over."""
+    """Check that a system does what the harness relies on, and list what its author has to mend."""
     from harness.interface import check, load_system
 
     with redirect_stdout(sys.stderr):
@@ -99,8 +100,6 @@ def check_system(
 
 def list_protocols(as_json: AsJson = False) -> None:
     """List evaluation protocols."""
-    from dataclasses import asdict
-
     from harness.protocols import PROTOCOLS
 
     if as_json:

@@ -1,148 +1,110 @@
-"""Embed a long sequence in batches, keeping what is done, so that an interrupted run goes on where it stopped."""
+"""Embed a long sequence in batches."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
+from harness.evaluation.kept_rows import KeptRows, Kind
 from harness.evaluation.read_ahead import ReadAhead
 from harness.interface import checked_embeddings
-from harness.machine import Progress, exclusive, silent, stage
+from harness.machine import Progress, silent, stage
 
 Item = TypeVar("Item")
-Kind = TypeVar("Kind", bound=np.floating[Any])
 
 FIRST_BATCH = 32
 """Batch size where the user names none; halved whenever the device runs out of memory."""
 
 
+@dataclass(frozen=True)
+class EmbeddingJob(Generic[Item]):
+    """What is embedded, and how.
+
+    Attributes:
+        system: the system's name, for messages.
+        what: "clip" or "caption", for messages.
+        count: number of items.
+        read: gives item `i`, counted from 0.
+        embed: the system's method, from a list of `n` items to numbers of shape `(n, d)`.
+        batch_size: items at once; `None` starts with `FIRST_BATCH` and halves it when the device is out of memory.
+    """
+
+    system: str
+    what: str
+    count: int
+    read: Callable[[int], Item]
+    embed: Callable[[Sequence[Item]], object]
+    batch_size: int | None = None
+
+    def batches(self, done: NDArray[np.floating[Any]]) -> Iterator[Array]:
+        """The embeddings of the items after the first `len(done)`, whose rows these are, batch by batch.
+
+        Raises:
+            UserError: the system fails, or returns something other than finite numbers `(n, d)` of the same `d`.
+        """
+        size = self.batch_size or FIRST_BATCH
+        start, dimension = done.shape
+        reader = ReadAhead(self.read, self.count)
+        while start < self.count:
+            items = reader.take(start, min(start + size, self.count))
+            try:
+                with stage("encode"):
+                    result = self.embed(items)
+            except UserError:
+                raise
+            except (Exception, SystemExit) as error:
+                if is_out_of_memory(error) and size > 1 and self.batch_size is None:
+                    size //= 2
+                    continue
+                raise self._failure(error, start, start + len(items) - 1) from error
+            batch = checked_embeddings(result, len(items), self.what, self.system, start)
+            if start and batch.shape[1] != dimension:
+                raise UserError(
+                    f"{self.system} returned {batch.shape[1]} numbers for {self.what} {start} but {dimension} for the "
+                    "ones before"
+                )
+            dimension = batch.shape[1]
+            yield batch
+            start += len(items)
+
+    def _failure(self, error: BaseException, first: int, last: int) -> UserError:
+        advice = "; try a smaller --batch-size" if is_out_of_memory(error) else ""
+        return UserError(
+            f"{self.system} failed on {self.what}s {first} to {last} of {self.count}: {one_line(error)}{advice}"
+        )
+
+
 def embed_in_batches(
-    read: Callable[[int], Item],
-    count: int,
-    embed: Callable[[Sequence[Item]], object],
-    *,
-    what: str,
-    system: str,
-    batch_size: int | None = None,
-    store: Path | None = None,
-    kind: type[Kind] = np.float32,  # type: ignore[assignment]
-    progress: Progress = silent,
+    job: EmbeddingJob[Item], kept: KeptRows[Kind] | None = None, *, progress: Progress = silent
 ) -> NDArray[Kind]:
-    """Embed `count` items in order.
+    """Embed all items, in order.
 
     Args:
-        read: gives item `i`.
-        count: how many there are.
-        embed: the system's method, from a list of items to `(n, d)`.
-        what: "clip" or "caption", for messages.
-        system: the system's name, for messages.
-        batch_size: how many at once; `None` starts with `FIRST_BATCH` and halves when the device is out of memory.
-        store: folder in which every finished batch is kept; a later call with the same folder goes on from there, and
-            a second process at the same work waits for the first. `None` keeps nothing.
-        kind: of the numbers that are kept and returned: float16 takes half the space.
-        progress: opened for the whole; what is found in the store counts as done.
+        job: what is embedded, and how.
+        kept: where every finished batch is kept, so that a later call goes on from there; `None` keeps nothing.
+        progress: opened for the whole; rows that were kept before count as done.
 
     Returns:
-        Array of shape `(count, d)`; with a store it is a read-only memory map.
+        Array of shape `(count, d)`, float32 or of the kind of `kept`, of which it is a read-only memory map.
 
     Raises:
-        UserError: the system fails, returns something other than finite `(n, d)` numbers, or the store cannot be
-            written.
+        UserError: the system fails or returns something invalid, or the disk cannot be written.
     """
-    advance = progress(f"{system}: {what}s", count)
-    if store is None:
-        rows: list[NDArray[Kind]] = [np.zeros((0, 0), kind)]
-        for batch in _batches(read, rows[0].shape, count, embed, what, system, batch_size):
-            rows.append(batch.astype(kind, copy=False))
-            advance(len(batch))
-        return np.concatenate(rows[1:] or rows)
-
-    finished = _finished(store, kind)
-    if len(finished) < count:
-        with exclusive(store / "lock", "embeddings"):
-            finished = _finished(store, kind)
-            advance(len(finished))
-            with _rows_file(store, kind).open("ab") as file:
-                file.truncate(finished.nbytes)
-                for batch in _batches(read, finished.shape, count, embed, what, system, batch_size):
-                    _append(store, file, batch.astype(kind, copy=False))
-                    advance(len(batch))
-        finished = _finished(store, kind)
-    else:
-        advance(count)
-    return finished
-
-
-def _batches(
-    read: Callable[[int], Item],
-    done: tuple[int, ...],
-    count: int,
-    embed: Callable[[Sequence[Item]], object],
-    what: str,
-    system: str,
-    batch_size: int | None,
-) -> Iterator[Array]:
-    """Embed what comes after the rows that are done, of that shape."""
-    size = batch_size or FIRST_BATCH
-    start, dimension = done
-    reader = ReadAhead(read, count)
-    while start < count:
-        stop = min(start + size, count)
-        items = reader.take(start, stop)
-        try:
-            with stage("encode"):
-                result = embed(items)
-        except UserError:
-            raise
-        except (Exception, SystemExit) as error:
-            if is_out_of_memory(error) and size > 1 and batch_size is None:
-                size //= 2
-                continue
-            advice = "; try a smaller --batch-size" if is_out_of_memory(error) else ""
-            raise UserError(
-                f"{system} failed on {what}s {start} to {stop - 1} of {count}: {one_line(error)}{advice}"
-            ) from error
-        batch = checked_embeddings(result, len(items), what, system, start)
-        if start and batch.shape[1] != dimension:
-            raise UserError(
-                f"{system} returned {batch.shape[1]} numbers for {what} {start} but {dimension} for the ones before"
-            )
-        dimension = batch.shape[1]
-        yield batch
-        start = stop
-
-
-def _rows_file(store: Path, kind: type[np.floating[Any]]) -> Path:
-    return store / f"rows.f{8 * np.dtype(kind).itemsize}"
-
-
-def _finished(store: Path, kind: type[Kind]) -> NDArray[Kind]:
-    """The whole rows on disk; a row torn by a kill is not among them."""
-    rows = _rows_file(store, kind)
-    try:
-        dimension = int((store / "dimension").read_text())
-        count = rows.stat().st_size // (np.dtype(kind).itemsize * dimension)
-    except (FileNotFoundError, NotADirectoryError):
-        return np.zeros((0, 0), kind)
-    if count == 0:
-        return np.zeros((0, dimension), kind)
-    return np.memmap(rows, dtype=kind, mode="r", shape=(count, dimension))
-
-
-def _append(store: Path, file: BinaryIO, batch: NDArray[np.floating[Any]]) -> None:
-    if not (store / "dimension").exists():
-        temporary = store / f"dimension.{os.getpid()}"
-        temporary.write_text(str(batch.shape[1]))
-        temporary.replace(store / "dimension")
-    file.write(np.ascontiguousarray(batch).data)
-    file.flush()
+    advance = progress(f"{job.system}: {job.what}s", job.count)
+    if kept is not None:
+        return kept.complete(job.count, job.batches, advance)
+    nothing: NDArray[Any] = np.zeros((0, 0), np.float32)
+    rows = []
+    for batch in job.batches(nothing):
+        rows.append(batch.astype(np.float32, copy=False))
+        advance(len(batch))
+    return np.concatenate(rows or [nothing])
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that main memory or the device has none left."""
+    """Whether an error says that main memory or the device's memory is full."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -1,27 +1,42 @@
-"""A task as a system sees it: each clip and each distinct caption computed once, and kept where that is safe."""
+"""Embed a task: each clip and each distinct caption once, and keep the embeddings where that is safe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from harness.audio import Array, Clip
-from harness.evaluation.batches import FIRST_BATCH, embed_in_batches
+from harness.audio import Array, Clip, PcmStore
+from harness.evaluation.batches import FIRST_BATCH, EmbeddingJob, embed_in_batches
+from harness.evaluation.kept_rows import KeptRows
 from harness.evaluation.preparing import PreparedTask, reader
 from harness.interface import PairScorer, RetrievalSystem, System, checked_scores
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.protocols import RetrievalTask
 
 
+def clip_job(
+    system: RetrievalSystem, store: PcmStore, clips: Sequence[Clip], batch_size: int | None = None
+) -> EmbeddingJob[Array]:
+    """The embedding of clips that a store holds, at the system's sampling rate."""
+    read = reader(system, store)
+    return EmbeddingJob(
+        system.info.name, "clip", len(clips), lambda index: read(clips[index]), system.embed_audio, batch_size
+    )
+
+
+def caption_job(system: RetrievalSystem, captions: Sequence[str], batch_size: int | None = None) -> EmbeddingJob[str]:
+    """The embedding of captions."""
+    return EmbeddingJob(system.info.name, "caption", len(captions), captions.__getitem__, system.embed_text, batch_size)
+
+
 @dataclass(frozen=True)
 class TaskEmbedder:
-    """Where and how a system runs, and how to tell of its progress.
+    """How a system runs, and how its progress is shown.
 
-    Embeddings are kept under what decides them: the system and its code, the content, the kind of device, the
-    precision, the batch size that was asked for, the packages. They serve an interrupted evaluation, and every other
-    protocol on the same clips. Of a system that does not say what decides its output (no `info.digest`, or code that
-    only a notebook has) nothing is kept.
+    Embeddings are kept under a key of everything that decides them: the system and its code, the content, the kind of
+    device, the precision, the batch size that was asked for, the versions of packages. They serve an interrupted
+    evaluation, and every other protocol on the same clips. Nothing is kept of a system that does not say what decides
+    its output (its `info.digest` is `None`, or its code is in no file, as in a notebook).
     """
 
     device: str
@@ -31,40 +46,25 @@ class TaskEmbedder:
 
     def clips(self, system: RetrievalSystem, prepared: PreparedTask) -> Array:
         """Embed a task's clips; shape `(clips, d)`."""
-        clips, read = prepared.task.clips, reader(system, prepared.store)
-        return embed_in_batches(
-            lambda index: read(clips[index]),
-            len(clips),
-            system.embed_audio,
-            what="clip",
-            system=system.info.name,
-            batch_size=self.batch_size,
-            store=self._kept(system, "audio", prepared.store.digest(clips)),
-            progress=self.progress,
-        )
+        clips, store = prepared.task.clips, prepared.store
+        job = clip_job(system, store, clips, self.batch_size)
+        return embed_in_batches(job, self._kept(system, "audio", store.digest(clips)), progress=self.progress)
 
     def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
         """Embed a task's captions; shape `(captions, d)`, with equal rows for captions that read the same.
 
-        They come to the system by length, so that one that fills up a batch to its longest caption has little to fill.
+        The system gets them ordered by length, so that a batch needs little padding.
         """
         distinct = sorted(dict.fromkeys(task.captions), key=lambda text: (len(text), text))
-        vectors: Array = embed_in_batches(
-            distinct.__getitem__,
-            len(distinct),
-            system.embed_text,
-            what="caption",
-            system=system.info.name,
-            batch_size=self.batch_size,
-            store=self._kept(system, "text", embedding_key(distinct)),
-            progress=self.progress,
-        )
-        return _for_each(task.captions, distinct, vectors)
+        job = caption_job(system, distinct, self.batch_size)
+        kept = self._kept(system, "text", embedding_key(distinct))
+        return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 
     def pairs(self, system: PairScorer, prepared: PreparedTask) -> Array:
         """Score every caption of a task with every clip; shape `(captions, clips)`.
 
-        The scores of a caption are kept as an embedding is, so that this longest of works goes on where it stopped.
+        The scores of a caption are kept as an embedding is, so that an interrupted computation, which may be long,
+        continues where it stopped.
         """
         task, store = prepared.task, prepared.store
         distinct = list(dict.fromkeys(task.captions))
@@ -78,24 +78,16 @@ class TaskEmbedder:
             result = system.score_pairs([caption] * len(part), [store.read(clip) for clip in part])
             return checked_scores(result, (len(part),), f"{system.info.name}: score_pairs")
 
-        scores: Array = embed_in_batches(
-            distinct.__getitem__,
-            len(distinct),
-            rows,
-            what="caption",
-            system=system.info.name,
-            batch_size=1,
-            store=self._kept(system, "pairs", embedding_key(store.digest(task.clips), distinct)),
-            progress=self.progress,
-        )
-        return _for_each(task.captions, distinct, scores)
+        job = EmbeddingJob(system.info.name, "caption", len(distinct), distinct.__getitem__, rows, batch_size=1)
+        kept = self._kept(system, "pairs", embedding_key(store.digest(task.clips), distinct))
+        return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 
-    def _kept(self, system: System, side: str, content: str) -> Path | None:
+    def _kept(self, system: System, side: str, content: str) -> KeptRows[np.float32] | None:
         digest, code = system.info.digest, system_code(system)
         if digest is None or code is None:
             return None
         how = (kind_of(self.device), self.precision, self.batch_size, installed_packages())
-        return cache_root() / "embeddings" / embedding_key(digest, code, side, content, *how)
+        return KeptRows(cache_root() / "embeddings" / embedding_key(digest, code, side, content, *how))
 
 
 def _for_each(captions: Sequence[str], distinct: Sequence[str], rows: Array) -> Array:

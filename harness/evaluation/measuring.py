@@ -1,4 +1,4 @@
-"""From the scores of a task to ranks, measures and the best items: all in memory, nothing written."""
+"""From the scores of a task to ranks, measures and the best items, in memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ _ROWS_PER_TILE = 1024
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What a system is worth on a task.
+    """How well a system does on a task.
 
     Attributes:
-        measures: the protocol's, in its order.
-        ranks: of the relevant items.
+        measures: the measures of the protocol, in its order.
+        ranks: ranks of the relevant items.
         best: indices of the best items of every query, best first, shape `(queries, at most KEPT_RANKS)`.
         best_scores: their scores.
     """
@@ -37,14 +37,14 @@ class Measurement:
 
 
 Tiles = Iterator[tuple[slice, Array]]
-"""Some queries at a time, in order, and their scores of all items, shape `(some, items)`."""
+"""Consecutive queries, and their scores with all items, shape `(queries of the tile, items)`."""
 
 
 def measure(task: RetrievalTask, tiles: Tiles, *, progress: Progress = silent) -> Measurement:
     """Rank every item for every query, in one pass over the scores.
 
     Args:
-        task: what was asked.
+        task: queries, items and relevance.
         tiles: the scores, from `embedding_tiles` or `pair_tiles`.
         progress: opened for the ranking.
 
@@ -82,7 +82,7 @@ def embedding_tiles(system: RetrievalSystem, task: RetrievalTask, audio: Array, 
 
 
 def pair_tiles(task: RetrievalTask, scores: Array) -> Tiles:
-    """Scores from a whole matrix of captions by clips."""
+    """Scores from a whole matrix, shape `(captions, clips)`."""
     oriented = scores if task.protocol.direction == "text-to-audio" else scores.T
     for start in range(0, len(oriented), _ROWS_PER_TILE):
         tile = slice(start, min(start + _ROWS_PER_TILE, len(oriented)))

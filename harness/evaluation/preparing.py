@@ -8,7 +8,7 @@ from typing import cast
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import differences_from_published, load
 from harness.errors import UserError
-from harness.interface import RetrievalSystem
+from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
 from harness.protocols import Protocol, RetrievalTask, pose
 from harness.runs import SkippedClip
@@ -19,8 +19,8 @@ class PreparedTask:
     """A task whose clips are decoded at one sampling rate.
 
     Attributes:
-        task: what is asked, of the clips that are there.
-        store: holds the clips.
+        task: queries, items and relevance, without the clips that were left out.
+        store: holds the decoded clips.
         skipped: broken clips that were left out.
         reasons: why a result on this task may not stand beside others; none where it may.
     """
@@ -44,12 +44,12 @@ def prepare(
     skip_broken: bool = False,
     progress: Progress = silent,
 ) -> PreparedTask:
-    """Load a protocol's data set, put its question, and have every clip decoded.
+    """Load a protocol's data set, pose its task, and decode every clip.
 
     Args:
         protocol: the rules.
         data_root: folder with the data sets.
-        sample_rate: Hz.
+        sample_rate: of the decoded clips, in Hz.
         skip_broken: leave broken clips out; otherwise they are an error.
         progress: opened for every stage.
 
@@ -85,8 +85,8 @@ def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str
 
 
 def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:
-    """What reads clips out of a store for a system: as int16 where it takes these, else as float32."""
-    if getattr(system, "hears_pcm", False):
-        # The protocol speaks of float32, which every system has to take.
+    """The function that reads a clip from a store for a system: as int16 where it accepts that, else as float32."""
+    if accepts_int16(system):
+        # The type says float32, which every system has to accept.
         return cast("Callable[[Clip], Array]", store.read_pcm)
     return store.read

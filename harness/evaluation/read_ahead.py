@@ -1,4 +1,4 @@
-"""Read the next batch while this one is computed, where a core has nothing else to do."""
+"""Read the next batch while this one is computed, where a core is idle."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,16 +10,17 @@ from harness.machine import is_metered, stage, usable_cores
 Item = TypeVar("Item")
 
 _IDLE = 0.5
-"""Of a core; where less than this is idle while a batch is computed, a thread would only get in the way."""
+"""Number of cores; where fewer are idle while a batch is computed, a reading thread would slow it down."""
 
 
 class ReadAhead(Generic[Item]):
-    """Hands out items batch by batch, and reads as many again meanwhile, in one thread of its own.
+    """Hands out items batch by batch, and meanwhile reads as many again in a thread of its own.
 
-    That pays where an accelerator computes, or one core of several. Where every core computes it costs: libraries'
-    threads wait for each other while one of them reads. So how busy the cores are between two batches decides.
+    That saves time where an accelerator computes, or one core of several. Where every core computes it costs time: a
+    library's threads wait for each other while one of them reads. So it is done only where cores are idle between two
+    batches.
 
-    The thread runs only while there is something to read, and an error in reading is raised where the batch is taken.
+    The thread runs only while there is something to read; an error in reading is raised where the batch is taken.
     """
 
     def __init__(self, read: Callable[[int], Item], count: int) -> None:
@@ -33,12 +34,12 @@ class ReadAhead(Generic[Item]):
     def take(self, start: int, stop: int) -> list[Item]:
         """Items `start` to `stop`; those after them, as many, are read from now on."""
         if is_metered():
-            # A thread's work would be seen by nobody.
+            # Reading in another thread would not be metered.
             return self._read_all(start, stop)[0]
         ready, self._ahead = self._ahead, None
         expected = ready is not None and ready[:2] == (start, stop)
         items, reading = ready[2].result() if ready is not None and expected else (None, 0.0)
-        self._look(reading)
+        self._measure_idleness(reading)
         if items is None:
             items, _ = self._read_all(start, stop)
         next_stop = min(2 * stop - start, self._count)
@@ -47,8 +48,8 @@ class ReadAhead(Generic[Item]):
         self._handed_out = perf_counter(), process_time()
         return items
 
-    def _look(self, reading: float) -> None:
-        """How busy the cores were since the last batch was handed out, beside the reading."""
+    def _measure_idleness(self, reading: float) -> None:
+        """Find out whether a core was idle since the last batch was handed out, the reading not counted."""
         if self._handed_out is not None:
             seconds, busy = perf_counter() - self._handed_out[0], process_time() - self._handed_out[1]
             self._idle = busy - reading <= (usable_cores() - _IDLE) * seconds

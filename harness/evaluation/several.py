@@ -6,7 +6,8 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from harness.errors import UserError
-from harness.evaluation.evaluating import Options, Run, evaluate_prepared
+from harness.evaluation.evaluating import Run, evaluate_prepared
+from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface import BuiltSystem, build_system, checked_info, listings
 from harness.machine import Progress, silent
@@ -83,7 +84,7 @@ def evaluate_all(
     progress: Progress = silent,
     say: Callable[[str], None] = print,
 ) -> Batch[Run]:
-    """Evaluate systems, mirror each run folder into MLflow, and tell how it went, a line at a time.
+    """Evaluate systems, mirror each run folder into MLflow, and report each in a line.
 
     Args:
         names: as `build_system` takes them; none means every registered system whose parts are all here.
@@ -99,7 +100,7 @@ def evaluate_all(
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
         own_options = replace(options, device=built.device, precision=built.precision)
         done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
-        say(_told(name, done))
+        say(_result(name, done))
         return done
 
     return run_each(
@@ -123,7 +124,7 @@ def _available(say: Callable[[str], None]) -> list[str]:
     return [system.name for system in listed if not system.missing]
 
 
-def _told(name: str, run: Run) -> str:
+def _result(name: str, run: Run) -> str:
     record = run.record
     primary = record.primary
     when = "evaluated before" if run.reused else f"in {record.seconds.total:.1f} s"

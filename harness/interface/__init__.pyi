@@ -21,6 +21,7 @@ from .system import PairScorer as PairScorer
 from .system import RetrievalSystem as RetrievalSystem
 from .system import System as System
 from .system import SystemInfo as SystemInfo
+from .system import accepts_int16 as accepts_int16
 from .system import is_pair_scorer as is_pair_scorer
 from .systems import BuiltSystem as BuiltSystem
 from .systems import Listing as Listing

@@ -17,7 +17,7 @@ from harness.errors import UserError
 from harness.interface.findings import Finding
 from harness.interface.probes import Probe, audio_probe, name_and_rate, reported, text_probe
 from harness.interface.returned_values import checked_embeddings, checked_scores, info_faults, unequal_widths
-from harness.interface.system import PairScorer, is_pair_scorer
+from harness.interface.system import PairScorer, accepts_int16, is_pair_scorer
 
 TOLERANCE = 1e-4
 
@@ -43,7 +43,7 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
             for name_of_check, look in _CHECKS.items():
                 findings += _findings(f"{probe.method_name} {name_of_check}", look, probe)
     findings += _findings("dimension", _one_space, audio, text)
-    if audio.vectors is not None and getattr(system, "hears_pcm", False):
+    if audio.vectors is not None and accepts_int16(system):
         findings += _findings("pcm", _pcm, audio)
     if audio.vectors is not None and text.vectors is not None and hasattr(system, "score"):
         findings += _findings("score", _score, system, name, text.vectors, audio.vectors)

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from warnings import warn
 
 from harness.audio import Array
 
@@ -43,9 +45,9 @@ class RetrievalSystem(Protocol):
     A system may also define `score(text, audio)`, from `(m, d)` and `(n, d)` embeddings to an `(m, n)` float32
     array, higher meaning a better match; without it the harness takes the cosine in float32.
 
-    One whose attribute `hears_pcm` is true gets clips as they are stored, int16 of which 32,768 stands for 1 and which
-    cannot be written to, wherever the harness has them so; it still has to take float32 too. Nothing is copied then,
-    and half as much is sent to a GPU.
+    A system whose attribute `accepts_int16` is true gets clips as they are stored wherever the harness has them so:
+    read-only int16, of which 32,768 stands for 1. Nothing is copied then, and half as much is sent to a GPU. It still
+    has to accept float32 too.
     """
 
     info: SystemInfo
@@ -71,6 +73,19 @@ class PairScorer(Protocol):
 
 System = RetrievalSystem | PairScorer
 """What can be evaluated."""
+
+
+def accepts_int16(system: object) -> bool:
+    """Whether a system takes clips as int16; the attribute's earlier name `hears_pcm` still works, with a warning."""
+    if getattr(system, "hears_pcm", False):
+        _warn_of_earlier_name(type(system).__qualname__)
+        return True
+    return bool(getattr(system, "accepts_int16", False))
+
+
+@cache
+def _warn_of_earlier_name(name: str) -> None:
+    warn(f"{name}.hears_pcm is now called accepts_int16; rename it", DeprecationWarning, stacklevel=3)
 
 
 def is_pair_scorer(system: object) -> "TypeIs[PairScorer]":

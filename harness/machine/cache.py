@@ -30,15 +30,15 @@ def embedding_key(*parts: object) -> str:
 
 @contextmanager
 def exclusive(lock: Path, what: str, folder_variable: str = "LBAR_CACHE") -> Iterator[None]:
-    """Hold the lock file, whose folder is made where it does not exist; say so when waiting for another process.
+    """Hold a lock file; a warning is logged where another process has it and this one has to wait.
 
     Args:
-        lock: the lock file.
-        what: is kept in its folder, for messages: "embeddings", "decoded audio".
-        folder_variable: the environment variable that moves the folder, for messages.
+        lock: the lock file; its folder is made where it does not exist.
+        what: what is kept in its folder, for messages: "embeddings", "decoded audio".
+        folder_variable: the environment variable that names the folder, for messages.
 
     Raises:
-        UserError: the disk refused something, here or in the block: full, read-only, or without permission.
+        UserError: the disk is full, read-only, or not permitted to be written, here or in the block.
     """
     from filelock import FileLock, Timeout
 

@@ -15,11 +15,11 @@ def harness_code() -> str:
 
 
 def system_code(system: object) -> str | None:
-    """SHA-256 over the source files that decide what a system computes; `None` where they cannot be told.
+    """SHA-256 over the source files that decide what a system computes; `None` where they cannot be found.
 
-    These are, for the class, all it inherits from and its methods: the package they lie in, or, where they lie in a
-    plain file, that file and every module loaded from its folder. Of other people's installed packages (torch, say)
-    the version counts.
+    Where the class, one of its base classes or one of its methods is defined in a package, all files of that package
+    count; where in a plain file, that file and every module loaded from its folder. Installed packages of others, such
+    as torch, count by their version.
     """
     classes = [cls for cls in type(system).__mro__ if cls is not object]
     methods = [getattr(system, name, None) for name in _METHODS]
@@ -32,7 +32,7 @@ def system_code(system: object) -> str | None:
             return None
         if module.__name__ in sys.stdlib_module_names:
             continue
-        if _is_somebody_elses(module):
+        if _is_third_party(module):
             versions.add(f"{module.__name__} {getattr(module, '__version__', '')}")
             continue
         found = _sources(module)
@@ -42,7 +42,7 @@ def system_code(system: object) -> str | None:
     return _digest(files, sorted(versions)) if files else None
 
 
-def _is_somebody_elses(module: ModuleType) -> bool:
+def _is_third_party(module: ModuleType) -> bool:
     file = getattr(module, "__file__", None) or ""
     return "site-packages" in file and module.__name__ not in ("harness", "systems")
 

@@ -6,7 +6,7 @@ from harness.errors import UserError
 
 
 def resolve(device: str) -> str:
-    """Turn what a person asked for into a device that is there.
+    """Turn the device that a person asked for into one that exists here.
 
     Args:
         device: `auto` (an accelerator where there is one), or a device in torch's words.

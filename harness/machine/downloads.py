@@ -1,14 +1,12 @@
 """One file over HTTP: continued where it stopped, put in place only when it is whole."""
 
 import errno
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import BinaryIO
 
 from harness.errors import UserError
 from harness.machine.progress import Advance, Progress, silent
-
-if TYPE_CHECKING:
-    import requests
 
 _CHUNK_BYTES = 1 << 16
 _TIMEOUT_SECONDS = 30
@@ -17,11 +15,11 @@ _TIMEOUT_SECONDS = 30
 def download(url: str, target: Path, md5: str | None, progress: Progress = silent) -> None:
     """Download a file, verified.
 
-    A file whose checksum nobody published (`md5` is `None`) counts as right when all that the server announced is
-    there, and it is neither empty nor a web page.
+    A file without a published checksum (`md5` is `None`) counts as right when it has all bytes that the server
+    announced, and is neither empty nor a web page.
 
     What has arrived is kept in `<target>.part` until the file is complete and its MD5 is right, so an interrupted
-    download continues there, in this call or a later one. A server that cannot continue is asked for the whole.
+    download continues there, in this call or a later one. From a server that cannot continue, all of it is requested.
 
     Raises:
         UserError: the server cannot be reached, refuses, or cuts the connection again and again; the content is not
@@ -52,113 +50,86 @@ def download(url: str, target: Path, md5: str | None, progress: Progress = silen
 
 
 def _complete(url: str, part: Path, progress: Progress) -> None:
-    """Ask until all has arrived, as long as every answer brings something new."""
+    """Send requests until the file is complete, as long as every response brings new bytes."""
     import requests
 
-    with _Arriving(part, progress) as arriving:
+    version = part.with_name(part.name + ".version")
+    with closing(part.open("ab")) as file:
+        partial = _Partial(file, version, progress)
         while True:
-            before = arriving.size
+            before = partial.size
             try:
-                _ask(url, arriving)
+                partial.request(url)
+                break
             except requests.RequestException as error:
-                answer = error.response
-                if answer is not None and answer.status_code == 416 and before:
-                    arriving.restart()
-                elif answer is not None:
-                    raise UserError(f"{url}: the server answers {answer.status_code} {answer.reason}") from error
-                elif arriving.size <= before:
+                response = error.response
+                if response is not None and response.status_code == 416 and before:
+                    partial.restart()
+                elif response is not None:
+                    raise UserError(f"{url}: the server answers {response.status_code} {response.reason}") from error
+                elif partial.size <= before:
                     raise UserError(
-                        f"{url}: no connection, or it broke off after {arriving.size} bytes ({_cause(error)}); "
+                        f"{url}: no connection, or it broke off after {partial.size} bytes ({_cause(error)}); "
                         "what arrived is kept: run the same command again to continue"
                     ) from error
-            else:
-                return
+            finally:
+                if not partial.size:
+                    version.unlink(missing_ok=True)
+    version.unlink(missing_ok=True)
 
 
-def _ask(url: str, arriving: "_Arriving") -> None:
-    """Ask once for all that is missing."""
-    import pooch
+class _Partial:
+    """The beginning of a file, open to be continued, and the version of the file that it is of."""
 
-    # An encoded body could not be continued at a byte of the file.
-    headers = {"Accept-Encoding": "identity"}
-    if arriving.size:
-        headers["Range"] = f"bytes={arriving.size}-"
-        # Of another version of the file the rest would not fit: then the whole is sent.
-        headers |= {"If-Range": arriving.version} if arriving.version else {}
-    get = pooch.HTTPDownloader(
-        chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_SECONDS, headers=headers, hooks={"response": arriving.begin}
-    )
-    try:
-        get(url, arriving, None)
-    finally:
-        arriving.end()
-
-
-class _Arriving:
-    """The file-like object pooch writes into: the partial file and the bytes it has."""
-
-    def __init__(self, part: Path, progress: Progress) -> None:
-        self._file = part.open("ab")
-        self._name = part.name.removesuffix(".part")
+    def __init__(self, file: BinaryIO, version: Path, progress: Progress) -> None:
+        """`version` holds the server's tag or date of the version, where it gave one."""
+        self.size = file.tell()
+        self._file = file
+        self._version = version
         self._progress = progress
         self._advance: Advance | None = None
-        self._response: requests.Response | None = None
-        self._version_file = part.with_name(part.name + ".version")
-        self.size = self._file.tell()
 
-    @property
-    def version(self) -> str:
-        """What the server calls the version of which the beginning is here; empty where it calls it nothing."""
-        return self._version_file.read_text() if self._version_file.exists() else ""
+    def request(self, url: str) -> None:
+        """Send one request for all bytes that are missing."""
+        import requests
 
-    def begin(self, response: "requests.Response", **_: object) -> None:
-        """Look at the head of an answer: one that holds the whole makes what is there worthless."""
-        self._response = response
-        if response.headers.get("Content-Type", "").startswith("text/html"):
+        # An encoded body could not be continued at a byte of the file.
+        headers = {"Accept-Encoding": "identity"}
+        if self.size:
+            headers["Range"] = f"bytes={self.size}-"
+            # Of another version of the file the rest would not fit: then the server sends the whole.
+            if self._version.exists() and (version := self._version.read_text()):
+                headers["If-Range"] = version
+        with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
             response.raise_for_status()
-            raise UserError(f"{response.url}: a web page came instead of the file; see what it says in a browser")
-        tag = response.headers.get("ETag", "")
-        if response.status_code == 200:
-            self._version_file.write_text(
-                "" if tag.startswith("W/") else tag or response.headers.get("Last-Modified", "")
-            )
-        if response.status_code == 200 and self.size:
-            self.restart()
-        if response.status_code in (200, 206) and self._advance is None:
-            self._advance = self._progress(self._name, self.size + int(response.headers.get("Content-Length", 0)))
-            self._advance(self.size)
-
-    def end(self) -> None:
-        """Close the connection, which pooch leaves open when the answer is not read to its end."""
-        if self._response is not None:
-            self._response.close()
+            if response.headers.get("Content-Type", "").startswith("text/html"):
+                raise UserError(f"{response.url}: a web page came instead of the file; see what it says in a browser")
+            if response.status_code == 200:
+                tag = response.headers.get("ETag", "")
+                date = response.headers.get("Last-Modified", "")
+                self._version.write_text("" if tag.startswith("W/") else tag or date)
+                if self.size:
+                    self.restart()
+            if self._advance is None:
+                total = self.size + int(response.headers.get("Content-Length", 0))
+                self._advance = self._progress(Path(self._file.name).stem, total)
+                self._advance(self.size)
+            for chunk in response.iter_content(_CHUNK_BYTES):
+                self._file.write(chunk)
+                self._file.flush()
+                self.size += len(chunk)
+                self._advance(len(chunk))
 
     def restart(self) -> None:
+        """Discard what has arrived."""
         self._file.truncate(0)
         if self._advance is not None:
             self._advance(-self.size)
         self.size = 0
 
-    def write(self, chunk: bytes) -> None:
-        self._file.write(chunk)
-        self.size += len(chunk)
-        if self._advance is not None:
-            self._advance(len(chunk))
-
-    def flush(self) -> None:
-        self._file.flush()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        if kind is None or not self.size:
-            self._version_file.unlink(missing_ok=True)
-
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, which names what happened."""
+    """The message of the innermost exception, which names the cause."""
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__

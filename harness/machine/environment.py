@@ -1,4 +1,4 @@
-"""Where a result came from: the code, the packages, the machine, and who else was using the device."""
+"""What a result was made with: the code, the packages, the machine, and the other processes on the device."""
 
 import os
 import platform
@@ -35,27 +35,27 @@ PACKAGES = (
 _PATIENCE_S = 5.0
 
 
-class Git(BaseModel):
-    """The commit the code was checked out at, and whether tracked files differed from it."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Git(_Part):
+    """The commit the code was checked out at, and whether tracked files differed from it."""
 
     commit: str
     dirty: bool
 
 
-class Accelerator(BaseModel):
-    """The GPU a system ran on; `memory_bytes` is all it has."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Accelerator(_Part):
+    """The GPU a system ran on; `memory_bytes` is its total memory."""
 
     name: str
     memory_bytes: int
     driver: str | None = None
 
 
-class Environment(BaseModel):
-    """What besides system and data may have decided a result.
+class Environment(_Part):
+    """What may decide a result besides the system and the data.
 
     Attributes:
         code: digest of the harness's own source files.
@@ -65,14 +65,12 @@ class Environment(BaseModel):
         platform: operating system, release and architecture.
         cpu: the processor's model name.
         physical_cores: cores without hyper-threads, `None` where unknown.
-        logical_cores: what the operating system schedules on.
+        logical_cores: cores that the operating system schedules on, hyper-threads included.
         memory_bytes: main memory, `None` where unknown.
-        torch_threads: threads torch computes with, `None` where torch was not loaded.
+        torch_threads: number of threads that torch computes with, `None` where torch was not loaded.
         accelerator: the GPU, `None` without one.
         device_processes: other processes that were computing on that GPU, as `pid name`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: str
     git: Git | None
@@ -89,9 +87,9 @@ class Environment(BaseModel):
 
 
 def describe_environment(device: str = "cpu") -> Environment:
-    """Look around; what cannot be found out is left empty, nothing is raised.
+    """Describe code, packages and machine; what cannot be found out is left empty, and nothing is raised.
 
-    Torch is asked only where it is loaded already or `device` is not the CPU.
+    Torch is imported only where `device` is not the CPU.
 
     Args:
         device: where the system runs, in torch's words: `cpu`, `cuda`, `cuda:1`.
@@ -116,12 +114,12 @@ def describe_environment(device: str = "cpu") -> Environment:
 
 
 def describe_git() -> Git | None:
-    """Commit and dirty flag of the checkout this package is part of; untracked files do not count as dirt."""
+    """Commit and dirty flag of the checkout this package is part of; untracked files do not make it dirty."""
     root = Path(__file__).resolve().parents[2]
     # An installed package may lie inside somebody else's checkout (a virtual environment in their project).
     if not (root / ".git").exists():
         return None
-    lines = _ask(
+    lines = _output_of(
         "git", "--no-optional-locks", "-C", root, "status", "--porcelain=v2", "--branch", "--untracked-files=no"
     )
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid")), "(initial)")
@@ -172,12 +170,12 @@ def _accelerator(device: str) -> tuple[Accelerator | None, tuple[str, ...]]:
             return None, ()
         index = torch.device(device).index if device.startswith("cuda") else None
         properties = torch.cuda.get_device_properties(index or 0)
-    # Whatever torch has to say against its own driver must not stop a run on the CPU.
+    # Whatever torch raises because of a broken driver must not stop a run on the CPU.
     except Exception:
         return None, ()
     uuid = f"GPU-{properties.uuid}"
-    driver = _ask("nvidia-smi", "-i", uuid, "--query-gpu=driver_version", "--format=csv,noheader")
-    processes = _ask("nvidia-smi", "-i", uuid, "--query-compute-apps=pid,process_name", "--format=csv,noheader")
+    driver = _output_of("nvidia-smi", "-i", uuid, "--query-gpu=driver_version", "--format=csv,noheader")
+    processes = _output_of("nvidia-smi", "-i", uuid, "--query-compute-apps=pid,process_name", "--format=csv,noheader")
     others = tuple(
         f"{pid.strip()} {name.strip()}"
         for pid, _, name in (line.partition(",") for line in processes)
@@ -187,8 +185,8 @@ def _accelerator(device: str) -> tuple[Accelerator | None, tuple[str, ...]]:
     return Accelerator(name=name, memory_bytes=memory, driver=driver[0].strip() if driver else None), others
 
 
-def _ask(*command: "StrPath") -> list[str]:
-    """Lines a command prints; none where it is missing, fails or takes too long."""
+def _output_of(*command: "StrPath") -> list[str]:
+    """The lines that a command prints; none where it is missing, fails or takes too long."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=True)  # noqa: S603
     except (OSError, ValueError, subprocess.SubprocessError):

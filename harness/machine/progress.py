@@ -1,15 +1,15 @@
-"""How long work tells what it has done: a callback per stage, shown as bars where a person is watching."""
+"""The progress of long work: a callback per stage, shown as bars where standard error is a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 Advance = Callable[[int], None]
-"""Called with the number of items each step has added."""
+"""Called after each step with the number of items it has finished."""
 
 
 class Progress(Protocol):
-    """Opens one stage of work and gives the callback that moves it on."""
+    """Opens one stage of work and returns the callback that advances it."""
 
     def __call__(self, stage: str, total: int) -> Advance:
         """Start the stage called `stage`, of `total` items."""
@@ -23,7 +23,7 @@ def silent(stage: str, total: int) -> Advance:  # noqa: ARG001
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Bars with rate and time left on standard error; nothing where that is no terminal."""
+    """Bars with rate and time left on standard error; nothing where that is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress

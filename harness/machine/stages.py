@@ -1,6 +1,6 @@
-"""Where the time goes: work marks its stages, and a meter that is switched on adds up each one's share.
+"""Where the time goes: work marks its stages, and an active meter adds up what each of them takes.
 
-Nothing is measured unless somebody meters: a stage then costs well under a microsecond.
+Without a meter a stage costs well under a microsecond.
 """
 
 from collections import defaultdict
@@ -14,9 +14,9 @@ STAGES = ("decode", "resample", "transfer", "mel", "encode", "project", "score",
 
 
 class StageMeter:
-    """Adds up a quantity that only grows (seconds, operations) by the stage that was going on.
+    """Adds up a quantity that only grows (seconds, operations) by stage.
 
-    What happens inside a stage within a stage counts for the inner one only.
+    What happens in a stage inside another one counts for the inner one only.
 
     >>> ticks = iter([0, 1, 3, 7])
     >>> meter = StageMeter(lambda: next(ticks))
@@ -27,7 +27,7 @@ class StageMeter:
     """
 
     def __init__(self, read: Callable[[], float]) -> None:
-        """`read` tells the quantity as it stands."""
+        """`read` returns the current value of the quantity."""
         self._read = read
         self._open: list[str] = []
         self._since = 0.0
@@ -35,7 +35,7 @@ class StageMeter:
 
     @property
     def spent(self) -> dict[str, float]:
-        """What each stage took, in the order in which they began."""
+        """The total of each stage, in the order in which they began."""
         return dict(self._spent)
 
     def enter(self, name: str) -> None:
@@ -60,7 +60,7 @@ _meter: ContextVar[StageMeter | None] = ContextVar("meter", default=None)
 
 
 class stage:  # noqa: N801
-    """A context within which one stage goes on, in the thread that is metered; other threads' work is not seen."""
+    """A context manager that marks a stage of this thread's work; the work of other threads is not counted."""
 
     __slots__ = ("_meter", "_name")
 
@@ -81,13 +81,13 @@ class stage:  # noqa: N801
 
 
 def is_metered() -> bool:
-    """Whether somebody meters this thread: then nothing should be left to other threads."""
+    """Whether this thread is metered: then no work should go to other threads, where it would not be counted."""
     return _meter.get() is not None
 
 
 @contextmanager
 def metered(meter: StageMeter) -> Iterator[None]:
-    """Let a meter see the stages that this thread goes through."""
+    """Have a meter count the stages of this thread."""
     token = _meter.set(meter)
     try:
         yield

@@ -1,4 +1,5 @@
 from .exact_search import ExactIndex as ExactIndex
+from .measure import MEASURES as MEASURES
 from .measure import Measure as Measure
 from .measure import parse_measure as parse_measure
 from .ranking import Ranks as Ranks

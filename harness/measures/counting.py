@@ -1,4 +1,4 @@
-"""How many items score above a relevant one, by counting, on every core."""
+"""The number of items that score above a relevant one, counted on every core."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -40,7 +40,7 @@ class RelevantPairs:
 
     @classmethod
     def of(cls, relevance: Relevance) -> "RelevantPairs":
-        """Nothing counted yet."""
+        """All pairs of a relevance, with nothing counted yet."""
         query = np.repeat(np.arange(len(relevance)), relevance.counts)
         return cls(query, relevance.items, np.empty(len(query)), np.empty_like(query), np.empty_like(query))
 
@@ -48,7 +48,7 @@ class RelevantPairs:
         """Fill in `pairs`, those of the queries of `tile`, from their scores of shape `(queries, items)`.
 
         Returns:
-            Whether all scores are finite; otherwise the counts mean nothing.
+            Whether all scores are finite; otherwise the counts are not valid.
         """
         step = max(_SCORES_PER_BLOCK // max(scores.shape[1], 1), 1)
         blocks = [slice(start, min(start + step, pairs.stop)) for start in range(pairs.start, pairs.stop, step)]

@@ -1,4 +1,4 @@
-"""The best items of a large collection for a query: exact, without sorting it, in one pass over its memory."""
+"""The best items of a large collection for a query: exact, without sorting, in one pass over its memory."""
 
 import math
 from collections.abc import Iterator
@@ -19,26 +19,27 @@ from harness.machine import stage, usable_cores
 Indices = NDArray[np.int64]
 
 _BYTES_PER_BLOCK = 1 << 24
-"""Of items that are multiplied together: large against the cost of a call, small against the collection."""
+"""Size of a block of items: large enough to make the cost of a call negligible, small beside the collection."""
 _SCORES_PER_BLOCK = 1 << 19
-"""Scores that are looked at together stay in a core's own cache."""
+"""Number of scores that stay in a core's own cache."""
 _LEAST_PER_THREAD = 1 << 22
-"""Bytes of items below which a second thread costs more than it brings; they stay in a core's cache."""
+"""Bytes of items below which a second thread costs more than it saves: they stay in a core's cache."""
 _MOST_CANDIDATES = 1 << 20
 _ROWS_RESCORED = 1 << 8
 _LONGEST = 1e18
-"""Of a vector: the product of two still is a float32."""
+"""Largest length of a vector: the product of two is still within float32's range."""
 
 
 @dataclass(eq=False)
 class _Candidates:
-    """What may be among the best of each query, found so far; `least` is what a product has to reach to be one.
+    """The items found so far that may be among the best of a query.
 
     Attributes:
         query: index of the query of each candidate.
         item: index of its item.
-        least: per query, shape `(queries,)`.
-        waiting: found since the candidates were last compared.
+        score: their inner product in float64.
+        least: the product that an item has to reach to become a candidate of each query, shape `(queries,)`.
+        waiting: queries and items found since the candidates were last compared.
     """
 
     query: Indices
@@ -58,12 +59,12 @@ class _Candidates:
 
 
 class ExactIndex:
-    """Finds the items with the highest inner products, each query's best first, of equal ones the lower index first.
+    """Finds the items with the highest inner products, best first; of equal ones the lower index comes first.
 
-    Float32 products, in blocks and on every core, only tell which items may be among the best: those within the
-    product's largest possible rounding error of the k-th best. These few are scored again in float64, which decides. So
-    the answer is that of exact arithmetic wherever two products differ by more than float64 rounds, and equal items tie
-    wherever they stand.
+    Float32 products, in blocks and on every core, only find the candidates: the items whose product is within the
+    largest possible rounding error of the k-th best. These few are scored again in float64, which decides. So the
+    result is that of exact arithmetic wherever two products differ by more than the rounding of float64, and equal
+    items tie wherever in the collection they are.
 
     Rounding: |fl(x.y) - x.y| <= d u / (1 - d u) |x| |y| in any order of summation, u = 2^-24 (Higham, Accuracy and
     Stability of Numerical Algorithms, 2002, section 3.1).
@@ -74,15 +75,15 @@ class ExactIndex:
     """
 
     def __init__(self, items: Array, threads: int | None = None) -> None:
-        """Take a collection as it is: no copy is made, nor a unit vector of any item.
+        """Use a collection as it is, neither copied nor normalised.
 
         Args:
             items: float32 `(n, d)`, each row contiguous; may be a memory map.
-            threads: `None` is one per core.
+            threads: number of threads; `None` for one per core.
 
         Raises:
-            UserError: an item is not finite, or absurdly long.
-            ValueError: no float32 matrix.
+            UserError: an item is not finite, or longer than `_LONGEST`.
+            ValueError: the items are not a float32 matrix.
         """
         if items.ndim != 2 or items.dtype != np.float32:
             raise ValueError(f"expected float32 items (n, d), got {items.dtype} {items.shape}")
@@ -102,8 +103,8 @@ class ExactIndex:
             Item indices and their inner products rounded to float32, each `(q, min(k, n))`.
 
         Raises:
-            UserError: a query is not finite, or absurdly long.
-            ValueError: queries of another width.
+            UserError: a query is not finite, or longer than `_LONGEST`.
+            ValueError: the queries have another width than the items.
         """
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.items.shape[1]:
@@ -128,7 +129,7 @@ class ExactIndex:
         threads = max(min(self.threads, self.items.nbytes // _LEAST_PER_THREAD, count // max(k, 1)), 1)
         edges = [count * part // threads for part in range(threads + 1)]
         parts = [range(start, stop) for start, stop in pairwise(edges)]
-        # A matrix library's own threads wait actively for some time after a product, in the way of the next encoder.
+        # A matrix library's own threads spin for some time after a product and would slow down the next encoder.
         if threads == 1:
             with _blas().limit(limits=1, user_api="blas") if len(queries) > 1 else nullcontext():
                 return [self._search_part(queries, margin, k, parts[0])]
@@ -141,7 +142,7 @@ class ExactIndex:
         compare_at = 1
         for number, (start, scores) in enumerate(self._products(queries, part), start=1):
             if number == 1 and scores.shape[1] > k:
-                # The k-th best of the first block, the worse by what it may be rounded; then nothing more is sorted.
+                # The k-th best of the first block, less the rounding error of both products.
                 found.least = _below(np.partition(scores, -k, axis=1)[:, -k] - 2 * margin)
             row, column = _at_least(scores, found.least)
             if row.size:
@@ -160,8 +161,8 @@ class ExactIndex:
     def _products(self, queries: Array, part: range) -> Iterator[tuple[int, Array]]:
         """First item of each block, and products `(queries, items of the block)`, overwritten by the next."""
         rows = max(min(self._rows, _SCORES_PER_BLOCK // len(queries)), 1)
-        # For a single query a product of two vectors for each item: it waits for memory less than one of matrix and
-        # vector does, where there is memory to wait for.
+        # For a single query and items beyond the cache, one product of two vectors per item is faster than a product
+        # of matrix and vector.
         each = len(queries) == 1 and self.items[part.start : part.stop].nbytes > _LEAST_PER_THREAD
         buffer = np.empty(len(queries) * min(rows, len(part)), np.float32)
         for start in range(part.start, part.stop, rows):
@@ -174,7 +175,7 @@ class ExactIndex:
             yield start, scores
 
     def _compare(self, found: _Candidates, queries: Array, k: int) -> None:
-        """Score again what is waiting, and keep the `k` best of each query, in order."""
+        """Score the waiting items in float64, and keep the `k` best of each query, in order."""
         if not found.waiting:
             return
         query, item = map(np.concatenate, zip(*found.waiting, strict=True))
@@ -205,7 +206,7 @@ class ExactIndex:
         """The largest error a float32 product may have, per query.
 
         Raises:
-            UserError: a query is not finite, or absurdly long.
+            UserError: a query is not finite, or longer than `_LONGEST`.
         """
         terms = self.items.shape[1]
         rounding = terms * 2.0**-24
@@ -213,7 +214,7 @@ class ExactIndex:
         lengths = np.sqrt(np.vecdot(exact, exact))
         if not lengths.max(initial=0) < _LONGEST:
             _refuse(queries, "query")
-        # The last part is for terms so small that a processor may take them for zero.
+        # The last summand is for products so small that a processor may flush them to zero.
         margin: NDArray[np.float64] = lengths * self._longest * rounding / (1 - rounding) + terms * 2.0**-126
         return margin
 
@@ -222,7 +223,7 @@ class ExactIndex:
         for start in range(0, len(self.items), self._rows):
             some = self.items[start : start + self._rows]
             _refuse(some, "item", start)
-            # In float32 for speed; it may be short by its own rounding.
+            # In float32 for speed; the bound below adds its rounding error.
             squares = np.einsum("ij,ij->i", some, some)
             longest = max(longest, float(squares.max(initial=0)))
         bound: float = math.sqrt(longest) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
@@ -238,25 +239,25 @@ def _refuse(vectors: Array, what: str, first: int = 0) -> None:
 
 
 def _at_least(scores: Array, least: Array) -> tuple[Indices, Indices]:
-    """Rows and columns of the scores that reach their row's least."""
+    """Rows and columns of the scores that reach the least of their row."""
     if len(scores) == 1:
         columns = np.flatnonzero(scores[0] >= least[0])
         return np.zeros(len(columns), np.int64), columns
-    # One look at the largest spares most queries the search.
+    # The highest score of a query rules out most queries.
     rows = np.flatnonzero(scores.max(axis=1) >= least)
     row, column = np.nonzero(scores[rows] >= least[rows, None])
     return rows[row], column
 
 
 def _below(values: NDArray[np.float64]) -> Array:
-    """The float32 numbers below."""
+    """The next float32 number below each value."""
     below: Array = np.nextafter(values.astype(np.float32), np.float32(-np.inf))
     return below
 
 
 @cache
 def _blas() -> Any:
-    """The matrix libraries of this process: to look for them takes longer than a small product."""
+    """The matrix libraries of this process, found once: finding them takes longer than a small product."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()

@@ -1,4 +1,4 @@
-"""Measures of retrieval quality, as values that are computed from ranks."""
+"""Measures of retrieval quality, computed from the ranks of the relevant items."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.measures.counting import Counts
 from harness.measures.ranking import Ranks
 
@@ -18,7 +18,7 @@ Ties = Literal["pessimistic", "optimistic"]
 
 @dataclass(frozen=True, order=True, slots=True)
 class Measure:
-    """A kind of measure and its cut-off rank.
+    """A measure of `MEASURES` and its cut-off rank.
 
     >>> measure = parse_measure("mAP@10")
     >>> str(measure), measure == Measure("mAP", 10)
@@ -41,7 +41,7 @@ class Measure:
         [[0.833, 0.333], [0.5, 0.0], [1.0, 0.0]]
         """
         rank = ranks.pessimistic if ties == "pessimistic" else ranks.optimistic
-        return _KINDS[self.kind](rank, ranks.offsets, self.cutoff)
+        return MEASURES[self.kind](rank, ranks.offsets, self.cutoff)
 
 
 def parse_measure(text: str) -> Measure:
@@ -51,28 +51,30 @@ def parse_measure(text: str) -> Measure:
         UserError: there is no such measure.
     """
     match = re.fullmatch(r"(\w+)@([1-9][0-9]*)", text, re.ASCII)
-    if match is None or match[1] not in _KINDS:
-        known = ", ".join(f"{kind}@k" for kind in _KINDS)
-        raise UserError(f"unknown measure {text!r}; known are {known} with a whole number k from 1, as in mAP@10")
-    return Measure(match[1], int(match[2]))
+    if match is not None and match[1] in MEASURES:
+        return Measure(match[1], int(match[2]))
+    near = nearest(match[1], MEASURES) if match else None
+    hint = f"did you mean {near}@{match[2]}? " if match and near else ""
+    known = ", ".join(f"{kind}@k" for kind in MEASURES)
+    raise UserError(f"unknown measure {text!r}; {hint}known are {known} with a whole number k from 1, as in mAP@10")
 
 
 def _average_precision(rank: Counts, offsets: Counts, cutoff: int) -> Values:
-    """Sum over the relevant items ranked within k of (order among the relevant / rank), by the number of relevant.
+    """AP@k = (1 / |rel|) * sum over the relevant items at a rank r <= k of (relevant items at or above r) / r.
 
-    This is `map_cut` of trec_eval and the DCASE baselines: the divisor counts all relevant items, found or not.
+    `map_cut` of trec_eval, and the measure of the DCASE baselines: |rel| counts all relevant items, found or not.
     """
     order = np.arange(len(rank)) - np.repeat(offsets[:-1], np.diff(offsets)) + 1
     return _mean_of_relevant(np.where(rank <= cutoff, order / rank, 0.0), offsets)
 
 
 def _recall(rank: Counts, offsets: Counts, cutoff: int) -> Values:
-    """Relevant items ranked within k, by the number of relevant: `recall` of trec_eval."""
+    """R@k = number of relevant items at a rank r <= k, divided by |rel|: `recall` of trec_eval."""
     return _mean_of_relevant((rank <= cutoff).astype(np.float64), offsets)
 
 
 def _hit(rank: Counts, offsets: Counts, cutoff: int) -> Values:
-    """1 where any relevant item is ranked within k: `success` of trec_eval."""
+    """Hit@k = 1 where any relevant item has a rank r <= k, else 0: `success` of trec_eval."""
     return (rank[offsets[:-1]] <= cutoff).astype(np.float64)
 
 
@@ -81,4 +83,10 @@ def _mean_of_relevant(values: Values, offsets: Counts) -> Values:
     return sums / np.diff(offsets)
 
 
-_KINDS: dict[str, Callable[[Counts, Counts, int], Values]] = {"mAP": _average_precision, "R": _recall, "Hit": _hit}
+MEASURES: dict[str, Callable[[Counts, Counts, int], Values]] = {"mAP": _average_precision, "R": _recall, "Hit": _hit}
+"""Every measure, by the name that stands before its cut-off rank k: to add one, add its function here.
+
+A function takes the ranks of all relevant items, counted from 1, shape `(relevant pairs,)` and ascending within a
+query; where the ranks of each query begin, shape `(queries + 1,)`; and k. It returns a value between 0 and 1 for each
+query, shape `(queries,)`. Protocols, records, `lbar score`, the board and comparisons know a measure by its name.
+"""

@@ -18,9 +18,9 @@ UNRANKED = int(np.iinfo(np.int64).max)
 class Ranks:
     """Ranks of the relevant items, from 1, in compressed rows as in `Relevance`.
 
-    The ranks of query `i` are `[offsets[i]:offsets[i + 1]]` of both arrays, ascending: the best placed relevant item
-    first, whichever it is. They differ where a relevant item scores the same as irrelevant ones: `optimistic` puts the
-    relevant item first, `pessimistic` last. Every way to break the ties lies between the two.
+    The ranks of query `i` are `[offsets[i]:offsets[i + 1]]` of both arrays, in ascending order, so the first belongs to
+    the highest-ranked relevant item. The two arrays differ where a relevant item scores the same as irrelevant ones:
+    `optimistic` puts the relevant item first, `pessimistic` last. Every way to break the ties lies between the two.
 
     Attributes:
         offsets: shape `(queries + 1,)`.
@@ -66,7 +66,7 @@ def rank_scores(scores: Scores, relevance: Relevance) -> Ranks:
 def rank_tiles(tiles: Iterable[tuple[slice, Scores]], relevance: Relevance) -> Ranks:
     """Rank as `rank_scores` does, from tiles of some queries and all items, such as `score_tiles` yields.
 
-    A tile is done with before the next is asked for, so whatever else is wanted of the scores can be taken on the way:
+    A tile is processed before the next is requested, so other results can be taken from the scores in the same pass:
 
     >>> from harness.measures.similarity import score_tiles
     >>> best = np.empty((2, 1), np.int64)
@@ -96,7 +96,7 @@ def rank_tiles(tiles: Iterable[tuple[slice, Scores]], relevance: Relevance) -> R
                 if not pairs.count(scores, tile, of_tile, helpers):
                     raise _not_finite(scores, tile.start)
     finally:
-        # What computes tiles ahead ends now, not when an error and all it refers to is forgotten.
+        # Threads that compute tiles ahead end now, not when the exception is garbage-collected.
         if isinstance(tiles, Generator):
             tiles.close()
     if done != len(relevance):

@@ -74,9 +74,9 @@ def score_tiles(
 def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[tuple[slice, Scores]]:
     """Cosines, computed ahead of their use: one tile per core, each by a matrix product on that core alone.
 
-    Products that share all cores would leave most of them idle while the caller works on a tile. A product may add up
-    each of its columns in another order, depending on where it stands and on the processor: only one of equal items is
-    in it, or they would score unequal and ties be lost.
+    Products that share all cores would leave most of them idle while the caller works on a tile. A matrix product may
+    sum different columns in different orders, which would give equal items unequal scores and lose ties: so only one
+    of several equal items is multiplied, and its scores are those of all.
     """
     from threadpoolctl import threadpool_limits
 
@@ -114,7 +114,7 @@ def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[t
 def _own_scores(
     queries: Vectors, items: Vectors, tiles: list[slice], score: Callable[[Scores, Scores], Scores]
 ) -> Iterator[tuple[slice, Scores]]:
-    """`score` is called by one thread: it need not be safe for more."""
+    """`score` is called by one thread: it need not be thread-safe."""
     items = np.asarray(items, dtype=np.float32)
     for tile in tiles:
         yield tile, score(np.asarray(queries[tile], dtype=np.float32), items)
@@ -127,10 +127,10 @@ def _distinct(rows: Scores) -> tuple[Scores, NDArray[np.int64] | None]:
         rows: shape `(n, d)`.
 
     Returns:
-        The rows that are left, and for each of the given ones its place among them; `None` where none was left out.
+        The rows that are left, and for each given row its index among them; `None` where none was left out.
     """
     rows = rows + np.float32(0)  # -0 becomes 0, which it is equal to.
-    # Few rows agree in their first numbers: only these are compared as a whole.
+    # Few rows agree in their first two numbers; only these are compared as a whole.
     start = np.ascontiguousarray(rows[:, :2])
     _, group, sizes = np.unique(start.view(f"i{start.strides[0]}"), return_inverse=True, return_counts=True)
     alike = np.flatnonzero(sizes[group.ravel()] > 1)

@@ -1,7 +1,7 @@
-"""How far a mean over queries can be trusted, and which of two is higher, when queries of one clip resemble each other.
+"""Confidence intervals and significance tests for means over queries, where the queries of one clip are alike.
 
-Everything counts clips, not captions, and is paired: what is drawn depends on nothing but the number of clips and the
-seed, so systems that answered the same queries are compared draw by draw.
+Clips are resampled, not captions, and comparisons are paired: the random draws depend only on the number of clips and
+the seed, so systems that answered the same queries are compared draw by draw.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,16 @@ _LEVELS = (0.025, 0.975)
 
 
 def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
-    """Means over queries, in data sets made by drawing whole clips with replacement.
+    """Means over queries, in data sets made by drawing whole clips with replacement (cluster bootstrap).
 
     Drawing clips keeps the captions of a clip together: they succeed and fail together, so drawing captions would give
-    intervals that are too narrow (cluster bootstrap; Davison & Hinkley, Bootstrap Methods and their Application, 1997,
-    section 3.8). How often each clip is drawn is applied to all columns at once, and depends on nothing but the number
-    of clips and the seed: columns of one call, and of calls with the same clips, can be compared pair by pair.
+    intervals that are too narrow (Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 3.8). The
+    same draws apply to all columns, and depend only on the number of clips and the seed: columns of one call, and of
+    calls with the same clips, can be compared pair by pair.
 
     Args:
         values: one row per query and one column per measure or system, shape `(q, m)`.
-        clusters: what each query is tied to, usually its clip; any labels, shape `(q,)`.
+        clusters: a label per query, usually its clip; queries with one label are drawn together; shape `(q,)`.
         resamples: number of data sets drawn.
         seed: of the random draws.
 
@@ -98,21 +98,22 @@ def sign_flip_p_values(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Values:
-    """How often chance alone would set two columns as far apart as they are: a two-sided permutation test over clips.
+    """P-values of a two-sided permutation test over clips: how often chance alone gives a difference at least as large.
 
     If two systems are equally good, swapping their names on any clip changes nothing. So the names are swapped on
-    random clips, always on all captions of a clip together, and the share of such swaps that set the means at least as
-    far apart is the p-value, the swap that was observed counted among them (Phipson & Smyth 2010, Permutation p-values
-    should never be zero). Where all swaps are no more than `resamples`, all are made and the p-value is exact.
+    random clips, always for all captions of a clip together. The p-value is the share of such swaps after which the
+    means differ at least as much as observed, the observed assignment counted among them (Phipson & Smyth 2010,
+    Permutation p-values should never be zero). Where there are at most `resamples` different swaps, all of them are
+    made and the p-value is exact.
 
-    Where no random swap reaches the observed difference, `resamples` limits how small the p-value can be, too little
-    for a correction over many comparisons. There it is Hoeffding's bound, 2 exp(-t^2 / (2 sum d^2)) with d a clip's
-    difference and t their sum, if that is smaller: the share over all swaps cannot exceed it. As it only replaces the
-    smallest value there is, the test keeps its level.
+    Where no random swap reaches the observed difference, 1 / (resamples + 1) would be the p-value: often too large to
+    pass a correction for many comparisons. There it is Hoeffding's bound, 2 exp(-t^2 / (2 sum d^2)) with d a clip's
+    difference and t their sum, if that is smaller: the share over all swaps cannot exceed it. As the bound only
+    replaces the smallest possible value, the test keeps its level.
 
     Args:
         values: one row per query and one column per measure or system, shape `(q, m)`.
-        clusters: what each query is tied to, usually its clip; any labels, shape `(q,)`.
+        clusters: a label per query, usually its clip; queries with one label are drawn together; shape `(q,)`.
         pairs: columns to compare.
         resamples: number of random swaps.
         seed: of the random swaps.
@@ -130,7 +131,7 @@ def sign_flip_p_values(
     first, second = (np.array([pair[side] for pair in pairs], dtype=np.intp) for side in (0, 1))
     totals = sums.sum(axis=0)
     observed = np.abs(totals[first] - totals[second])
-    # Sums that are equal on paper may differ in their last digits.
+    # Sums that are mathematically equal may differ in their last digits.
     sizes = np.abs(sums).sum(axis=0)
     least = observed - 1e-9 * (sizes[first] + sizes[second])
     if 2 ** len(sums) <= resamples:
@@ -139,7 +140,7 @@ def sign_flip_p_values(
         return shares
     smallest = 1 / (resamples + 1)
     p_values = _bounds(sums, first, second, least)
-    # So far below what random swaps can tell that looking whether one of them gets there would change nothing.
+    # A bound this far below the smallest p-value of random swaps stands: trying the swaps would not change it.
     open_to_chance = np.flatnonzero(p_values >= smallest**2)
     kept = first[open_to_chance], second[open_to_chance], least[open_to_chance]
     reached = _reached(sums, *kept, resamples, np.random.default_rng(seed))
@@ -149,13 +150,14 @@ def sign_flip_p_values(
 
 
 def holm(p_values: ArrayLike) -> Values:
-    """P-values corrected for their number.
+    """P-values corrected for multiple comparisons.
 
-    Who believes those below 5 % is wrong anywhere in the whole family in at most 5 of 100 cases (Holm 1979, A simple
-    sequentially rejective multiple test procedure).
+    Rejecting every hypothesis whose corrected p-value is at most 0.05 keeps the family-wise error rate, the probability
+    of at least one false rejection, at 5 % or below (Holm 1979, A simple sequentially rejective multiple test
+    procedure).
 
     Args:
-        p_values: of all comparisons that are looked at together, shape `(n,)`.
+        p_values: of all comparisons of the family, shape `(n,)`.
 
     >>> holm([0.01, 0.04, 0.03]).tolist()
     [0.03, 0.06, 0.06]
@@ -184,7 +186,7 @@ def _sums_by_cluster(columns: Values, cluster: Indices) -> Values:
 
 
 def _bounds(sums: Values, first: Indices, second: Indices, least: Values) -> Values:
-    """Hoeffding's bound for each pair; above 1, so of no use, for columns that are equal."""
+    """Hoeffding's bound for each pair; above 1, and so without effect, for columns that are equal."""
     columns = np.ascontiguousarray(sums.T)
     bounds: Values = np.full(len(first), 2.0)
     for begin in range(0, len(first), _PAIRS_PER_CHUNK):
@@ -199,13 +201,13 @@ def _bounds(sums: Values, first: Indices, second: Indices, least: Values) -> Val
 def _reached(
     sums: Values, first: Indices, second: Indices, least: Values, count: int, random: np.random.Generator | None
 ) -> NDArray[np.int64]:
-    """How many swaps set each pair at least `least` apart: random ones, or without `random` each that there is."""
+    """The number of swaps after which each pair differs by at least `least`, of `count` random or of all swaps."""
     reached = np.zeros(len(first), dtype=np.int64)
     step = max(_SIGNS_PER_CHUNK // len(sums), 1)
     for start in range(0, count, step):
         size = min(step, count - start)
         signs = _random_signs(random, size, len(sums)) if random else _all_signs(start, size, len(sums))
-        # Swapping is linear: every column is flipped once, whatever the number of pairs it is in.
+        # Swapping is linear, so the signs are applied once to each column, however many pairs it is in.
         flipped = (signs @ sums).T
         for begin in range(0, len(first), _PAIRS_PER_CHUNK):
             part = slice(begin, begin + _PAIRS_PER_CHUNK)
@@ -221,7 +223,7 @@ def _all_signs(start: int, size: int, clusters: int) -> Values:
 
 
 def _random_signs(random: np.random.Generator, size: int, clusters: int) -> Values:
-    """As likely 1 as -1, shape `(size, clusters)`."""
+    """Signs 1 and -1 with equal probability, shape `(size, clusters)`."""
     bits = np.unpackbits(random.integers(256, size=(size, -(-clusters // 8)), dtype=np.uint8), axis=1, count=clusters)
     return 1 - 2 * bits.astype(np.float64)
 

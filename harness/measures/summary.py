@@ -12,7 +12,7 @@ from harness.measures.statistics import intervals
 
 
 class MeasureRecord(BaseModel):
-    """One measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` holds 95 %."""
+    """A measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` is its 95 % interval."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 

@@ -1,7 +1,7 @@
-"""The run folder: everything one evaluation found out, on disk, whole or not at all.
+"""The run folder: everything one evaluation, prediction or speed measurement found out, whole or not at all.
 
 `<UTC time>-<system>-<protocol>/` holds `record.json`, `per_query.parquet`, `ranking.parquet`, on request `embeddings/`,
-and whatever files the caller adds.
+and whatever files the caller adds. `<UTC time>-<system>-speed/` holds `record.json` and `samples.parquet`.
 """
 
 import json
@@ -10,28 +10,36 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.machine import harness_code, kind_of
-from harness.runs.records import DatasetRecord, EvaluationRecord, Settings, SystemRecord, load_record
+from harness.runs.any_record import Record, SystemRecord
+from harness.runs.records import DatasetRecord, EvaluationRecord, Settings
+from harness.runs.speed_record import SpeedRecord
+from harness.runs.timing_samples import Samples
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Columns = Mapping[str, Sequence[Any] | NDArray[Any]]
 
 PER_QUERY_COLUMNS = ("query", "text", "clip", "rank_pessimistic", "rank_optimistic")
-"""Query index and text, name of the clip it came from, ranks (from 1) of its first relevant item; measures follow."""
+"""Query index and text, name of the query's clip, ranks (from 1) of its first relevant item; the measures follow."""
 
 RANKING_COLUMNS = ("query", "rank", "item", "score")
 """Query index, rank from 1, name of the item, score: the best items of every query, best first."""
 
-_INCOMPLETE = ".incomplete-"
-"""How the name of a folder begins that is being written."""
+KINDS: dict[str, type[EvaluationRecord | SpeedRecord]] = {"evaluation": EvaluationRecord, "speed": SpeedRecord}
+"""The kinds of run that are mirrored and shown, by the field `kind` of their records."""
+
+INCOMPLETE = ".incomplete-"
+"""Beginning of the name of a folder that is being written."""
 _DAY_S = 86_400
 
 
@@ -70,32 +78,53 @@ def write_run(
                 np.save(folder / "embeddings" / f"{name}.npy", vectors)
         if write_more:
             write_more(folder)
-        (folder / "record.json").write_text(record.to_json(), encoding="utf-8")
 
-    return write_folder(out, record.id, write, record.created, record.system.name, record.protocol.name)
+    return write_folder(out, record, write)
 
 
-def write_folder(out: Path, identifier: str, write: Callable[[Path], object], created: datetime, *about: str) -> Path:
-    """Write a folder into `out`, whole or not at all, and return its path.
+def write_speed(out: Path, record: SpeedRecord, samples: Mapping[str, Samples]) -> Path:
+    """Write the run folder of a speed measurement into `out` and return its path.
 
     Args:
         out: the folder of run folders; made where it does not exist.
-        identifier: that no other run has.
-        write: called with the folder, to write its files.
-        created: when the run was made; the folder's name begins with it.
-        about: what follows in its name.
+        record: what goes into `record.json`.
+        samples: by name of the case, every sample; `samples.parquet` has one row for each.
 
     Raises:
         UserError: the disk is full or `out` cannot be written; nothing is left behind.
     """
-    folder = out / f"{_INCOMPLETE}{identifier}"
+    import pyarrow as pa
+
+    columns: dict[str, list[Any]] = {"case": [], "iteration": [], "seconds": [], "device_seconds": []}
+    for name, found in samples.items():
+        columns["case"] += [name] * len(found.seconds)
+        columns["iteration"] += range(len(found.seconds))
+        columns["seconds"] += found.seconds
+        columns["device_seconds"] += found.device_seconds or [None] * len(found.seconds)
+    schema = pa.schema(dict(zip(columns, (pa.string(), pa.int64(), pa.float64(), pa.float64()), strict=True)))
+    return write_folder(out, record, lambda folder: _write_table(folder / "samples.parquet", columns, schema))
+
+
+def write_folder(out: Path, record: Record, write: Callable[[Path], object]) -> Path:
+    """Write the run folder of a record into `out`, whole or not at all, and return its path.
+
+    Args:
+        out: the folder of run folders; made where it does not exist.
+        record: written last, under its own file name.
+        write: called with the folder, to write its other files.
+
+    Raises:
+        UserError: the disk is full or `out` cannot be written; nothing is left behind.
+    """
+    folder = out / f"{INCOMPLETE}{record.id}"
     try:
         folder.mkdir(parents=True)
         _remove_abandoned(out)
         write(folder)
-        return place_folder(folder, out, created, *about)
+        (folder / record.FILE).write_text(record.to_json(), encoding="utf-8")
+        return place_folder(folder, out, record)
     except (OSError, UserError) as error:
-        # What wrote the caller's files may have made a line of it already, which names a folder that is gone by then.
+        # `write` may have made a UserError of an OSError already; its message names a folder that is removed below.
         cause = error.__cause__ if isinstance(error, UserError) else error
         if not isinstance(cause, OSError):
             raise
@@ -109,21 +138,16 @@ def write_folder(out: Path, identifier: str, write: Callable[[Path], object], cr
 
 def _remove_abandoned(out: Path) -> None:
     """Remove what processes left that were killed while they wrote: no writing takes a day."""
-    for folder in out.glob(f"{_INCOMPLETE}*"):
+    for folder in out.glob(f"{INCOMPLETE}*"):
         # Another process may finish its folder meanwhile.
         with suppress(FileNotFoundError):
             if time.time() - folder.stat().st_mtime > _DAY_S:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def place_run(folder: Path, out: Path, record: EvaluationRecord) -> Path:
-    """Rename a complete folder to the first free name for `record` in `out`: as it is, or with -2, -3 and so on."""
-    return place_folder(folder, out, record.created, record.system.name, record.protocol.name)
-
-
-def place_folder(folder: Path, out: Path, created: datetime, *about: str) -> Path:
-    """Rename a complete folder to the first free name in `out` that has the time and what it is about."""
-    parts = (created.strftime("%Y%m%dT%H%M%SZ"), *about)
+def place_folder(folder: Path, out: Path, record: Record) -> Path:
+    """Rename a complete folder to the first free name for its record in `out`: without a number, or with -2, -3, ..."""
+    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), *record.about)
     name = "-".join(re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts)
     for attempt in count(1):
         target = out / (name if attempt == 1 else f"{name}-{attempt}")
@@ -139,17 +163,25 @@ def place_folder(folder: Path, out: Path, created: datetime, *about: str) -> Pat
 
 
 def read_record(folder: Path) -> EvaluationRecord:
-    """Read the record of a run folder.
+    """Read the record of an evaluation's run folder.
 
     Raises:
-        UserError: there is none, or `load_record` refuses it.
+        UserError: there is none, or it cannot be read; see `Record.from_json`.
     """
-    path = folder / "record.json"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}: {error}; expected a run folder as `lbar eval` writes it") from error
-    return load_record(text, str(path))
+    return EvaluationRecord.read(folder)
+
+
+def read_any_record(folder: Path) -> EvaluationRecord | SpeedRecord:
+    """Read the record of a run folder of any of `KINDS`.
+
+    Raises:
+        UserError: there is none, or it cannot be read, or is of another kind.
+    """
+    kind = kind_of_run(folder)
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"{folder / 'record.json'} is a record of kind {kind!r}; known are {', '.join(KINDS)}")
+    # Where the kind is missing, reading the record as an evaluation says what is wrong.
+    return KINDS[kind or "evaluation"].read(folder)
 
 
 def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
@@ -157,8 +189,8 @@ def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
 
     Args:
         out: the folder of run folders.
-        kind: only those whose record is of this kind, or does not say which it is of, so that whoever reads them tells
-            what is wrong with them; `None` for every kind.
+        kind: only runs of this kind, and those whose record does not say its kind, so that reading them raises the
+            error that says what is wrong; `None` for every kind.
     """
     if not out.is_dir():
         return []
@@ -167,7 +199,7 @@ def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
 
 
 def kind_of_run(folder: Path) -> str | None:
-    """What a run folder's record says it is the record of; `None` where it cannot be read or does not say."""
+    """The field `kind` of a run folder's record; `None` where it cannot be read or is missing."""
     try:
         fields = json.loads((folder / "record.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -177,7 +209,7 @@ def kind_of_run(folder: Path) -> str | None:
 
 
 def find_finished(
-    out: Path, system: SystemRecord, protocol_digest: str, dataset: DatasetRecord, settings: Settings
+    out: Path, system: SystemRecord, dataset: DatasetRecord, settings: Settings, *, protocol_digest: str
 ) -> Path | None:
     """The newest comparable run of exactly this evaluation by exactly this code, if there is one."""
     if system.digest is None or system.code is None:
@@ -195,7 +227,7 @@ def find_finished(
 
 
 def _deciding(settings: Settings) -> tuple[object, ...]:
-    """Those settings that can change a result."""
+    """The settings that can change a result."""
     return kind_of(settings.device), settings.precision, settings.batch_size, settings.seed, settings.resamples
 
 
@@ -204,8 +236,8 @@ def _require(names: Sequence[str], columns: Columns) -> None:
         raise ValueError(f"columns missing: {', '.join(missing)}; expected {', '.join(names)}")
 
 
-def _write_table(path: Path, columns: Columns) -> None:
+def _write_table(path: Path, columns: Columns, schema: "pa.Schema | None" = None) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.table(dict(columns)), path, compression="zstd")
+    pq.write_table(pa.table(dict(columns), schema=schema), path, compression="zstd")

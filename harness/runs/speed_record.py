@@ -1,179 +1,19 @@
-"""What is kept of a speed measurement: frozen, typed, readable as JSON by every later version."""
+"""What is kept of a speed measurement."""
 
-import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar, Literal, Self
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, ValidationError
+from pydantic import Field, FiniteFloat, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from harness.errors import UserError
-from harness.machine import Environment, kind_of
-from harness.runs.records import UtcTime
-
-if TYPE_CHECKING:
-    pass
+from harness.machine import Environment
+from harness.runs.any_record import Part, Record, SystemRecord, require_reasons
+from harness.runs.measured_machine import Ceilings, Memory, Meters, Threads
+from harness.runs.timing_samples import Effort
 
 
-from typing import TYPE_CHECKING
-
-from pydantic import PositiveFloat
-
-if TYPE_CHECKING:
-    pass
-
-from datetime import UTC, datetime
-from typing import Literal, Self
-from uuid import uuid4
-
-from pydantic import (
-    Field,
-    FiniteFloat,
-    NonNegativeInt,
-    PositiveInt,
-    model_validator,
-)
-
-from harness.runs.records import SystemRecord
-
-SCHEMA_VERSION = 1
-KIND = "speed"
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """How long to measure.
-
-    Attributes:
-        warm_ups: calls before the first that counts, at the least.
-        steady: warm until this many calls in a row ...
-        within: ... differ by less than this share; but no longer than
-        most_warm_up_seconds: this.
-        iterations: calls that count, at the least.
-        seconds: that they take together, at the least.
-    """
-
-    warm_ups: int = 10
-    steady: int = 5
-    within: float = 0.03
-    most_warm_up_seconds: float = 30.0
-    iterations: int = 20
-    seconds: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Samples:
-    """How long each call took.
-
-    Attributes:
-        seconds: wall time of each, in order.
-        device_seconds: what the device was busy between the marks of its queue; none on a processor.
-        warm_ups: calls before the first that counts.
-        steady: whether the warm-up ended because the calls had become alike.
-    """
-
-    seconds: tuple[float, ...]
-    device_seconds: tuple[float, ...]
-    warm_ups: int
-    steady: bool
-
-    def percentile(self, share: float) -> float:
-        """Seconds that `share` per cent of the calls stayed within."""
-        return float(np.percentile(self.seconds, share))
-
-    @property
-    def drift(self) -> float:
-        """How far the medians of the first and the second half lie apart, as a share of the smaller."""
-        half = len(self.seconds) // 2
-        if not half:
-            return 0.0
-        first, second = (float(np.median(part)) for part in (self.seconds[:half], self.seconds[-half:]))
-        return max(first, second) / min(first, second) - 1
-
-    @property
-    def spread(self) -> float:
-        """The distance of the quartiles as a share of the median."""
-        return (self.percentile(75) - self.percentile(25)) / self.percentile(50)
-
-
-class Memory(BaseModel):
-    """Most bytes at any moment.
-
-    Attributes:
-        resident: of main memory that the process held, `None` where the system does not tell.
-        added: what of it came on during the work.
-        allocated: of an accelerator's memory, by tensors.
-        reserved: the same, by torch for tensors to come.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    resident: int | None
-    added: int | None
-    allocated: int | None = None
-    reserved: int | None = None
-
-
-class Meters(BaseModel):
-    """What the accelerator's own meters said meanwhile: means over the measurement, the lowest clock beside.
-
-    `None` where the driver does not tell.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    power_watts: float | None = None
-    power_limit_watts: float | None = None
-    sm_clock_mhz: float | None = None
-    least_sm_clock_mhz: float | None = None
-    memory_clock_mhz: float | None = None
-    temperature_celsius: float | None = None
-
-
-class Threads(BaseModel):
-    """With how many threads was computed.
-
-    Attributes:
-        cores: that this process may use.
-        torch: threads of torch, `None` where it was not loaded.
-        blas: of each matrix library, by its name.
-        environment: variables that set them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cores: int
-    torch: int | None
-    blas: dict[str, int]
-    environment: dict[str, str]
-
-
-class Ceilings(BaseModel):
-    """The limits of a device.
-
-    Attributes:
-        device: which, in torch's words.
-        precision: of the matrix product.
-        matrix_flops_per_second: of the fastest of a few large square matrix products, 2 a multiply-accumulate.
-        read_bytes_per_second: of the fastest of a few passes over memory much larger than any cache.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    device: str
-    precision: str
-    matrix_flops_per_second: PositiveFloat
-    read_bytes_per_second: PositiveFloat
-
-
-class ClipsRecord(_Part):
+class ClipsRecord(Part):
     """The real clips that were measured on.
 
-    `audio_digest` is over their samples at the system's rate, `seconds` their length together.
+    `audio_digest` is over their samples at the system's rate, `seconds` their total length.
     """
 
     dataset: str
@@ -183,8 +23,8 @@ class ClipsRecord(_Part):
     audio_digest: str
 
 
-class SpeedSettings(_Part):
-    """How it was measured; `batch_size` is the one that was chosen by the sweep where none was asked for."""
+class SpeedSettings(Part):
+    """How it was measured; `batch_size` is the one the sweep chose where the user named none."""
 
     device: str
     precision: str
@@ -193,39 +33,39 @@ class SpeedSettings(_Part):
     effort: Effort
 
 
-class SweepStep(_Part):
-    """One batch size: clips a second, or `None` where the device ran out of memory."""
+class SweepStep(Part):
+    """One batch size of the sweep: clips per second, or `None` where the device ran out of memory."""
 
     batch_size: PositiveInt
     clips_per_second: PositiveFloat | None
 
 
-class CaseRecord(_Part):
-    """One thing that was done again and again. Times are wall time of one iteration; the folder has every sample.
+class CaseRecord(Part):
+    """One operation that was repeated. Times are wall time of one iteration; the run folder has every sample.
 
     Attributes:
-        name: the workload, and what it was done on.
-        unit: what is counted.
-        items: of them in one iteration.
-        iterations: that count.
-        warm_ups: before them.
-        p50: median seconds; so 90, 95, 99.
-        spread: distance of the quartiles as a share of the median.
-        drift: distance of the medians of the two halves, as a share.
-        per_second: items in a second, from the median.
-        device_p50: median of what the device's own marks say.
-        audio_seconds: length of what was heard in one iteration.
-        real_time_factor: audio seconds in a second.
-        flops: operations in one iteration, by stage.
-        bytes_read: of the collection that was searched, in one iteration.
-        limit_seconds: what operations and bytes take at the device's ceilings.
-        share_of_limit: of the median that `limit_seconds` is.
+        name: the workload, and the data it ran on.
+        unit: what is counted, such as clips or queries.
+        items: how many of these one iteration processes.
+        iterations: number of iterations that count.
+        warm_ups: number of iterations before them.
+        p50: median, in seconds; `p90`, `p95` and `p99` are percentiles.
+        spread: interquartile range as a share of the median.
+        drift: difference of the medians of the two halves, as a share of the smaller one.
+        per_second: items per second, from the median.
+        device_p50: median of the time between the device's own marks, in seconds.
+        audio_seconds: total length of the clips of one iteration.
+        real_time_factor: seconds of audio processed per second.
+        flops: floating-point operations of one iteration, by stage.
+        bytes_read: bytes of the searched collection that one iteration reads.
+        limit_seconds: what these operations and bytes would take at the device's ceilings.
+        share_of_limit: `limit_seconds` as a share of the median.
         stages: seconds of one iteration by stage, from a pass of its own without overlap.
-        split_seconds: one iteration of that pass; what the stages leave of it is nobody's.
-        cores_busy: that this process kept busy.
+        split_seconds: one iteration of that pass; what exceeds the sum of the stages belongs to none of them.
+        cores_busy: mean number of cores that this process kept busy.
         watts: mean power of the accelerator.
-        items_per_joule: from the same.
-        reasons: why it may not stand beside others.
+        items_per_joule: items per joule of that power.
+        reasons: why this case may not stand beside others.
     """
 
     name: str
@@ -243,11 +83,11 @@ class CaseRecord(_Part):
     device_p50: NonNegativeFloat | None = None
     audio_seconds: PositiveFloat | None = None
     real_time_factor: PositiveFloat | None = None
-    flops: dict[str, NonNegativeFloat] = {}
+    flops: dict[str, NonNegativeFloat] = Field(default={})
     bytes_read: NonNegativeInt = 0
     limit_seconds: PositiveFloat | None = None
     share_of_limit: PositiveFloat | None = None
-    stages: dict[str, NonNegativeFloat] = {}
+    stages: dict[str, NonNegativeFloat] = Field(default={})
     split_seconds: NonNegativeFloat = 0
     cores_busy: NonNegativeFloat
     watts: PositiveFloat | None = None
@@ -256,11 +96,11 @@ class CaseRecord(_Part):
 
     @property
     def missing_seconds(self) -> float:
-        """What the stages do not account for."""
+        """Seconds of `split_seconds` that no stage accounts for."""
         return self.split_seconds - sum(self.stages.values())
 
 
-class WorkloadRecord(_Part):
+class WorkloadRecord(Part):
     """A workload: its cases, and the memory of the largest; `left_out` says what could not be measured, and why."""
 
     name: str
@@ -271,8 +111,11 @@ class WorkloadRecord(_Part):
     left_out: tuple[str, ...] = ()
 
 
-class Quality(_Part):
-    """What a faster way to compute changes: the primary measure, and cosines to what fp32 without it says."""
+class Quality(Part):
+    """What reduced precision or compiling changes: the primary measure beside that of plain fp32 (`reference`).
+
+    The cosines are between the embeddings of the two, clip by clip and caption by caption.
+    """
 
     protocol: str
     measure: str
@@ -284,11 +127,11 @@ class Quality(_Part):
     mean_cosine_text: FiniteFloat
 
 
-class Figures(_Part):
+class Figures(Part):
     """What a board shows; `None` where it was not measured.
 
-    Clips a second are of `index` on real clips, the 95th percentile that of single queries of 1,045 clips, `overhead`
-    what the harness adds to the bare encoder on clips in memory.
+    Clips per second are those of workload `index` on real clips, the 95th percentile is that of single queries of 1,045
+    clips, and `overhead` is what the harness adds to the bare encoder on clips in memory, as a share.
     """
 
     clips_per_second: NonNegativeFloat | None = None
@@ -300,17 +143,17 @@ class Figures(_Part):
     overhead: FiniteFloat | None = None
 
 
-class SpeedRecord(_Part):
+class SpeedRecord(Record):
     """How fast one system is on one machine.
 
-    `stages` are seconds a clip, of the workload that has most of them. `comparable` says whether the figures may stand
-    beside others; where not, `reasons` says why.
+    `stages` are seconds per clip, of the workload that has most of them. `comparable` says whether the figures may
+    stand beside others; where not, `reasons` says why.
     """
 
-    schema_version: Literal[1] = 1
+    MEANING: ClassVar[str] = "a speed measurement"
+    COMMAND: ClassVar[str] = "lbar bench"
+
     kind: Literal["speed"] = "speed"
-    id: str = Field(default_factory=lambda: uuid4().hex, pattern="^[0-9a-f]{32}$")
-    created: UtcTime = Field(default_factory=lambda: datetime.now(UTC))
     system: SystemRecord
     clips: ClipsRecord
     settings: SpeedSettings
@@ -328,46 +171,10 @@ class SpeedRecord(_Part):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        if self.comparable == bool(self.reasons):
-            raise ValueError("a comparable record has no reasons against it, any other has at least one")
+        require_reasons(self.comparable, self.reasons)
         return self
 
-    def to_json(self) -> str:
-        """The record as indented JSON; `load_speed` gives back an equal record."""
-        return self.model_dump_json(indent=2) + "\n"
-
-
-def load_speed(text: str, source: str = "record") -> SpeedRecord:
-    """Read a speed record.
-
-    Raises:
-        UserError: it is no JSON, no speed record, damaged, or was written by a newer version.
-    """
-    try:
-        fields = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{source} is not JSON ({error}); measure again with `lbar bench`") from error
-    if not isinstance(fields, dict) or fields.get("kind") != KIND:
-        raise UserError(f'{source} is not the record of a speed measurement: its field `kind` is not "{KIND}"')
-    version = fields.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise UserError(
-            f"{source} has schema version {version!r}, this lbar reads {SCHEMA_VERSION}; measure again by `lbar bench`"
-        )
-    try:
-        return SpeedRecord.model_validate(fields)
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg']}" for e in error.errors()]
-        raise UserError(f"{source} is damaged: {'; '.join(problems)}", problems) from error
-
-
-def hardware_of(environment: Environment, device: str) -> str:
-    """The machine as far as it decides a speed: the accelerator, or the processor and how many cores it has.
-
-    >>> hardware_of(Environment(code="", git=None, packages={}, python="", platform="", cpu="EPYC", physical_cores=2,
-    ...     logical_cores=4, memory_bytes=None), "cpu")
-    'EPYC, 4 threads'
-    """
-    if kind_of(device) != "cpu" and environment.accelerator:
-        return environment.accelerator.name
-    return f"{environment.cpu}, {environment.logical_cores} threads"
+    @property
+    def about(self) -> tuple[str, ...]:
+        """System and kind: a speed is not of a protocol."""
+        return self.system.name, self.kind

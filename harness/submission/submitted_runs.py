@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.evaluation import RECORD, read_prediction, read_scores
+from harness.evaluation import read_scores
 from harness.measures import top_k
 from harness.predictions import (
     detect,
@@ -49,8 +49,8 @@ def read_runs(folders: Sequence[Path], profile: Profile) -> list[SubmittedSystem
     """
     found: dict[tuple[str, str | None], SubmittedSystem] = {}
     for folder in folders:
-        hidden = (folder / RECORD).is_file()
-        record = read_prediction(folder) if hidden else read_record(folder)
+        hidden = (folder / PredictionRecord.FILE).is_file()
+        record = PredictionRecord.read(folder) if hidden else read_record(folder)
         key = (record.system.name, record.system.digest)
         system = found.get(key, SubmittedSystem(record.system))
         if before := system.prediction if hidden else system.evaluation:

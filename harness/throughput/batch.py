@@ -9,7 +9,7 @@ from harness.evaluation import Batch, PreparedTask, prepare, run_each
 from harness.interface import BuiltSystem, build_system, is_pair_scorer
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
-from harness.runs import Quality, SpeedRecord, try_mirror_speed, write_speed
+from harness.runs import Quality, SpeedRecord, try_mirror, write_speed
 from harness.throughput.benchmark import SpeedOptions, benchmark
 from harness.throughput.quality import compare_quality
 
@@ -55,7 +55,7 @@ def benchmark_all(
         partial(build_system, device=options.device, precision=options.precision, compiled=options.compiled),
         partial(prepare, protocol, data_root, progress=progress),
         run,
-        lambda done: try_mirror_speed(done[0], out=out),
+        lambda done: try_mirror(done[0], out=out),
         say,
     )
 

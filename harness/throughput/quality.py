@@ -3,7 +3,7 @@
 import numpy as np
 
 from harness.audio import Array
-from harness.evaluation import PreparedTask, embed_in_batches, embedding_tiles, measure, reader
+from harness.evaluation import PreparedTask, caption_job, clip_job, embed_in_batches, embedding_tiles, measure
 from harness.interface import RetrievalSystem
 from harness.machine import Progress, silent
 from harness.measures import unit_vectors
@@ -41,24 +41,10 @@ def compare_quality(
 
 
 def _embeddings(system: RetrievalSystem, prepared: PreparedTask, progress: Progress) -> tuple[Array, Array]:
-    """Embed all clips and captions anew: the cache does not distinguish compiled systems from others."""
-    task, read = prepared.task, reader(system, prepared.store)
-    audio: Array = embed_in_batches(
-        lambda index: read(task.clips[index]),
-        len(task.clips),
-        system.embed_audio,
-        what="clip",
-        system=system.info.name,
-        progress=progress,
-    )
-    text: Array = embed_in_batches(
-        task.captions.__getitem__,
-        len(task.captions),
-        system.embed_text,
-        what="caption",
-        system=system.info.name,
-        progress=progress,
-    )
+    """Of all clips and captions. Nothing that was kept before is taken: the cache does not know what is compiled."""
+    task = prepared.task
+    audio: Array = embed_in_batches(clip_job(system, prepared.store, task.clips), progress=progress)
+    text: Array = embed_in_batches(caption_job(system, task.captions), progress=progress)
     return audio, text
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.audio import Array, Clip
 from harness.errors import UserError
-from harness.evaluation import PreparedTask, embed_in_batches, reader
+from harness.evaluation import PreparedTask, clip_job, embed_in_batches, reader
 from harness.interface import RetrievalSystem
 from harness.machine import stage
 from harness.runs import Ceilings, Effort
@@ -55,15 +55,7 @@ class Subject:
 
     def embed_stored(self) -> Array:
         """Embed the clips as an evaluation does: read from the store, in batches, with the results checked."""
-        read = reader(self.system, self.prepared.store)
-        embeddings: Array = embed_in_batches(
-            lambda index: read(self.clips[index]),
-            len(self.clips),
-            self.system.embed_audio,
-            what="clip",
-            system=self.system.info.name,
-            batch_size=self.batch_size,
-        )
+        embeddings: Array = embed_in_batches(clip_job(self.system, self.prepared.store, self.clips, self.batch_size))
         return embeddings
 
     def embed_bare(self, waveforms: Sequence[Array]) -> None:

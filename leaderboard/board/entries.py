@@ -49,13 +49,18 @@ class Entry:
 
     @property
     def clips_per_second(self) -> float | None:
-        """Clips embedded per second, on the standing's hardware."""
-        return self.speed.clips_per_second if self.speed else None
+        """Throughput on the standing's hardware."""
+        return self.speed.record.figures.clips_per_second if self.speed else None
 
     @property
     def query_p95_seconds(self) -> float | None:
-        """95th percentile of the time a query takes, on the standing's hardware."""
-        return self.speed.query_p95_seconds if self.speed else None
+        """Latency on the standing's hardware."""
+        return self.speed.record.figures.query_p95_seconds if self.speed else None
+
+    @property
+    def gflops_per_clip(self) -> float | None:
+        """10^9 floating-point operations for one clip, `None` where not measured."""
+        return self.speed.record.figures.gflops_per_clip if self.speed else None
 
 
 @dataclass(frozen=True)

@@ -26,14 +26,13 @@ def look(
     """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    from harness.runs import open_client, tracking_place, tracking_uri
+    from harness.runs import prepare_store, tracking_place, tracking_uri
 
     uri = tracking_uri(out)
     if uri.startswith(("http://", "https://", "databricks")):
         raise UserError(f"runs are mirrored to {tracking_place(out)}, which has pages of its own; open that address")
-    # This creates the tables, or migrates them to the current version, before the server needs them.
-    with open_client(out) as client:
-        client.search_experiments(max_results=1)
+    # The tables are made, or brought up to date, before the server asks for them.
+    prepare_store(out)
     typer.echo(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C", err=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]

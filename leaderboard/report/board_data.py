@@ -115,7 +115,7 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Command": record.command,
         },
         "card": record.system.card,
-        "stages": (entry.speed.stages if entry.speed else {}),
+        "stages": (entry.speed.record.stages if entry.speed else {}),
         "curves": _curves(record, weights_root()),
     }
 

@@ -1,4 +1,4 @@
-"""What several systems answered to the same queries, side by side."""
+"""The ranks and measures of several systems for the same queries, side by side."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Answers:
     """Runs of one protocol on one data set, query by query.
 
     Attributes:
-        queries: what was asked, in the order of the first run.
+        queries: text of each query, in the order of the first run.
         clips: name of the clip each query belongs to.
         clusters: a number per query, equal for queries of one clip, shape `(queries,)`.
         measures: names, in the protocol's order.
@@ -42,7 +42,7 @@ class Answers:
 
 
 def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> Answers:
-    """Read what runs answered.
+    """Read the ranks and measures of runs, query by query.
 
     Args:
         rows: runs of one protocol on one data set, at least one.
@@ -105,7 +105,7 @@ def _aligned(table: "pa.Table", reference: "pa.Table", row: Row, first: Row) -> 
 
 
 def _keys(table: "pa.Table") -> list[tuple[str, str, int]]:
-    """What tells a query from all others: its clip, its text, and of equal ones the how manieth it is."""
+    """What identifies each query: its clip, its text, and its number among identical queries, counted from 0."""
     seen: dict[tuple[str, str], int] = {}
     keys = []
     for clip, text in zip(table["clip"].to_pylist(), table["text"].to_pylist(), strict=True):

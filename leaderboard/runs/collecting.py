@@ -1,15 +1,14 @@
 """Which runs stand on the board, and which stand apart and why."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS
-from harness.runs import EvaluationRecord, find_runs, kind_of_run, read_record
-from leaderboard.runs.speed import KIND as SPEED
-from leaderboard.runs.speed import Speed, read_speed
+from harness.runs import EvaluationRecord, SpeedRecord, find_runs, read_any_record
+from leaderboard.runs.speed import Speed
 
 _LONGEST_NAME = 60
 
@@ -24,7 +23,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A run that may not, in one line; `record` is `None` where it could not be read."""
+    """A run that may not stand beside others, and why; `record` is `None` where it could not be read."""
 
     folder: Path
     record: EvaluationRecord | None
@@ -33,7 +32,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All runs of a folder that count: the newest of each system, protocol and data set, and what is known of speed."""
+    """The runs of a folder that a board shows: the newest of each system, protocol and data set, and all speeds."""
 
     rows: tuple[Row, ...]
     set_aside: tuple[SetAside, ...]
@@ -53,8 +52,8 @@ class Board:
 def collect(out: Path) -> Board:
     """Read the run folders in `out`.
 
-    Of several comparable runs of one system (name, digest, precision) under one protocol and on the same data the
-    newest stands; so it does of several that are set aside for the same reason. Two folders that hold one run count
+    Of several comparable runs of one system (name, digest, precision) under one protocol and on the same data only the
+    newest is kept, and likewise of several that are set aside for the same reason. A run that two folders hold counts
     once. A record of a kind that the board does not know is set aside.
     """
     rows: dict[tuple[str | None, ...], Row] = {}
@@ -62,14 +61,12 @@ def collect(out: Path) -> Board:
     speeds: list[Speed] = []
     runs: dict[str, Row] = {}
     for folder in find_runs(out, kind=None):
-        kind = kind_of_run(folder)
         try:
-            if kind == SPEED:
-                speeds.append(read_speed(folder))
+            found = read_any_record(folder)
+            if isinstance(found, SpeedRecord):
+                speeds.append(Speed(folder, found))
                 continue
-            if kind not in ("evaluation", None):
-                raise UserError(f"{folder / 'record.json'} is a record of kind {kind!r}, which the board does not show")
-            run = Row(folder, read_record(folder))
+            run = Row(folder, found)
             twin = runs.setdefault(run.record.id, run)
             if twin is not run:
                 raise UserError(f"{folder} holds the same run as {twin.folder}; delete one of them")
@@ -92,9 +89,9 @@ def collect(out: Path) -> Board:
         else:
             set_aside[*key, record.protocol.name, reason] = SetAside(run.folder, record, reason)
     disturbed = [
-        SetAside(speed.folder, None, f"speed of {speed.system}: {'; '.join(speed.reasons)}")
+        SetAside(speed.folder, None, f"speed of {speed.record.system.name}: {'; '.join(speed.record.reasons)}")
         for speed in speeds
-        if speed.reasons
+        if not speed.record.comparable
     ]
     return Board(tuple(rows.values()), (*set_aside.values(), *disturbed), tuple(speeds))
 
@@ -117,9 +114,9 @@ def reason_against(record: EvaluationRecord) -> str | None:
 
 
 def labels(records: Sequence[EvaluationRecord]) -> tuple[str, ...]:
-    """What to call runs that stand side by side: the system's name, cut where it is long, more where names agree."""
+    """Names for runs that stand side by side: the system's name, cut where it is long, and more where names agree."""
     names = tuple(_cut(record.system.name) for record in records)
-    for more in (_precision, _digest, _moment, _id):
+    for more in _DISTINCTIONS:
         often = Counter(names)
         names = tuple(
             f"{name} {more(record)}".rstrip() if often[name] > 1 else name
@@ -128,24 +125,17 @@ def labels(records: Sequence[EvaluationRecord]) -> tuple[str, ...]:
     return names
 
 
-def _precision(record: EvaluationRecord) -> str:
-    return "" if record.settings.precision == "fp32" else record.settings.precision
-
-
-def _digest(record: EvaluationRecord) -> str:
-    return (record.system.digest or "")[:8]
-
-
-def _moment(record: EvaluationRecord) -> str:
-    return f"{record.created:%Y-%m-%d %H:%M:%S}"
-
-
-def _id(record: EvaluationRecord) -> str:
-    return record.id[:8]
+_DISTINCTIONS: tuple[Callable[[EvaluationRecord], str], ...] = (
+    lambda record: "" if record.settings.precision == "fp32" else record.settings.precision,
+    lambda record: (record.system.digest or "")[:8],
+    lambda record: f"{record.created:%Y-%m-%d %H:%M:%S}",
+    lambda record: record.id[:8],
+)
+"""What is added in turn to the names of runs as long as these agree."""
 
 
 def _cut(name: str) -> str:
-    """The name in one line of bearable length.
+    """The name in one line of at most 60 characters.
 
     >>> len(_cut("x" * 10_000)), _cut("linear")
     (60, 'linear')
@@ -155,9 +145,9 @@ def _cut(name: str) -> str:
 
 
 def stage_of(record: EvaluationRecord) -> str:
-    """Where a system stands in the two-stage method, by its card; empty where its card says nothing of training.
+    """The stage of the two-stage method that a system was trained by; empty where its card has no training section.
 
-    `stage 1` learns from captions alone; in `stage 2` M teachers estimate what else matches.
+    In `stage 1` only the caption of a clip matches it; in `stage 2` M teachers estimate the other correspondences.
     """
     training = (record.system.card or {}).get("training")
     if not isinstance(training, dict):
@@ -169,7 +159,7 @@ def stage_of(record: EvaluationRecord) -> str:
 def board_from(out: Path, *, mlflow: bool = False) -> Board:
     """All runs of a folder, or of its MLflow store (`MLFLOW_TRACKING_URI` where the user has another server).
 
-    Both give the same board, for what is mirrored is the run folder itself.
+    Both give the same board, since whole run folders are mirrored.
 
     Raises:
         UserError: MLflow cannot be reached.

@@ -1,21 +1,20 @@
-"""What a person calls a run, and the run it stands for."""
+"""Find the run that a person names by its folder or its system."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 from harness.runs import read_record
 from leaderboard.runs.collecting import Board, Row, collect
 
 
 def find_rows(names: Sequence[str], out: Path, protocol: str | None = None) -> list[Row]:
-    """Find runs by the path of their folder, its name in `out`, or the name of a system, whose newest run it is.
+    """Find runs by the path of their folder, its name in `out`, or the name of a system, which means its newest run.
 
     Args:
         names: at least one.
         out: the folder of run folders.
-        protocol: under which systems are looked for; without it the one under which all of them have a run.
+        protocol: the protocol of the systems' runs; by default the one under which all of them have a run.
 
     Raises:
         UserError: there is no such run, or several protocols would do.
@@ -44,10 +43,8 @@ def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | No
     known = {name for rows in by_protocol.values() for name in rows}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = (
-                f"did you mean {near[0]!r}?" if near else f"systems with runs are {', '.join(sorted(known)) or 'none'}"
-            )
+            near = nearest(name, known)
+            hint = f"did you mean {near!r}?" if near else f"systems with runs are {', '.join(sorted(known)) or 'none'}"
             raise UserError(f"{name!r} is neither a run folder nor a system with a run in {out}; {hint}")
     shared = [one for one, rows in by_protocol.items() if all(name in rows for name in names)]
     if protocol is not None:

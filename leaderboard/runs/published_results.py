@@ -1,17 +1,16 @@
-"""What others printed for their systems, each figure with its source: `published.csv`, as reported and never measured.
+"""Published results of other systems, each with its source, from `published.csv`: as reported, not measured here.
 
-A figure stands on the board of the protocol it was taken by. Contradictory and probably contaminated figures, hidden
-test sets and other protocols on the same data are not in the file.
+A figure stands on the board of the protocol it was measured by. Figures that contradict each other, are probably
+contaminated, or are of hidden test sets or other protocols on the same data are not in the file.
 """
 
 import csv
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 
 FILE = Path(__file__).with_name("published.csv")
 _ABOUT = ("protocol", "system", "year", "team", "parameters_millions", "trained_on", "source", "confidence", "note")
@@ -19,7 +18,7 @@ _ABOUT = ("protocol", "system", "year", "team", "parameters_millions", "trained_
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A printed figure: its value between 0 and 1, and half a unit of its last digit, by which rounding may be off.
+    """A printed figure: its value between 0 and 1, and its rounding error, half a unit of its last digit.
 
     >>> Figure.read("42")
     Figure(value=0.42, rounding=0.005)
@@ -46,10 +45,10 @@ class Published:
         team: who made it.
         measures: figures by name of the measure.
         parameters: number of parameters, 0 where it is not said.
-        trained_on: what it learned from, in the source's words.
+        trained_on: its training data, in the source's words.
         source: where it is printed.
         confidence: `primary` as its authors or the organisers print it, `secondary` as others quote it.
-        note: what else to know of it.
+        note: remarks.
     """
 
     protocol: str
@@ -86,7 +85,7 @@ def published(path: Path = FILE) -> tuple[Published, ...]:
 
 
 def published_for(protocol: str, system: str | None = None) -> tuple[Published, ...]:
-    """Those of one protocol, or only the one of a system.
+    """The published results for one protocol, or only that of one system.
 
     Raises:
         UserError: none was published for the protocol, or not for this system.
@@ -99,7 +98,7 @@ def published_for(protocol: str, system: str | None = None) -> tuple[Published, 
         return found
     named = tuple(result for result in found if result.system == system)
     if not named:
-        near = difflib.get_close_matches(system, [result.system for result in found], n=1, cutoff=0.3)
-        hint = f"did you mean {near[0]!r}?" if near else "`lbar board --published` lists them"
+        near = nearest(system, [result.system for result in found], cutoff=0.3)
+        hint = f"did you mean {near!r}?" if near else "`lbar board --published` lists them"
         raise UserError(f"no published result of {system!r} is known for protocol {protocol}; {hint}")
     return named

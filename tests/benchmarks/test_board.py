@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.runs.records import load_record
+from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import read_record
 from leaderboard.board.entries import standings
 from leaderboard.board.table import render
@@ -29,7 +29,7 @@ MakeRun = Callable[..., Path]
 
 @pytest.mark.benchmark(group="board")
 def test_collect_500_runs(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     for index in range(500):
         folder = tmp_path / f"run-{index}"
         folder.mkdir()

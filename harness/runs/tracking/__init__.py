@@ -1,1 +1,4 @@
-"""MLflow as a mirror of run folders. No other folder of the project imports mlflow to track runs."""
+"""MLflow as a mirror of run folders, and its model registry.
+
+Nothing else imports mlflow but the code of a model that MLflow itself keeps and runs (`leaderboard.models.retriever`).
+"""

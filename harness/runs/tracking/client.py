@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-RECORD_ID = "lbar.record_id"
-"""Tag by which the run of a record is found again."""
-
-COMPLETE = "lbar.complete"
-"""Tag that a run gets last: all of the folder is there."""
-
 _MAX_VALUE = 500
 
 _ENVIRONMENT = {
@@ -87,20 +81,40 @@ def quiet() -> Iterator[None]:
 
 
 def failure(error: Exception, out: Path) -> UserError:
-    """One line about what MLflow said."""
-    said = " ".join(str(error).split()) or type(error).__name__
-    # Of a connection that failed, only the innermost reason says something.
-    cause = re.search(r"\(Caused by \w+\(['\"](.+?)['\"]\)", said)
-    said = cause[1] if cause else said
-    return UserError(_cut(_without_password(f"MLflow at {tracking_uri(out)} failed: {said}")))
+    """The error of a call to MLflow, in one line."""
+    message = " ".join(str(error).split()) or type(error).__name__
+    # Where a connection failed, only the innermost reason is of use.
+    cause = re.search(r"\(Caused by \w+\(['\"](.+?)['\"]\)", message)
+    return UserError(cut(_without_password(f"MLflow at {tracking_uri(out)} failed: {cause[1] if cause else message}")))
 
 
 def _without_password(text: str) -> str:
     return re.sub(r"//[^/@\s]+@", "//", text)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """The text, or as much of it as MLflow keeps of a value."""
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
+
+
+def prepare_store(out: Path) -> None:
+    """Make the tables of the store, or bring them up to date.
+
+    Raises:
+        UserError: MLflow cannot be reached.
+    """
+    with open_client(out) as client:
+        client.search_experiments(max_results=1)
+
+
+def experiment_of(client: "MlflowClient", name: str, out: Path) -> str:
+    """The id of an experiment, which is made where it does not exist."""
+    if experiment := client.get_experiment_by_name(name):
+        return str(experiment.experiment_id)
+    # A server has its own place for artifacts; a bare database would put them into the working directory.
+    served = tracking_uri(out).startswith(("http", "databricks"))
+    location = None if served else (out / "mlartifacts" / name).absolute().as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
 
 
 def runs_of(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> list[Any]:

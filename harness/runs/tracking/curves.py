@@ -1,4 +1,4 @@
-"""The curves of a training, mirrored into MLflow epoch by epoch, in a run that a resumed training goes on with.
+"""The curves of a training, logged to MLflow epoch by epoch, in one run that a resumed training continues.
 
 The trainings of a grid are nested in a run of the grid.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.runs.tracking.client import open_client
+from harness.runs.tracking.client import cut, experiment_of, open_client, runs_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,9 +26,9 @@ class Curves:
 
     Attributes:
         out: the folder of run folders, whose MLflow store is used unless the user has another server.
-        name: of the system.
-        key: what tells this training from every other: its digest.
-        params: what decides it, for MLflow's own table.
+        name: the system's name.
+        key: identifies this training among all others: its digest.
+        params: what decides the training, for MLflow's own table.
     """
 
     out: Path
@@ -37,7 +37,7 @@ class Curves:
     params: Mapping[str, str]
 
     def try_log(self, epoch: int, metrics: Mapping[str, float]) -> str | None:
-        """Log an epoch; a failure is one line to show and never an exception: the training is what counts.
+        """Log an epoch; a failure is returned as one line to show and never raised: the training is what counts.
 
         Args:
             epoch: counted from 1; one that was logged before is logged again.
@@ -53,11 +53,11 @@ class Curves:
         return None
 
     def try_nest(self, inner: str, reached: float) -> str | None:
-        """Put the run of another training into this one, which is a grid's, as one of its steps.
+        """Nest the run of another training in this one, which is a grid's.
 
         Args:
             inner: the key of that training.
-            reached: by it, on the validation split; the run of the grid has the most that any reached.
+            reached: its mAP@10 on the validation split; the run of the grid shows the highest of all its trainings.
 
         Returns:
             A line to show where it failed.
@@ -65,7 +65,7 @@ class Curves:
         try:
             with open_client(self.out) as client:
                 outer = self._run(client)
-                for run in _runs_of(client, inner):
+                for run in self._runs(client, inner):
                     client.set_tag(run.info.run_id, _PARENT, outer)
                 best = client.get_run(outer).data.metrics.get(_BEST, reached)
                 client.log_metric(outer, _BEST, max(best, reached))
@@ -74,18 +74,15 @@ class Curves:
         return None
 
     def _run(self, client: "MlflowClient") -> str:
-        if runs := _runs_of(client, self.key):
+        if runs := self._runs(client, self.key):
             return str(runs[0].info.run_id)
-        run = client.create_run(_experiment(client), run_name=self.name, tags={_KEY: self.key})
+        run = client.create_run(self._experiment(client), run_name=self.name, tags={_KEY: self.key})
         for name, value in self.params.items():
-            client.log_param(run.info.run_id, name, value[:500])
+            client.log_param(run.info.run_id, name, cut(value))
         return str(run.info.run_id)
 
+    def _runs(self, client: "MlflowClient", key: str) -> list[Any]:
+        return runs_of(client, self._experiment(client), {_KEY: key})
 
-def _experiment(client: "MlflowClient") -> str:
-    found = client.get_experiment_by_name(EXPERIMENT)
-    return str(found.experiment_id if found else client.create_experiment(EXPERIMENT))
-
-
-def _runs_of(client: "MlflowClient", key: str) -> list[Any]:
-    return list(client.search_runs([_experiment(client)], f"tags.`{_KEY}` = '{key}'", max_results=1))
+    def _experiment(self, client: "MlflowClient") -> str:
+        return experiment_of(client, EXPERIMENT, self.out)

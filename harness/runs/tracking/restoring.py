@@ -7,13 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.machine import cache_root, embedding_key
-from harness.runs.records import EvaluationRecord
-from harness.runs.run_folder import find_runs, kind_of_run, place_folder, place_run, read_record
-from harness.runs.speed_folder import read_speed_record
-from harness.runs.speed_record import KIND as SPEED
-from harness.runs.speed_record import SpeedRecord
-from harness.runs.tracking.client import COMPLETE, RECORD_ID, open_client, runs_of, tracking_uri
-from harness.runs.tracking.speed_mirroring import SPEED_COMPLETE, SPEED_ID
+from harness.runs.run_folder import INCOMPLETE, find_runs, place_folder, read_any_record
+from harness.runs.tracking.client import open_client, runs_of, tracking_uri
+from harness.runs.tracking.values import MIRRORED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,7 +55,7 @@ def local_copy(out: Path) -> tuple[Path, list[tuple[str, str]]]:
         out: the folder whose MLflow store is meant, unless the user has another server.
 
     Returns:
-        The folder, and the MLflow runs that are no run folders of ours: name and reason.
+        The folder, and name and reason of each MLflow run that is not a copy of a run folder.
 
     Raises:
         UserError: MLflow cannot be reached.
@@ -87,7 +83,7 @@ def _present(out: Path) -> dict[str, Path]:
     found = {}
     for folder in find_runs(out, None):
         try:
-            found[_record_of(folder).id] = folder
+            found[read_any_record(folder).id] = folder
         except UserError:
             continue
     return found
@@ -106,31 +102,24 @@ def _all_runs(client: "MlflowClient") -> Iterator[Any]:
 
 
 def _complete_runs(client: "MlflowClient", experiment: str) -> list[Any]:
-    """Evaluations and measurements of speed of an experiment that are mirrored completely."""
-    return [run for tag in (COMPLETE, SPEED_COMPLETE) for run in runs_of(client, experiment, {tag: "true"})]
+    """The runs of an experiment that are mirrored completely, of every kind."""
+    tags = [mirrored.complete_tag for mirrored in MIRRORED.values()]
+    return [run for tag in tags for run in runs_of(client, experiment, {tag: "true"})]
 
 
 def _record_id(run: Any) -> str | None:
-    tags = run.data.tags
-    found: str | None = tags.get(RECORD_ID) or tags.get(SPEED_ID)
-    return found
-
-
-def _record_of(folder: Path) -> EvaluationRecord | SpeedRecord:
-    return read_speed_record(folder) if kind_of_run(folder) == SPEED else read_record(folder)
+    ids = (run.data.tags.get(mirrored.id_tag) for mirrored in MIRRORED.values())
+    return next(filter(None, ids), None)
 
 
 def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
-    folder = out / f".incomplete-{run_id}"
+    folder = out / f"{INCOMPLETE}{run_id}"
     try:
         folder.mkdir()
-        # A model that was registered from a run lies in a folder of its own, which no run folder has.
+        # A model that was registered from the run is a folder among its artifacts; a run folder has only files there.
         for file in client.list_artifacts(run_id):
             if not file.is_dir:
                 client.download_artifacts(run_id, file.path, str(folder))
-        record = _record_of(folder)
-        if isinstance(record, SpeedRecord):
-            return place_folder(folder, out, record.created, record.system.name, SPEED)
-        return place_run(folder, out, record)
+        return place_folder(folder, out, read_any_record(folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.evaluation import embed_in_batches
+from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches
 from harness.interface import RetrievalSystem, build_system, is_pair_scorer
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.measures import unit_vectors
@@ -113,17 +113,16 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
     how = (system.info.digest, code, kind_of(built.device), installed_packages())
 
     def vectors(side: str, content: str) -> Half:
-        return embed_in_batches(
-            data.read if side == "clip" else data.captions.__getitem__,
-            len(data.clips) if side == "clip" else len(data.captions),
-            lambda items: unit_vectors(_embed(system, side, items)),
-            what=side,
-            system=system.info.name,
+        job: EmbeddingJob[object] = EmbeddingJob(
+            system.info.name,
+            side,
+            count=len(data.clips) if side == "clip" else len(data.captions),
+            read=data.read if side == "clip" else data.captions.__getitem__,
+            embed=lambda items: unit_vectors(_embed(system, side, items)),
             batch_size=batch_size,
-            store=_kept(embedding_key(*how, side, content)),
-            kind=np.float16,
-            progress=progress,
         )
+        kept = KeptRows(_kept(embedding_key(*how, side, content)), np.float16)
+        return embed_in_batches(job, kept, progress=progress)
 
     return Teacher(
         system.info.name,

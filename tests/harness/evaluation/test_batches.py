@@ -6,13 +6,14 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.evaluation import batches as embeddings
-from harness.evaluation.batches import embed_in_batches
+from harness.evaluation.batches import EmbeddingJob, embed_in_batches
+from harness.evaluation.kept_rows import KeptRows
 
 
 class Recorder:
@@ -30,8 +31,11 @@ class Recorder:
         return np.array([[item, item * item] for item in items], dtype=np.float32)
 
 
-def embed(recorder: Recorder, count: int = 100, **options: object) -> np.ndarray:
-    return embed_in_batches(int, count, recorder, what="clip", system="recorder", **options)
+def embed(
+    recorder: Recorder, count: int = 100, *, batch_size: int | None = None, store: Path | None = None
+) -> np.ndarray:
+    kept = KeptRows(store) if store else None
+    return embed_in_batches(EmbeddingJob("recorder", "clip", count, int, recorder, batch_size), kept)
 
 
 def expected(count: int = 100) -> np.ndarray:
@@ -73,7 +77,7 @@ def _embed_until_killed(store: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return Recorder()(items)
 
-    embed_in_batches(int, 100, compute, what="clip", system="recorder", batch_size=10, store=store)
+    embed_in_batches(EmbeddingJob("recorder", "clip", 100, int, compute, 10), KeptRows(store))
 
 
 def test_after_sigkill_only_the_rest_is_embedded(tmp_path: Path) -> None:
@@ -112,7 +116,7 @@ def test_out_of_memory_halves_an_automatic_batch() -> None:
         sizes.append(len(items))
         return np.ones((len(items), 2), np.float32)
 
-    assert len(embed_in_batches(int, 20, narrow, what="clip", system="narrow")) == 20
+    assert len(embed_in_batches(EmbeddingJob("narrow", "clip", 20, int, narrow))) == 20
     assert sizes == [4] * 5
 
 
@@ -126,18 +130,18 @@ def test_a_changing_dimension_is_refused() -> None:
         return np.ones((len(items), 2 + items[0]), np.float32)
 
     with pytest.raises(UserError, match="returned 12 numbers for clip 10 but 2"):
-        embed_in_batches(int, 20, growing, what="clip", system="growing", batch_size=10)
+        embed_in_batches(EmbeddingJob("growing", "clip", 20, int, growing, 10))
 
 
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    append = embeddings._append
+    append = KeptRows._append
 
-    def full(store: Path, file: object, batch: np.ndarray) -> None:
+    def full(self: KeptRows, file: BinaryIO, batch: np.ndarray) -> None:
         if batch[0, 0] >= 50:
             raise OSError(errno.ENOSPC, "No space left on device")
-        append(store, file, batch)
+        append(self, file, batch)
 
-    monkeypatch.setattr(embeddings, "_append", full)
+    monkeypatch.setattr(KeptRows, "_append", full)
     with pytest.raises(UserError, match=r"cannot keep embeddings in .*No space left on device.*LBAR_CACHE"):
         embed(Recorder(), batch_size=10, store=tmp_path)
     monkeypatch.undo()

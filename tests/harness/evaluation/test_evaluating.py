@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from harness.errors import UserError
-from harness.evaluation.evaluating import Options, evaluate
+from harness.evaluation.evaluating import evaluate
+from harness.evaluation.options import Options
 from harness.interface.systems import load_system
 from harness.predictions.ranked_list import read_ranked_list
 from harness.protocols.named import Protocol, get_protocol

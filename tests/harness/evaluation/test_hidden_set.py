@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.evaluation.evaluating import Options
-from harness.evaluation.hidden_set import Prediction, hidden_task, predict, read_prediction, read_scores
+from harness.evaluation.hidden_set import Prediction, hidden_task, predict, read_scores
+from harness.evaluation.options import Options
 from harness.interface.systems import load_system
 from harness.predictions.ranked_list import read_ranked_list
+from harness.runs.records import PredictionRecord
 from harness.runs.run_folder import find_runs
 
 pytestmark = pytest.mark.usefixtures("own_cache", "participant")
@@ -29,7 +30,7 @@ def test_queries_and_clips_are_verbatim_and_in_order(prediction: Prediction) -> 
     assert record.queries == (" a tone of 800 hertz, ", "300", "300")
     assert record.clips == tuple(f"tone {index}.wav" for index in range(8))
     assert (record.dataset.queries, record.dataset.clips) == (3, 8)
-    assert read_prediction(prediction.folder) == record
+    assert PredictionRecord.read(prediction.folder) == record
 
 
 def test_scores_and_lists_say_the_same(prediction: Prediction) -> None:
@@ -52,6 +53,10 @@ def test_what_is_damaged_is_said(prediction: Prediction) -> None:
     (prediction.folder / "scores.npy").write_bytes(b"x")
     with pytest.raises(UserError, match="make the prediction again"):
         read_scores(prediction.folder, prediction.record)
-    (prediction.folder / "prediction.json").write_text("{}")
+    for text, problem in (("{}", "is not the record of a prediction"), ('{"kind": "prediction"', "is not JSON")):
+        (prediction.folder / "prediction.json").write_text(text)
+        with pytest.raises(UserError, match=problem):
+            PredictionRecord.read(prediction.folder)
+    (prediction.folder / "prediction.json").write_text('{"kind": "prediction", "schema_version": 1}')
     with pytest.raises(UserError, match="is damaged"):
-        read_prediction(prediction.folder)
+        PredictionRecord.read(prediction.folder)

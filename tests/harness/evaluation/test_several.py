@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.evaluation import several as batch_module
-from harness.evaluation.evaluating import Options
+from harness.evaluation.options import Options
 from harness.evaluation.several import evaluate_all
 from harness.interface.systems import look_at
 from harness.protocols.named import get_protocol

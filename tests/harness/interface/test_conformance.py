@@ -48,7 +48,7 @@ class Scoring(Right):
 
 
 class HearsPcm(Right):
-    hears_pcm = True
+    accepts_int16 = True
 
     def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:
         return super().embed_audio([clip / 32768 if clip.dtype == np.int16 else clip for clip in clips])
@@ -417,7 +417,7 @@ def test_a_cross_encoder_that_does_not(system, saying):
 
 def test_stored_samples_have_to_give_the_same_vectors() -> None:
     class TakesThemForFloats(Right):
-        hears_pcm = True
+        accepts_int16 = True
 
         def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:
             return super().embed_audio([clip.astype(np.float32) for clip in clips])

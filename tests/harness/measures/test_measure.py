@@ -1,19 +1,23 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
 import pytrec_eval
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from harness.cli.app import build
 from harness.errors import UserError
-from harness.measures.measure import Measure, parse_measure
+from harness.measures.measure import MEASURES, Measure, parse_measure
 from harness.measures.ranking import rank_scores, ranks_from_lists
+from harness.protocols.named import PROTOCOLS, Protocol
 from harness.protocols.relevance import Relevance
 
 TREC = {"mAP": "map_cut", "R": "recall", "Hit": "success"}
 CUTOFFS = (1, 3, 5, 10, 16)
-MEASURES = [Measure(kind, cutoff) for kind in TREC for cutoff in CUTOFFS]
+TRIED = [Measure(kind, cutoff) for kind in TREC for cutoff in CUTOFFS]
 
 
 def by_definition(measure, ranking, relevant):
@@ -47,7 +51,7 @@ def trec_values(measure, run, relevant):
 
 
 @settings(max_examples=100, deadline=None)
-@given(problems(), st.sampled_from(MEASURES))
+@given(problems(), st.sampled_from(TRIED))
 def test_values_are_those_of_trec_eval_and_of_the_definition(problem, measure):
     scores, relevant = problem
     values = measure(rank_scores(scores, Relevance.from_lists(relevant)))
@@ -59,7 +63,7 @@ def test_values_are_those_of_trec_eval_and_of_the_definition(problem, measure):
 
 
 @settings(max_examples=100, deadline=None)
-@given(problems(), st.sampled_from(MEASURES), st.randoms(use_true_random=False))
+@given(problems(), st.sampled_from(TRIED), st.randoms(use_true_random=False))
 def test_lists_of_unequal_length_are_scored_like_trec_eval_scores_them(problem, measure, random):
     scores, relevant = problem
     lists = [row[: random.randint(1, len(row))] for row in np.argsort(-scores, axis=1).tolist()]
@@ -129,3 +133,38 @@ def test_measures_are_values():
 def test_an_unknown_measure_is_refused_with_the_known_ones(text):
     with pytest.raises(UserError, match="known are mAP@k, R@k, Hit@k"):
         parse_measure(text)
+
+
+@pytest.mark.parametrize(("text", "near"), [("map@10", "mAP@10"), ("hits@5", "Hit@5"), ("r@1", "R@1")])
+def test_a_measure_that_is_misspelt_is_refused_with_the_nearest(text, near):
+    with pytest.raises(UserError, match=f"unknown measure {text!r}; did you mean {near}[?]"):
+        parse_measure(text)
+
+
+def reciprocal_rank(rank, offsets, cutoff):
+    """RR@k = 1 / r of the first relevant item where r <= k, else 0: `recip_rank` of trec_eval, cut off at k."""
+    first = rank[offsets[:-1]]
+    return np.where(first <= cutoff, 1 / first, 0.0)
+
+
+def test_one_more_measure_is_one_entry_that_every_command_knows(tmp_path, monkeypatch):
+    """Under a protocol that asks for it: an evaluation's record, `lbar score`, the board, a comparison."""
+    monkeypatch.setitem(MEASURES, "RR", reciprocal_rank)
+    rules = Protocol("everyday-rr", "everyday", "evaluation", measures=("RR@10", "mAP@10"))
+    monkeypatch.setitem(PROTOCOLS, rules.name, rules)
+
+    def lbar(*arguments):
+        done = CliRunner().invoke(build(), [*arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    place = ("--out", str(tmp_path), "--protocol", rules.name)
+    linear, other = json.loads(lbar("eval", "linear", "random", *place, "--json"))
+    found = {measure["name"]: measure["value"] for measure in linear["measures"]}
+    assert list(found) == ["RR@10", "mAP@10"]
+    assert found["RR@10"] == pytest.approx(found["mAP@10"]), "with one relevant clip they are the same"
+    assert other["measures"][0]["value"] < found["RR@10"]
+    (output,) = tmp_path.glob("*linear*/*.output.csv")
+    assert f"{found['RR@10']:.4f}" in lbar("score", str(output), "--protocol", rules.name)
+    assert "RR@10" in lbar("board", *place)
+    assert "RR@10" in lbar("compare", "linear", "random", *place)

@@ -12,15 +12,15 @@ from harness.errors import UserError
 from harness.interface.system import SystemInfo
 from harness.measures.summary import MeasureRecord
 from harness.protocols.named import get_protocol
-from harness.runs import records
-from harness.runs.records import EvaluationRecord, ProtocolRecord, SystemRecord, load_record
+from harness.runs.any_record import SystemRecord
+from harness.runs.records import EvaluationRecord, ProtocolRecord
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 
 
 @pytest.fixture
 def record() -> EvaluationRecord:
-    return load_record(HISTORIC.read_text(encoding="utf-8"))
+    return EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
 
 
 def test_the_first_schema_version_still_loads(record: EvaluationRecord) -> None:
@@ -59,7 +59,7 @@ def test_json_gives_back_an_equal_record(
     fields["seconds"]["total"] = seconds
     fields["skipped"] = [{"clip": text, "reason": "broken"}]
     record = EvaluationRecord.model_validate(fields | {"created": created})
-    again = load_record(record.to_json())
+    again = EvaluationRecord.from_json(record.to_json())
     assert again == record
     assert again.created.utcoffset() == timedelta(0)
 
@@ -76,7 +76,7 @@ def test_records_are_frozen_and_closed(record: EvaluationRecord) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         record.command = "another"  # type: ignore[misc]
     with pytest.raises(UserError, match="surprise: Extra inputs"):
-        load_record(json.dumps(json.loads(record.to_json()) | {"surprise": 1}))
+        EvaluationRecord.from_json(json.dumps(json.loads(record.to_json()) | {"surprise": 1}))
 
 
 def test_two_new_records_differ(record: EvaluationRecord) -> None:
@@ -98,7 +98,7 @@ def test_two_new_records_differ(record: EvaluationRecord) -> None:
 def test_a_damaged_record_is_refused_naming_file_and_field(change: dict[str, object], problem: str) -> None:
     fields = json.loads(HISTORIC.read_text(encoding="utf-8")) | change
     with pytest.raises(UserError) as refused:
-        load_record(json.dumps(fields), "runs/a/record.json")
+        EvaluationRecord.from_json(json.dumps(fields), "runs/a/record.json")
     assert str(refused.value).startswith("runs/a/record.json is damaged: ")
     assert problem in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -109,7 +109,7 @@ def test_all_problems_are_listed() -> None:
     del fields["command"]
     fields["seconds"]["total"] = -1
     with pytest.raises(UserError) as refused:
-        load_record(json.dumps(fields))
+        EvaluationRecord.from_json(json.dumps(fields))
     assert [problem.split(":")[0] for problem in refused.value.problems] == ["seconds.total", "command"]
 
 
@@ -127,17 +127,17 @@ def test_all_problems_are_listed() -> None:
 )
 def test_what_is_no_record_of_this_version_is_refused_in_a_line(text: str, problem: str) -> None:
     with pytest.raises(UserError, match=problem) as refused:
-        load_record(text, "runs/a/record.json")
+        EvaluationRecord.from_json(text, "runs/a/record.json")
     assert str(refused.value).startswith("runs/a/record.json ")
     assert "\n" not in str(refused.value)
 
 
 def test_an_older_version_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPatch, record: EvaluationRecord) -> None:
     """Version 1 read by imagined later versions that renamed a field twice."""
-    monkeypatch.setattr(records, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(EvaluationRecord, "VERSION", 3)
     monkeypatch.setattr(
-        records,
-        "_MIGRATIONS",
+        EvaluationRecord,
+        "MIGRATIONS",
         {
             1: lambda fields: {"call" if name == "command_line" else name: value for name, value in fields.items()},
             2: lambda fields: {"command" if name == "call" else name: value for name, value in fields.items()},
@@ -145,4 +145,4 @@ def test_an_older_version_is_migrated_step_by_step(monkeypatch: pytest.MonkeyPat
     )
     old = json.loads(record.to_json())
     old["command_line"] = old.pop("command")
-    assert load_record(json.dumps(old)) == record
+    assert EvaluationRecord.from_json(json.dumps(old)) == record

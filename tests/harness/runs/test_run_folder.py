@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.machine.code_digest import harness_code
-from harness.runs.records import EvaluationRecord, load_record
+from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import find_finished, find_runs, read_record, write_run
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
@@ -37,7 +37,7 @@ NAME = "20260102T030405Z-linear-everyday"
 
 
 def new_record(**changes: Any) -> EvaluationRecord:
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     return record.model_copy(update={"id": uuid4().hex} | changes)
 
 
@@ -183,9 +183,9 @@ def finished(
     return find_finished(
         out,
         record.system.model_copy(update=system),
-        protocol_digest or record.protocol.digest,
         record.dataset.model_copy(update=dataset),
         record.settings.model_copy(update=settings),
+        protocol_digest=protocol_digest or record.protocol.digest,
     )
 
 

@@ -7,9 +7,9 @@ import pytest
 from harness.errors import UserError
 from harness.interface.system import SystemInfo
 from harness.machine.environment import Environment
-from harness.runs.run_folder import find_runs
-from harness.runs.speed_folder import read_speed_record, write_speed
-from harness.runs.speed_record import Samples, load_speed
+from harness.runs.run_folder import find_runs, write_speed
+from harness.runs.speed_record import SpeedRecord
+from harness.runs.timing_samples import Samples
 from harness.throughput import repetition
 from harness.throughput.benchmark import benchmark, summary
 from harness.throughput.cases import query
@@ -50,7 +50,7 @@ def test_a_record_has_all_that_was_found_out(system, prepared, options, tmp_path
     assert record.reasons[0] == "measured for less than 20 iterations and 10 s"
 
     folder = write_speed(tmp_path, record, samples)
-    assert read_speed_record(folder) == record
+    assert SpeedRecord.read(folder) == record
     assert folder.name.endswith("-statistics-speed")
     assert find_runs(tmp_path) == []
     assert find_runs(tmp_path, kind="speed") == [folder]
@@ -191,14 +191,14 @@ def test_records_that_cannot_be_read(system, prepared, options, tmp_path):
     for text, said in {
         "{": "x is not JSON",
         "[]": 'its field `kind` is not "speed"',
-        json.dumps(fields | {"schema_version": 2}): "x has schema version 2, this lbar reads 1",
+        json.dumps(fields | {"schema_version": 2}): "x has schema version 2, this lbar reads up to 1; update lbar",
         json.dumps(fields | {"figures": {"clips_per_second": -1}}): "x is damaged: figures.clips_per_second",
         json.dumps(fields | {"comparable": True}): "x is damaged",
     }.items():
         with pytest.raises(UserError, match=said):
-            load_speed(text, "x")
+            SpeedRecord.from_json(text, "x")
     with pytest.raises(UserError, match="expected a run folder as `lbar bench` writes it"):
-        read_speed_record(tmp_path)
+        SpeedRecord.read(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot write the run into"):
         write_speed(tmp_path / "file", record, samples)

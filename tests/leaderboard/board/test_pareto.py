@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.runs.records import load_record
+from harness.runs.records import EvaluationRecord
 from leaderboard.board.axes import get_axis
 from leaderboard.board.entries import Entry, Standing, Value, standings
 from leaderboard.board.pareto import draw, points
@@ -15,7 +15,7 @@ from leaderboard.cli.board import board
 from leaderboard.runs.collecting import collect
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
-RECORD = load_record(HISTORIC.read_text(encoding="utf-8"))
+RECORD = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
 MakeRun = Callable[..., Path]
 
 

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from harness.measures.summary import MeasureRecord
 from harness.protocols.named import get_protocol
-from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
+from harness.runs.records import EvaluationRecord, ProtocolRecord
+from harness.runs.speed_record import SpeedRecord
 from leaderboard.board.entries import standings
 from leaderboard.board.table import render, to_json
 from leaderboard.runs.collecting import Board, Row, SetAside
@@ -19,7 +20,7 @@ HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 
 
 def row(name: str, primary: float, *, protocol: str = "everyday", **changes: Any) -> Row:
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     rules = get_protocol(protocol)
     measures = tuple(
         MeasureRecord(
@@ -127,11 +128,16 @@ def test_speeds_have_columns_of_their_own_where_there_are_any() -> None:
             update={"id": "e" * 32, "system": other.record.system.model_copy(update={"digest": None})}
         ),
     )
-    speed = Speed(Path("x"), one.record.created, "fast", one.record.system.digest, "fp32", "H200", 1234.5, 0.0042)
+    measured = SpeedRecord.from_json((HISTORIC.parent / "speed_v1.json").read_text(encoding="utf-8"))
+    figures = {"clips_per_second": 1234.5, "query_p95_seconds": 0.0042}
+    changes = {"system": one.record.system, "environment": one.record.environment, "comparable": True, "reasons": ()}
+    changes |= {"figures": measured.figures.model_copy(update=figures)}
+    changes |= {"settings": measured.settings.model_copy(update={"device": "cuda"})}
+    speed = Speed(Path("x"), measured.model_copy(update=changes))
     for width in (80, 100, 140):
         lines = text(Board((one, other), (), (speed,)), width)
         assert max(map(len, lines)) <= width
         assert any("fast" in line and "1,234/s" in line for line in lines)
         assert any("p95 4.2 ms" in line for line in lines)
         assert any(line.startswith("2") and line.count(" - ") == 1 for line in lines)
-        assert any(line.startswith("Speed on H200: clips embedded") for line in lines)
+        assert any(line.startswith("Speed on NVIDIA H200: clips embedded") for line in lines)

@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 from harness.errors import UserError
 from harness.protocols.named import get_protocol
-from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
+from harness.runs.records import EvaluationRecord, ProtocolRecord
 from leaderboard.cli.board import board
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 
 
 def record(protocol: str) -> EvaluationRecord:
-    historic = load_record(HISTORIC.read_text(encoding="utf-8"))
+    historic = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     return historic.model_copy(
         update={"id": uuid4().hex, "protocol": ProtocolRecord.model_validate(get_protocol(protocol))}
     )

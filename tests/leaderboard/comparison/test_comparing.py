@@ -11,7 +11,7 @@ import pytest
 from harness.errors import UserError
 from harness.measures.measure import parse_measure
 from harness.measures.ranking import Ranks
-from harness.runs.records import load_record
+from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import read_record
 from leaderboard.comparison.comparing import against_published, compare_answers, compare_rows, groups_by_primary
 from leaderboard.runs.answers import Answers, read_answers
@@ -98,7 +98,7 @@ def test_equal_systems_are_told_apart_in_at_most_5_of_100_comparisons(monkeypatc
     for name, fewer in (("bootstrap_means", 50), ("sign_flip_p_values", 999)):
         original = getattr(comparison, name)
         monkeypatch.setattr(comparison, name, lambda *args, f=original, n=fewer: f(*args, resamples=n))
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     records = [record, record.model_copy(update={"system": record.system.model_copy(update={"name": "other"})})]
     rng = np.random.default_rng(0)
     alarms = [any(one.told_apart for one in compare_answers(simulated(rng), records).differences) for _ in range(400)]
@@ -162,7 +162,7 @@ def result(**measures: str) -> Published:
 
 
 def test_a_published_figure_lies_within_above_or_below_as_exactly_as_it_was_printed() -> None:
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))  # mAP@10 in [0.290, 0.334]
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))  # mAP@10 in [0.290, 0.334]
     verdicts = {
         printed: against_published(record, [result(mAP_10=printed)])[0].verdict
         for printed in ("33.41", "33", "34", "33.9", "28", "28.95", "29.0")

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from harness.protocols.named import PROTOCOLS, get_protocol
-from harness.runs.records import EvaluationRecord, ProtocolRecord, load_record
+from harness.runs.records import EvaluationRecord, ProtocolRecord
 from leaderboard.runs.collecting import collect, labels, stage_of
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
@@ -14,7 +14,7 @@ HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
 
 def new_record(hours: int = 0, *, protocol: str = "everyday", **changes: Any) -> EvaluationRecord:
     """A record of today's rules, made `hours` after the first, with changes of its own or of its system."""
-    record = load_record(HISTORIC.read_text(encoding="utf-8"))
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
     system = {name: changes.pop(name) for name in ("name", "digest") if name in changes}
     return record.model_copy(
         update={
@@ -111,7 +111,7 @@ def test_a_record_of_another_kind_is_set_aside(tmp_path: Path) -> None:
     board = collect(tmp_path)
     assert len(board.rows) == 1
     (apart,) = board.set_aside
-    assert "is a record of kind 'survey', which the board does not show" in apart.reason
+    assert "is a record of kind 'survey'; known are evaluation, speed" in apart.reason
 
 
 def test_two_folders_with_one_run_count_once(tmp_path: Path) -> None:

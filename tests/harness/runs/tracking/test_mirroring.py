@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.runs.records import EvaluationRecord, load_record
+from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import find_runs, read_record, write_run
-from harness.runs.tracking import mirroring as tracking
+from harness.runs.tracking import client as tracking
+from harness.runs.tracking import mirroring
 from harness.runs.tracking.mirroring import mirror, mirror_all, try_mirror
 from harness.runs.tracking.restoring import restore
 
@@ -41,7 +42,9 @@ def out(migrated_runs: Path) -> Path:
 
 
 def write(out: Path, **changes: Any) -> Path:
-    record = load_record(HISTORIC.read_text(encoding="utf-8")).model_copy(update={"id": uuid4().hex} | changes)
+    record = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8")).model_copy(
+        update={"id": uuid4().hex} | changes
+    )
     return write_run(
         out,
         record,
@@ -146,7 +149,7 @@ def test_a_half_mirrored_run_is_replaced(out: Path, monkeypatch: pytest.MonkeyPa
 
         patch.setattr(MlflowClient, breaks_at, die)
         with pytest.raises(KeyboardInterrupt):
-            tracking._mirror(MlflowClient(tracking.tracking_uri(out)), folder, read_record(folder), out)
+            mirroring._mirror(MlflowClient(tracking.tracking_uri(out)), folder, read_record(folder), out)
     run_id = mirror(folder, out=out)
     with looking_at(out) as client:
         (run,) = all_runs(client)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from harness.cli.app import build
 from harness.errors import UserError
 from harness.runs.run_folder import find_runs, read_record
-from harness.runs.tracking import mirroring as tracking
+from harness.runs.tracking import client as tracking
 from harness.runs.tracking.mirroring import mirror_all
 from harness.runs.tracking.restoring import local_copy, mirrored_experiments
 

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from harness.runs.speed_record import Effort, Samples
+from harness.runs.timing_samples import Effort, Samples
 from harness.throughput.instruments import timing
 from harness.throughput.instruments.observation import noise
 from harness.throughput.instruments.timing import measure

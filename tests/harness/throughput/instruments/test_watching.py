@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from harness.machine.stages import stage
-from harness.runs.speed_record import Meters
+from harness.runs.measured_machine import Meters
 from harness.throughput.instruments import ceilings
 from harness.throughput.instruments import watching as machine
 from harness.throughput.instruments.ceilings import measure_ceilings

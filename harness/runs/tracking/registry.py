@@ -1,0 +1,91 @@
+"""MLflow's model registry: versions of a model, each from a run, and the alias of the one that is current."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.runs.records import EvaluationRecord
+from harness.runs.tracking.client import open_client, quiet
+from harness.runs.tracking.values import EVALUATION, allowed
+
+_FOLDER = "retriever"
+"""Where the model lies among the artifacts of its run."""
+
+
+def save_model(folder: Path, code: Path, artifacts: Mapping[str, Path], requirement: str) -> None:
+    """Write a model into `folder`.
+
+    Args:
+        folder: an empty folder, or one that does not exist.
+        code: the file that MLflow runs where the model is loaded; it names the model by `set_model`.
+        artifacts: files that the code finds by these names.
+        requirement: what has to be installed there, as `pip` takes it.
+    """
+    with quiet():
+        from mlflow import pyfunc
+
+        pyfunc.save_model(
+            str(folder),
+            python_model=str(code),
+            artifacts={name: str(path) for name, path in artifacts.items()},
+            pip_requirements=[requirement],
+        )
+
+
+def registered_version(name: str, alias: str, record: EvaluationRecord, *, out: Path) -> str | None:
+    """The version of a model that has the alias, if it was made from this evaluation.
+
+    Raises:
+        UserError: MLflow cannot be reached.
+    """
+    unknown = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+    with open_client(out) as client:
+        current = _unless(lambda: client.get_model_version_by_alias(name, alias), *unknown)
+        return str(current.version) if current and current.tags.get(EVALUATION.id_tag) == record.id else None
+
+
+def register_version(name: str, alias: str, model: Path, run_id: str, record: EvaluationRecord, *, out: Path) -> str:
+    """Add a version to a model, which is made where it does not exist, and give it the alias.
+
+    Args:
+        name: of the model in the registry.
+        alias: taken from the version that has it so far.
+        model: the folder from `save_model`.
+        run_id: the MLflow run of the evaluation, from `mirror`; the model becomes one of its artifacts.
+        record: of that evaluation.
+        out: the folder of run folders, whose MLflow store is used unless the user has another server.
+
+    Returns:
+        The version.
+
+    Raises:
+        UserError: MLflow refused or could not be reached.
+    """
+    about = f"Best system under {record.protocol.name}, by lbar"
+    primary = record.primary
+    tags = {EVALUATION.id_tag: record.id, allowed(primary.name): f"{primary.value:.6f}"}
+    with open_client(out) as client:
+        client.log_artifacts(run_id, str(model), _FOLDER)
+        _unless(lambda: client.create_registered_model(name, description=about), "RESOURCE_ALREADY_EXISTS")
+        run = client.get_run(run_id).info
+        made = client.create_model_version(
+            name,
+            f"{run.artifact_uri}/{_FOLDER}",
+            run_id,
+            tags=tags,
+            description=f"{record.system.name}, run {run.run_name}",
+        )
+        client.set_registered_model_alias(name, alias, made.version)
+        return str(made.version)
+
+
+def _unless(call: Callable[[], Any], *codes: str) -> Any:
+    """What a call to MLflow returns; `None` where it fails with one of these error codes."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return call()
+    except MlflowException as error:
+        if error.error_code in codes:
+            return None
+        raise
