@@ -1,6 +1,7 @@
 """The error a person can mend."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -13,6 +14,18 @@ class UserError(Exception):
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.problems = tuple(problems)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
+    """The error for a name that nothing of its kind has: it names what there is, and what was most likely meant.
+
+    >>> str(unknown("data set", "clohto", ["clotho", "wavcaps"]))
+    "unknown data set 'clohto'; did you mean 'clotho'? Known are clotho, wavcaps"
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? Known are" if near else "known are"
+    return UserError(f"unknown {kind} {name!r}; {hint} {', '.join(names) or 'none'}")
 
 
 def listing(message: str, problems: Sequence[str]) -> UserError:

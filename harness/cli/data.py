@@ -7,10 +7,11 @@ import typer
 
 from harness.cli.options import AsJson, DataRoot
 from harness.cli.printing import print_json, say
+from harness.datasets import dataset_names
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
 
-DatasetName = Annotated[str, typer.Argument(help="clotho, audiocaps, wavcaps, everyday or folder.")]
+DatasetName = Annotated[str, typer.Argument(help=f"One of {', '.join(dataset_names())}.")]
 
 Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from harness.errors import UserError
+from harness.errors import unknown
 
 Direction = Literal["text-to-audio", "audio-to-text"]
 
@@ -89,5 +89,5 @@ def get_protocol(name: str) -> Protocol:
         UserError: no protocol has this name.
     """
     if name not in PROTOCOLS:
-        raise UserError(f"unknown protocol {name!r}; known are {', '.join(PROTOCOLS)}")
+        raise unknown("protocol", name, PROTOCOLS)
     return PROTOCOLS[name]

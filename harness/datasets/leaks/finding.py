@@ -1,19 +1,19 @@
 """Leaks: training items that are evaluation items."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.datasets.clip_names import title
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.known import load
-from harness.datasets.leaks.identifiers import identifiers, metadata_file, metadata_names, title
+from harness.datasets.known import dataset_names, known_dataset, load
+from harness.datasets.leaks.identifiers import id_file, id_file_names, identifiers
 from harness.datasets.leaks.learned import lessons_of, load_lessons
 from harness.datasets.leaks.same_sound import Place, same_sounds
 from harness.errors import UserError
 from harness.machine import Progress, silent
-from harness.protocols import PROTOCOLS
 
 How = Literal["id", "name", "audio", "fingerprint"]
 Ids = Sequence[str | None]
@@ -25,9 +25,6 @@ _HOW = {
     "fingerprint": "acoustic fingerprint, share of bits that differ",
 }
 _BY: Mapping[How, str] = {"id": "id", "name": "name", "audio": "equal samples", "fingerprint": "acoustic fingerprint"}
-# Their file names are titles, which for a clip without a known id is all there is to compare.
-_TITLED = frozenset({"clotho", "folder"})
-_VALIDATION = frozenset({"val", "validation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +110,8 @@ def leaks_of(
     """Compare all that a card's system learns from with all that it may be evaluated on.
 
     Learned from is what the card's section `training` names, less its exclusion lists, and what the systems learned
-    from that it starts from or is taught by. Evaluated on are the evaluation and test splits of all protocols;
-    `everyday` only where it is learned from too, and no `folder`, which is whatever its owner says.
+    from that it starts from or is taught by. Evaluated on are the evaluation splits of all data sets; of those whose
+    clips this package composes, only the ones that are learned from too, as no other data set holds their clips.
 
     Args:
         card: as `read_card` gives it.
@@ -135,8 +132,8 @@ def leaks_of(
         training |= {(dataset.name, dataset.split, dataset.digest): dataset for dataset in datasets}
     if not training:
         raise UserError(f"nothing that {lessons[0].system} learns from is in {data_root}; say --data-root", unchecked)
-    everyday = any(dataset.name == "everyday" for dataset in training.values())
-    evaluation, absent = evaluation_sets(data_root, everyday=everyday, progress=progress)
+    learned_from = {dataset.name for dataset in training.values()}
+    evaluation, absent = evaluation_sets(data_root, learned_from, progress=progress)
     report = find_leaks(
         tuple(training.values()), evaluation, sample_rate=sample_rate if audio else None, progress=progress
     )
@@ -145,23 +142,23 @@ def leaks_of(
 
 
 def evaluation_sets(
-    data_root: Path, *, everyday: bool = True, progress: Progress = silent
+    data_root: Path, learned_from: Collection[str], *, progress: Progress = silent
 ) -> tuple[list[RetrievalDataset], list[str]]:
-    """The splits by which protocols evaluate, but for validation splits and folders.
+    """The evaluation splits of the data sets in which training clips may be found.
 
     Args:
         data_root: folder with the data sets.
-        everyday: whether the bundled benchmark, which is rendered on first use, is one of them.
-        progress: opened for rendering it.
+        learned_from: names of data sets. One whose clips this package composes is looked at only if it is among them.
+        progress: opened where clips are rendered first.
 
     Returns:
         Those that are there, less those that are part of another; and a line on each that is not there.
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
-    for name, split in dict.fromkeys((protocol.dataset, protocol.split) for protocol in PROTOCOLS.values()):
-        if split in _VALIDATION or name == "folder" or (name == "everyday" and not everyday):
-            continue
+    entries = [known_dataset(name) for name in dataset_names()]
+    considered = [entry for entry in entries if not entry.composed or entry.name in learned_from]
+    for name, split in [(entry.name, split) for entry in considered for split in entry.evaluation]:
         try:
             dataset = load(name, split, data_root, progress=progress)
         except UserError as error:
@@ -245,7 +242,8 @@ def _same_title(
     learned: RetrievalDataset, ids: Ids, asked: RetrievalDataset, other_ids: Ids
 ) -> Iterator[tuple[int, int, str]]:
     """Clip, evaluation clip, and the title they share; those whose ids are known to differ share no more than that."""
-    if learned.name != asked.name and not {learned.name, asked.name} <= _TITLED:
+    both_by_title = known_dataset(learned.name).named_by_title and known_dataset(asked.name).named_by_title
+    if learned.name != asked.name and not both_by_title:
         return
     twins: defaultdict[str, list[int]] = defaultdict(list)
     for twin, clip in enumerate(asked.clips):
@@ -258,10 +256,10 @@ def _same_title(
 
 
 def _without_id(dataset: RetrievalDataset, ids: Ids) -> str | None:
-    """A line on the clips of Clotho whose FreeSound number is unknown."""
-    unknown = sum(identifier is None for identifier in ids)
-    if dataset.name != "clotho" or not unknown:
+    """A line on the clips that lack a FreeSound number where each should have one."""
+    unknown, names = sum(identifier is None for identifier in ids), id_file_names(dataset)
+    if not names or not unknown:
         return None
-    path = metadata_file(dataset)
-    why = f"not in {path}" if path else f"neither {' nor '.join(metadata_names(dataset.split))} is in {dataset.root}"
-    return f"the FreeSound ids of {unknown} of {len(ids)} clips of clotho {dataset.split} ({why}), but their names are"
+    path, where = id_file(dataset), f"{dataset.name} {dataset.split}"
+    why = f"not in {path}" if path else f"neither {' nor '.join(names)} is in {dataset.root}"
+    return f"the FreeSound ids of {unknown} of {len(ids)} clips of {where} ({why}), but their names are"

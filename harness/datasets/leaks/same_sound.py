@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from harness.audio import Fingerprint, FingerprintIndex, PcmStore, fingerprint
 from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.known import known_dataset
 from harness.machine import Progress, silent
 
 
@@ -54,8 +55,8 @@ def same_sounds(
 ) -> tuple[list[SameSound], list[str]]:
     """Find what sounds the same, where audio is there on both sides.
 
-    The scenes of `everyday` share recordings and are different scenes all the same: as items of evaluation they are
-    compared by their samples alone.
+    Evaluation clips that this package composes (those of `everyday`) share recordings and are different clips all the
+    same, so they are compared by their samples alone.
 
     Args:
         training: data sets.
@@ -112,7 +113,7 @@ def _same_samples(learned: Sequence[_Sounds], asked: Sequence[_Sounds]) -> Itera
 
 
 def _same_fingerprints(learned: Sequence[_Sounds], asked: Sequence[_Sounds], progress: Progress) -> Iterator[SameSound]:
-    targets = [(of, place) for of, place in _places(asked) if of.dataset.name != "everyday"]
+    targets = [(of, place) for of, place in _places(asked) if not known_dataset(of.dataset.name).composed]
     if not targets:
         return
     advance = progress("fingerprint", len(targets) + sum(len(of.there) for of in learned))

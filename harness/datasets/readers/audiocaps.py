@@ -9,6 +9,7 @@ from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_file
+from harness.machine import Progress
 
 _CAPTIONS_NAMES = {
     **{split: (f"v1_{split}.csv", f"dataset/{split}.csv", f"csv_files_v1/{split}.csv", f"{split}.csv")
@@ -21,7 +22,7 @@ _CSV_FOLDERS = frozenset({"dataset", "dataset2.0", "csv_files_v1", "csv_files_v2
 _AUDIO_FOLDERS = ("{split}", "{split}_*", "audio*/{split}", "waveforms/{split}", "audio*", "waveforms")
 
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
+def load(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     """Load one split; only its captions file must exist.
 
     A clip is named `Y<youtube_id>.wav`, whatever its file is called.
@@ -29,7 +30,7 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     Raises:
         UserError: the captions file is not there or wrong.
     """
-    path = captions_file(data_root, split)
+    path = find_file(data_root, "audiocaps", captions_names(split))
     table = read_csv(path)
     if split == "test-957":
         captions = captions_by_clip(table)
@@ -48,15 +49,6 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
         return next((files[stem] for stem in stems if stem in files), expected)
 
     return from_captions("audiocaps", split, path.parent, captions, audio_path)
-
-
-def captions_file(data_root: Path, split: str) -> Path:
-    """Find the captions CSV of a split.
-
-    Raises:
-        UserError: it is not there, or in several places.
-    """
-    return find_file(data_root, "audiocaps", captions_names(split))
 
 
 def captions_names(split: str) -> tuple[str, ...]:

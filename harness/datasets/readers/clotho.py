@@ -5,18 +5,19 @@ from pathlib import Path
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import find_file
+from harness.machine import Progress
 
 _AAC_CSV_FOLDER = "clotho_csv_files"
 _AAC_AUDIO_FOLDER = "clotho_audio_files"
 
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
+def load(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     """Load one split; only its captions file must exist.
 
     Raises:
         UserError: the captions file is not there or wrong.
     """
-    path = captions_file(data_root, split)
+    path = find_file(data_root, "clotho", captions_names(split))
     return read_split(path, audio_folder(path, split), "clotho", split)
 
 
@@ -27,15 +28,6 @@ def read_split(captions_csv: Path, audio: Path, name: str, split: str) -> Retrie
         UserError: something is wrong with the captions file.
     """
     return from_captions(name, split, captions_csv.parent, captions_by_clip(read_csv(captions_csv)), audio.joinpath)
-
-
-def captions_file(data_root: Path, split: str) -> Path:
-    """Find the captions CSV of a split.
-
-    Raises:
-        UserError: it is not there, or in several places.
-    """
-    return find_file(data_root, "clotho", captions_names(split))
 
 
 def captions_names(split: str) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.captions_csv import captions_by_clip, is_captions_header, read_csv
 from harness.errors import UserError
+from harness.machine import Progress
 
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
+def load(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     """Load the folder. Audio lies beside the CSV or in a direct subfolder; only the CSV must exist.
 
     The CSV has the columns `file_name,caption_1,...,caption_n`, or `file_name,caption` with one row per caption.
@@ -17,7 +18,7 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     Raises:
         UserError: no or several captions files, something wrong in it, or a clip in several subfolders.
     """
-    path = captions_file(data_root, split)
+    path = _captions_file(data_root)
     captions = captions_by_clip(read_csv(path))
     folders = [data_root, *sorted(sub for sub in data_root.iterdir() if sub.is_dir())]
     places = {name: [folder / name for folder in folders if (folder / name).is_file()] for name in captions}
@@ -34,7 +35,7 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     return from_captions("folder", split, data_root, captions, lambda name: (places[name] or [usual / name])[0])
 
 
-def captions_file(data_root: Path, split: str) -> Path:  # noqa: ARG001
+def _captions_file(data_root: Path) -> Path:
     """Find the captions CSV: the only CSV file of the folder, or the only one with caption columns.
 
     Raises:

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.errors import UserError
+from harness.machine import Progress
 
 SOURCES = {
     "AudioSet_SL": ("as_final.json",),
@@ -20,7 +22,7 @@ BROKEN = frozenset(
 )
 
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
+def load(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     """Load all four sources. A clip is named `<source>/<id>.flac`, as ids repeat between sources.
 
     Raises:
@@ -46,6 +48,15 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
         )
     kept = {clip: texts for clip, texts in captions.items() if clip not in BROKEN}
     return from_captions("wavcaps", split, home, kept, (home / "audio").joinpath)
+
+
+def id_of(name: str) -> str | None:
+    """The FreeSound number or AudioSet video of a clip; `None` for other sources, whose numbers coincide with these.
+
+    >>> id_of("FreeSound/5.flac"), id_of("SoundBible/5.flac")
+    ('5', None)
+    """
+    return stem(name) if PurePosixPath(name).parent.name in ("FreeSound", "AudioSet_SL") else None
 
 
 def _home(data_root: Path) -> Path:

@@ -3,21 +3,25 @@
 from collections.abc import Iterable
 from typing import Any
 
-_CLOTHO = "https://doi.org/10.5281/zenodo.4783391"
-_KNOWN: dict[str, tuple[str, str, bool, bool, int | None]] = {
-    "clotho": ("Clotho-development", _CLOTHO, True, False, 5),
-    "clotho-validation": ("Clotho-validation", _CLOTHO, True, False, 5),
-    "audiocaps": ("AudioCaps-train", "https://github.com/cdjkim/audiocaps", True, False, 1),
-    "audiocaps-validation": ("AudioCaps-val", "https://github.com/cdjkim/audiocaps", True, False, 5),
-    "wavcaps": ("WavCaps", "https://github.com/XinhaoMei/WavCaps", True, False, 1),
-    "audioset": ("AudioSet", "https://research.google.com/audioset", True, False, None),
-    "imagenet": ("ImageNet", "https://www.image-net.org", False, True, None),
+from harness.datasets import dataset_names, known_dataset
+
+_WITHOUT_CAPTIONS = {
+    "audioset": {"name": "AudioSet", "url": "https://research.google.com/audioset", "has_audio": True},
+    "imagenet": {"name": "ImageNet", "url": "https://www.image-net.org", "has_images": True},
 }
-"""By name: name, address, whether it has audio and images, captions per recording (`None` where it has none)."""
+"""What encoders were pretrained on, which is no retrieval data set of ours."""
 
 
 def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
-    """Entries of `train_datasets` or `validation_datasets`; of a data set nobody described, its name.
+    """Entries of `train_datasets` or `validation_datasets`.
+
+    Args:
+        names: of data sets, each of which stands for its training split, or for its validation split where it ends in
+            `-validation`.
+        used_for: what the meta file says they are used for.
+
+    Returns:
+        One entry per name; of a data set that nobody has described, its name alone.
 
     >>> described(["clotho"], "training")[0]["nb_captions_per_audio"]
     5
@@ -26,18 +30,35 @@ def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
 
 
 def _entry(name: str, used_for: str) -> dict[str, Any]:
-    known = _KNOWN.get(name.casefold())
+    known = _WITHOUT_CAPTIONS.get(name.casefold()) or _of_dataset(name.casefold())
     if known is None:
         return {"name": name, "url": None, "used_for": used_for}
-    title, url, has_audio, has_images, captions = known
     return {
-        "name": title,
-        "url": url,
-        "has_audio": has_audio,
-        "has_images": has_images,
+        "name": known["name"],
+        "url": known["url"],
+        "has_audio": known.get("has_audio", False),
+        "has_images": known.get("has_images", False),
         "has_video": False,
-        "has_captions": captions is not None,
-        "nb_captions_per_audio": captions,
+        "has_captions": known.get("captions") is not None,
+        "nb_captions_per_audio": known.get("captions"),
         "total_audio_length": None,
         "used_for": used_for,
+    }
+
+
+def _of_dataset(name: str) -> dict[str, Any] | None:
+    """What the entry of a data set says of its training or validation split; `None` where it is not published."""
+    bare = name.removesuffix("-validation")
+    if bare not in dataset_names():
+        return None
+    entry = known_dataset(bare)
+    split = entry.training if bare == name else entry.validation
+    if entry.title is None or split is None:
+        return None
+    title = entry.title if len(entry.splits) == 1 else f"{entry.title}-{split}"
+    return {
+        "name": title,
+        "url": entry.url,
+        "has_audio": True,
+        "captions": entry.splits[split].captions_per_clip,
     }

@@ -8,9 +8,9 @@ from threading import Thread
 import pytest
 from filelock import FileLock
 
+from harness.datasets.entry import PublishedFile
 from harness.datasets.known import load
 from harness.datasets.publication.fetch import fetch
-from harness.datasets.publication.published import PublishedFile
 from harness.errors import UserError
 
 CAPTIONS = "file_name,caption_1\n rain .wav,it rains\n"
