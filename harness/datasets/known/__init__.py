@@ -6,12 +6,12 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
-from harness.datasets.entry import DatasetEntry
 from harness.errors import UserError, unknown
 from harness.machine import Progress, silent
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import RetrievalDataset
+    from harness.datasets.entry import DatasetEntry
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in iter_modules(__path__)))
 
 
-def known_dataset(name: str) -> DatasetEntry:
+def known_dataset(name: str) -> "DatasetEntry":
     """All that is known of a data set.
 
     Raises:
