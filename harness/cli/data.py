@@ -22,7 +22,7 @@ def verify(
 ) -> None:
     """Check a data set; list all that is wrong.
 
-    Looks at presence, counts, checksums, and whether every clip decodes.
+    Checks that files are there, their counts and checksums, and that every clip decodes.
     """
     from dataclasses import asdict
 
@@ -45,7 +45,7 @@ def verify(
 def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None) -> None:
     """Download what may be downloaded.
 
-    Says what you must get yourself. A download that was cut goes on where it stopped.
+    Says what you must get yourself. An interrupted download continues where it stopped.
     """
     from harness.datasets import fetch as fetch_dataset
     from harness.machine import bars
@@ -62,9 +62,10 @@ def leaks(
     audio: Annotated[bool, typer.Option("--audio", help="Also compare the audio, which is decoded for it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what a card's system learns from that it may be evaluated on.
+    """List the training clips of a card's system that are evaluation clips.
 
-    By FreeSound and AudioSet id and by title; by equal samples and by acoustic fingerprint where audio is asked for.
+    They are found by FreeSound and AudioSet id and by title; with --audio also by equal samples and by acoustic
+    fingerprint.
     """
     from harness.datasets import leaks_of
     from harness.interface import read_card

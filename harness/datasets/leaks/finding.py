@@ -1,4 +1,4 @@
-"""Leaks: training items that are evaluation items."""
+"""Leaks: training clips that are evaluation clips."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,6 +17,8 @@ from harness.machine import Progress, silent
 
 How = Literal["id", "name", "audio", "fingerprint"]
 Ids = Sequence[str | None]
+_Same = tuple[Place, Place, How, str]
+"""A training clip, an evaluation clip, what they share, and the evidence."""
 
 _HOW = {
     "id": "id",
@@ -41,11 +43,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A training item that is an evaluation item.
+    """A training clip that is an evaluation clip.
 
     Attributes:
-        training: the one.
-        evaluation: the other.
+        training: the training clip.
+        evaluation: the evaluation clip.
         how: what they share: the `id`, the title where no id says otherwise (`name`), all samples (`audio`), or at
             least 3 s of sound (`fingerprint`). Of several, the first in this order.
         evidence: the id, the title, the beginning of the digest of the samples, or the share of fingerprint bits that
@@ -63,12 +65,12 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What was found, and what could not be looked at.
+    """The leaks that were found, and what could not be compared.
 
     Attributes:
-        leaks: in the order of the training items.
+        leaks: in the order of the training clips.
         unchecked: a line on each data set, system or file that was not compared, and why.
-        clips: number of training items that were compared.
+        clips: number of training clips that were compared.
     """
 
     leaks: tuple[Leak, ...]
@@ -77,7 +79,7 @@ class LeakReport:
 
     @property
     def leaked(self) -> tuple[Item, ...]:
-        """The training items that are evaluation items, each once."""
+        """The training clips that are evaluation clips, each once."""
         return tuple(dict.fromkeys(leak.training for leak in self.leaks))
 
     def summary(self) -> str:
@@ -107,21 +109,22 @@ def leaks_of(
     sample_rate: int = 16_000,
     progress: Progress = silent,
 ) -> LeakReport:
-    """Compare all that a card's system learns from with all that it may be evaluated on.
+    """Compare the training clips of a card's system with all evaluation clips.
 
-    Learned from is what the card's section `training` names, less its exclusion lists, and what the systems learned
-    from that it starts from or is taught by. Evaluated on are the evaluation splits of all data sets; of those whose
-    clips this package composes, only the ones that are learned from too, as no other data set holds their clips.
+    Training clips are those of the data sets that the card's section `training` names, without what its exclusion lists
+    name, and those of the systems that it starts from or is taught by. Evaluation clips are those of the evaluation
+    splits of all data sets; of data sets that this package composes, only where the system is trained on them, as no
+    other data set holds their clips.
 
     Args:
         card: as `read_card` gives it.
         data_root: folder with the data sets.
-        audio: also compare the audio that is there, which is decoded for it.
-        sample_rate: Hz of the PCM store that it is decoded into; that of the system saves decoding it again.
+        audio: also compare the audio that is there, which is decoded first.
+        sample_rate: Hz at which it is decoded; with that of the system, training need not decode it again.
         progress: opened for long stages.
 
     Raises:
-        UserError: the card does not say what is learned from, none of it is in the data root, or an exclusion list
+        UserError: the card does not name its training data, none of them are in the data root, or an exclusion list
             cannot be read or names nothing.
     """
     lessons, unchecked = lessons_of(card)
@@ -152,7 +155,7 @@ def evaluation_sets(
         progress: opened where clips are rendered first.
 
     Returns:
-        Those that are there, less those that are part of another; and a line on each that is not there.
+        The splits that are there, without those that are a part of another; and a line on each that is not there.
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
@@ -176,41 +179,29 @@ def find_leaks(
     sample_rate: int | None = None,
     progress: Progress = silent,
 ) -> LeakReport:
-    """Find the training items that are evaluation items.
+    """Find the training clips that are evaluation clips.
 
     Args:
-        training: what is learned from.
-        evaluation: what is evaluated on.
+        training: the splits that are trained on.
+        evaluation: the splits that are evaluated on.
         sample_rate: Hz; where given, the audio that is there is decoded at this rate and compared as well.
-        progress: opened for what takes long: decoding and fingerprints.
+        progress: opened for decoding and for the fingerprints.
 
     Raises:
         UserError: metadata cannot be read, or the PCM store cannot be written.
     """
+    learned = [(dataset, identifiers(dataset)) for dataset in training]
+    asked = [(dataset, identifiers(dataset)) for dataset in evaluation]
+    same: list[_Same] = list(_same_names(learned, asked))
+    unchecked = [line for dataset, ids in (*learned, *asked) if (line := _without_id(dataset, ids))]
+    if sample_rate is not None:
+        sounds, not_compared = same_sounds(training, evaluation, sample_rate, progress=progress)
+        same += sounds
+        unchecked += not_compared
     found: dict[tuple[Place, Place], Leak] = {}
-    learned_ids = [identifiers(dataset) for dataset in training]
-    asked_ids = [identifiers(dataset) for dataset in evaluation]
-
-    def add(one: Place, other: Place, how: How, evidence: str) -> None:
+    for one, other, how, evidence in same:
         leak = Leak(_item(training, one), _item(evaluation, other), how, evidence)
         found.setdefault((one, other), leak)
-
-    for number, (learned, ids) in enumerate(zip(training, learned_ids, strict=True)):
-        for other, (asked, other_ids) in enumerate(zip(evaluation, asked_ids, strict=True)):
-            for clip, twin, identifier in _same_id(ids, other_ids):
-                add(Place(number, clip), Place(other, twin), "id", identifier)
-            for clip, twin, name in _same_title(learned, ids, asked, other_ids):
-                add(Place(number, clip), Place(other, twin), "name", name)
-    unchecked = [
-        line
-        for dataset, ids in zip((*training, *evaluation), (*learned_ids, *asked_ids), strict=True)
-        if (line := _without_id(dataset, ids))
-    ]
-    if sample_rate is not None:
-        pairs, unheard = same_sounds(training, evaluation, sample_rate, progress=progress)
-        unchecked += unheard
-        for pair in pairs:
-            add(*pair)
     # A system and its teacher may have learned from the same clips.
     leaks = dict.fromkeys(found[places] for places in sorted(found))
     clips = {(dataset.name, dataset.split, name) for dataset in training for name in _names(dataset)}
@@ -224,6 +215,18 @@ def _names(dataset: RetrievalDataset) -> set[str]:
 def _item(datasets: Sequence[RetrievalDataset], place: Place) -> Item:
     dataset = datasets[place.dataset]
     return Item(dataset.name, dataset.split, dataset.clips[place.clip].name)
+
+
+def _same_names(
+    learned: Sequence[tuple[RetrievalDataset, Ids]], asked: Sequence[tuple[RetrievalDataset, Ids]]
+) -> Iterator[_Same]:
+    """Clips that share an id, or else a title."""
+    for number, (training, ids) in enumerate(learned):
+        for other, (evaluation, other_ids) in enumerate(asked):
+            for clip, twin, identifier in _same_id(ids, other_ids):
+                yield Place(number, clip), Place(other, twin), "id", identifier
+            for clip, twin, name in _same_title(training, ids, evaluation, other_ids):
+                yield Place(number, clip), Place(other, twin), "name", name
 
 
 def _same_id(ids: Ids, other_ids: Ids) -> Iterator[tuple[int, int, str]]:
@@ -241,7 +244,7 @@ def _same_id(ids: Ids, other_ids: Ids) -> Iterator[tuple[int, int, str]]:
 def _same_title(
     learned: RetrievalDataset, ids: Ids, asked: RetrievalDataset, other_ids: Ids
 ) -> Iterator[tuple[int, int, str]]:
-    """Clip, evaluation clip, and the title they share; those whose ids are known to differ share no more than that."""
+    """Clip, evaluation clip, and the title they share; of two clips that both have an id, the ids alone decide."""
     both_by_title = known_dataset(learned.name).named_by_title and known_dataset(asked.name).named_by_title
     if learned.name != asked.name and not both_by_title:
         return

@@ -1,4 +1,4 @@
-"""Clips of two collections that sound the same: with the same samples, or with the same acoustic fingerprint."""
+"""Clips of two collections that sound the same: with equal samples, or with a similar acoustic fingerprint."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from harness.machine import Progress, silent
 
 
 class Place(NamedTuple):
-    """A clip: the index of its data set in a sequence of them, and its own in `clips`."""
+    """A clip: the index of its data set in a sequence of data sets, and its own index in `clips`."""
 
     dataset: int
     clip: int
@@ -53,19 +53,19 @@ def same_sounds(
     *,
     progress: Progress = silent,
 ) -> tuple[list[SameSound], list[str]]:
-    """Find what sounds the same, where audio is there on both sides.
+    """Find the clips that sound the same, as far as their audio is there.
 
     Evaluation clips that this package composes (those of `everyday`) share recordings and are different clips all the
     same, so they are compared by their samples alone.
 
     Args:
-        training: data sets.
-        evaluation: data sets.
+        training: the data sets on one side.
+        evaluation: the data sets on the other side.
         sample_rate: Hz, at least 8,000, at which everything is decoded into the PCM store.
         progress: opened for decoding and for the fingerprints.
 
     Returns:
-        The pairs, and a line on each data set whose audio is not all there.
+        The pairs, and a line on each data set of which audio is missing or broken.
     """
     incomplete = [line for dataset in (*training, *evaluation) if (line := _lacking(dataset))]
     if not _any_audio(training) or not _any_audio(evaluation):

@@ -1,4 +1,4 @@
-"""Download what may be downloaded of a data set, and say what must be had by other means."""
+"""Download what may be downloaded of a data set, and say what must be got by other means."""
 
 import importlib.util
 from collections.abc import Sequence
@@ -25,16 +25,16 @@ def fetch(
     Args:
         name: of the data set.
         data_root: it goes where the data set already is, else into `data_root/<name>`.
-        splits: only these; default all.
-        files: what to download; default what the publishers offer.
-        progress: told of every file and its bytes.
+        splits: only these; by default all.
+        files: what to download; by default what the publishers offer.
+        progress: opened for every file, with its number of bytes.
 
     Returns:
-        One line per file that was dealt with, and one on what the user must get himself.
+        One line per file, and one on what the user must get by other means.
 
     Raises:
-        UserError: an unknown data set or split, or files could not be had; all of them are listed. The others are in
-            place, and the same call continues where this one stopped.
+        UserError: an unknown data set or split, or files that could not be fetched; all of them are listed. The others
+            are in place, and the same call continues where this one stopped.
     """
     chosen = selected_splits(name, splits)
     entry = known_dataset(name)

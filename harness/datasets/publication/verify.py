@@ -20,7 +20,7 @@ _SAMPLE_RATE = 32000
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: in which split, with which file, and a sentence that stands alone."""
+    """One thing that is wrong: in which split, with which file, and a sentence that can be read on its own."""
 
     split: str
     path: str
@@ -50,7 +50,7 @@ def verify(
     asked = [split for split in selected_splits(name, splits) if splits or _is_expected(name, split, data_root)]
     findings: list[Finding] = []
     loaded: dict[str, RetrievalDataset] = {}
-    # Splits may share a folder of audio, so what is surplus is known only from all of them.
+    # Splits may share a folder of audio, so a file is surplus only if no split lists it.
     for split in selected_splits(name):
         try:
             loaded[split] = load(name, split, data_root, progress=progress)
@@ -109,7 +109,7 @@ def _missing(clip: Clip, misspelt: Path | None) -> str:
 
 
 def _spelling(name: str) -> str:
-    """What is left of a name when all that tools like to change is taken out: blanks, entities, colons, case."""
+    """A name without what tools tend to change: blanks, HTML entities, colons, case."""
     return html.unescape(name).replace(" ", "").replace(":", "_").lower()
 
 

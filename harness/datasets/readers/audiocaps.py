@@ -67,7 +67,7 @@ def _clip_name(video: str) -> str:
 
 
 def _start_times(path: Path, videos: tuple[str, ...], starts: tuple[str, ...]) -> dict[str, str]:
-    """Start of each clip in its video, in seconds as written: part of the file name in some layouts."""
+    """Start of each clip in its video, in seconds as written; it is part of the file name in some layouts."""
     start_of = dict(zip(videos, starts, strict=True))
     problems = [
         f"youtube_id {video!r} has the start times {start} and {start_of[video]}; expected one clip per video"
