@@ -3,13 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.datasets.clip_names import id_in_file_name
+from harness.datasets.dataset import RetrievalDataset
 from harness.machine import Progress
-
-if TYPE_CHECKING:
-    from harness.datasets.dataset import RetrievalDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +56,6 @@ class PublishedFile:
         return self.path.endswith(".7z")
 
 
-def folder_of(captions_csv: Path) -> Path:
-    """The folder of a data set whose captions files lie in it directly."""
-    return captions_csv.parent
-
-
-def folder_of_split(captions_csv: Path, split: str) -> Path:
-    """The folder of a split's audio where it lies beside the captions file, with the name of the split."""
-    return captions_csv.parent / split
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetEntry:
     """What is known of a data set.
@@ -76,7 +63,8 @@ class DatasetEntry:
     Attributes:
         name: how protocols, cards and commands call it.
         splits: every split, by its name in the data set's own words.
-        read: reads one split: called with the data root, the split and a progress to open for work that takes long.
+        read: reads a split, given the data root, the split, and what to open for work that takes long. `None` where a
+            split is a captions file and a folder of audio: those of `captions_files` and `audio_folder`.
         training: the split that systems are trained on; `None` where there is none.
         validation: the split by which a checkpoint is chosen; `None` where there is none.
         evaluation: the splits on which results are published. Training data are searched for their clips.
@@ -97,15 +85,15 @@ class DatasetEntry:
 
     name: str
     splits: Mapping[str, Split]
-    read: Callable[[Path, str, Progress], "RetrievalDataset"]
+    read: Callable[[Path, str, Progress], RetrievalDataset] | None = None
     training: str | None = None
     validation: str | None = None
     evaluation: tuple[str, ...] = ()
     title: str | None = None
     url: str | None = None
     files: tuple[PublishedFile, ...] = ()
-    home: Callable[[Path], Path] = folder_of
-    audio_folder: Callable[[Path, str], Path] = folder_of_split
+    home: Callable[[Path], Path] = lambda captions_csv: captions_csv.parent
+    audio_folder: Callable[[Path, str], Path] = lambda captions_csv, split: captions_csv.parent / split
     by_hand: str | None = None
     id_files: tuple[str, ...] = ()
     id_in_name: Callable[[str], str | None] = id_in_file_name

@@ -10,7 +10,7 @@ from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.everyday.captions import write_captions
 from harness.datasets.everyday.scenes import draw_scenes
 from harness.datasets.everyday.writing import captions_name, digest, file_names, size_in_bytes, write_split
-from harness.datasets.readers.clotho import read_split
+from harness.datasets.readers.captions_csv import read_split
 from harness.errors import UserError
 from harness.machine import Progress, cache_root, silent
 
@@ -49,10 +49,8 @@ def load(split: str, *, progress: Progress = silent) -> RetrievalDataset:
         progress: opened when there is something to render.
 
     Raises:
-        UserError: an unknown split, a cache that cannot be written to, or files that differ from the edition's.
+        UserError: the cache cannot be written to, or files that differ from the edition's.
     """
-    if split not in EDITION.sizes:
-        raise UserError(f"everyday has no split {split!r}; known are {', '.join(EDITION.sizes)}")
     folder = prepare(EDITION, split, cache_root(), progress)
     return read_split(folder / captions_name(split), folder / split, "everyday", split)
 

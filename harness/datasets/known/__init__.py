@@ -43,8 +43,15 @@ def load(name: str, split: str, data_root: Path, *, progress: Progress = silent)
     Raises:
         UserError: an unknown data set or split, or something is wrong with its files.
     """
+    from harness.datasets.readers.captions_csv import read_split
+    from harness.datasets.readers.layout import find_file
+
     selected_splits(name, [split])
-    return known_dataset(name).read(data_root, split, progress)
+    entry = known_dataset(name)
+    if entry.read is not None:
+        return entry.read(data_root, split, progress)
+    path = find_file(data_root, name, entry.splits[split].captions_files)
+    return read_split(path, entry.audio_folder(path, split), name, split)
 
 
 def selected_splits(name: str, splits: Sequence[str] | None = None) -> tuple[str, ...]:

@@ -1,20 +1,30 @@
-"""Clotho v2.1: five captions for each of 5,929 clips of FreeSound."""
+"""Clotho v2.1: five captions for each of 5,929 clips of FreeSound.
+
+Read are its official unpacked layout and that of aac-datasets.
+"""
+
+from pathlib import Path
 
 from harness.datasets.entry import DatasetEntry, PublishedFile, Split
-from harness.datasets.readers import clotho
 
+_AAC_CSV_FOLDER = "clotho_csv_files"
+_AAC_AUDIO_FOLDER = "clotho_audio_files"
 _ZENODO = "https://zenodo.org/records/4783391/files/{}?download=1"
 _DCASE_2025 = (
     "https://raw.githubusercontent.com/CPJKU/dcase2025_task6_baseline/c78422fcbed579877919620a30075baccf82bf2b/{}"
 )
-
-
-# Each with its number of clips and the MD5 of its captions file.
+# Of each split the number of clips and the MD5 of its captions file.
 _PUBLISHED = {
     "development": (3839, "d4090b39ce9f2491908eebf4d5b09bae"),
     "validation": (1045, "5879e023032b22a2c930aaa0528bead4"),
     "evaluation": (1045, "1b16b9e57cf7bdb7f13a13802aeb57e2"),
 }
+
+
+def _audio_folder(captions_csv: Path, split: str) -> Path:
+    """Beside the CSV, or in aac-datasets' folder of audio, which is parallel to its folder of CSVs."""
+    folder = captions_csv.parent
+    return (folder.parent / _AAC_AUDIO_FOLDER if folder.name == _AAC_CSV_FOLDER else folder) / split
 
 
 def _file(path: str, md5: str, split: str) -> PublishedFile:
@@ -23,8 +33,10 @@ def _file(path: str, md5: str, split: str) -> PublishedFile:
 
 ENTRY = DatasetEntry(
     name="clotho",
-    splits={name: Split(clotho.captions_names(name), clips, 5, md5) for name, (clips, md5) in _PUBLISHED.items()},
-    read=clotho.load,
+    splits={
+        name: Split((file := f"clotho_captions_{name}.csv", f"{_AAC_CSV_FOLDER}/{file}"), clips, 5, md5)
+        for name, (clips, md5) in _PUBLISHED.items()
+    },
     training="development",
     validation="validation",
     evaluation=("evaluation",),
@@ -45,7 +57,7 @@ ENTRY = DatasetEntry(
         _file("clotho_audio_validation.7z", "7dba730be08bada48bd15dc4e668df59", "validation"),
         _file("clotho_audio_development.7z", "c8b05bc7acdb13895bb3c6a29608667e", "development"),
     ),
-    audio_folder=clotho.audio_folder,
+    audio_folder=_audio_folder,
     # By Clotho itself, and by the graded relevances. File names are titles, even those that look like numbers.
     id_files=("clotho_metadata_{split}.csv", "{split}_audio_metadata.csv"),
     named_by_title=True,

@@ -1,16 +1,13 @@
 """`everyday`, the benchmark that comes with the package and is rendered when it is first asked for."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
 from harness.machine import Progress
 
-if TYPE_CHECKING:
-    from harness.datasets.dataset import RetrievalDataset
 
-
-def _read(_data_root: Path, split: str, progress: Progress) -> "RetrievalDataset":
+def _read(_data_root: Path, split: str, progress: Progress) -> RetrievalDataset:
     # What renders it is imported by those who ask for it only.
     from harness.datasets.everyday import load
 

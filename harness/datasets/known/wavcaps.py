@@ -1,16 +1,93 @@
 """WavCaps: machine-written captions for four sources of sound, for training only."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from harness.datasets.clip_names import stem
+from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
-from harness.datasets.readers import wavcaps
+from harness.datasets.readers.layout import possible_homes
+from harness.errors import UserError
+from harness.machine import Progress
+
+SOURCES = {
+    "AudioSet_SL": ("as_final.json",),
+    "BBC_Sound_Effects": ("bbc_final.json",),
+    "FreeSound": ("fsd_final.json", "fsd_final_2s.json"),
+    "SoundBible": ("sb_final.json",),
+}
+# Published as broken or missing.
+BROKEN = frozenset(
+    f"AudioSet_SL/{video}.flac"
+    for video in ("YVcu0pVF1npM", "Y06-g5jz-OGc", "Y3sSblRfEG2o", "YWudGD6ZHRoY", "YFli8wjBFV2M", "YmW3S0u8bj58")
+)
+
+
+def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
+    """Read all four sources. A clip is named `<source>/<id>.flac`, as sources may have the same ids."""
+    home = _home(data_root)
+    captions: dict[str, tuple[str, ...]] = {}
+    problems: list[str] = []
+    for source, names in SOURCES.items():
+        path = next((path for name in names if (path := home / "json_files" / source / name).is_file()), None)
+        if path is None:
+            problems.append(f"{home / 'json_files' / source / names[0]} is missing")
+            continue
+        for number, (clip, caption) in enumerate(_items(path, source)):
+            if not caption.strip():
+                problems.append(f"{path}: the caption of entry {number} ({clip}) is empty")
+            if clip in captions:
+                problems.append(f"{path}: entry {number} ({clip}) is there twice")
+            captions[clip] = (caption,)
+    if problems:
+        raise UserError(
+            f"WavCaps in {home} is incomplete or damaged; `lbar data fetch wavcaps` says where to get it", problems
+        )
+    kept = {clip: texts for clip, texts in captions.items() if clip not in BROKEN}
+    return from_captions("wavcaps", split, home, kept, (home / "audio").joinpath)
+
+
+def _id_of(name: str) -> str | None:
+    """The FreeSound number or AudioSet video of a clip; `None` for other sources, whose numbers coincide with these.
+
+    >>> _id_of("FreeSound/5.flac"), _id_of("SoundBible/5.flac")
+    ('5', None)
+    """
+    return stem(name) if PurePosixPath(name).parent.name in ("FreeSound", "AudioSet_SL") else None
+
+
+def _home(data_root: Path) -> Path:
+    candidates = possible_homes(data_root, "wavcaps")
+    home = next((folder for folder in candidates if (folder / "json_files").is_dir()), None)
+    if home is None:
+        raise UserError(
+            f"no folder json_files in {data_root} or a subfolder wavcaps*; "
+            "`lbar data fetch wavcaps` says where to get it"
+        )
+    return home
+
+
+def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
+    """Clip name and caption of each entry."""
+    try:
+        for item in json.loads(path.read_bytes())["data"]:
+            # AudioSet ids carry the extension of the videos' audio, the archives hold FLAC.
+            yield f"{source}/{str(item['id']).removesuffix('.wav')}.flac", str(item["caption"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f'{path}: not a WavCaps file ({error!r}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
+        ) from error
+
 
 ENTRY = DatasetEntry(
     name="wavcaps",
     splits={"train": Split(captions_per_clip=1)},
-    read=wavcaps.load,
+    read=_read,
     training="train",
     title="WavCaps",
     url="https://github.com/XinhaoMei/WavCaps",
     by_hand="WavCaps is for academic use and is not fetched: get json_files and Zip_files from the Hugging Face "
     "data set cvssp/WavCaps and unpack them as {home}/json_files and {home}/audio/<source>/<id>.flac",
-    id_in_name=wavcaps.id_of,
+    id_in_name=_id_of,
 )

@@ -9,7 +9,7 @@ from typing import Literal
 from harness.datasets.clip_names import title
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import dataset_names, known_dataset, load
-from harness.datasets.leaks.identifiers import id_file, id_file_names, identifiers
+from harness.datasets.leaks.identifiers import id_files, identifiers
 from harness.datasets.leaks.learned import lessons_of, load_lessons
 from harness.datasets.leaks.same_sound import Place, same_sounds
 from harness.errors import UserError
@@ -220,49 +220,41 @@ def _item(datasets: Sequence[RetrievalDataset], place: Place) -> Item:
 def _same_names(
     learned: Sequence[tuple[RetrievalDataset, Ids]], asked: Sequence[tuple[RetrievalDataset, Ids]]
 ) -> Iterator[_Same]:
-    """Clips that share an id, or else a title."""
+    """Clips that share an id, or a title; of two clips that both have an id, the ids alone decide."""
     for number, (training, ids) in enumerate(learned):
         for other, (evaluation, other_ids) in enumerate(asked):
-            for clip, twin, identifier in _same_id(ids, other_ids):
+            for clip, twin, identifier in _equal(ids, other_ids):
                 yield Place(number, clip), Place(other, twin), "id", identifier
-            for clip, twin, name in _same_title(training, ids, evaluation, other_ids):
-                yield Place(number, clip), Place(other, twin), "name", name
+            if not _titles_count(training.name, evaluation.name):
+                continue
+            titles, other_titles = ([title(clip.name) for clip in one.clips] for one in (training, evaluation))
+            for clip, twin, name in _equal(titles, other_titles):
+                if not (ids[clip] and other_ids[twin]):
+                    yield Place(number, clip), Place(other, twin), "name", name
 
 
-def _same_id(ids: Ids, other_ids: Ids) -> Iterator[tuple[int, int, str]]:
-    """Clip, evaluation clip, and the id they share."""
-    twins: defaultdict[str, list[int]] = defaultdict(list)
-    for twin, identifier in enumerate(other_ids):
-        if identifier:
-            twins[identifier].append(twin)
-    for clip, identifier in enumerate(ids):
-        if identifier:
-            for twin in twins.get(identifier, ()):
-                yield clip, twin, identifier
+def _equal(keys: Ids, others: Ids) -> Iterator[tuple[int, int, str]]:
+    """Index among the keys, index among the others, and the key that is equal."""
+    twins: defaultdict[str | None, list[int]] = defaultdict(list)
+    for twin, key in enumerate(others):
+        twins[key].append(twin)
+    for index, key in enumerate(keys):
+        if key:
+            for twin in twins.get(key, ()):
+                yield index, twin, key
 
 
-def _same_title(
-    learned: RetrievalDataset, ids: Ids, asked: RetrievalDataset, other_ids: Ids
-) -> Iterator[tuple[int, int, str]]:
-    """Clip, evaluation clip, and the title they share; of two clips that both have an id, the ids alone decide."""
-    both_by_title = known_dataset(learned.name).named_by_title and known_dataset(asked.name).named_by_title
-    if learned.name != asked.name and not both_by_title:
-        return
-    twins: defaultdict[str, list[int]] = defaultdict(list)
-    for twin, clip in enumerate(asked.clips):
-        twins[title(clip.name)].append(twin)
-    for index, clip in enumerate(learned.clips):
-        name = title(clip.name)
-        for twin in twins.get(name, ()):
-            if not (ids[index] and other_ids[twin]):
-                yield index, twin, name
+def _titles_count(name: str, other: str) -> bool:
+    """Whether equal titles in two data sets mean equal clips."""
+    return name == other or (known_dataset(name).named_by_title and known_dataset(other).named_by_title)
 
 
 def _without_id(dataset: RetrievalDataset, ids: Ids) -> str | None:
     """A line on the clips that lack a FreeSound number where each should have one."""
-    unknown, names = sum(identifier is None for identifier in ids), id_file_names(dataset)
-    if not names or not unknown:
+    unknown, candidates = ids.count(None), id_files(dataset)
+    if not candidates or not unknown:
         return None
-    path, where = id_file(dataset), f"{dataset.name} {dataset.split}"
-    why = f"not in {path}" if path else f"neither {' nor '.join(names)} is in {dataset.root}"
+    path, where = next(filter(Path.is_file, candidates), None), f"{dataset.name} {dataset.split}"
+    names = " nor ".join(candidate.name for candidate in candidates)
+    why = f"not in {path}" if path else f"neither {names} is in {dataset.root}"
     return f"the FreeSound ids of {unknown} of {len(ids)} clips of {where} ({why}), but their names are"

@@ -20,10 +20,9 @@ def identifiers(dataset: RetrievalDataset) -> tuple[str | None, ...]:
     Raises:
         UserError: a file with ids is there but cannot be read.
     """
-    entry = known_dataset(dataset.name)
-    if not entry.id_files:
-        return tuple(entry.id_in_name(clip.name) for clip in dataset.clips)
-    path = id_file(dataset)
+    if not (candidates := id_files(dataset)):
+        return tuple(map(known_dataset(dataset.name).id_in_name, (clip.name for clip in dataset.clips)))
+    path = next(filter(Path.is_file, candidates), None)
     numbers = _sound_ids(path) if path else {}
     by_title = {title(name): number for name, number in numbers.items()}
     return tuple(numbers.get(clip.name, by_title.get(title(clip.name))) for clip in dataset.clips)
@@ -38,15 +37,9 @@ def known_ids(dataset: RetrievalDataset) -> frozenset[str]:
     return frozenset(identifier for identifier in identifiers(dataset) if identifier)
 
 
-def id_file_names(dataset: RetrievalDataset) -> tuple[str, ...]:
-    """How the file with the ids of a split may be called; none where ids are in the names of its clips."""
-    return tuple(name.format(split=dataset.split) for name in known_dataset(dataset.name).id_files)
-
-
-def id_file(dataset: RetrievalDataset) -> Path | None:
-    """The file with the ids of a split, beside its captions; `None` where it is not there."""
-    candidates = (dataset.root / name for name in id_file_names(dataset))
-    return next((path for path in candidates if path.is_file()), None)
+def id_files(dataset: RetrievalDataset) -> tuple[Path, ...]:
+    """Where the file with the ids of a split may be, beside its captions; empty where ids are in the clips' names."""
+    return tuple(dataset.root / name.format(split=dataset.split) for name in known_dataset(dataset.name).id_files)
 
 
 def _sound_ids(path: Path) -> dict[str, str]:

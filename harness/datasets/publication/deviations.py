@@ -20,27 +20,16 @@ def differences_from_published(dataset: RetrievalDataset, data_root: Path) -> li
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     differences = []
     if md5 != published.captions_md5:
-        differences.append(
-            f"{path} is not the published file{_twin(md5)}: MD5 {md5}, expected {published.captions_md5}"
-        )
-    counts = (("clips", len(dataset.clips), published.clips), ("captions", len(dataset.queries), published.captions))
-    differences += [
-        f"{path} has {found} {what}, expected {expected}"
-        for what, found, expected in counts
-        if expected not in (None, found)
-    ]
-    return differences
-
-
-def _twin(md5: str) -> str:
-    """The split whose published captions file has this MD5, in parentheses; nothing where there is none."""
-    entries = map(known_dataset, dataset_names())
-    return next(
-        (
+        twins = [
             f" (it is {entry.name} {name})"
-            for entry in entries
+            for entry in map(known_dataset, dataset_names())
             for name, split in entry.splits.items()
             if split.captions_md5 == md5
-        ),
-        "",
-    )
+        ]
+        twin = twins[0] if twins else ""
+        differences.append(f"{path} is not the published file{twin}: MD5 {md5}, expected {published.captions_md5}")
+    counts = (("clips", len(dataset.clips), published.clips), ("captions", len(dataset.queries), published.captions))
+    differences += [
+        f"{path} has {found} {what}, expected {expected}" for what, found, expected in counts if found != expected
+    ]
+    return differences

@@ -1,7 +1,8 @@
 """Download what may be downloaded of a data set, and say what must be got by other means."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from harness.datasets.entry import DatasetEntry, PublishedFile
@@ -17,7 +18,6 @@ def fetch(
     data_root: Path,
     *,
     splits: Sequence[str] | None = None,
-    files: Sequence[PublishedFile] | None = None,
     progress: Progress = silent,
 ) -> list[str]:
     """Download a data set into the data root, verified; what is there already is left alone.
@@ -26,7 +26,6 @@ def fetch(
         name: of the data set.
         data_root: it goes where the data set already is, else into `data_root/<name>`.
         splits: only these; by default all.
-        files: what to download; by default what the publishers offer.
         progress: opened for every file, with its number of bytes.
 
     Returns:
@@ -39,8 +38,15 @@ def fetch(
     chosen = selected_splits(name, splits)
     entry = known_dataset(name)
     home = _home(entry, data_root)
-    wanted = [file for file in (entry.files if files is None else files) if file.split in chosen]
-    lines, problems = _obtain_all(wanted, entry, home, progress) if wanted else ([], [])
+    wanted = [file for file in entry.files if file.split in chosen]
+    lines: list[str] = []
+    problems: list[str] = []
+    with _only_one(home) if wanted else nullcontext():
+        for file in wanted:
+            try:
+                lines.append(_obtain(file, entry, home, progress))
+            except UserError as error:
+                problems.append(str(error))
     by_hand = [entry.by_hand.format(home=home, data_root=data_root)] if entry.by_hand else []
     if problems:
         raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", [*problems, *by_hand])
@@ -55,27 +61,19 @@ def _home(entry: DatasetEntry, data_root: Path) -> Path:
     return data_root / entry.name
 
 
-def _obtain_all(
-    files: Sequence[PublishedFile], entry: DatasetEntry, home: Path, progress: Progress
-) -> tuple[list[str], list[str]]:
-    """Have all files in place; return a line on each that is, and one on each that could not be had."""
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Keep other processes from fetching into the same folder, which is made where it is not there."""
     from filelock import FileLock, Timeout
 
-    lines: list[str] = []
-    problems: list[str] = []
     try:
         home.mkdir(parents=True, exist_ok=True)
         with FileLock(home / ".fetch.lock", timeout=0):
-            for file in files:
-                try:
-                    lines.append(_obtain(file, entry, home, progress))
-                except UserError as error:
-                    problems.append(str(error))
+            yield
     except Timeout as error:
         raise UserError(f"another process is fetching into {home}; wait for it to end") from error
     except OSError as error:
         raise UserError(f"{home} cannot be written: {error.strerror}; choose another --data-root") from error
-    return lines, problems
 
 
 def _obtain(file: PublishedFile, entry: DatasetEntry, home: Path, progress: Progress) -> str:

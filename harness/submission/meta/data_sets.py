@@ -5,23 +5,18 @@ from typing import Any
 
 from harness.datasets import dataset_names, known_dataset
 
-_WITHOUT_CAPTIONS = {
+# What encoders were pretrained on, which is no retrieval data set of ours.
+_PRETRAINING: dict[str, dict[str, Any]] = {
     "audioset": {"name": "AudioSet", "url": "https://research.google.com/audioset", "has_audio": True},
     "imagenet": {"name": "ImageNet", "url": "https://www.image-net.org", "has_images": True},
 }
-"""What encoders were pretrained on, which is no retrieval data set of ours."""
+_FIELDS = ("name", "url", "has_audio", "has_images", "has_video", "has_captions", "nb_captions_per_audio")
 
 
 def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
-    """Entries of `train_datasets` or `validation_datasets`.
+    """Entries of `train_datasets` or `validation_datasets`; of a data set that nobody described, its name.
 
-    Args:
-        names: of data sets, each of which stands for its training split, or for its validation split where it ends in
-            `-validation`.
-        used_for: what the meta file says they are used for.
-
-    Returns:
-        One entry per name; of a data set that nobody has described, its name alone.
+    A name stands for the training split of a data set, or for its validation split where it ends in `-validation`.
 
     >>> described(["clotho"], "training")[0]["nb_captions_per_audio"]
     5
@@ -30,35 +25,23 @@ def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
 
 
 def _entry(name: str, used_for: str) -> dict[str, Any]:
-    known = _WITHOUT_CAPTIONS.get(name.casefold()) or _of_dataset(name.casefold())
+    known = _PRETRAINING.get(name.casefold()) or _of_split(name.casefold())
     if known is None:
         return {"name": name, "url": None, "used_for": used_for}
-    return {
-        "name": known["name"],
-        "url": known["url"],
-        "has_audio": known.get("has_audio", False),
-        "has_images": known.get("has_images", False),
-        "has_video": False,
-        "has_captions": known.get("captions") is not None,
-        "nb_captions_per_audio": known.get("captions"),
-        "total_audio_length": None,
-        "used_for": used_for,
-    }
+    defaults: dict[str, Any] = dict.fromkeys(_FIELDS, False) | {"nb_captions_per_audio": None}
+    return defaults | known | {"total_audio_length": None, "used_for": used_for}
 
 
-def _of_dataset(name: str) -> dict[str, Any] | None:
-    """What the entry of a data set says of its training or validation split; `None` where it is not published."""
-    bare = name.removesuffix("-validation")
-    if bare not in dataset_names():
+def _of_split(name: str) -> dict[str, Any] | None:
+    """The fields that the entry of a data set knows; `None` where it is not published."""
+    dataset = name.removesuffix("-validation")
+    if dataset not in dataset_names():
         return None
-    entry = known_dataset(bare)
-    split = entry.training if bare == name else entry.validation
+    entry = known_dataset(dataset)
+    split = entry.training if dataset == name else entry.validation
     if entry.title is None or split is None:
         return None
     title = entry.title if len(entry.splits) == 1 else f"{entry.title}-{split}"
-    return {
-        "name": title,
-        "url": entry.url,
-        "has_audio": True,
-        "captions": entry.splits[split].captions_per_clip,
-    }
+    captions = entry.splits[split].captions_per_clip
+    counted = {"has_captions": captions is not None, "nb_captions_per_audio": captions}
+    return {"name": title, "url": entry.url, "has_audio": True, **counted}

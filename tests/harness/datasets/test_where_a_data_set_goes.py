@@ -17,18 +17,7 @@ from harness.submission.meta.data_sets import described
 from systems.training.data.training_set import load_split
 
 ENTRY = """
-from pathlib import Path
-
-from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
-from harness.datasets.readers.clotho import read_split
-from harness.machine import Progress
-
-
-def read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
-    home = data_root / "birds"
-    return read_split(home / f"{split}.csv", home / split, "birds", split)
-
 
 ENTRY = DatasetEntry(
     name="birds",
@@ -38,7 +27,6 @@ ENTRY = DatasetEntry(
         "test": Split(("test.csv",), clips=9, captions_per_clip=2, captions_md5="0" * 32),
         "rare": Split(("rare.csv",), optional=True),
     },
-    read=read,
     training="dev",
     validation="val",
     evaluation=("test",),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.datasets.known import load, selected_splits
-from harness.datasets.readers.clotho import read_split
+from harness.datasets.readers.captions_csv import read_split
 from harness.errors import UserError
 
 CAPTIONS = b'file_name,caption_1,caption_2\r\n rain .wav,it rains,drops\r\na&#39;b.wav,"one, two",x \r\n'
