@@ -19,7 +19,7 @@ class Protocol:
     """What is asked, on which data, and how the answer is counted.
 
     Attributes:
-        name: how records and tables call it.
+        name: its name in records, tables and commands.
         dataset: name of the data set.
         split: split of the data set, in the data set's own words.
         direction: what is the query and what is ranked.

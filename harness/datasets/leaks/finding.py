@@ -161,7 +161,9 @@ def evaluation_sets(
     absent: list[str] = []
     entries = [known_dataset(name) for name in dataset_names()]
     considered = [entry for entry in entries if not entry.composed or entry.name in learned_from]
-    for name, split in [(entry.name, split) for entry in considered for split in entry.evaluation]:
+    sizes = {(entry.name, split): entry.splits[split].clips or 0 for entry in considered for split in entry.evaluation}
+    # The largest first, so that a split that is a part of another comes after it.
+    for name, split in sorted(sizes, key=sizes.__getitem__, reverse=True):
         try:
             dataset = load(name, split, data_root, progress=progress)
         except UserError as error:

@@ -99,7 +99,7 @@ def test_a_clip_is_counted_once_whatever_it_is_found_in(data_root: Path) -> None
 def test_a_part_of_another_evaluation_split_says_nothing_new(data_root: Path) -> None:
     put(data_root / "audiocaps/wavcaps_957_test.csv", "file_name,caption_1\nYr1nicOVtvkQ.wav,a\n")
     sets, absent = evaluation_sets(data_root, ())
-    assert [(dataset.name, dataset.split) for dataset in sets] == [("audiocaps", "test"), ("clotho", "evaluation")]
+    assert [(dataset.name, dataset.split) for dataset in sets] == [("clotho", "evaluation"), ("audiocaps", "test")]
     assert absent == []
 
 
