@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,14 @@ def test_what_is_trained_on_and_chosen_by() -> None:
         "everyday": "validation",
         "folder": "all",
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "loaded"), [("dataset_names()", "numpy"), ("splits_for('training')", "harness.datasets.everyday")]
+)
+def test_nothing_is_imported_that_is_not_asked_for(asked: str, loaded: str) -> None:
+    code = f"import sys; from harness.datasets.known import *; {asked}; assert {loaded!r} not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.shared
