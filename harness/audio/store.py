@@ -57,18 +57,11 @@ class PcmStore:
         """The store of a data set in the cache; there is one for each version of the decoder."""
         return cls(cache_root() / "pcm" / f"{dataset}-{_decoder()}", sample_rate)
 
-    def ensure(
-        self,
-        clips: Sequence[Clip],
-        *,
-        workers: int | None = None,
-        progress: Progress = silent,
-    ) -> list[tuple[Clip, BrokenAudio]]:
+    def ensure(self, clips: Sequence[Clip], *, progress: Progress = silent) -> list[tuple[Clip, BrokenAudio]]:
         """Decode the clips that are not there yet. While another process does so, wait for it and use its samples.
 
         Args:
             clips: the clips that `read`, `length` and `digest` will be asked for.
-            workers: decoding threads; `None` is one per core.
             progress: opened for all clips; those already there count as done.
 
         Returns:
@@ -93,7 +86,7 @@ class PcmStore:
                 self._load()
                 still_missing = self._missing(missing)
                 advance(len(missing) - len(still_missing))
-                for path, problem in self._append(still_missing, workers or usable_cores()):
+                for path, problem in self._append(still_missing):
                     if problem is not None:
                         broken[path] = problem
                     advance(1)
@@ -167,12 +160,12 @@ class PcmStore:
             self._samples_end += stored.length
             self._index_end += len(line)
 
-    def _append(self, paths: Sequence[Path], workers: int) -> Iterator[tuple[Path, BrokenAudio | None]]:
+    def _append(self, paths: Sequence[Path]) -> Iterator[tuple[Path, BrokenAudio | None]]:
         """Decode clips and add them to the files; yield each path, and what is wrong with its file, if anything."""
         with self._samples_file.open("ab") as samples, self._index_file.open("ab") as index:
             samples.truncate(2 * self._samples_end)
             index.truncate(self._index_end)
-            for path, result in _in_threads(paths, self.sample_rate, workers):
+            for path, result in _in_threads(paths, self.sample_rate):
                 if isinstance(result, BrokenAudio):
                     yield path, result
                     continue
@@ -237,9 +230,10 @@ def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
     return _Decoded(pcm, xxhash.xxh3_128_hexdigest(pcm.data), file_digest)
 
 
-def _in_threads(paths: Sequence[Path], sample_rate: int, workers: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
+def _in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
     """Decode in threads; results come in the order of the paths, and at most a few of them wait to be taken."""
     waiting: deque[tuple[Path, Future[_Decoded | BrokenAudio]]] = deque()
+    workers = usable_cores()
     with ThreadPoolExecutor(workers) as pool:
         for path in paths:
             waiting.append((path, pool.submit(_pcm, path, sample_rate)))

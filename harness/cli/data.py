@@ -36,7 +36,7 @@ def verify(
     else:
         for finding in findings:
             typer.echo(str(finding))
-        typer.echo(f"{name}: {len(findings)} found to mend" if findings else f"{name}: complete and unharmed")
+        typer.echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
     if findings:
         raise typer.Exit(1)
 

@@ -20,6 +20,7 @@ Ids = Sequence[str | None]
 _Same = tuple[Place, Place, How, str]
 """A training clip, an evaluation clip, what they share, and the evidence."""
 
+_SAMPLE_RATE = 16_000
 _HOW = {
     "id": "id",
     "name": "name",
@@ -102,12 +103,7 @@ class LeakReport:
 
 
 def leaks_of(
-    card: Mapping[str, object],
-    data_root: Path,
-    *,
-    audio: bool = False,
-    sample_rate: int = 16_000,
-    progress: Progress = silent,
+    card: Mapping[str, object], data_root: Path, *, audio: bool = False, progress: Progress = silent
 ) -> LeakReport:
     """Compare the training clips of a card's system with all evaluation clips.
 
@@ -120,7 +116,6 @@ def leaks_of(
         card: as `read_card` gives it.
         data_root: folder with the data sets.
         audio: also compare the audio that is there, which is decoded first.
-        sample_rate: Hz at which it is decoded; with that of the system, training need not decode it again.
         progress: opened for long stages.
 
     Raises:
@@ -137,9 +132,8 @@ def leaks_of(
         raise UserError(f"nothing that {lessons[0].system} learns from is in {data_root}; say --data-root", unchecked)
     learned_from = {dataset.name for dataset in training.values()}
     evaluation, absent = evaluation_sets(data_root, learned_from, progress=progress)
-    report = find_leaks(
-        tuple(training.values()), evaluation, sample_rate=sample_rate if audio else None, progress=progress
-    )
+    sample_rate = _SAMPLE_RATE if audio else None
+    report = find_leaks(tuple(training.values()), evaluation, sample_rate=sample_rate, progress=progress)
     lines = dict.fromkeys((*unchecked, *absent, *report.unchecked))
     return LeakReport(report.leaks, tuple(lines), report.clips)
 

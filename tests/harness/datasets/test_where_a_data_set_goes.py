@@ -71,7 +71,7 @@ def test_it_is_known(birds: Path) -> None:
 def test_it_is_verified(birds: Path) -> None:
     assert lbar("data", "verify", "birds", "--split", "dev", "--data-root", birds)[:2] == (
         0,
-        "birds: complete and unharmed\n",
+        "birds: complete and intact\n",
     )
     (birds / "birds/val/jay.wav").write_text("no sound")
     code, out, _ = lbar("data", "verify", "birds", "--data-root", birds)
