@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,8 +17,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.datasets.publication import published
-from harness.datasets.publication.published import PublishedFile, PublishedSplit
+from harness.datasets.entry import PublishedFile, Split
+from harness.datasets.known import clotho
 from harness.interface import card_fetch
 from harness.interface.cards import parse_card, read_card
 from harness.throughput import batch_size
@@ -49,7 +50,7 @@ def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     site = tmp_path / "site"
     site.mkdir()
-    names = []
+    names, splits = [], {}
     for split, count in SPLITS.items():
         captions, archive = f"clotho_captions_{split}.csv", f"clotho_audio_{split}.7z"
         rows = ["file_name,caption_1,caption_2"]
@@ -62,14 +63,13 @@ def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         with py7zr.SevenZipFile(site / archive, "w") as file:
             file.writeall(folder, split)
         names += [(captions, split), (archive, split)]
-        counts = PublishedSplit(md5(site / captions), count, 2 * count)
-        monkeypatch.setitem(published.SPLITS, ("clotho", split), counts)
+        splits[split] = Split((captions,), count, captions_per_clip=2, captions_md5=md5(site / captions))
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
     files = tuple(PublishedFile(name, md5(site / name), f"{address}/{name}", split) for name, split in names)
-    monkeypatch.setitem(published.FILES, "clotho", files)
+    monkeypatch.setattr(clotho, "ENTRY", replace(clotho.ENTRY, splits=splits, files=files))
     yield
     server.shutdown()
     server.server_close()

@@ -1,4 +1,4 @@
-"""From an audio file to the waveform a system gets: decoded, mixed to one channel, resampled."""
+"""Decoding: from an audio file to the waveform a system gets, mixed to one channel and resampled."""
 
 import os
 import re
@@ -10,8 +10,8 @@ from harness.audio.clip import Array
 from harness.errors import UserError, one_line
 from harness.machine import stage
 
-# libsndfile shortens what a cut file declares without an error, and only its log tells. A writer that cannot seek back
-# declares a huge length instead of the true one: that is no sign of a cut.
+# Of a file that was cut short, libsndfile corrects the declared length without an error; only its log says so. A
+# program that writes to a pipe declares a huge length instead of the true one: that is no sign of a cut.
 _SHORTENED = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _LENGTH_UNKNOWN = 0x7FFF0000
 
@@ -19,15 +19,15 @@ _RATES = range(1_000, 768_001)
 
 
 class BrokenAudio(UserError):  # noqa: N818
-    """A file whose sound cannot be had: it is missing, empty, cut short, no audio, or holds NaN or infinity."""
+    """An audio file that cannot be used: missing, empty, cut short, not audio, or with samples NaN or infinite."""
 
 
 def decode(path: Path, sample_rate: int) -> Array:
     """Read an audio file as one channel at the given rate.
 
     The content decides the format, not the name (WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows). Channels
-    are averaged, then resampled (soxr HQ, as the published systems do). What leaves [-1, 1], in a float file or by the
-    resampling filter's overshoot, is clipped to it.
+    are averaged, then resampled (soxr HQ, as the published systems do). Samples outside [-1, 1], which float files may
+    hold and resampling may produce, are clipped.
 
     Args:
         path: the file.
@@ -38,7 +38,7 @@ def decode(path: Path, sample_rate: int) -> Array:
 
     Raises:
         BrokenAudio: no such file, empty, cut short, not audio, without samples, or with samples that are NaN or
-            infinite. A cut Ogg file cannot be told from a short one and is read as far as it goes.
+            infinite. An Ogg file that was cut looks like a shorter one, and is read as far as it goes.
     """
     import soxr
 
@@ -56,7 +56,7 @@ def decode(path: Path, sample_rate: int) -> Array:
 
 
 def file_status(path: Path) -> os.stat_result:
-    """Look at the file itself.
+    """Size and times of a file that can be opened and is not empty.
 
     Raises:
         BrokenAudio: no such file, not a file, or empty.

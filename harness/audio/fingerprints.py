@@ -1,7 +1,8 @@
-"""Acoustic fingerprints: what a recording keeps when it is encoded anew, resampled, made softer, or cut.
+"""Acoustic fingerprints, which hardly change when a recording is re-encoded, resampled, made softer, or cut.
 
-After Haitsma and Kalker, "A highly robust audio fingerprinting system", ISMIR 2002: of every moment, whether the
-difference in energy of neighbouring bands grows or falls.
+After Haitsma and Kalker, "A highly robust audio fingerprinting system", ISMIR 2002. A recording is cut into overlapping
+frames, one every 16 ms. For each frame and each pair of neighbouring frequency bands, a bit says whether the difference
+of their energies is smaller than it was 128 ms before.
 """
 
 from collections.abc import Sequence
@@ -23,23 +24,23 @@ _FLOOR = 1e-7
 _SILENT, _SILENT_BESIDE_LOUDEST = 1e-4, 1e-5
 _BLOCK = 512
 
-# 3 s of common sound: that many frames begin in it.
+# The number of frames that lie within 3 s, the shortest common sound that counts.
 _SHORTEST = (3 * _RATE - _FRAME) // _HOP
 # On 106 real clips, copies of every kind differed in at most 20 % of the bits, other recordings in at least 48 %.
 _MOST_ERRORS = 0.25
 _MOST_COMMON = 100
 _MOST_CANDIDATES = 1_000
-# A moment is looked up as it is, and with any one bit wrong.
+# A frame is looked up as it is, and with each one of its bits flipped.
 _FLIPS = np.array([0, *(1 << bit for bit in range(32))], np.uint32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
-    """A recording, moment by moment (16 ms).
+    """The fingerprint of a recording, frame by frame.
 
     Attributes:
         bits: uint32, shape `(n,)`.
-        sounding: whether anything is to be heard then, shape `(n,)`; silence is like any other silence.
+        sounding: whether a frame is loud enough to be compared, bool, shape `(n,)`; all silence is alike.
     """
 
     bits: NDArray[np.uint32]
@@ -54,7 +55,7 @@ def fingerprint(waveform: Array, sample_rate: int) -> Fingerprint:
         sample_rate: Hz, at least 8,000.
 
     Returns:
-        Of no moment where the recording is shorter than 0.64 s.
+        The fingerprint; it has no frame where the recording is shorter than 0.64 s.
     """
     import soxr
 
@@ -63,22 +64,22 @@ def fingerprint(waveform: Array, sample_rate: int) -> Fingerprint:
     if frames <= _LAG:
         return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, np.bool_))
     windows = np.lib.stride_tricks.sliding_window_view(samples, _FRAME)[::_HOP]
-    # In blocks, as a recording of an hour has 200,000 frames.
+    # In blocks, to save memory: a recording of an hour has 200,000 frames.
     energy = np.concatenate([_energies(windows[start : start + _BLOCK]) for start in range(0, frames, _BLOCK)])
     slope = np.diff(np.log(energy + _FLOOR), axis=1)
     falls = slope[_LAG:] < slope[:-_LAG]
     bits = np.packbits(falls, axis=1).view(">u4").ravel().astype(np.uint32)
     total = energy.sum(axis=1)
     loud = total > max(_SILENT, _SILENT_BESIDE_LOUDEST * float(total.max()))
-    # Where nothing changes at all, as in a synthetic tone, no bit says anything.
+    # Where nothing changes at all, as in a synthetic tone, all bits are 0 and say nothing.
     return Fingerprint(bits, loud[_LAG:] & loud[:-_LAG] & (bits != 0))
 
 
 class FingerprintIndex:
-    """Fingerprints among which copies of others are found."""
+    """Fingerprints of recordings, among which copies of another recording are found."""
 
     def __init__(self, fingerprints: Sequence[Fingerprint]) -> None:
-        """Index the fingerprints; they are named by their place in the sequence."""
+        """Index the fingerprints; results name them by their index in the sequence."""
         self._fingerprints = tuple(fingerprints)
         places = [np.flatnonzero(one.sounding) for one in self._fingerprints]
         nothing = [np.zeros(0, np.int64)]
@@ -91,10 +92,10 @@ class FingerprintIndex:
         self._bits, self._place, self._owner = bits[order], place[order], owner[order]
 
     def find(self, sought: Fingerprint) -> dict[int, float]:
-        """The recordings that share at least 3 s with this one, wherever they begin in each other.
+        """The recordings that have at least 3 s of sound in common with this one, wherever it begins in either.
 
         Returns:
-            Index of each, and the share of bits that differ where the two overlap, at most 0.25.
+            The index of each, and the share of bits that differ where the two overlap, at most 0.25.
         """
         found: dict[int, float] = {}
         for index, shift in self._candidates(sought):
@@ -104,13 +105,13 @@ class FingerprintIndex:
         return found
 
     def _candidates(self, sought: Fingerprint) -> list[tuple[int, int]]:
-        """Recording, and how much later the common part begins in it; those with most moments in common first."""
+        """Index of a recording, and how many frames later the common part begins in it; most common frames first."""
         place = np.flatnonzero(sought.sounding)
         bits = (sought.bits[place][:, None] ^ _FLIPS).ravel()
         place = np.repeat(place, len(_FLIPS))
         first = np.searchsorted(self._bits, bits, "left")
         count = np.searchsorted(self._bits, bits, "right") - first
-        # What many moments have in common tells none from the others.
+        # Bits that very many frames have tell no recording from the others.
         telling = (count > 0) & (count <= _MOST_COMMON)
         place, first, count = place[telling], first[telling], count[telling]
         within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
@@ -130,11 +131,11 @@ def _energies(windows: Array) -> Array:
 
 
 def _errors(one: Fingerprint, other: Fingerprint, shift: int) -> float:
-    """Share of bits that differ where both sound, `other` taken `shift` moments later; 1 where that is too short."""
+    """Share of bits that differ where both sound, with `other` read `shift` frames later; 1 where less than 3 s do."""
     start, end = max(0, -shift), min(len(one.bits), len(other.bits) - shift)
     both = one.sounding[start:end] & other.sounding[start + shift : end + shift]
-    moments = int(both.sum())
-    if moments < _SHORTEST:
+    frames = int(both.sum())
+    if frames < _SHORTEST:
         return 1.0
     differing = (one.bits[start:end] ^ other.bits[start + shift : end + shift])[both]
-    return int(np.bitwise_count(differing).sum()) / (32 * moments)
+    return int(np.bitwise_count(differing).sum()) / (32 * frames)

@@ -15,8 +15,8 @@ from harness.audio.decoding import BrokenAudio, decode, file_status
 from harness.machine import Progress, cache_root, exclusive, silent, usable_cores
 
 Key = tuple[str, int, int, int]
-"""Path, size in bytes, and the times of the last change of content and of status in nanoseconds: a changed file is
-another file, also where a copying tool has set the first time back."""
+"""Path, size in bytes, and the times of the last change of content and of status, in nanoseconds. A file that changes
+gets another key, even where a copying tool has set back the time of the change of content."""
 
 _PIECE = 1 << 14
 
@@ -34,9 +34,9 @@ class _Stored:
 class PcmStore:
     """Clips as 16-bit samples at one rate, all in one file that only grows.
 
-    A line of the index is written after the clip's samples, so whatever a killed process leaves behind its last whole
-    line is ignored and overwritten: nothing done is lost, nothing half done is read. What a system gets always went
-    through 16 bits, the first time as every later time.
+    The index has a line per clip, written after the clip's samples. What a killed process leaves behind its last whole
+    line is ignored and overwritten, so that finished clips are kept and unfinished ones are never read. A system always
+    gets samples that were rounded to 16 bits, the first time as every later time.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
@@ -54,25 +54,18 @@ class PcmStore:
 
     @classmethod
     def of(cls, dataset: str, sample_rate: int) -> "PcmStore":
-        """The store in the cache that all work on a data set shares, of what this very decoder makes."""
+        """The store of a data set in the cache; there is one for each version of the decoder."""
         return cls(cache_root() / "pcm" / f"{dataset}-{_decoder()}", sample_rate)
 
-    def ensure(
-        self,
-        clips: Sequence[Clip],
-        *,
-        workers: int | None = None,
-        progress: Progress = silent,
-    ) -> list[tuple[Clip, BrokenAudio]]:
-        """Decode what is not there yet. While another process does so, wait for it and take what it did.
+    def ensure(self, clips: Sequence[Clip], *, progress: Progress = silent) -> list[tuple[Clip, BrokenAudio]]:
+        """Decode the clips that are not there yet. While another process does so, wait for it and use its samples.
 
         Args:
             clips: the clips that `read`, `length` and `digest` will be asked for.
-            workers: decoding threads; `None` is one per core.
-            progress: opened for the whole; clips already there count as done.
+            progress: opened for all clips; those already there count as done.
 
         Returns:
-            The clips that cannot be had and why, in the order of `clips`.
+            The clips that cannot be decoded and why, in the order of `clips`.
 
         Raises:
             UserError: something is missing and the folder cannot be written, or the disk is full. What was decoded
@@ -93,7 +86,7 @@ class PcmStore:
                 self._load()
                 still_missing = self._missing(missing)
                 advance(len(missing) - len(still_missing))
-                for path, problem in self._append(still_missing, workers or usable_cores()):
+                for path, problem in self._append(still_missing):
                     if problem is not None:
                         broken[path] = problem
                     advance(1)
@@ -114,7 +107,7 @@ class PcmStore:
         return waveform
 
     def read_pcm(self, clip: Clip) -> Pcm:
-        """The clip as it is stored, int16, shape `(n,)`, not to be written to; else as `read`."""
+        """The clip as it is stored, int16, shape `(n,)`, read-only. `ensure` must have succeeded for it."""
         return self._view(clip)
 
     def _view(self, clip: Clip, start: int = 0, most: int | None = None) -> Pcm:
@@ -129,22 +122,22 @@ class PcmStore:
         return self._stored[self._keys[clip.path]].length
 
     def digest(self, clips: Sequence[Clip]) -> str:
-        """What tells the samples of these clips, in this order, from all others: what a system hears.
+        """SHA-256 that identifies the samples of these clips in this order, as a system gets them.
 
-        SHA-256 over the rate and each clip's XXH3 (128 bits), which is made while decoding and must not slow it down.
+        It is made of the rate and each clip's XXH3 (128 bits), a hash so fast that decoding is not slowed down by it.
         `ensure` must have succeeded for the clips, else `KeyError`.
         """
         return _sha256(str(self.sample_rate), *(self._stored[self._keys[clip.path]].digest for clip in clips))
 
     def files_digest(self, clips: Sequence[Clip]) -> str:
-        """The same of the files the clips were decoded from: equal whatever the rate."""
+        """SHA-256 that identifies the files these clips were decoded from; it does not depend on the rate."""
         return _sha256(*(self._stored[self._keys[clip.path]].file_digest for clip in clips))
 
     def _missing(self, paths: Sequence[Path]) -> list[Path]:
         return [path for path in paths if self._keys[path] not in self._stored]
 
     def _load(self) -> None:
-        """Take the index as far as its lines are whole and their samples are there."""
+        """Read the index up to the first line that is cut, or whose samples are not there."""
         self._stored.clear()
         self._samples = np.zeros(0, np.int16)
         self._samples_end = 0
@@ -167,12 +160,12 @@ class PcmStore:
             self._samples_end += stored.length
             self._index_end += len(line)
 
-    def _append(self, paths: Sequence[Path], workers: int) -> Iterator[tuple[Path, BrokenAudio | None]]:
-        """Decode in threads, write in order."""
+    def _append(self, paths: Sequence[Path]) -> Iterator[tuple[Path, BrokenAudio | None]]:
+        """Decode clips and add them to the files; yield each path, and what is wrong with its file, if anything."""
         with self._samples_file.open("ab") as samples, self._index_file.open("ab") as index:
             samples.truncate(2 * self._samples_end)
             index.truncate(self._index_end)
-            for path, result in _in_threads(paths, self.sample_rate, workers):
+            for path, result in _in_threads(paths, self.sample_rate):
                 if isinstance(result, BrokenAudio):
                     yield path, result
                     continue
@@ -192,7 +185,7 @@ class PcmStore:
 
 
 def _decoder() -> str:
-    """A few letters that change with the code and the libraries that decode: what they make may differ."""
+    """Eight characters that change with the decoding code and libraries, as these may give other samples."""
     import soundfile
     import soxr
 
@@ -211,7 +204,7 @@ def _key(path: Path) -> Key:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Decoded:
-    """A clip's samples, rounded to 16 bits, their digest, and that of the file they come from."""
+    """A clip's samples, rounded to 16 bits, their digest, and the digest of the file they come from."""
 
     samples: Pcm
     digest: str
@@ -237,9 +230,10 @@ def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
     return _Decoded(pcm, xxhash.xxh3_128_hexdigest(pcm.data), file_digest)
 
 
-def _in_threads(paths: Sequence[Path], sample_rate: int, workers: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
-    """Decode in order, never more than a few clips ahead of whoever takes them."""
+def _in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
+    """Decode in threads; results come in the order of the paths, and at most a few of them wait to be taken."""
     waiting: deque[tuple[Path, Future[_Decoded | BrokenAudio]]] = deque()
+    workers = usable_cores()
     with ThreadPoolExecutor(workers) as pool:
         for path in paths:
             waiting.append((path, pool.submit(_pcm, path, sample_rate)))

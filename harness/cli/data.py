@@ -7,10 +7,11 @@ import typer
 
 from harness.cli.options import AsJson, DataRoot
 from harness.cli.printing import print_json, say
+from harness.datasets import dataset_names
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
 
-DatasetName = Annotated[str, typer.Argument(help="clotho, audiocaps, wavcaps, everyday or folder.")]
+DatasetName = Annotated[str, typer.Argument(help=f"One of {', '.join(dataset_names())}.")]
 
 Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
 
@@ -21,7 +22,7 @@ def verify(
 ) -> None:
     """Check a data set; list all that is wrong.
 
-    Looks at presence, counts, checksums, and whether every clip decodes.
+    Checks that files are there, their counts and checksums, and that every clip decodes.
     """
     from harness.datasets import verify as verify_dataset
     from harness.machine import bars
@@ -33,7 +34,7 @@ def verify(
     else:
         for finding in findings:
             typer.echo(f"{finding.check}: {finding.found}")
-        typer.echo(f"{name}: {len(findings)} found to mend" if findings else f"{name}: complete and unharmed")
+        typer.echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
     if findings:
         raise typer.Exit(1)
 
@@ -42,7 +43,7 @@ def verify(
 def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits = None) -> None:
     """Download what may be downloaded.
 
-    Says what you must get yourself. A download that was cut goes on where it stopped.
+    Says what you must get yourself. An interrupted download continues where it stopped.
     """
     from harness.datasets import fetch as fetch_dataset
     from harness.machine import bars
@@ -59,9 +60,10 @@ def leaks(
     audio: Annotated[bool, typer.Option("--audio", help="Also compare the audio, which is decoded for it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List what a card's system learns from that it may be evaluated on.
+    """List the training clips of a card's system that are evaluation clips.
 
-    By FreeSound and AudioSet id and by title; by equal samples and by acoustic fingerprint where audio is asked for.
+    They are found by FreeSound and AudioSet id and by title; with --audio also by equal samples and by acoustic
+    fingerprint.
     """
     from harness.datasets import leaks_of
     from harness.interface import read_card

@@ -14,7 +14,7 @@ from harness.errors import UserError
 
 MOST_LISTED = 1000
 LONGEST_LINE = 1 << 24
-"""Characters in a line, above which a file is taken for something else: it must not fill the memory."""
+"""Characters in a line; a file with a longer one is refused before it fills the memory."""
 NO_ROW = "there is no row below the header"
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
@@ -83,7 +83,7 @@ def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file")
         path: the file that has them.
         problems: one line each. A single one goes into the message itself; several are listed, of very many the first
             `MOST_LISTED`.
-        found: what several of them make of the file, for the message.
+        found: what the file is because of several of them, for the message.
 
     Raises:
         UserError: there are problems.
@@ -99,7 +99,7 @@ def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file")
 
 
 def _not_utf8(file: Iterable[bytes]) -> str:
-    """Say where a file that could not be decoded is not UTF-8: the text layer knows the place in its buffer only."""
+    """Say where a file is not UTF-8, by reading it again: the decoder's error only has the place within its buffer."""
     start = 0
     for line, content in enumerate(file, 1):
         try:

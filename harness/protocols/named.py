@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from harness.errors import UserError
+from harness.errors import unknown
 
 Direction = Literal["text-to-audio", "audio-to-text"]
 
@@ -19,7 +19,7 @@ class Protocol:
     """What is asked, on which data, and how the answer is counted.
 
     Attributes:
-        name: how records and tables call it.
+        name: its name in records, tables and commands.
         dataset: name of the data set.
         split: split of the data set, in the data set's own words.
         direction: what is the query and what is ranked.
@@ -89,5 +89,5 @@ def get_protocol(name: str) -> Protocol:
         UserError: no protocol has this name.
     """
     if name not in PROTOCOLS:
-        raise UserError(f"unknown protocol {name!r}; known are {', '.join(PROTOCOLS)}")
+        raise unknown("protocol", name, PROTOCOLS)
     return PROTOCOLS[name]

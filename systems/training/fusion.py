@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array, PcmStore
-from harness.datasets import load
+from harness.datasets import load, splits_for
 from harness.errors import UserError
 from harness.evaluation import PreparedTask, TaskEmbedder, measure, pair_tiles
 from harness.interface import RetrievalSystem, is_card, parse_card
@@ -18,7 +18,7 @@ from harness.machine import Progress, silent
 from harness.measures import MeasureRecord
 from harness.protocols import Protocol, RetrievalTask, pose
 from systems.fusion import FusionCard, add_similarity, build_members, fuse
-from systems.training.data.training_set import VALIDATION_SPLIT, decoded
+from systems.training.data.training_set import decoded
 from systems.training.export import export
 
 NON_MATCHING = 200_000
@@ -68,16 +68,17 @@ def train_fusion(
             cannot be written.
     """
     parsed = parse_card(FusionCard, card)
-    if parsed.dataset not in VALIDATION_SPLIT:
+    splits = splits_for("validation")
+    if parsed.dataset not in splits:
         raise UserError(
             f"fusion {parsed.name!r} cannot be trained on {parsed.dataset or 'nothing'}; expected a line `dataset:` "
-            f"in its card that names one of {', '.join(VALIDATION_SPLIT)}"
+            f"in its card that names one of {', '.join(splits)}"
         )
     equal = parsed.model_copy(update={"weights": (1.0,) * len(parsed.members)})
     built = build_members(equal, folder, device="auto", precision="fp32")
     systems = [member.system for member in fuse(equal, [one.system for one in built]).members]
 
-    dataset = load(parsed.dataset, VALIDATION_SPLIT[parsed.dataset], data_root, progress=progress)
+    dataset = load(parsed.dataset, splits[parsed.dataset], data_root, progress=progress)
     if len(dataset.clips) < 2:
         raise UserError(f"{dataset.name} {dataset.split} has one clip; a fusion is fitted on what tells clips apart")
     task = pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)

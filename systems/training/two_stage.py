@@ -22,7 +22,7 @@ from systems.checkpoints import weights_digest, write_weights
 from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
 from systems.text import CaptionTokenizer
 from systems.training.data.lessons import training_set
-from systems.training.data.training_set import VALIDATION_SPLIT, load_split
+from systems.training.data.training_set import load_split
 from systems.training.export import export
 from systems.training.fitting.validation import Validation
 from systems.training.teachers.correspondences import teach
@@ -84,7 +84,7 @@ def train_dual_encoder(
     for line in lessons.told():
         heard(f"{parsed.name}: {line}")
     data = lessons.data
-    validation = Validation.of(load_split(config.validation, VALIDATION_SPLIT, data_root, progress), progress)
+    validation = Validation.of(load_split(config.validation, "validation", data_root, progress), progress)
     teachers = teach(config.teachers, data, device=where, progress=progress)
     model = start_of(parsed, config, folder)
     said = _plain(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from harness.datasets.known import SPLITS, load
+from harness.datasets.known import load, selected_splits
 
 
 @pytest.mark.slow
@@ -18,7 +18,7 @@ def test_render_everything(benchmark: BenchmarkFixture, tmp_path: Path, monkeypa
         monkeypatch.setenv("LBAR_CACHE", str(next(roots)))
 
     def render() -> None:
-        for split in SPLITS["everyday"]:
+        for split in selected_splits("everyday"):
             load("everyday", split, tmp_path)
 
     benchmark.pedantic(render, setup=empty_cache, rounds=2)

@@ -1,6 +1,7 @@
-"""`everyday`, the bundled benchmark: scenes composed of real recordings, with all that is true of them known.
+"""`everyday`, the bundled benchmark: scenes composed of real recordings, so that all that is true of them is known.
 
-A check that everything works and differs as it should, not a measure of quality in the world.
+It checks that everything works and that systems differ as they should; it does not measure how good they are on other
+recordings.
 """
 
 from harness.datasets.everyday.cache import load

@@ -10,7 +10,7 @@ from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.everyday.captions import write_captions
 from harness.datasets.everyday.scenes import draw_scenes
 from harness.datasets.everyday.writing import captions_name, digest, file_names, size_in_bytes, write_split
-from harness.datasets.readers.clotho import read_split
+from harness.datasets.readers.captions_csv import read_split
 from harness.errors import UserError
 from harness.machine import Progress, cache_root, silent
 
@@ -25,7 +25,7 @@ class Edition:
 
     @property
     def seed(self) -> str:
-        """What names the random draws of this version."""
+        """The text that seeds the random draws of this version."""
         return f"everyday {self.version}"
 
 
@@ -49,10 +49,8 @@ def load(split: str, *, progress: Progress = silent) -> RetrievalDataset:
         progress: opened when there is something to render.
 
     Raises:
-        UserError: an unknown split, a cache that cannot be written to, or files that are not what they must be.
+        UserError: the cache cannot be written to, or files that differ from the edition's.
     """
-    if split not in EDITION.sizes:
-        raise UserError(f"everyday has no split {split!r}; known are {', '.join(EDITION.sizes)}")
     folder = prepare(EDITION, split, cache_root(), progress)
     return read_split(folder / captions_name(split), folder / split, "everyday", split)
 
@@ -63,7 +61,7 @@ def prepare(edition: Edition, split: str, root: Path, progress: Progress = silen
     Several processes may do so at once: one renders, the others wait for it.
 
     Raises:
-        UserError: the cache cannot be written to, or the files are not what they must be.
+        UserError: the cache cannot be written to, or the files differ from the edition's.
     """
     folder = root / f"everyday-{edition.version}"
     # The captions file is put there last.
@@ -102,7 +100,7 @@ def _render(edition: Edition, split: str, folder: Path, progress: Progress) -> N
 
 
 def _remove_leftovers(folder: Path, split: str) -> None:
-    """What a process left that was killed while it rendered, or while it put the finished files in their place."""
+    """Remove what a process left that was killed while it rendered, or while it moved the finished files here."""
     for unfinished in (*folder.glob(f".{split}-*"), folder / split):
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Captions: five ways in which people might describe a scene, each with exactly what it claims."""
+"""Captions: five ways in which people might describe a scene, each with a record of exactly what it claims."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -77,7 +77,7 @@ def write_captions(seed: str, split: str, scenes: Sequence[Scene]) -> tuple[tupl
 
 
 def _write(draws: Draws, scene: Scene) -> Caption | None:
-    """One attempt; none where the draw does not suit the scene."""
+    """One attempt; `None` where the draw does not suit the scene."""
     count = draws.weighted(((30, 1), (48, 2), (22, 3)))
     if count > len(scene.events):
         return None

@@ -11,13 +11,13 @@ from harness.datasets.everyday.vocabulary import LABELS
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Something sounds.
+    """What a caption claims of one sound.
 
     Attributes:
-        term: what it is called.
-        times: how often at least and at most; `None` where nothing is said, or where there is no upper limit.
-        far: it is said to be far away.
-        place: it is said to be the first or the last of several events.
+        term: what it calls the sound.
+        times: how often it sounds, at least and at most; `None` where the caption does not say, or sets no upper limit.
+        far: whether the caption says that it is far away.
+        place: whether it says that it is the first or the last of several events.
     """
 
     term: str
@@ -40,7 +40,7 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """The mention at `first` is over before that at `second` begins, or both sound together."""
+    """The sound of the mention at `first` ends before that at `second` begins, or both sound together."""
 
     first: int
     second: int
@@ -54,10 +54,10 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """All that a caption says.
+    """All that a caption claims.
 
-    It is true of a scene when the mentions can stand for different sounds of the scene so that all relations are
-    true of these same sounds. What a caption does not mention may be there or not.
+    It is true of a scene if each mention can be assigned a sound of its own in the scene, so that all relations are
+    true of these sounds. Sounds that a caption does not mention may be there or not.
 
     >>> meow, bark = Sound("cat", "cat.flac", 500, 900), Sound("dog", "dog.flac", 1500, 2200)
     >>> scene = Scene("a.wav", 4000, (meow, bark), "none", 1000)
@@ -87,7 +87,7 @@ class Claims:
 
 
 class SceneIndex:
-    """Scenes by the terms their sounds may be called, to find quickly those that claims are true of."""
+    """Scenes, by the terms that may name their sounds, so that those that claims are true of are found quickly."""
 
     def __init__(self, scenes: Sequence[Scene]) -> None:
         self._scenes = scenes
@@ -98,7 +98,7 @@ class SceneIndex:
                     self._with_term.setdefault(term, set()).add(number)
 
     def matching(self, claims: Claims) -> list[Scene]:
-        """The scenes all of it is true of, in order."""
+        """The scenes that all claims are true of, in order."""
         possible = set.intersection(*(self._with_term.get(mention.term, set()) for mention in claims.mentions))
         return [self._scenes[number] for number in sorted(possible) if claims.holds(self._scenes[number])]
 

@@ -1,8 +1,8 @@
-"""From a scene to samples, the same to the last bit on every machine.
+"""Rendering: from a scene to samples, which are the same to the last bit on every machine.
 
-Only what IEEE 754 and integers define exactly is used: elementwise `+ - * /`, gathers, comparisons, rounding half to
-even. Library functions (exp, sine, Fourier transforms, sums of floats, resamplers) differ in the last bit between
-processors, and one such bit can flip a rounding. Amplitudes are in units of one 16-bit step.
+Only operations that IEEE 754 and integer arithmetic define exactly are used: elementwise `+ - * /`, indexing,
+comparisons, rounding half to even. Library functions (exp, sine, Fourier transforms, sums of floats, resamplers) differ
+in the last bit between processors, and one such bit can flip a rounding. Amplitudes are in units of one 16-bit step.
 """
 
 import io
@@ -107,7 +107,7 @@ def _played(sound: Sound) -> Signal:
 
 
 def _faded(signal: Signal, milliseconds: int) -> Signal:
-    """With straight ramps at both ends."""
+    """The signal with a linear fade at both ends."""
     length = min(milliseconds * SAMPLES_PER_MS, len(signal) // 2)
     ramp = np.arange(length) / length
     faded = signal.copy()
@@ -129,7 +129,7 @@ def _looped(background: Sound, frames: int) -> Signal:
 
 
 def _distant(mix: Signal) -> Signal:
-    """Quieter and duller."""
+    """The signal as from far away: quieter, and with less treble."""
     middle = len(_DULL) // 2
     padded = np.concatenate([np.zeros(middle), mix, np.zeros(middle)])
     dull = np.zeros(len(mix))
@@ -139,8 +139,8 @@ def _distant(mix: Signal) -> Signal:
 
 
 def _with_echoes(mix: Signal, room: Room) -> Signal:
-    heard = mix.copy()
+    echoing = mix.copy()
     for milliseconds, gain in _ECHOES[room]:
         delay = milliseconds * SAMPLES_PER_MS
-        heard[delay:] += gain * mix[:-delay]
-    return heard
+        echoing[delay:] += gain * mix[:-delay]
+    return echoing

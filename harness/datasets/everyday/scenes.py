@@ -33,7 +33,7 @@ ROOMS: tuple[tuple[int, Room], ...] = ((40, "none"), (30, "room"), (30, "hall"))
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """One source heard one or several times, or all the time as the background.
+    """One source, played one or several times, or all the time as the background.
 
     Times are in milliseconds from the start of the scene; the source is played from `offset_ms` for `length_ms` of
     its own time, `speed` / 1000 times as fast. `level` is in thousandths of the usual level.
@@ -93,7 +93,7 @@ class Scene:
 
     @property
     def content(self) -> tuple[object, ...]:
-        """What is heard, in order: no two scenes of the data set share it."""
+        """Its sounds, in order, without their times: no two scenes of the data set have the same."""
         return tuple((sound.label, sound.times, sound.far, sound.background) for sound in self.sounds)
 
 
@@ -114,7 +114,7 @@ def draw_scenes(seed: str, sizes: Mapping[str, int]) -> dict[str, tuple[Scene, .
 
 
 def _draw_scene(draws: Draws, name: str) -> Scene | None:
-    """One scene, or none where the draw does not make a clear one."""
+    """One scene, or `None` where the draw gives none that can be described clearly."""
     count = draws.weighted(((12, 1), (42, 2), (33, 3), (13, 4)))
     labels = draws.some([label for label, about in LABELS.items() if not about.background], count)
     background = _draw_background(draws, labels)
@@ -132,7 +132,7 @@ def _draw_scene(draws: Draws, name: str) -> Scene | None:
 
 
 def _draw_background(draws: Draws, labels: list[str]) -> str | None:
-    # The recording of thunder has rain in it: only in the rain is what is said about rain true.
+    # The recording of thunder has rain in it, so that a scene with thunder needs rain for its captions to be true.
     if "thunder" in labels:
         return "rain"
     if not draws.chance(45):
@@ -184,7 +184,7 @@ def _draw_event(draws: Draws, label: str, short: bool) -> Sound:
 
 
 def _lay_out(draws: Draws, events: list[Sound]) -> tuple[Sound, ...]:
-    """Place the events one after the other, or over the one before; in order of their onset."""
+    """Place each event after all before it, or beginning during the one before it; in order of their onset."""
     placed = [_moved(events[0], draws.between(150, 900))]
     for event in events[1:]:
         if draws.chance(50):
@@ -200,7 +200,7 @@ def _moved(event: Sound, start: int) -> Sound:
 
 
 def _clear(events: tuple[Sound, ...]) -> bool:
-    """Whether of every two events one plainly follows the other, or both plainly sound together."""
+    """Whether of every two events one clearly follows the other, or both clearly sound together."""
     return all(
         first.overlap_ms(second) <= -SHORTEST_GAP_MS or first.during(second)
         for first, second in combinations(events, 2)

@@ -14,7 +14,7 @@ Form = Literal["finite", "gerund"]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One sound of a scene, what is said of it, and how.
+    """One sound of a scene, with what a caption claims of it, in words.
 
     `finite` is a main clause ("a dog barks twice"), `gerund` and `noun` are noun phrases ("a dog barking twice" and
     "a dog").

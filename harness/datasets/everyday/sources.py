@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "sounds"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One bundled recording: what is heard in it, and whether it is an event or fills a scene as its background."""
+    """One bundled recording, with the label of its sound; an event, or a background that fills a scene."""
 
     file_name: str
     label: str
@@ -42,7 +42,7 @@ def sources() -> dict[str, tuple[Source, ...]]:
 
 @cache
 def samples(file_name: str) -> NDArray[np.int16]:
-    """The samples of one recording, mono at 32 kHz, shape `(frames,)`; not to be written to."""
+    """The samples of one recording, mono at 32 kHz, shape `(frames,)`; read-only."""
     import soundfile
 
     decoded: NDArray[np.int16] = soundfile.read(FOLDER / file_name, dtype="int16")[0]

@@ -8,7 +8,7 @@ class Label:
     """What is known of a sound.
 
     Attributes:
-        terms: everything it may truthfully be called, the narrowest first.
+        terms: every true name of it, the narrowest first.
         countable: its recordings hold a single call or stroke, so "twice" means something.
         background: it lasts and fills a scene.
         repetitions: how often it sounds in a scene, where this is not drawn.
@@ -258,4 +258,4 @@ SEVERAL: dict[str, tuple[str, str]] = {
     "brass": ("different brass instruments play", "different brass instruments playing"),
     "percussion": ("different percussion instruments are played", "different percussion instruments being played"),
 }
-"""How several members of a family are said to sound, finite and with a gerund."""
+"""Clauses for several members of a family that sound, finite and with a gerund."""

@@ -1,4 +1,4 @@
-"""The files of one split, in Clotho's own layout, beside the truth about its scenes."""
+"""The files of one split, in the layout of Clotho, and the true content of its scenes."""
 
 import csv
 import hashlib
@@ -30,7 +30,7 @@ def file_names(split: str) -> tuple[str, ...]:
 
 
 def size_in_bytes(scenes: Sequence[Scene]) -> int:
-    """What the clips of these scenes take."""
+    """Number of bytes of the clips of these scenes."""
     return sum(WAV_HEADER + 2 * scene.duration_ms * SAMPLES_PER_MS for scene in scenes)
 
 
@@ -41,7 +41,7 @@ def write_split(
     captions: Sequence[Sequence[Caption]],
     advance: Advance,
 ) -> None:
-    """Render and write everything there is of a split; `advance` hears of every scene.
+    """Render a split and write all its files; `advance` is called after every scene.
 
     Raises:
         OSError: something cannot be written.
@@ -85,7 +85,7 @@ def _captions_csv(scenes: Sequence[Scene], captions: Sequence[Sequence[Caption]]
 
 
 def _relevance_csv(scenes: Sequence[Scene], captions: Sequence[Sequence[Caption]]) -> bytes:
-    """In the form of DCASE 2025's annotations: every scene that a caption is true of, not only its own."""
+    """For each caption, every scene that it is true of, not only its own, in the format of DCASE 2025."""
     index = SceneIndex(scenes)
     rows = [
         [caption.text, repr([scene.name for scene in index.matching(caption.claims)])]

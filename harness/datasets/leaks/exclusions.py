@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from harness.datasets.clip_names import stem
 from harness.datasets.readers.captions_csv import read_csv
 from harness.errors import UserError
 
@@ -24,19 +25,10 @@ def read_exclusions(path: Path) -> frozenset[str]:
         UserError: the file is not such a list, or has no id.
     """
     entries = _json_entries(path) if path.suffix == ".json" else _csv_entries(path)
-    ids = frozenset(identifier for entry in entries if _ID.fullmatch(identifier := clip_id(entry)))
+    ids = frozenset(identifier for entry in entries if _ID.fullmatch(identifier := stem(entry)))
     if not ids:
         raise UserError(f"{path}: no FreeSound or AudioSet id in this list; expected numbers or Y<youtube_id>")
     return ids
-
-
-def clip_id(name: str) -> str:
-    """The id in a file name: all up to the first dot, without folders.
-
-    >>> clip_id("AudioSet_SL/Yr1nicOVtvkQ.flac"), clip_id("117790")
-    ('Yr1nicOVtvkQ', '117790')
-    """
-    return PurePosixPath(name).name.split(".")[0]
 
 
 def _csv_entries(path: Path) -> Iterable[str]:

@@ -1,23 +1,26 @@
-"""Leaks: training items that are evaluation items."""
+"""Leaks: training clips that are evaluation clips."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from harness.datasets.clip_names import title
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.known import load
-from harness.datasets.leaks.identifiers import identifiers, metadata_file, metadata_names, title
+from harness.datasets.known import dataset_names, known_dataset, load
+from harness.datasets.leaks.identifiers import id_files, identifiers
 from harness.datasets.leaks.learned import lessons_of, load_lessons
 from harness.datasets.leaks.same_sound import Place, same_sounds
 from harness.errors import UserError
 from harness.machine import Progress, silent
-from harness.protocols import PROTOCOLS
 
 How = Literal["id", "name", "audio", "fingerprint"]
 Ids = Sequence[str | None]
+_Same = tuple[Place, Place, How, str]
+"""A training clip, an evaluation clip, what they share, and the evidence."""
 
+_SAMPLE_RATE = 16_000
 _HOW = {
     "id": "id",
     "name": "name",
@@ -25,9 +28,6 @@ _HOW = {
     "fingerprint": "acoustic fingerprint, share of bits that differ",
 }
 _BY: Mapping[How, str] = {"id": "id", "name": "name", "audio": "equal samples", "fingerprint": "acoustic fingerprint"}
-# Their file names are titles, which for a clip without a known id is all there is to compare.
-_TITLED = frozenset({"clotho", "folder"})
-_VALIDATION = frozenset({"val", "validation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A training item that is an evaluation item.
+    """A training clip that is an evaluation clip.
 
     Attributes:
-        training: the one.
-        evaluation: the other.
+        training: the training clip.
+        evaluation: the evaluation clip.
         how: what they share: the `id`, the title where no id says otherwise (`name`), all samples (`audio`), or at
             least 3 s of sound (`fingerprint`). Of several, the first in this order.
         evidence: the id, the title, the beginning of the digest of the samples, or the share of fingerprint bits that
@@ -66,12 +66,12 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class LeakReport:
-    """What was found, and what could not be looked at.
+    """The leaks that were found, and what could not be compared.
 
     Attributes:
-        leaks: in the order of the training items.
+        leaks: in the order of the training clips.
         unchecked: a line on each data set, system or file that was not compared, and why.
-        clips: number of training items that were compared.
+        clips: number of training clips that were compared.
     """
 
     leaks: tuple[Leak, ...]
@@ -80,7 +80,7 @@ class LeakReport:
 
     @property
     def leaked(self) -> tuple[Item, ...]:
-        """The training items that are evaluation items, each once."""
+        """The training clips that are evaluation clips, each once."""
         return tuple(dict.fromkeys(leak.training for leak in self.leaks))
 
     def summary(self) -> str:
@@ -103,28 +103,23 @@ class LeakReport:
 
 
 def leaks_of(
-    card: Mapping[str, object],
-    data_root: Path,
-    *,
-    audio: bool = False,
-    sample_rate: int = 16_000,
-    progress: Progress = silent,
+    card: Mapping[str, object], data_root: Path, *, audio: bool = False, progress: Progress = silent
 ) -> LeakReport:
-    """Compare all that a card's system learns from with all that it may be evaluated on.
+    """Compare the training clips of a card's system with all evaluation clips.
 
-    Learned from is what the card's section `training` names, less its exclusion lists, and what the systems learned
-    from that it starts from or is taught by. Evaluated on are the evaluation and test splits of all protocols;
-    `everyday` only where it is learned from too, and no `folder`, which is whatever its owner says.
+    Training clips are those of the data sets that the card's section `training` names, without what its exclusion lists
+    name, and those of the systems that it starts from or is taught by. Evaluation clips are those of the evaluation
+    splits of all data sets; of data sets that this package composes, only where the system is trained on them, as no
+    other data set holds their clips.
 
     Args:
         card: as `read_card` gives it.
         data_root: folder with the data sets.
-        audio: also compare the audio that is there, which is decoded for it.
-        sample_rate: Hz of the PCM store that it is decoded into; that of the system saves decoding it again.
+        audio: also compare the audio that is there, which is decoded first.
         progress: opened for long stages.
 
     Raises:
-        UserError: the card does not say what is learned from, none of it is in the data root, or an exclusion list
+        UserError: the card does not name its training data, none of them are in the data root, or an exclusion list
             cannot be read or names nothing.
     """
     lessons, unchecked = lessons_of(card)
@@ -135,33 +130,34 @@ def leaks_of(
         training |= {(dataset.name, dataset.split, dataset.digest): dataset for dataset in datasets}
     if not training:
         raise UserError(f"nothing that {lessons[0].system} learns from is in {data_root}; say --data-root", unchecked)
-    everyday = any(dataset.name == "everyday" for dataset in training.values())
-    evaluation, absent = evaluation_sets(data_root, everyday=everyday, progress=progress)
-    report = find_leaks(
-        tuple(training.values()), evaluation, sample_rate=sample_rate if audio else None, progress=progress
-    )
+    learned_from = {dataset.name for dataset in training.values()}
+    evaluation, absent = evaluation_sets(data_root, learned_from, progress=progress)
+    sample_rate = _SAMPLE_RATE if audio else None
+    report = find_leaks(tuple(training.values()), evaluation, sample_rate=sample_rate, progress=progress)
     lines = dict.fromkeys((*unchecked, *absent, *report.unchecked))
     return LeakReport(report.leaks, tuple(lines), report.clips)
 
 
 def evaluation_sets(
-    data_root: Path, *, everyday: bool = True, progress: Progress = silent
+    data_root: Path, learned_from: Collection[str], *, progress: Progress = silent
 ) -> tuple[list[RetrievalDataset], list[str]]:
-    """The splits by which protocols evaluate, but for validation splits and folders.
+    """The evaluation splits of the data sets in which training clips may be found.
 
     Args:
         data_root: folder with the data sets.
-        everyday: whether the bundled benchmark, which is rendered on first use, is one of them.
-        progress: opened for rendering it.
+        learned_from: names of data sets. One whose clips this package composes is looked at only if it is among them.
+        progress: opened where clips are rendered first.
 
     Returns:
-        Those that are there, less those that are part of another; and a line on each that is not there.
+        The splits that are there, without those that are a part of another; and a line on each that is not there.
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
-    for name, split in dict.fromkeys((protocol.dataset, protocol.split) for protocol in PROTOCOLS.values()):
-        if split in _VALIDATION or name == "folder" or (name == "everyday" and not everyday):
-            continue
+    entries = [known_dataset(name) for name in dataset_names()]
+    considered = [entry for entry in entries if not entry.composed or entry.name in learned_from]
+    sizes = {(entry.name, split): entry.splits[split].clips or 0 for entry in considered for split in entry.evaluation}
+    # The largest first, so that a split that is a part of another comes after it.
+    for name, split in sorted(sizes, key=sizes.__getitem__, reverse=True):
         try:
             dataset = load(name, split, data_root, progress=progress)
         except UserError as error:
@@ -179,41 +175,29 @@ def find_leaks(
     sample_rate: int | None = None,
     progress: Progress = silent,
 ) -> LeakReport:
-    """Find the training items that are evaluation items.
+    """Find the training clips that are evaluation clips.
 
     Args:
-        training: what is learned from.
-        evaluation: what is evaluated on.
+        training: the splits that are trained on.
+        evaluation: the splits that are evaluated on.
         sample_rate: Hz; where given, the audio that is there is decoded at this rate and compared as well.
-        progress: opened for what takes long: decoding and fingerprints.
+        progress: opened for decoding and for the fingerprints.
 
     Raises:
         UserError: metadata cannot be read, or the PCM store cannot be written.
     """
+    learned = [(dataset, identifiers(dataset)) for dataset in training]
+    asked = [(dataset, identifiers(dataset)) for dataset in evaluation]
+    same: list[_Same] = list(_same_names(learned, asked))
+    unchecked = [line for dataset, ids in (*learned, *asked) if (line := _without_id(dataset, ids))]
+    if sample_rate is not None:
+        sounds, not_compared = same_sounds(training, evaluation, sample_rate, progress=progress)
+        same += sounds
+        unchecked += not_compared
     found: dict[tuple[Place, Place], Leak] = {}
-    learned_ids = [identifiers(dataset) for dataset in training]
-    asked_ids = [identifiers(dataset) for dataset in evaluation]
-
-    def add(one: Place, other: Place, how: How, evidence: str) -> None:
+    for one, other, how, evidence in same:
         leak = Leak(_item(training, one), _item(evaluation, other), how, evidence)
         found.setdefault((one, other), leak)
-
-    for number, (learned, ids) in enumerate(zip(training, learned_ids, strict=True)):
-        for other, (asked, other_ids) in enumerate(zip(evaluation, asked_ids, strict=True)):
-            for clip, twin, identifier in _same_id(ids, other_ids):
-                add(Place(number, clip), Place(other, twin), "id", identifier)
-            for clip, twin, name in _same_title(learned, ids, asked, other_ids):
-                add(Place(number, clip), Place(other, twin), "name", name)
-    unchecked = [
-        line
-        for dataset, ids in zip((*training, *evaluation), (*learned_ids, *asked_ids), strict=True)
-        if (line := _without_id(dataset, ids))
-    ]
-    if sample_rate is not None:
-        pairs, unheard = same_sounds(training, evaluation, sample_rate, progress=progress)
-        unchecked += unheard
-        for pair in pairs:
-            add(*pair)
     # A system and its teacher may have learned from the same clips.
     leaks = dict.fromkeys(found[places] for places in sorted(found))
     clips = {(dataset.name, dataset.split, name) for dataset in training for name in _names(dataset)}
@@ -229,39 +213,44 @@ def _item(datasets: Sequence[RetrievalDataset], place: Place) -> Item:
     return Item(dataset.name, dataset.split, dataset.clips[place.clip].name)
 
 
-def _same_id(ids: Ids, other_ids: Ids) -> Iterator[tuple[int, int, str]]:
-    """Clip, evaluation clip, and the id they share."""
-    twins: defaultdict[str, list[int]] = defaultdict(list)
-    for twin, identifier in enumerate(other_ids):
-        if identifier:
-            twins[identifier].append(twin)
-    for clip, identifier in enumerate(ids):
-        if identifier:
-            for twin in twins.get(identifier, ()):
-                yield clip, twin, identifier
+def _same_names(
+    learned: Sequence[tuple[RetrievalDataset, Ids]], asked: Sequence[tuple[RetrievalDataset, Ids]]
+) -> Iterator[_Same]:
+    """Clips that share an id, or a title; of two clips that both have an id, the ids alone decide."""
+    for number, (training, ids) in enumerate(learned):
+        for other, (evaluation, other_ids) in enumerate(asked):
+            for clip, twin, identifier in _equal(ids, other_ids):
+                yield Place(number, clip), Place(other, twin), "id", identifier
+            if not _titles_count(training.name, evaluation.name):
+                continue
+            titles, other_titles = ([title(clip.name) for clip in one.clips] for one in (training, evaluation))
+            for clip, twin, name in _equal(titles, other_titles):
+                if not (ids[clip] and other_ids[twin]):
+                    yield Place(number, clip), Place(other, twin), "name", name
 
 
-def _same_title(
-    learned: RetrievalDataset, ids: Ids, asked: RetrievalDataset, other_ids: Ids
-) -> Iterator[tuple[int, int, str]]:
-    """Clip, evaluation clip, and the title they share; those whose ids are known to differ share no more than that."""
-    if learned.name != asked.name and not {learned.name, asked.name} <= _TITLED:
-        return
-    twins: defaultdict[str, list[int]] = defaultdict(list)
-    for twin, clip in enumerate(asked.clips):
-        twins[title(clip.name)].append(twin)
-    for index, clip in enumerate(learned.clips):
-        name = title(clip.name)
-        for twin in twins.get(name, ()):
-            if not (ids[index] and other_ids[twin]):
-                yield index, twin, name
+def _equal(keys: Ids, others: Ids) -> Iterator[tuple[int, int, str]]:
+    """Index among the keys, index among the others, and the key that is equal."""
+    twins: defaultdict[str | None, list[int]] = defaultdict(list)
+    for twin, key in enumerate(others):
+        twins[key].append(twin)
+    for index, key in enumerate(keys):
+        if key:
+            for twin in twins.get(key, ()):
+                yield index, twin, key
+
+
+def _titles_count(name: str, other: str) -> bool:
+    """Whether equal titles in two data sets mean equal clips."""
+    return name == other or (known_dataset(name).named_by_title and known_dataset(other).named_by_title)
 
 
 def _without_id(dataset: RetrievalDataset, ids: Ids) -> str | None:
-    """A line on the clips of Clotho whose FreeSound number is unknown."""
-    unknown = sum(identifier is None for identifier in ids)
-    if dataset.name != "clotho" or not unknown:
+    """A line on the clips that lack a FreeSound number where each should have one."""
+    unknown, candidates = ids.count(None), id_files(dataset)
+    if not candidates or not unknown:
         return None
-    path = metadata_file(dataset)
-    why = f"not in {path}" if path else f"neither {' nor '.join(metadata_names(dataset.split))} is in {dataset.root}"
-    return f"the FreeSound ids of {unknown} of {len(ids)} clips of clotho {dataset.split} ({why}), but their names are"
+    path, where = next(filter(Path.is_file, candidates), None), f"{dataset.name} {dataset.split}"
+    names = " nor ".join(candidate.name for candidate in candidates)
+    why = f"not in {path}" if path else f"neither {names} is in {dataset.root}"
+    return f"the FreeSound ids of {unknown} of {len(ids)} clips of {where} ({why}), but their names are"

@@ -5,21 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.known import SPLITS, load
+from harness.datasets.known import load, splits_for
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
 from harness.interface import read_card
 from harness.machine import Progress, silent
-
-TRAINING_SPLITS = {
-    "clotho": "development",
-    "audiocaps": "train",
-    "wavcaps": "train",
-    "folder": "all",
-    "everyday": "development",
-}
-"""The split of each data set that is learned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +71,12 @@ def load_lessons(
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
+    splits = splits_for("training")
     for name in lessons.data:
         try:
-            datasets.append(load(name, TRAINING_SPLITS[name], data_root, progress=progress))
+            datasets.append(load(name, splits[name], data_root, progress=progress))
         except UserError as error:
-            absent.append(f"{name} {TRAINING_SPLITS[name]}, from which {lessons.system} learns: {error}")
+            absent.append(f"{name} {splits[name]}, from which {lessons.system} learns: {error}")
     lists = [data_root / path for path in lessons.exclude]
     return without_listed(datasets, lists, anywhere=not absent), absent
 
@@ -136,9 +128,10 @@ def _lessons(card: Mapping[str, object]) -> Lessons:
         raise UserError(
             f"card {system!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
         )
-    if unknown := [name for name in data if name not in SPLITS]:
+    known = splits_for("training")
+    if unknown := [name for name in data if name not in known]:
         raise UserError(
-            f"card {system!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(SPLITS)}"
+            f"card {system!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(known)}"
         )
     return Lessons(system, data, _names(card, "exclude"))
 

@@ -1,4 +1,4 @@
-"""Clips of two collections that sound the same: with the same samples, or with the same acoustic fingerprint."""
+"""Clips of two collections that sound the same: with equal samples, or with a similar acoustic fingerprint."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,11 +7,12 @@ from typing import Literal, NamedTuple
 
 from harness.audio import Fingerprint, FingerprintIndex, PcmStore, fingerprint
 from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.known import known_dataset
 from harness.machine import Progress, silent
 
 
 class Place(NamedTuple):
-    """A clip: the index of its data set in a sequence of them, and its own in `clips`."""
+    """A clip: the index of its data set in a sequence of data sets, and its own index in `clips`."""
 
     dataset: int
     clip: int
@@ -52,19 +53,19 @@ def same_sounds(
     *,
     progress: Progress = silent,
 ) -> tuple[list[SameSound], list[str]]:
-    """Find what sounds the same, where audio is there on both sides.
+    """Find the clips that sound the same, as far as their audio is there.
 
-    The scenes of `everyday` share recordings and are different scenes all the same: as items of evaluation they are
-    compared by their samples alone.
+    Evaluation clips that this package composes (those of `everyday`) share recordings and are different clips all the
+    same, so they are compared by their samples alone.
 
     Args:
-        training: data sets.
-        evaluation: data sets.
+        training: the data sets on one side.
+        evaluation: the data sets on the other side.
         sample_rate: Hz, at least 8,000, at which everything is decoded into the PCM store.
         progress: opened for decoding and for the fingerprints.
 
     Returns:
-        The pairs, and a line on each data set whose audio is not all there.
+        The pairs, and a line on each data set of which audio is missing or broken.
     """
     incomplete = [line for dataset in (*training, *evaluation) if (line := _lacking(dataset))]
     if not _any_audio(training) or not _any_audio(evaluation):
@@ -112,7 +113,7 @@ def _same_samples(learned: Sequence[_Sounds], asked: Sequence[_Sounds]) -> Itera
 
 
 def _same_fingerprints(learned: Sequence[_Sounds], asked: Sequence[_Sounds], progress: Progress) -> Iterator[SameSound]:
-    targets = [(of, place) for of, place in _places(asked) if of.dataset.name != "everyday"]
+    targets = [(of, place) for of, place in _places(asked) if not known_dataset(of.dataset.name).composed]
     if not targets:
         return
     advance = progress("fingerprint", len(targets) + sum(len(of.there) for of in learned))

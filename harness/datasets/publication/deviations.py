@@ -4,10 +4,8 @@ import hashlib
 from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.publication.published import SPLITS as PUBLISHED
-from harness.datasets.readers import audiocaps, clotho
-
-_READERS = {"clotho": clotho, "audiocaps": audiocaps}
+from harness.datasets.known import dataset_names, known_dataset
+from harness.datasets.readers.layout import find_file
 
 
 def differences_from_published(dataset: RetrievalDataset, data_root: Path) -> list[str]:
@@ -15,16 +13,20 @@ def differences_from_published(dataset: RetrievalDataset, data_root: Path) -> li
 
     A data set without a publisher (a folder, the bundled benchmark) has nothing to differ from.
     """
-    published = PUBLISHED.get((dataset.name, dataset.split))
-    if published is None:
+    published = known_dataset(dataset.name).splits[dataset.split]
+    if published.captions_md5 is None:
         return []
-    path = _READERS[dataset.name].captions_file(data_root, dataset.split)
+    path = find_file(data_root, dataset.name, published.captions_files)
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     differences = []
     if md5 != published.captions_md5:
-        twin = next(
-            (f" (it is {name} {split})" for (name, split), other in PUBLISHED.items() if other.captions_md5 == md5), ""
-        )
+        twins = [
+            f" (it is {entry.name} {name})"
+            for entry in map(known_dataset, dataset_names())
+            for name, split in entry.splits.items()
+            if split.captions_md5 == md5
+        ]
+        twin = twins[0] if twins else ""
         differences.append(f"{path} is not the published file{twin}: MD5 {md5}, expected {published.captions_md5}")
     counts = (("clips", len(dataset.clips), published.clips), ("captions", len(dataset.queries), published.captions))
     differences += [

@@ -1,13 +1,13 @@
-"""Download what may be downloaded of a data set, and say what must be had by other means."""
+"""Download what may be downloaded of a data set, and say what must be got by other means."""
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from harness.datasets.known import selected_splits
-from harness.datasets.publication.published import FILES, GET_YOURSELF, PublishedFile
+from harness.datasets.entry import DatasetEntry, PublishedFile
+from harness.datasets.known import known_dataset, selected_splits
 from harness.datasets.publication.unpack import unpack
-from harness.datasets.readers import audiocaps, clotho
 from harness.datasets.readers.layout import find_files
 from harness.errors import UserError
 from harness.machine import Progress, download, silent
@@ -18,7 +18,6 @@ def fetch(
     data_root: Path,
     *,
     splits: Sequence[str] | None = None,
-    files: Sequence[PublishedFile] | None = None,
     progress: Progress = silent,
 ) -> list[str]:
     """Download a data set into the data root, verified; what is there already is left alone.
@@ -26,61 +25,63 @@ def fetch(
     Args:
         name: of the data set.
         data_root: it goes where the data set already is, else into `data_root/<name>`.
-        splits: only these; default all.
-        files: what to download; default what the publishers offer.
-        progress: told of every file and its bytes.
+        splits: only these; by default all.
+        progress: opened for every file, with its number of bytes.
 
     Returns:
-        One line per file that was dealt with, and one on what the user must get himself.
+        One line per file, and one on what the user must get by other means.
 
     Raises:
-        UserError: an unknown data set or split, or files could not be had; all of them are listed. The others are in
-            place, and the same call continues where this one stopped.
+        UserError: an unknown data set or split, or files that could not be fetched; all of them are listed. The others
+            are in place, and the same call continues where this one stopped.
     """
-    from filelock import FileLock, Timeout
-
     chosen = selected_splits(name, splits)
-    home = _home(name, data_root)
-    wanted = [file for file in (FILES.get(name, ()) if files is None else files) if file.split in chosen]
+    entry = known_dataset(name)
+    home = _home(entry, data_root)
+    wanted = [file for file in entry.files if file.split in chosen]
     lines: list[str] = []
     problems: list[str] = []
-    if wanted:
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-            with FileLock(home / ".fetch.lock", timeout=0):
-                for file in wanted:
-                    try:
-                        lines.append(_obtain(file, home, progress))
-                    except UserError as error:
-                        problems.append(str(error))
-        except Timeout as error:
-            raise UserError(f"another process is fetching into {home}; wait for it to end") from error
-        except OSError as error:
-            raise UserError(f"{home} cannot be written: {error.strerror}; choose another --data-root") from error
-    yourself = [GET_YOURSELF[name].format(home=home)] if name in GET_YOURSELF else []
+    with _only_one(home) if wanted else nullcontext():
+        for file in wanted:
+            try:
+                lines.append(_obtain(file, entry, home, progress))
+            except UserError as error:
+                problems.append(str(error))
+    by_hand = [entry.by_hand.format(home=home, data_root=data_root)] if entry.by_hand else []
     if problems:
-        raise UserError(
-            f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", [*problems, *yourself]
-        )
-    return lines + yourself
+        raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", [*problems, *by_hand])
+    return lines + by_hand
 
 
-def _home(name: str, data_root: Path) -> Path:
+def _home(entry: DatasetEntry, data_root: Path) -> Path:
     """The folder the data set is in, or is to be in."""
-    for split in selected_splits(name):
-        if name == "clotho" and (found := find_files(data_root, name, clotho.captions_names(split))):
-            return found[0].parent
-        if name == "audiocaps" and (found := find_files(data_root, name, audiocaps.captions_names(split))):
-            return audiocaps.home_of(found[0])
-    return data_root if name == "folder" else data_root / name
+    for split in entry.splits.values():
+        if found := find_files(data_root, entry.name, split.captions_files):
+            return entry.home(found[0])
+    return data_root / entry.name
 
 
-def _obtain(file: PublishedFile, home: Path, progress: Progress) -> str:
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Keep other processes from fetching into the same folder, which is made where it is not there."""
+    from filelock import FileLock, Timeout
+
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with FileLock(home / ".fetch.lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise UserError(f"another process is fetching into {home}; wait for it to end") from error
+    except OSError as error:
+        raise UserError(f"{home} cannot be written: {error.strerror}; choose another --data-root") from error
+
+
+def _obtain(file: PublishedFile, entry: DatasetEntry, home: Path, progress: Progress) -> str:
     """Have one file in place, unpacked where it is an archive; return what was done."""
     target = home / file.path
     if not file.is_archive:
         return f"{target} {_have(file, target, progress)}"
-    folder = clotho.audio_folder(target, file.split)
+    folder = entry.audio_folder(target, file.split)
     if folder.is_dir():
         return f"{folder} is there already"
     if importlib.util.find_spec("py7zr") is None:

@@ -6,10 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.audio import Clip
-from harness.datasets import RetrievalDataset
-from harness.datasets.known import load, selected_splits
+from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.known import known_dataset, load, selected_splits
 from harness.datasets.publication.deviations import differences_from_published
-from harness.datasets.readers import audiocaps
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_files
 from harness.errors import UserError
 from harness.interface import Finding
@@ -17,7 +16,6 @@ from harness.machine import Progress, silent, usable_cores
 
 # Every clip is decoded in full; the rate decides only how much work the resampling is.
 _SAMPLE_RATE = 32000
-_OPTIONAL = frozenset({("audiocaps", "test-957"), ("audiocaps", "val-v2"), ("audiocaps", "test-v2")})
 
 
 def verify(
@@ -28,8 +26,8 @@ def verify(
     Args:
         name: of the data set.
         data_root: where to look.
-        splits: only these. Default: all; of AudioCaps those of version 2.0 and the 957-clip list only where they are.
-        progress: told of the clips of each split as they are decoded.
+        splits: only these. By default all; optional ones only where their captions file is there.
+        progress: moved on by each clip that is decoded, one stage per split.
 
     Returns:
         All findings, split by split, each with the split as its `check`; none where all is well.
@@ -40,7 +38,7 @@ def verify(
     asked = [split for split in selected_splits(name, splits) if splits or _is_expected(name, split, data_root)]
     findings: list[Finding] = []
     loaded: dict[str, RetrievalDataset] = {}
-    # Splits may share a folder of audio, so what is surplus is known only from all of them.
+    # Splits may share a folder of audio, so a file is surplus only if no split lists it.
     for split in selected_splits(name):
         try:
             loaded[split] = load(name, split, data_root, progress=progress)
@@ -61,7 +59,8 @@ def verify(
 
 
 def _is_expected(name: str, split: str, data_root: Path) -> bool:
-    return (name, split) not in _OPTIONAL or bool(find_files(data_root, name, audiocaps.captions_names(split)))
+    known = known_dataset(name).splits[split]
+    return not known.optional or bool(find_files(data_root, name, known.captions_files))
 
 
 def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> list[Finding]:
@@ -99,7 +98,7 @@ def _missing(clip: Clip, misspelt: Path | None) -> str:
 
 
 def _spelling(name: str) -> str:
-    """What is left of a name when all that tools like to change is taken out: blanks, entities, colons, case."""
+    """A name without what tools tend to change: blanks, HTML entities, colons, case."""
     return html.unescape(name).replace(" ", "").replace(":", "_").lower()
 
 

@@ -1,1 +1,1 @@
-"""Readers: one file per layout of a data set on disk."""
+"""What readers of data sets share: captions files, annotations, and where in a data root a data set is."""

@@ -12,7 +12,8 @@ from harness.datasets.readers.captions_csv import read_csv
 def read_annotations(path: Path, dataset: RetrievalDataset) -> tuple[list[int], list[list[int]]]:
     """Read which clips answer which captions of a data set.
 
-    Captions and clip names are compared exactly. A caption that several clips share is meant once per row.
+    Captions and clip names are compared exactly. Where several clips have the same caption, each row with it stands for
+    the next of them.
 
     Returns:
         Indices into `dataset.queries`, in the order of the file, and for each the indices into `dataset.clips` of the

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.csv_file import read_rows, refuse
+from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.errors import UserError
 
 _NUMBERED = re.compile(r"caption_(\d+)")
@@ -89,6 +90,15 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
             captions.setdefault(name, []).append(cells[row])
     refuse(table.path, problems, "not a valid captions file")
     return {name: tuple(texts) for name, texts in captions.items()}
+
+
+def read_split(captions_csv: Path, audio: Path, name: str, split: str) -> RetrievalDataset:
+    """Read a split that is a captions CSV and a folder of audio files, called as its column `file_name` says.
+
+    Raises:
+        UserError: something is wrong with the captions file.
+    """
+    return from_captions(name, split, captions_csv.parent, captions_by_clip(read_csv(captions_csv)), audio.joinpath)
 
 
 def is_captions_header(header: Sequence[str]) -> bool:

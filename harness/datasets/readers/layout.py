@@ -8,14 +8,16 @@ from harness.errors import UserError
 AUDIO_SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"})
 
 
-def find_files(data_root: Path, dataset: str, candidates: Sequence[str]) -> list[Path]:
-    """The first of the relative paths `candidates` that exists, in every folder the data set may live in.
-
-    These are the data root itself and its subfolders whose name begins with the data set's, whatever the case.
-    """
+def possible_homes(data_root: Path, dataset: str) -> list[Path]:
+    """The data root itself, and its subfolders whose name begins with that of the data set, whatever the case."""
     subfolders = sorted(data_root.iterdir()) if data_root.is_dir() else []
-    folders = [data_root, *(sub for sub in subfolders if sub.name.lower().startswith(dataset) and sub.is_dir())]
-    found = (next((path for name in candidates if (path := folder / name).is_file()), None) for folder in folders)
+    return [data_root, *(sub for sub in subfolders if sub.name.lower().startswith(dataset) and sub.is_dir())]
+
+
+def find_files(data_root: Path, dataset: str, candidates: Sequence[str]) -> list[Path]:
+    """The first of the relative paths `candidates` that exists, in each of `possible_homes`."""
+    homes = possible_homes(data_root, dataset)
+    found = (next((path for name in candidates if (path := home / name).is_file()), None) for home in homes)
     return list({path.resolve(): path for path in found if path}.values())
 
 

@@ -3,21 +3,20 @@
 from collections.abc import Iterable
 from typing import Any
 
-_CLOTHO = "https://doi.org/10.5281/zenodo.4783391"
-_KNOWN: dict[str, tuple[str, str, bool, bool, int | None]] = {
-    "clotho": ("Clotho-development", _CLOTHO, True, False, 5),
-    "clotho-validation": ("Clotho-validation", _CLOTHO, True, False, 5),
-    "audiocaps": ("AudioCaps-train", "https://github.com/cdjkim/audiocaps", True, False, 1),
-    "audiocaps-validation": ("AudioCaps-val", "https://github.com/cdjkim/audiocaps", True, False, 5),
-    "wavcaps": ("WavCaps", "https://github.com/XinhaoMei/WavCaps", True, False, 1),
-    "audioset": ("AudioSet", "https://research.google.com/audioset", True, False, None),
-    "imagenet": ("ImageNet", "https://www.image-net.org", False, True, None),
+from harness.datasets import dataset_names, known_dataset
+
+# What encoders were pretrained on, which is no retrieval data set of ours.
+_PRETRAINING: dict[str, dict[str, Any]] = {
+    "audioset": {"name": "AudioSet", "url": "https://research.google.com/audioset", "has_audio": True},
+    "imagenet": {"name": "ImageNet", "url": "https://www.image-net.org", "has_images": True},
 }
-"""By name: name, address, whether it has audio and images, captions per recording (`None` where it has none)."""
+_FIELDS = ("name", "url", "has_audio", "has_images", "has_video", "has_captions", "nb_captions_per_audio")
 
 
 def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
-    """Entries of `train_datasets` or `validation_datasets`; of a data set nobody described, its name.
+    """Entries of `train_datasets` or `validation_datasets`; of a data set that nobody described, its name.
+
+    A name stands for the training split of a data set, or for its validation split where it ends in `-validation`.
 
     >>> described(["clotho"], "training")[0]["nb_captions_per_audio"]
     5
@@ -26,18 +25,23 @@ def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
 
 
 def _entry(name: str, used_for: str) -> dict[str, Any]:
-    known = _KNOWN.get(name.casefold())
+    known = _PRETRAINING.get(name.casefold()) or _of_split(name.casefold())
     if known is None:
         return {"name": name, "url": None, "used_for": used_for}
-    title, url, has_audio, has_images, captions = known
-    return {
-        "name": title,
-        "url": url,
-        "has_audio": has_audio,
-        "has_images": has_images,
-        "has_video": False,
-        "has_captions": captions is not None,
-        "nb_captions_per_audio": captions,
-        "total_audio_length": None,
-        "used_for": used_for,
-    }
+    defaults: dict[str, Any] = dict.fromkeys(_FIELDS, False) | {"nb_captions_per_audio": None}
+    return defaults | known | {"total_audio_length": None, "used_for": used_for}
+
+
+def _of_split(name: str) -> dict[str, Any] | None:
+    """The fields that the entry of a data set knows; `None` where it is not published."""
+    dataset = name.removesuffix("-validation")
+    if dataset not in dataset_names():
+        return None
+    entry = known_dataset(dataset)
+    split = entry.training if dataset == name else entry.validation
+    if entry.title is None or split is None:
+        return None
+    title = entry.title if len(entry.splits) == 1 else f"{entry.title}-{split}"
+    captions = entry.splits[split].captions_per_clip
+    counted = {"has_captions": captions is not None, "nb_captions_per_audio": captions}
+    return {"name": title, "url": entry.url, "has_audio": True, **counted}

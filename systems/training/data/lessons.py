@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.audio import PcmStore
-from harness.datasets import TRAINING_SPLITS, Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
+from harness.datasets import Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
 from harness.errors import UserError
 from harness.interface import is_card, located, read_card, target_of
 from harness.machine import Progress
@@ -55,9 +55,9 @@ def training_set(config: TrainingConfig, data_root: Path, progress: Progress) ->
             from or is taught by has learned from evaluation items, which this card does not allow.
     """
     _refuse_leaking_elders(config)
-    datasets = [load_split(name, TRAINING_SPLITS, data_root, progress) for name in config.data]
+    datasets = [load_split(name, "training", data_root, progress) for name in config.data]
     datasets = without_listed(datasets, [data_root / path for path in config.exclude])
-    evaluation, absent = evaluation_sets(data_root, everyday="everyday" in config.data, progress=progress)
+    evaluation, absent = evaluation_sets(data_root, config.data, progress=progress)
     report = find_leaks(datasets, evaluation, progress=progress)
     clips = sum(len(dataset.clips) for dataset in datasets)
     if config.leaks == "exclude":

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import RetrievalDataset, load
+from harness.datasets import RetrievalDataset, load, splits_for
 from harness.errors import UserError
 from harness.evaluation import broken_clips
 from harness.machine import Progress, embedding_key
 
 Indices = NDArray[np.int64]
-
-VALIDATION_SPLIT = {"clotho": "validation", "audiocaps": "val", "everyday": "validation", "folder": "all"}
-"""The split of each data set by which is chosen; `harness.datasets.leaks.learned` knows those that are learned from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +101,17 @@ def decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> R
     return dataset
 
 
-def load_split(name: str, splits: dict[str, str], data_root: Path, progress: Progress) -> RetrievalDataset:
-    """A data set's split for a purpose: `TRAINING_SPLITS` or `VALIDATION_SPLIT`.
+def load_split(
+    name: str, purpose: Literal["training", "validation"], data_root: Path, progress: Progress
+) -> RetrievalDataset:
+    """The split of a data set that is trained on, or by which a checkpoint is chosen.
 
     Raises:
         UserError: the data set is unknown, has no such split, or is not there.
     """
+    splits = splits_for(purpose)
     if name not in splits:
-        raise UserError(f"{name!r} has no split for that; expected one of {', '.join(splits)}")
+        raise UserError(f"{name!r} has no split for {purpose}; expected one of {', '.join(splits)}")
     return load(name, splits[name], data_root, progress=progress)
 
 

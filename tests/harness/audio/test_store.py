@@ -294,11 +294,12 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, clips: list[Clip]) ->
         PcmStore(tmp_path / "store", RATE).ensure(clips)
 
 
-def test_few_clips_are_in_memory_at_once(folder: Path, tmp_path: Path) -> None:
+def test_few_clips_are_in_memory_at_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.audio.store.usable_cores", lambda: 2)
     clips = [write(tmp_path / "audio" / f"{i}.wav", i, 10) for i in range(40)]
     store = PcmStore(folder, RATE)
     tracemalloc.start()
-    store.ensure(clips, workers=2)
+    store.ensure(clips)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     one = 10 * RATE * (2 + 4 + 4)

@@ -1,21 +1,48 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from harness.datasets.known import SPLITS, load, selected_splits
+from harness.datasets.known import dataset_names, load, selected_splits, splits_for
 from harness.errors import UserError
 
 
 def test_an_unknown_data_set_or_split_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"unknown data set 'clohto'; known are clotho, audiocaps"):
+    with pytest.raises(UserError, match=r"unknown data set 'clohto'; did you mean 'clotho'\? Known are audiocaps, clo"):
         load("clohto", "evaluation", tmp_path)
     with pytest.raises(UserError, match=r"clotho has no split 'test'; known are development, validation, evaluation"):
         load("clotho", "test", tmp_path)
 
 
 def test_all_splits_are_selected_unless_some_are_given() -> None:
-    assert selected_splits("clotho") == SPLITS["clotho"]
+    assert selected_splits("clotho") == ("development", "validation", "evaluation")
     assert selected_splits("clotho", ["evaluation"]) == ("evaluation",)
+
+
+def test_what_is_trained_on_and_chosen_by() -> None:
+    assert dataset_names() == ("audiocaps", "clotho", "everyday", "folder", "wavcaps")
+    assert splits_for("training") == {
+        "audiocaps": "train",
+        "clotho": "development",
+        "everyday": "development",
+        "folder": "all",
+        "wavcaps": "train",
+    }
+    assert splits_for("validation") == {
+        "audiocaps": "val",
+        "clotho": "validation",
+        "everyday": "validation",
+        "folder": "all",
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "loaded"), [("dataset_names()", "numpy"), ("splits_for('training')", "harness.datasets.everyday")]
+)
+def test_nothing_is_imported_that_is_not_asked_for(asked: str, loaded: str) -> None:
+    code = f"import sys; from harness.datasets.known import *; {asked}; assert {loaded!r} not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.shared

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from harness.datasets.known import SPLITS
+from harness.datasets.known import known_dataset
 from harness.errors import UserError
 from harness.measures.measure import parse_measure
 from harness.protocols.named import PROTOCOLS, Protocol, get_protocol
@@ -33,7 +33,8 @@ def test_published_protocols_never_change() -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 def test_a_protocol_names_what_there_is(protocol: Protocol) -> None:
-    assert protocol.split in SPLITS[protocol.dataset]
+    entry = known_dataset(protocol.dataset)
+    assert protocol.split in (*entry.evaluation, entry.validation)
     assert [str(parse_measure(name)) for name in protocol.measures] == list(protocol.measures)
     assert protocol.primary == protocol.measures[0]
     assert protocol.submission is None or protocol.direction == "text-to-audio"
@@ -57,5 +58,7 @@ def test_every_field_is_in_the_digest() -> None:
 
 
 def test_an_unknown_protocol_is_one_line() -> None:
-    with pytest.raises(UserError, match="unknown protocol 'clotho'; known are everyday, everyday-multi"):
+    with pytest.raises(
+        UserError, match=r"unknown protocol 'clotho'; did you mean .*\? Known are everyday, everyday-multi"
+    ):
         get_protocol("clotho")

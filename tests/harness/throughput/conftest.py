@@ -9,7 +9,6 @@ import pytest
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface.system import SystemInfo
 from harness.protocols.named import get_protocol
-from harness.runs.speed_record import Ceilings, Effort
 from harness.runs.timing_samples import Effort
 from harness.throughput import batch_size
 from harness.throughput import benchmark as module

@@ -119,7 +119,7 @@ def test_no_member_that_tells_anything(
 def test_a_data_set_without_a_validation_split(
     cards: Path, small_clotho: Path, tmp_path: Path, dataset: str | None
 ) -> None:
-    with pytest.raises(UserError, match="expected a line `dataset:` in its card that names one of clotho, audiocaps"):
+    with pytest.raises(UserError, match="expected a line `dataset:` in its card that names one of audiocaps, clotho"):
         train(cards, tmp_path, small_clotho, dataset=dataset)
 
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -12,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.everyday import load
-from harness.datasets.everyday.cache import EDITION, Edition, prepare
+from harness.datasets.everyday.cache import Edition, prepare
 from harness.datasets.readers.annotations import read_annotations
-from harness.datasets.readers.clotho import read_split
+from harness.datasets.readers.captions_csv import read_split
 from harness.errors import UserError
 
 SMALL = Edition(
@@ -252,18 +250,3 @@ def test_a_full_disk(tmp_path: Path) -> None:
     assert len(message.splitlines()) == 1
     assert visible(tmp_path) == set()
     assert not list((tmp_path / "everyday-test").glob(".evaluation-*"))
-
-
-def test_an_unknown_split() -> None:
-    with pytest.raises(UserError, match="no split 'test'; known are development, validation, evaluation"):
-        load("test")
-
-
-@pytest.mark.slow
-def test_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LBAR_CACHE", str(tmp_path))
-    datasets = {split: load(split) for split in EDITION.sizes}
-    assert {split: len(dataset.clips) for split, dataset in datasets.items()} == EDITION.sizes
-    for split, dataset in datasets.items():
-        assert load(split).digest == dataset.digest
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 < 1500

@@ -98,7 +98,7 @@ def test_a_clip_is_counted_once_whatever_it_is_found_in(data_root: Path) -> None
 
 def test_a_part_of_another_evaluation_split_says_nothing_new(data_root: Path) -> None:
     put(data_root / "audiocaps/wavcaps_957_test.csv", "file_name,caption_1\nYr1nicOVtvkQ.wav,a\n")
-    sets, absent = evaluation_sets(data_root, everyday=False)
+    sets, absent = evaluation_sets(data_root, ())
     assert [(dataset.name, dataset.split) for dataset in sets] == [("clotho", "evaluation"), ("audiocaps", "test")]
     assert absent == []
 
@@ -227,7 +227,7 @@ def test_everyday_is_evaluated_on_where_it_is_learned_from(data_root: Path, monk
     monkeypatch.setattr("harness.datasets.leaks.learned.load", load_small)
     leaks_of(card("clotho"), data_root)
     assert "everyday" not in {name for name, _ in asked}
-    evaluation_sets(data_root)
+    evaluation_sets(data_root, ["everyday"])
     assert [split for name, split in asked if name == "everyday"] == ["evaluation"]
 
 

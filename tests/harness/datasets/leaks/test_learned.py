@@ -54,7 +54,7 @@ def test_systems_that_start_from_each_other_end(tmp_path: Path, monkeypatch: pyt
         (None, "card 'x' does not say what its system learns from"),
         ({}, "card 'x' does not say what its system learns from"),
         ({"data": "clotho"}, "training.data is 'clotho'; expected a list of names"),
-        ({"data": ["clotho", "nonsense"]}, "training.data names nonsense; known data sets are clotho"),
+        ({"data": ["clotho", "nonsense"]}, "training.data names nonsense; known data sets are audiocaps, clotho"),
         ({"data": ["clotho"], "exclude": [3]}, r"training.exclude is \[3\]; expected a list"),
         ("clotho", "training is 'clotho'; expected fields such as `data`"),
     ],

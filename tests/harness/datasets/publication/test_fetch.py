@@ -1,17 +1,31 @@
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from filelock import FileLock
 
+from harness.datasets.entry import PublishedFile
 from harness.datasets.known import load
-from harness.datasets.publication.fetch import fetch
-from harness.datasets.publication.published import PublishedFile
+from harness.datasets.publication.fetch import fetch as fetch_published
 from harness.errors import UserError
+
+
+def fetch(
+    name: str, root: Path, *, splits: Sequence[str] | None = None, files: Sequence[PublishedFile] | None = None
+) -> list[str]:
+    """What is done where these files are what the publishers offer."""
+    with pytest.MonkeyPatch.context() as patch:
+        if files is not None:
+            module = import_module(f"harness.datasets.known.{name}")
+            patch.setattr(module, "ENTRY", replace(module.ENTRY, files=tuple(files)))
+        return fetch_published(name, root, splits=splits)
+
 
 CAPTIONS = "file_name,caption_1\n rain .wav,it rains\n"
 

@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
+from harness.datasets.entry import DatasetEntry, Split
+from harness.datasets.readers.layout import possible_homes
 from harness.errors import UserError
+from harness.machine import Progress
 
 SOURCES = {
     "AudioSet_SL": ("as_final.json",),
@@ -20,12 +24,8 @@ BROKEN = frozenset(
 )
 
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
-    """Load all four sources. A clip is named `<source>/<id>.flac`, as ids repeat between sources.
-
-    Raises:
-        UserError: a source's JSON file is missing or not as published.
-    """
+def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
+    """Read all four sources. A clip is named `<source>/<id>.flac`, as sources may have the same ids."""
     home = _home(data_root)
     captions: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
@@ -48,9 +48,17 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     return from_captions("wavcaps", split, home, kept, (home / "audio").joinpath)
 
 
+def _id_of(name: str) -> str | None:
+    """The FreeSound number or AudioSet video of a clip; `None` for other sources, whose numbers coincide with these.
+
+    >>> _id_of("FreeSound/5.flac"), _id_of("SoundBible/5.flac")
+    ('5', None)
+    """
+    return stem(name) if PurePosixPath(name).parent.name in ("FreeSound", "AudioSet_SL") else None
+
+
 def _home(data_root: Path) -> Path:
-    subfolders = sorted(data_root.iterdir()) if data_root.is_dir() else []
-    candidates = [data_root, *(sub for sub in subfolders if sub.name.lower().startswith("wavcaps"))]
+    candidates = possible_homes(data_root, "wavcaps")
     home = next((folder for folder in candidates if (folder / "json_files").is_dir()), None)
     if home is None:
         raise UserError(
@@ -70,3 +78,16 @@ def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
         raise UserError(
             f'{path}: not a WavCaps file ({error!r}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
         ) from error
+
+
+ENTRY = DatasetEntry(
+    name="wavcaps",
+    splits={"train": Split(captions_per_clip=1)},
+    read=_read,
+    training="train",
+    title="WavCaps",
+    url="https://github.com/XinhaoMei/WavCaps",
+    by_hand="WavCaps is for academic use and is not fetched: get json_files and Zip_files from the Hugging Face "
+    "data set cvssp/WavCaps and unpack them as {home}/json_files and {home}/audio/<source>/<id>.flac",
+    id_in_name=_id_of,
+)

@@ -1,23 +1,19 @@
-"""Any folder of recordings with one captions CSV."""
+"""Any folder of recordings with one captions CSV; what it holds, only its owner knows."""
 
 import csv
 from pathlib import Path
 
 from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
+from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.readers.captions_csv import captions_by_clip, is_captions_header, read_csv
 from harness.errors import UserError
+from harness.machine import Progress
 
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
-    """Load the folder. Audio lies beside the CSV or in a direct subfolder; only the CSV must exist.
-
-    The CSV has the columns `file_name,caption_1,...,caption_n`, or `file_name,caption` with one row per caption.
-
-    Raises:
-        UserError: no or several captions files, something wrong in it, or a clip in several subfolders.
-    """
-    path = captions_file(data_root, split)
+def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
+    """Read the folder. Audio lies beside the CSV or in a direct subfolder; only the CSV must exist."""
+    path = _captions_file(data_root)
     captions = captions_by_clip(read_csv(path))
     folders = [data_root, *sorted(sub for sub in data_root.iterdir() if sub.is_dir())]
     places = {name: [folder / name for folder in folders if (folder / name).is_file()] for name in captions}
@@ -34,12 +30,8 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     return from_captions("folder", split, data_root, captions, lambda name: (places[name] or [usual / name])[0])
 
 
-def captions_file(data_root: Path, split: str) -> Path:  # noqa: ARG001
-    """Find the captions CSV: the only CSV file of the folder, or the only one with caption columns.
-
-    Raises:
-        UserError: there is none, or several.
-    """
+def _captions_file(data_root: Path) -> Path:
+    """The only CSV file of the folder, or the only one with caption columns."""
     if not data_root.is_dir():
         raise UserError(f"{data_root} is not a folder; --data-root is the folder with the captions CSV and the audio")
     files = sorted(file for file in data_root.glob("*.csv") if not file.name.startswith("."))
@@ -57,3 +49,15 @@ def captions_file(data_root: Path, split: str) -> Path:  # noqa: ARG001
 def _header(path: Path) -> list[str]:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         return next(csv.reader(lines), [])
+
+
+ENTRY = DatasetEntry(
+    name="folder",
+    splits={"all": Split()},
+    read=_read,
+    training="all",
+    validation="all",
+    by_hand="a folder of your own is not fetched: put a captions CSV (file_name,caption_1,...,caption_n) and the "
+    "audio into {data_root}",
+    named_by_title=True,
+)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.known import SPLITS, load
-from harness.datasets.readers.clotho import read_split
+from harness.datasets.known import load, selected_splits
+from harness.datasets.readers.captions_csv import read_split
 from harness.errors import UserError
 
 CAPTIONS = b'file_name,caption_1,caption_2\r\n rain .wav,it rains,drops\r\na&#39;b.wav,"one, two",x \r\n'
@@ -68,7 +68,7 @@ def test_names_and_captions_of_clotho_are_verbatim(shared: Path) -> None:
 
 @pytest.mark.shared
 def test_the_traps_of_clotho_are_among_what_is_kept(shared: Path) -> None:
-    splits = [load("clotho", split, shared / "data" / "clotho") for split in SPLITS["clotho"]]
+    splits = [load("clotho", split, shared / "data" / "clotho") for split in selected_splits("clotho")]
 
     def count(pattern: str) -> list[int]:
         return [sum(re.search(pattern, clip.name) is not None for clip in dataset.clips) for dataset in splits]

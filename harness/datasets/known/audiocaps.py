@@ -7,10 +7,12 @@ from pathlib import Path
 
 from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
+from harness.datasets.entry import DatasetEntry, PublishedFile, Split
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_file
+from harness.machine import Progress
 
-_CAPTIONS_NAMES = {
+_CAPTIONS_FILES = {
     **{split: (f"v1_{split}.csv", f"dataset/{split}.csv", f"csv_files_v1/{split}.csv", f"{split}.csv")
        for split in ("train", "val", "test")},
     **{f"{split}-v2": (f"v2_{split}.csv", f"dataset2.0/{split}.csv", f"csv_files_v2/{split}.csv")
@@ -20,16 +22,25 @@ _CAPTIONS_NAMES = {
 _CSV_FOLDERS = frozenset({"dataset", "dataset2.0", "csv_files_v1", "csv_files_v2"})
 _AUDIO_FOLDERS = ("{split}", "{split}_*", "audio*/{split}", "waveforms/{split}", "audio*", "waveforms")
 
+_AUDIOCAPS = "https://raw.githubusercontent.com/cdjkim/audiocaps/master/{}"
+_WAVCAPS = (
+    "https://raw.githubusercontent.com/XinhaoMei/WavCaps/59694bd1c53b00ad958fc8e3e226039dc5e26404/"
+    "retrieval/data/AudioCaps/csv_files/test.csv"
+)
+# Of each split the published captions file, the numbers of clips and of captions per clip, and the file's MD5.
+_PUBLISHED = {
+    "train": ("dataset/train.csv", 49838, 1, "be909c34c4aa154f53acab960a1e998b"),
+    "val": ("dataset/val.csv", 495, 5, "29adf3a58afc406fa3a9bd785e20db51"),
+    "test": ("dataset/test.csv", 975, 5, "9775aec3f52037d12cacda132dd5316d"),
+    "test-957": ("wavcaps_957_test.csv", 957, 5, "6ba1f9316c497151bf2a45fe4b955849"),
+    "val-v2": ("dataset2.0/val.csv", 495, 5, "b319beea34769896c80399b14befdf8a"),
+    "test-v2": ("dataset2.0/test.csv", 975, 5, "11f06bd97a512e62d7907d724c76e7c3"),
+}
 
-def load(data_root: Path, split: str) -> RetrievalDataset:
-    """Load one split; only its captions file must exist.
 
-    A clip is named `Y<youtube_id>.wav`, whatever its file is called.
-
-    Raises:
-        UserError: the captions file is not there or wrong.
-    """
-    path = captions_file(data_root, split)
+def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
+    """Read one split; only its captions file must exist. A clip is named `Y<youtube_id>.wav`, whatever its file is."""
+    path = find_file(data_root, "audiocaps", ENTRY.splits[split].captions_files)
     table = read_csv(path)
     if split == "test-957":
         captions = captions_by_clip(table)
@@ -37,7 +48,7 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     else:
         captions = {_clip_name(video): texts for video, texts in captions_by_clip(table, "youtube_id").items()}
         start_of = _start_times(path, table.column("youtube_id"), table.column("start_time"))
-    home = home_of(path)
+    home = _home_of(path)
     folders = _audio_folders(home, split.split("-")[0])
     files = {file.stem: file for folder in reversed(folders) for file in sorted(folder.iterdir()) if _is_audio(file)}
 
@@ -50,21 +61,7 @@ def load(data_root: Path, split: str) -> RetrievalDataset:
     return from_captions("audiocaps", split, path.parent, captions, audio_path)
 
 
-def captions_file(data_root: Path, split: str) -> Path:
-    """Find the captions CSV of a split.
-
-    Raises:
-        UserError: it is not there, or in several places.
-    """
-    return find_file(data_root, "audiocaps", captions_names(split))
-
-
-def captions_names(split: str) -> tuple[str, ...]:
-    """Where the captions CSV of a split may be, relative to the folder of the data set."""
-    return _CAPTIONS_NAMES[split]
-
-
-def home_of(captions_csv: Path) -> Path:
+def _home_of(captions_csv: Path) -> Path:
     """The folder of the data set, which holds the audio folders."""
     folder = captions_csv.parent
     return folder.parent if folder.name in _CSV_FOLDERS else folder
@@ -75,7 +72,7 @@ def _clip_name(video: str) -> str:
 
 
 def _start_times(path: Path, videos: tuple[str, ...], starts: tuple[str, ...]) -> dict[str, str]:
-    """Start of each clip in its video, in seconds as written: part of the file name in some layouts."""
+    """Start of each clip in its video, in seconds as written; it is part of the file name in some layouts."""
     start_of = dict(zip(videos, starts, strict=True))
     problems = [
         f"youtube_id {video!r} has the start times {start} and {start_of[video]}; expected one clip per video"
@@ -94,3 +91,25 @@ def _audio_folders(home: Path, split: str) -> list[Path]:
 
 def _is_audio(file: Path) -> bool:
     return file.suffix.lower() in AUDIO_SUFFIXES
+
+
+ENTRY = DatasetEntry(
+    name="audiocaps",
+    splits={
+        name: Split(_CAPTIONS_FILES[name], clips, per_clip, md5, optional=name in ("test-957", "val-v2", "test-v2"))
+        for name, (_, clips, per_clip, md5) in _PUBLISHED.items()
+    },
+    read=_read,
+    training="train",
+    validation="val",
+    evaluation=("test", "test-957"),
+    title="AudioCaps",
+    url="https://github.com/cdjkim/audiocaps",
+    files=tuple(
+        PublishedFile(path, md5, _WAVCAPS if name == "test-957" else _AUDIOCAPS.format(path), name)
+        for name, (path, _, _, md5) in _PUBLISHED.items()
+    ),
+    home=_home_of,
+    by_hand="the audio of AudioCaps may not be passed on: get the videos' sound from YouTube yourself, 10 s from "
+    "start_time, as {home}/audio/<train|val|test>/Y<youtube_id>.wav (or .flac, .mp3, .ogg)",
+)

@@ -1,0 +1,101 @@
+"""All that is known of a data set, in one record that evaluation, training, checks and submissions ask."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.datasets.clip_names import id_in_file_name
+from harness.datasets.dataset import RetrievalDataset
+from harness.machine import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A split of a data set; counts and checksum are those of the published captions file.
+
+    Attributes:
+        captions_files: where the captions file may be, relative to the folder of the data set; the first that exists
+            is read. Empty where the reader does not go by names.
+        clips: number of clips; `None` where no one has published the split.
+        captions_per_clip: number of captions of each clip; `None` where it varies.
+        captions_md5: MD5 of the captions file; `None` where there is no published one to compare with.
+        optional: whether the data set is complete without this split.
+    """
+
+    captions_files: tuple[str, ...] = ()
+    clips: int | None = None
+    captions_per_clip: int | None = None
+    captions_md5: str | None = None
+    optional: bool = False
+
+    @property
+    def captions(self) -> int | None:
+        """Number of captions; `None` where it is not known."""
+        return None if self.clips is None or self.captions_per_clip is None else self.clips * self.captions_per_clip
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFile:
+    """A file that may be downloaded.
+
+    Attributes:
+        path: where it belongs, relative to the folder of the data set.
+        md5: MD5 of its content, as published.
+        url: its address.
+        split: the split that needs it.
+    """
+
+    path: str
+    md5: str
+    url: str
+    split: str
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it is to be unpacked; it then holds one folder with the name of its split."""
+        return self.path.endswith(".7z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetEntry:
+    """What is known of a data set.
+
+    Attributes:
+        name: how protocols, cards and commands call it.
+        splits: every split, by its name in the data set's own words.
+        read: reads a split, given the data root, the split, and what to open for work that takes long. `None` where a
+            split is a captions file and a folder of audio: those of `captions_files` and `audio_folder`.
+        training: the split that systems are trained on; `None` where there is none.
+        validation: the split by which a checkpoint is chosen; `None` where there is none.
+        evaluation: the splits on which results are published. Training data are searched for their clips.
+        title: what a submission calls it; `None` where it is not a published data set.
+        url: the address of its publication.
+        files: what may be downloaded.
+        home: the folder that the paths of `files` are relative to, given a captions file.
+        audio_folder: the folder of a split's audio, given a captions file and the split; archives are unpacked there.
+        by_hand: a sentence on what must be got by other means. `{home}` stands for the folder of the data set,
+            `{data_root}` for the data root.
+        id_files: names of the CSV files, beside the captions file of a split, that give the FreeSound number of each
+            clip (columns `file_name,sound_id`); `{split}` stands for the split. Empty where ids are in clip names.
+        id_in_name: finds the FreeSound number or AudioSet video in the name of a clip; `None` where it has none.
+        named_by_title: whether clips are named by their titles, so that equal names mean equal clips across data sets.
+        composed: whether this package composes the clips from recordings that they share. Then equal fingerprints do
+            not mean equal clips, and no other data set can hold them.
+    """
+
+    name: str
+    splits: Mapping[str, Split]
+    read: Callable[[Path, str, Progress], RetrievalDataset] | None = None
+    training: str | None = None
+    validation: str | None = None
+    evaluation: tuple[str, ...] = ()
+    title: str | None = None
+    url: str | None = None
+    files: tuple[PublishedFile, ...] = ()
+    home: Callable[[Path], Path] = lambda captions_csv: captions_csv.parent
+    audio_folder: Callable[[Path, str], Path] = lambda captions_csv, split: captions_csv.parent / split
+    by_hand: str | None = None
+    id_files: tuple[str, ...] = ()
+    id_in_name: Callable[[str], str | None] = id_in_file_name
+    named_by_title: bool = False
+    composed: bool = False

@@ -1,0 +1,64 @@
+"""Clotho v2.1: five captions for each of 5,929 clips of FreeSound.
+
+Read are its official unpacked layout and that of aac-datasets.
+"""
+
+from pathlib import Path
+
+from harness.datasets.entry import DatasetEntry, PublishedFile, Split
+
+_AAC_CSV_FOLDER = "clotho_csv_files"
+_AAC_AUDIO_FOLDER = "clotho_audio_files"
+_ZENODO = "https://zenodo.org/records/4783391/files/{}?download=1"
+_DCASE_2025 = (
+    "https://raw.githubusercontent.com/CPJKU/dcase2025_task6_baseline/c78422fcbed579877919620a30075baccf82bf2b/{}"
+)
+# Of each split the number of clips and the MD5 of its captions file.
+_PUBLISHED = {
+    "development": (3839, "d4090b39ce9f2491908eebf4d5b09bae"),
+    "validation": (1045, "5879e023032b22a2c930aaa0528bead4"),
+    "evaluation": (1045, "1b16b9e57cf7bdb7f13a13802aeb57e2"),
+}
+
+
+def _audio_folder(captions_csv: Path, split: str) -> Path:
+    """Beside the CSV, or in aac-datasets' folder of audio, which is parallel to its folder of CSVs."""
+    folder = captions_csv.parent
+    return (folder.parent / _AAC_AUDIO_FOLDER if folder.name == _AAC_CSV_FOLDER else folder) / split
+
+
+def _file(path: str, md5: str, split: str) -> PublishedFile:
+    return PublishedFile(path, md5, _ZENODO.format(path), split)
+
+
+ENTRY = DatasetEntry(
+    name="clotho",
+    splits={
+        name: Split((file := f"clotho_captions_{name}.csv", f"{_AAC_CSV_FOLDER}/{file}"), clips, 5, md5)
+        for name, (clips, md5) in _PUBLISHED.items()
+    },
+    training="development",
+    validation="validation",
+    evaluation=("evaluation",),
+    title="Clotho",
+    url="https://doi.org/10.5281/zenodo.4783391",
+    files=(
+        *(_file(f"clotho_captions_{name}.csv", md5, name) for name, (_, md5) in _PUBLISHED.items()),
+        PublishedFile(
+            "metadata_eval.csv",
+            "15de2d0afb9c11950f15c46a70b335ba",
+            _DCASE_2025.format("resources/metadata_eval.csv"),
+            "evaluation",
+        ),
+        _file("clotho_metadata_development.csv", "170d20935ecfdf161ce1bb154118cda5", "development"),
+        _file("clotho_metadata_validation.csv", "2e010427c56b1ce6008b0f03f41048ce", "validation"),
+        _file("clotho_metadata_evaluation.csv", "13946f054d4e1bf48079813aac61bf77", "evaluation"),
+        _file("clotho_audio_evaluation.7z", "4569624ccadf96223f19cb59fe4f849f", "evaluation"),
+        _file("clotho_audio_validation.7z", "7dba730be08bada48bd15dc4e668df59", "validation"),
+        _file("clotho_audio_development.7z", "c8b05bc7acdb13895bb3c6a29608667e", "development"),
+    ),
+    audio_folder=_audio_folder,
+    # By Clotho itself, and by the graded relevances. File names are titles, even those that look like numbers.
+    id_files=("clotho_metadata_{split}.csv", "{split}_audio_metadata.csv"),
+    named_by_title=True,
+)
