@@ -66,7 +66,7 @@ def test_names_that_mlflow_allows(system, prepared, options, ceilings):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["linear", "--workload", "dance"], "there is no workload 'dance'"),
+        (["linear", "--workload", "dance"], "unknown workload 'dance'; known are index, query"),
         (["linear", "--device", "cuda:9"], "device 'cuda:9' cannot be used here"),
         (["linear", "--protocol", "dance"], "dance"),
         (["linear", "--compile"], "linear: linear cannot be compiled; leave --compile out"),
