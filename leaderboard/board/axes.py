@@ -55,7 +55,7 @@ AXES = (
         on_hardware=True,
         style="whole",
     ),
-    Axis("gflops", "GFLOPs per clip", lambda entry: entry.speed.gflops_per_clip if entry.speed else None),
+    Axis("gflops", "GFLOPs per clip", lambda entry: entry.gflops_per_clip),
 )
 
 

@@ -57,6 +57,11 @@ class Entry:
         """95th percentile of the time a query takes, on the standing's hardware."""
         return self.speed.query_p95_seconds if self.speed else None
 
+    @property
+    def gflops_per_clip(self) -> float | None:
+        """10^9 floating-point operations for one clip, `None` where not measured."""
+        return self.speed.gflops_per_clip if self.speed else None
+
 
 @dataclass(frozen=True)
 class Standing:
