@@ -7,7 +7,7 @@ from harness.cli.app import build
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["linear", "--workload", "dance"], "there is no workload 'dance'"),
+        (["linear", "--workload", "dance"], "unknown workload 'dance'"),
         (["linear", "--device", "cuda:9"], "device 'cuda:9' cannot be used here"),
         (["linear", "--protocol", "dance"], "dance"),
         (["linear", "--compile"], "linear: linear cannot be compiled; leave --compile out"),
