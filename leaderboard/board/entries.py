@@ -62,11 +62,6 @@ class Entry:
         """10^9 floating-point operations for one clip, `None` where not measured."""
         return self.speed.record.figures.gflops_per_clip if self.speed else None
 
-    @property
-    def gflops_per_clip(self) -> float | None:
-        """10^9 floating-point operations for one clip, `None` where not measured."""
-        return self.speed.gflops_per_clip if self.speed else None
-
 
 @dataclass(frozen=True)
 class Standing:

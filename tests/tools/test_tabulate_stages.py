@@ -1,15 +1,24 @@
+"""The tables of what the stages add, over several seeds."""
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from leaderboard.comparison.seeds import SeedMeans, stage_table
-
+SPEC = spec_from_file_location("tabulate_stages", Path(__file__).parents[2] / "tools" / "tabulate_stages.py")
+assert SPEC is not None
+assert SPEC.loader is not None
+tool = module_from_spec(SPEC)
+SPEC.loader.exec_module(tool)
 CLUSTERS = np.repeat(np.arange(40), 5)
 
 
-def made(*systems: str) -> SeedMeans:
+def made(*systems: str) -> Any:
     """Two seeds, two measures: each system is 0.1 better than the one before, on every query."""
     base = np.random.default_rng(0).random((2, 2, len(CLUSTERS), 1))
-    return SeedMeans(systems, ("mAP@10", "R@1"), CLUSTERS, base + 0.1 * np.arange(len(systems)))
+    return tool.SeedMeans(systems, ("mAP@10", "R@1"), CLUSTERS, base + 0.1 * np.arange(len(systems)))
 
 
 def test_means_over_seeds_and_queries() -> None:
@@ -31,7 +40,7 @@ def test_a_gain_is_paired() -> None:
 
 def test_the_table_has_every_system_and_every_step() -> None:
     seeds = made("a", "a1", "b", "b1")
-    lines = stage_table(seeds, {"A": ["a", "a1"], "B": ["b", "b1"]}, ["first", "second"], "mAP@10").splitlines()
+    lines = tool.stage_table(seeds, {"A": ["a", "a1"], "B": ["b", "b1"]}, ["first", "second"], "mAP@10").splitlines()
     assert lines[0] == "|  |  | mAP@10 | R@1 |"
     assert [line.split(" | ")[:2] for line in lines[2:6]] == [
         ["| A", "first"],
