@@ -1,4 +1,4 @@
-"""Mistakes in a line of a meta file that leave no doubt what is meant: stray tabs, and texts or commas after `!!null`."""
+"""Mistakes in a line of a meta file that leave no doubt what is meant: stray tabs, and what follows `!!null`."""
 
 import re
 
