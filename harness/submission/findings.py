@@ -91,11 +91,14 @@ class Findings:
         file: str,
         line: int | None = None,
         column: str | None = None,
-    ) -> None:
-        """Run checks on one thing, which stands in this file, line and column."""
+    ) -> bool:
+        """Run checks on one thing, which stands in this file, line and column; returns whether it is sound."""
+        is_sound = True
         for check in checks:
             for finding in check.look(subject):
+                is_sound = False
                 self.add(check, finding, file, line, column)
+        return is_sound
 
     def add(
         self, check: Check[Any], finding: Finding, file: str, line: int | None = None, column: str | None = None

@@ -55,9 +55,8 @@ def _one_set_of_queries(team: Team) -> Iterator[Finding]:
         if differing := team.answered[first] ^ team.answered[file]:
             captions = f"{counted(len(differing), 'caption')} that only this one or {_base(first)} has"
             found = f"{captions}: {shown(min(differing))}" + (" and others" if len(differing) > 1 else "")
-            yield Finding(
-                found, "the same queries in all outputs", "look whether one of them is on another data set", file
-            )
+            mend = "look whether one of them is on another data set"
+            yield Finding(found, "the same queries in all outputs", mend, file)
 
 
 @TEAM_CHECKS("T003", "warning", "Numbers of parameters are in one unit.")

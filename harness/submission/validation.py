@@ -245,12 +245,15 @@ class _Validator:
         table = read_ranked_rows(start, expected)
         findings = self._result.findings
         findings.look(RANKED_CHECKS, table, file)
-        known = expected.known_clips if expected else frozenset[str]()
+        # A name stands in many rows; one that is sound is looked at once.
+        sound = set(expected.known_clips if expected else ())
         for row in table.rows:
             findings.look(RANKED_ROW_CHECKS, row, file, row.line)
-            if not known.issuperset(row.names):
-                for column, name in row.cells:
-                    findings.look(RANKED_NAME_CHECKS, ClipName(name, expected), file, row.line, column)
+            for column, name in () if sound.issuperset(row.names) else row.cells:
+                if name not in sound and findings.look(
+                    RANKED_NAME_CHECKS, ClipName(name, expected), file, row.line, column
+                ):
+                    sound.add(name)
         return table.captions()
 
     def _score_matrix(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:

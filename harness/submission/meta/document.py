@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.interface import Finding
+from harness.submission.meta.mistakes import after_null, has_stray_tab, unglued, without_null, without_stray_tabs
 
 Key = tuple[str | int, ...]
 
 _MOST_ENTRIES = 20_000
 _DEEPEST = 60
-_TAB_STOPS = 8
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
-_NULL_AND_TEXT = re.compile(
-    r"(?P<before>(?:^|[:\[,{-])[ \t]*)!!null,?(?P<text>[ \t]*[^\s#,\]}][^#\n]*?)(?=[ \t]*(?:#|$))"
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,24 +117,20 @@ def read_meta(content: bytes) -> MetaDocument:
         found = f"the byte 0x{content[error.start]:02x}"
         return MetaDocument(None, complaint=Finding(found, "UTF-8", "save the file as UTF-8", line=line))
     before = text.split("\n")
-    lines = [_unglued(line) for line in before]
+    lines = [unglued(line) for line in before]
     glued = tuple(number for number, (old, new) in enumerate(zip(before, lines, strict=True), 1) if new != old)
-    after_null = tuple(
-        (number, match["text"].strip(" \t,"))
-        for number, line in enumerate(lines, 1)
-        if (match := _NULL_AND_TEXT.search(_before_comment(line)))
-    )
+    nulls = tuple((number, text) for number, line in enumerate(lines, 1) if (text := after_null(line)))
     root, complaint = _parsed(text)
     tabs: tuple[int, ...] = ()
     if complaint is not None:
-        tabs = tuple(number for number, line in enumerate(lines, 1) if _has_stray_tab(line))
-        lines = [_without_stray_tabs(line) for line in lines]
-    for number, _ in after_null:
-        lines[number - 1] = _NULL_AND_TEXT.sub(_quoted, lines[number - 1], count=1)
+        tabs = tuple(number for number, line in enumerate(lines, 1) if has_stray_tab(line))
+        lines = [without_stray_tabs(line) for line in lines]
+    for number, _ in nulls:
+        lines[number - 1] = without_null(lines[number - 1])
     mended = "\n".join(lines)
     if mended != text:
         root, complaint = _parsed(mended)
-    return MetaDocument(root, tabs, after_null, glued, complaint, mended)
+    return MetaDocument(root, tabs, nulls, glued, complaint, mended)
 
 
 def _parsed(text: str) -> tuple[Entry | None, Finding | None]:
@@ -226,54 +219,3 @@ def _value(node: Any, constructor: Any) -> Any:
     except (yaml.YAMLError, ValueError, LookupError, TypeError, OverflowError):
         return node.value
     return value if isinstance(value, str | int | float | bool | None) else node.value
-
-
-def _quoted(match: re.Match[str]) -> str:
-    """The text after a `!!null`, in quotes and without the `!!null`."""
-    text = match["text"].strip(" \t,").replace("\\", "\\\\").replace('"', '\\"')
-    return f'{match["before"]}"{text}"'
-
-
-def _unglued(line: str) -> str:
-    """A line with `null,` for `!!null,` within brackets that are opened on it."""
-    code = _before_comment(line)
-    place = code.find("!!null,")
-    while place >= 0:
-        before = code[:place]
-        if before.count("[") + before.count("{") > before.count("]") + before.count("}"):
-            code, line = before + code[place + 2 :], before + line[place + 2 :]
-        place = code.find("!!null,", place + 1)
-    return line
-
-
-def _without_stray_tabs(line: str) -> str:
-    code = _before_comment(line)
-    return (code.expandtabs(_TAB_STOPS) + line[len(code) :]) if _has_stray_tab(line) else line
-
-
-def _has_stray_tab(line: str) -> bool:
-    """Whether there is a tab outside of quotes and comments."""
-    quote = ""
-    for letter in _before_comment(line):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter == "\t":
-            return True
-    return False
-
-
-def _before_comment(line: str) -> str:
-    """A line without its comment."""
-    quote = ""
-    before = " "
-    for place, letter in enumerate(line):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'" and before in " \t[{,:":
-            quote = letter
-        elif letter == "#" and before in " \t":
-            return line[:place]
-        before = letter
-    return line

@@ -84,11 +84,12 @@ class ClipName:
         if self.expected is None or not self.expected.clips or self.is_known or not self.text.strip():
             return
         spellings = self.expected.clip_spellings
-        if spellings.same(self.text) is not None:
+        meant = spellings.meant(self.text)
+        if meant is not None and spellings.same(self.text) == meant:
             mend = f"write it as the file is called; {BY_FIX}"
         else:
             mend = "look whether the clip belongs to this set, and write it as its file is called"
-        found = f"{shown(self.text)}, which no clip is called{hint(spellings.meant(self.text))}"
+        found = f"{shown(self.text)}, which no clip is called{hint(meant)}"
         yield Finding(found, f"one of the {len(self.expected.clips):,} names, to the letter", mend)
 
 
