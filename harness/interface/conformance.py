@@ -234,7 +234,7 @@ def _pcm(side: _Side) -> Iterator[str]:
     stored = [np.rint(clip * 32767).astype(np.int16) for clip in side.alike]
     expected = side.embed([samples.astype(np.float32) / 32768 for samples in stored])
     yield from side.differs(
-        side.embed(stored), expected, "treats int16 clips otherwise than float32 ones {}; divide them by 32,768"
+        side.embed(stored), expected, "hears int16 clips otherwise than float32 ones {}; divide them by 32,768"
     )
 
 
