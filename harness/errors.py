@@ -45,8 +45,6 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
     >>> nearest("clohto", ["everyday", "Clotho"])
     'Clotho'
     """
-    import difflib
-
     by_lower_case = {one.casefold(): one for one in known}
     near = difflib.get_close_matches(name.casefold(), by_lower_case, n=1, cutoff=cutoff)
     return by_lower_case[near[0]] if near else None

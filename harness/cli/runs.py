@@ -60,9 +60,8 @@ def restore(
 
     What is already there stays as it is.
     """
-    from harness.runs import mirrored_experiments
     from harness.runs import restore as restore_runs
 
-    for name in names or mirrored_experiments(out=out):
+    for name in names or (None,):
         for folder in restore_runs(name, out=out):
             typer.echo(str(folder))

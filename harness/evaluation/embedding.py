@@ -34,7 +34,7 @@ class TaskEmbedder:
     """How a system runs, and how its progress is shown.
 
     Embeddings are kept under a key of everything that decides them: the system and its code, the content, the kind of
-    device, the precision, the batch size that was asked for, the versions of packages. They serve an interrupted
+    device, the precision, the batch size that the user named, the versions of packages. They serve an interrupted
     evaluation, and every other protocol on the same clips. Nothing is kept of a system that does not say what decides
     its output (its `info.digest` is `None`, or its code is in no file, as in a notebook).
     """

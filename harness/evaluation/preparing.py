@@ -22,7 +22,7 @@ class PreparedTask:
         task: queries, items and relevance, without the clips that were left out.
         store: holds the decoded clips.
         skipped: broken clips that were left out.
-        reasons: why a result on this task may not stand beside others; none where it may.
+        reasons: why a result on this task may not be compared with others; empty where it may.
     """
 
     task: RetrievalTask
@@ -32,7 +32,7 @@ class PreparedTask:
 
     @property
     def comparable(self) -> bool:
-        """Whether a result on this task may stand beside others."""
+        """Whether a result on this task may be compared with others."""
         return not self.reasons
 
 

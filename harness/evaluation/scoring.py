@@ -1,4 +1,4 @@
-"""A system's scores of a task, and what a record says of how they were made: whether or not the relevance is known."""
+"""A system's scores of a task, whether or not its relevance is known, and the conditions a record states."""
 
 import shlex
 import sys
@@ -20,7 +20,7 @@ from harness.runs import DatasetRecord, Seconds, Settings, SystemRecord
 
 
 class Conditions(NamedTuple):
-    """What decides a result: the system, the data and the settings."""
+    """What decides a result."""
 
     system: SystemRecord
     dataset: DatasetRecord
@@ -59,11 +59,11 @@ class ScoredTask:
     """A task whose clips and captions are embedded, or whose pairs are scored.
 
     Attributes:
-        conditions: what the record says of system, data and settings.
+        conditions: the system, the data and the settings.
         arrays: the embeddings `audio` and `text`, or the scores of all `pairs`.
         tiles: computes the scores anew each time it is called.
-        audio_seconds: time to embed the clips; 0 where pairs are scored, which counts as scoring.
-        text_seconds: time to embed the captions; so is this.
+        audio_seconds: time to embed the clips; 0 where pairs are scored, since all of that is scoring.
+        text_seconds: time to embed the captions; 0 where pairs are scored.
         embedded_at: when scoring began, by `perf_counter`.
     """
 
@@ -88,19 +88,12 @@ class ScoredTask:
             total=ended - started,
         )
         environment = describe_environment(self.conditions.settings.device)
-        return self.conditions._asdict() | {
-            "environment": environment,
-            "seconds": seconds,
-            "command": shlex.join(sys.argv),
-        }
+        command = shlex.join(sys.argv)
+        return self.conditions._asdict() | {"environment": environment, "seconds": seconds, "command": command}
 
 
 def score_task(
-    system: System,
-    prepared: PreparedTask,
-    conditions: Conditions,
-    *,
-    progress: Progress = silent,
+    system: System, prepared: PreparedTask, conditions: Conditions, *, progress: Progress = silent
 ) -> ScoredTask:
     """Embed the clips and captions of a task, or score its pairs, taking what the cache holds.
 

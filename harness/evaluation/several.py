@@ -89,12 +89,12 @@ def evaluate_all(
     Args:
         names: as `build_system` takes them; none means every registered system whose parts are all here.
         protocol: the rules.
-        options: where things are and go; `device` and `precision` are what each system is asked to be built for.
+        options: how to evaluate; each system is built for its `device` and `precision`.
         progress: opened for every stage.
         say: receives the lines.
 
     Raises:
-        UserError: the data set is missing or broken, which no system could help.
+        UserError: the data set is missing or broken.
     """
 
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:

@@ -41,5 +41,4 @@ from .tracking.registry import register_version as register_version
 from .tracking.registry import registered_version as registered_version
 from .tracking.registry import save_model as save_model
 from .tracking.restoring import local_copy as local_copy
-from .tracking.restoring import mirrored_experiments as mirrored_experiments
 from .tracking.restoring import restore as restore

@@ -22,7 +22,7 @@ class Part(BaseModel):
 
 
 class SystemRecord(Part):
-    """What the system says of itself (see `harness.interface.system.SystemInfo`), and the digest of its code."""
+    """The system's own `info` (see `harness.interface.system.SystemInfo`), and the digest of its code."""
 
     name: str
     sample_rate: int
@@ -56,7 +56,7 @@ class Record(Part):
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What the name of its run folder says after the time: the system, and what was done with it."""
+        """The parts of its run folder's name after the time: the system, and what was done with it."""
         raise NotImplementedError
 
     def to_json(self) -> str:

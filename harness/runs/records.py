@@ -64,8 +64,8 @@ class Seconds(Part):
 class EvaluationRecord(Record):
     """One system under one protocol, once.
 
-    `comparable` says whether the figures may stand beside others; where not, `reasons` says why. `tied_fraction` is the
-    share of queries whose rank depends on how ties are counted.
+    `comparable` says whether the figures may be compared with others; where not, `reasons` says why. `tied_fraction` is
+    the share of queries whose rank depends on how ties are counted.
     """
 
     MEANING: ClassVar[str] = "an evaluation"
@@ -106,7 +106,7 @@ class EvaluationRecord(Record):
 class PredictionRecord(Record):
     """One system on queries and clips whose relevance is hidden.
 
-    `queries` and `clips` are what was asked and ranked, verbatim, in order; the folder's scores are of that shape.
+    `queries` are the captions and `clips` the names of the ranked clips, verbatim and in the order of the scores.
     """
 
     FILE: ClassVar[str] = "prediction.json"

@@ -65,7 +65,7 @@ class CaseRecord(Part):
         cores_busy: mean number of cores that this process kept busy.
         watts: mean power of the accelerator.
         items_per_joule: items per joule of that power.
-        reasons: why this case may not stand beside others.
+        reasons: why this case may not be compared with others; empty where it may.
     """
 
     name: str
@@ -146,8 +146,8 @@ class Figures(Part):
 class SpeedRecord(Record):
     """How fast one system is on one machine.
 
-    `stages` are seconds per clip, of the workload that has most of them. `comparable` says whether the figures may
-    stand beside others; where not, `reasons` says why.
+    `stages` are seconds per clip, of the workload that has most of them. `comparable` says whether the figures may be
+    compared with others; where not, `reasons` says why.
     """
 
     MEANING: ClassVar[str] = "a speed measurement"

@@ -1,6 +1,6 @@
-"""The runs a board is made of: collected, found by name, with their answers, speeds and published figures.
+"""The runs of a board: collected, found by name, with their answers, speeds and published figures.
 
-Which runs may stand beside each other is decided here.
+It is decided here which runs may be compared.
 """
 
 import lazy_loader

@@ -49,7 +49,7 @@ def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> 
         measures: only these; all of the protocol by default.
 
     Raises:
-        UserError: a run's table is missing or damaged, or the runs did not answer the same queries.
+        UserError: a run's table is missing or damaged, or the runs have different queries.
     """
     first = rows[0]
     names = tuple(measures or (measure.name for measure in first.record.measures))

@@ -1,4 +1,4 @@
-"""Which runs stand on the board, and which stand apart and why."""
+"""Which runs the board compares, and which it sets aside and why."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A run that may stand beside others of its protocol and data."""
+    """A run that may be compared with others of its protocol and data."""
 
     folder: Path
     record: EvaluationRecord
@@ -23,7 +23,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A run that may not stand beside others, and why; `record` is `None` where it could not be read."""
+    """A run that may not be compared with others, and why; `record` is `None` where it could not be read."""
 
     folder: Path
     record: EvaluationRecord | None
@@ -97,7 +97,7 @@ def collect(out: Path) -> Board:
 
 
 def reason_against(record: EvaluationRecord) -> str | None:
-    """Why a run may not stand beside others, in one line; `None` where it may."""
+    """Why a run may not be compared with others, in one line; `None` where it may."""
     protocol = PROTOCOLS.get(record.protocol.name)
     if protocol is None:
         return f"this version of lbar has no protocol {record.protocol.name}"

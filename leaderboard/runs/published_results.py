@@ -44,7 +44,7 @@ class Published:
         year: of the report.
         team: who made it.
         measures: figures by name of the measure.
-        parameters: number of parameters, 0 where it is not said.
+        parameters: number of parameters, 0 where it is not known.
         trained_on: its training data, in the source's words.
         source: where it is printed.
         confidence: `primary` as its authors or the organisers print it, `secondary` as others quote it.

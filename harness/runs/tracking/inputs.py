@@ -15,7 +15,7 @@ _SYSTEM = "lbar.system"
 
 
 def log_inputs(client: "MlflowClient", run_id: str, experiment_id: str, record: EvaluationRecord) -> dict[str, str]:
-    """Log data set and system as inputs of a run, and return what a metric has to say to belong to them."""
+    """Log data set and system as inputs of a run, and return the fields by which a metric belongs to them."""
     from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelInput
 
     dataset = Dataset(
@@ -29,12 +29,8 @@ def log_inputs(client: "MlflowClient", run_id: str, experiment_id: str, record: 
     model_id = _model(client, run_id, experiment_id, record)
     used = DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])
     client.log_inputs(run_id, datasets=[used], models=[LoggedModelInput(model_id)])
-    return {
-        "model_id": model_id,
-        "dataset_name": dataset.name,
-        "dataset_digest": dataset.digest,
-        "run_id": run_id,
-    }
+    of_dataset = {"dataset_name": dataset.name, "dataset_digest": dataset.digest}
+    return {"run_id": run_id, "model_id": model_id} | of_dataset
 
 
 def _model(client: "MlflowClient", run_id: str, experiment_id: str, record: EvaluationRecord) -> str:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def restore(name: str, *, out: Path) -> list[Path]:
+def restore(name: str | None, *, out: Path) -> list[Path]:
     """Rebuild run folders from MLflow.
 
     Args:
-        name: an MLflow run id, or the name of a protocol for all its completely mirrored runs, or `speed`.
+        name: an MLflow run id, or the name of a protocol for all its completely mirrored runs, or `speed`; `None` for
+            all that is completely mirrored.
         out: where to; a run that is there already is left alone.
 
     Returns:
@@ -30,20 +31,12 @@ def restore(name: str, *, out: Path) -> list[Path]:
     """
     present = _present(out)
     with open_client(out) as client:
-        experiment = client.get_experiment_by_name(name)
-        runs = _complete_runs(client, experiment.experiment_id) if experiment else [client.get_run(name)]
+        if name is None:
+            runs = list(_all_runs(client))
+        else:
+            experiment = client.get_experiment_by_name(name)
+            runs = _complete_runs(client, experiment.experiment_id) if experiment else [client.get_run(name)]
         return [present.get(_record_id(run) or "") or _download(client, run.info.run_id, out) for run in runs]
-
-
-def mirrored_experiments(*, out: Path) -> list[str]:
-    """Names of the protocols of which something is completely mirrored, and `speed` where a measurement is.
-
-    Raises:
-        UserError: MLflow cannot be reached.
-    """
-    with open_client(out) as client:
-        names = {run.info.experiment_id for run in _all_runs(client)}
-        return sorted(client.get_experiment(experiment).name for experiment in names)
 
 
 def local_copy(out: Path) -> tuple[Path, list[tuple[str, str]]]:
@@ -90,10 +83,10 @@ def _present(out: Path) -> dict[str, Path]:
 
 
 def _all_runs(client: "MlflowClient") -> Iterator[Any]:
-    """Every completely mirrored run of every experiment."""
+    """Every completely mirrored run, experiment by experiment."""
     token: str | None = None
     while True:
-        page = client.search_experiments(page_token=token)
+        page = client.search_experiments(order_by=["name ASC"], page_token=token)
         for experiment in page:
             yield from (run for run in _complete_runs(client, experiment.experiment_id) if _record_id(run))
         token = page.token

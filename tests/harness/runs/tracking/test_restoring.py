@@ -10,7 +10,7 @@ from harness.errors import UserError
 from harness.runs.run_folder import find_runs, read_record
 from harness.runs.tracking import client as tracking
 from harness.runs.tracking.mirroring import mirror_all
-from harness.runs.tracking.restoring import local_copy, mirrored_experiments
+from harness.runs.tracking.restoring import local_copy, restore
 
 MakeRun = Callable[..., Path]
 
@@ -19,7 +19,7 @@ def test_the_command_makes_all_folders_again(migrated_runs: Path, make_run: Make
     folders = [make_run(migrated_runs, "a"), make_run(migrated_runs, "b", protocol="everyday-multi")]
     records = [read_record(folder) for folder in folders]
     mirror_all(migrated_runs)
-    assert mirrored_experiments(out=migrated_runs) == ["everyday", "everyday-multi"]
+    assert restore(None, out=migrated_runs) == folders, "present runs are left alone"
     for folder in folders:
         shutil.rmtree(folder)
     done = CliRunner().invoke(build(), ["restore", "--out", str(migrated_runs)], catch_exceptions=False)

@@ -11,7 +11,7 @@ from harness.runs.speed_record import SpeedRecord
 from harness.runs.timing_samples import Samples
 from harness.runs.tracking.client import open_client
 from harness.runs.tracking.mirroring import mirror, mirror_all, try_mirror
-from harness.runs.tracking.restoring import local_copy, mirrored_experiments, restore
+from harness.runs.tracking.restoring import local_copy, restore
 from harness.runs.tracking.values import EVALUATION, SPEED
 
 HISTORIC_SPEED = Path(__file__).parents[3] / "data" / "speed_v1.json"
@@ -71,8 +71,7 @@ def test_track_mirrors_what_is_there(folder: Path) -> None:
 def test_the_folder_comes_back(folder: Path, speed: SpeedRecord) -> None:
     out, samples = folder.parent, (folder / "samples.parquet").read_bytes()
     mirror(folder, out=out)
-    assert mirrored_experiments(out=out) == ["speed"]
-    assert restore("speed", out=out) == [folder]
+    assert restore(None, out=out) == restore("speed", out=out) == [folder]
     shutil.rmtree(folder)
     (again,) = restore("speed", out=out)
     assert again == folder
