@@ -267,12 +267,12 @@ def _resampled(clip: Array, rate: int, wanted: int) -> Array:
 
 def _info(card: FusionCard, members: Sequence[Member], way: str) -> SystemInfo:
     infos = [member.system.info for member in members]
-    heard = (*card.heard, *(name for info in infos for name in info.trained_on))
+    trained_on = (*card.all_training_data, *(name for info in infos for name in info.trained_on))
     return SystemInfo(
         name=card.name,
         sample_rate=max(info.sample_rate for info in infos),
         parameters=sum(info.parameters for info in infos),
-        trained_on=tuple(dict.fromkeys(heard)),
+        trained_on=tuple(dict.fromkeys(trained_on)),
         licence=card.licence,
         source=card.source,
         digest=_digest(members, way),

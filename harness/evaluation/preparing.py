@@ -8,7 +8,7 @@ from typing import cast
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import differences_from_published, load
 from harness.errors import UserError
-from harness.interface import RetrievalSystem
+from harness.interface import RetrievalSystem, takes_pcm
 from harness.machine import Progress, silent
 from harness.protocols import Protocol, RetrievalTask, pose
 from harness.runs import SkippedClip
@@ -86,7 +86,7 @@ def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str
 
 def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:
     """What reads clips out of a store for a system: as int16 where it takes these, else as float32."""
-    if getattr(system, "hears_pcm", False):
+    if takes_pcm(system):
         # The protocol speaks of float32, which every system has to take.
         return cast("Callable[[Clip], Array]", store.read_pcm)
     return store.read

@@ -22,7 +22,7 @@ from harness.interface.returned_values import (
     is_sample_rate,
     unequal_widths,
 )
-from harness.interface.system import PairScorer, is_pair_scorer
+from harness.interface.system import PairScorer, is_pair_scorer, takes_pcm
 
 TOLERANCE = 1e-4
 _USUAL_RATE = 32_000
@@ -59,7 +59,7 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
         for name_of_check, of_side in _CHECKS.items():
             findings += _findings(f"{side.method_name} {name_of_check}", of_side, side)
     findings += _findings("dimension", _one_space, audio, text)
-    if audio.vectors is not None and getattr(system, "hears_pcm", False):
+    if audio.vectors is not None and takes_pcm(system):
         findings += _findings("pcm", _pcm, audio)
     if audio.vectors is not None and text.vectors is not None and hasattr(system, "score"):
         findings += _findings("score", _score, system, name, text.vectors, audio.vectors)
@@ -234,7 +234,9 @@ def _pcm(side: _Side) -> Iterator[str]:
     stored = [np.rint(clip * 32767).astype(np.int16) for clip in side.alike]
     expected = side.embed([samples.astype(np.float32) / 32768 for samples in stored])
     yield from side.differs(
-        side.embed(stored), expected, "hears int16 clips otherwise than float32 ones {}; divide them by 32,768"
+        side.embed(stored),
+        expected,
+        "gives a clip another vector in int16 than in float32 ({}); divide int16 samples by 32,768",
     )
 
 

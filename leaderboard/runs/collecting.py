@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.interface import recorded_training_of
 from harness.protocols import PROTOCOLS
 from harness.runs import EvaluationRecord, find_runs, kind_of_run, read_record
 from leaderboard.runs.speed import KIND as SPEED
@@ -110,8 +111,8 @@ def reason_against(record: EvaluationRecord) -> str | None:
         )
     if not record.comparable:
         return "; ".join(record.reasons)
-    training = (record.system.card or {}).get("training")
-    if isinstance(training, dict) and training.get("leaks") == "allow":
+    training = recorded_training_of(record.system.card)
+    if training and training.leaks == "allow":
         return "its card allows leaks: it may have learned from what it is evaluated on"
     return None
 
@@ -159,11 +160,10 @@ def stage_of(record: EvaluationRecord) -> str:
 
     `stage 1` learns from captions alone; in `stage 2` M teachers estimate what else matches.
     """
-    training = (record.system.card or {}).get("training")
-    if not isinstance(training, dict):
+    training = recorded_training_of(record.system.card)
+    if training is None:
         return ""
-    teachers = training.get("teachers")
-    return f"stage 2, M={len(teachers)}" if isinstance(teachers, list) and teachers else "stage 1"
+    return f"stage 2, M={len(training.teachers)}" if training.teachers else "stage 1"
 
 
 def board_from(out: Path, *, mlflow: bool = False) -> Board:

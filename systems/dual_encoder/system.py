@@ -27,7 +27,7 @@ _SECONDS_ON_CPU = 80
 class DualEncoderSystem:
     """Embeds clips at 32 kHz and captions by a `DualEncoder`."""
 
-    hears_pcm = True
+    takes_pcm = True
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import Literal
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import identifiers, metadata_file, metadata_names, title
-from harness.datasets.leaks.learned import lessons_of, load_lessons
+from harness.datasets.leaks.learned import load_trained_on, trained_on
 from harness.datasets.leaks.same_sound import Place, same_sounds
 from harness.errors import UserError
 from harness.machine import Progress, silent
@@ -106,6 +106,7 @@ def leaks_of(
     card: Mapping[str, object],
     data_root: Path,
     *,
+    folder: Path = Path(),
     audio: bool = False,
     sample_rate: int = 16_000,
     progress: Progress = silent,
@@ -119,6 +120,7 @@ def leaks_of(
     Args:
         card: as `read_card` gives it.
         data_root: folder with the data sets.
+        folder: the card's, from which the paths of other systems in it go.
         audio: also compare the audio that is there, which is decoded for it.
         sample_rate: Hz of the PCM store that it is decoded into; that of the system saves decoding it again.
         progress: opened for long stages.
@@ -127,14 +129,14 @@ def leaks_of(
         UserError: the card does not say what is learned from, none of it is in the data root, or an exclusion list
             cannot be read or names nothing.
     """
-    lessons, unchecked = lessons_of(card)
+    systems, unchecked = trained_on(card, folder)
     training: dict[tuple[str, str, str], RetrievalDataset] = {}
-    for each in lessons:
-        datasets, absent = load_lessons(each, data_root, progress=progress)
+    for each in systems:
+        datasets, absent = load_trained_on(each, data_root, progress=progress)
         unchecked += absent
         training |= {(dataset.name, dataset.split, dataset.digest): dataset for dataset in datasets}
     if not training:
-        raise UserError(f"nothing that {lessons[0].system} learns from is in {data_root}; say --data-root", unchecked)
+        raise UserError(f"nothing that {systems[0].system} learns from is in {data_root}; say --data-root", unchecked)
     everyday = any(dataset.name == "everyday" for dataset in training.values())
     evaluation, absent = evaluation_sets(data_root, everyday=everyday, progress=progress)
     report = find_leaks(

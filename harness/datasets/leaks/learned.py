@@ -1,4 +1,4 @@
-"""What a card's system learns from: data sets without what exclusion lists name, and what others learned before it."""
+"""The data that a system and its ancestors were trained on: training splits without what exclusion lists name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from harness.datasets.known import SPLITS, load
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
-from harness.interface import read_card
+from harness.interface import TrainingSection, ancestors_of, training_of
 from harness.machine import Progress, silent
 
 TRAINING_SPLITS = {
@@ -19,12 +19,12 @@ TRAINING_SPLITS = {
     "folder": "all",
     "everyday": "development",
 }
-"""The split of each data set that is learned from."""
+"""The split of each data set that systems are trained on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """What one system learned from.
+class TrainedOn:
+    """What one system was trained on.
 
     Attributes:
         system: its name.
@@ -37,38 +37,35 @@ class Lessons:
     exclude: tuple[str, ...] = ()
 
 
-def lessons_of(card: Mapping[str, object]) -> tuple[list[Lessons], list[str]]:
-    """What a card's system learns from, and what the systems learned from that it starts from or is taught by.
+def trained_on(card: Mapping[str, object], folder: Path = Path()) -> tuple[list[TrainedOn], list[str]]:
+    """What a card's system is trained on, and what each of its ancestors was trained on.
 
-    Of the section `training` are read `data`, `exclude`, `start` and `teachers`.
+    Args:
+        card: as `read_card` returns it.
+        folder: the card's, from which the paths in it go.
 
     Returns:
-        The system's own lessons first; and a line on each other system of which they cannot be told.
+        What it is known of, the system itself first; and a line on each ancestor of which it is not known.
 
     Raises:
-        UserError: the card does not say what its system learns from, or names no data set there is.
+        UserError: the card does not say what its system is trained on, or names a data set that is unknown, or systems
+            are ancestors of each other in a circle.
     """
-    lessons = [_lessons(card)]
+    training = training_of(card)
+    known = [_trained_on(str(card.get("name", "?")), training)]
     unknown: list[str] = []
-    waiting = _elders(card)
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
+    for ancestor in ancestors_of(training, folder):
         try:
-            elder, _ = read_card(name)
-            lessons.append(_lessons(elder))
+            if ancestor.problem:
+                raise UserError(ancestor.problem)
+            known.append(_trained_on(ancestor.title, ancestor.training))
         except UserError as error:
-            unknown.append(f"what {name} learned from, which this system starts from or is taught by: {error}")
-        else:
-            waiting += _elders(elder)
-    return lessons, unknown
+            unknown.append(f"what {ancestor.name} learned from, which this system starts from or is taught by: {error}")
+    return known, unknown
 
 
-def load_lessons(
-    lessons: Lessons, data_root: Path, *, progress: Progress = silent
+def load_trained_on(
+    trained: TrainedOn, data_root: Path, *, progress: Progress = silent
 ) -> tuple[list[RetrievalDataset], list[str]]:
     """Load the training splits, without what the exclusion lists name.
 
@@ -80,12 +77,12 @@ def load_lessons(
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
-    for name in lessons.data:
+    for name in trained.data:
         try:
             datasets.append(load(name, TRAINING_SPLITS[name], data_root, progress=progress))
         except UserError as error:
-            absent.append(f"{name} {TRAINING_SPLITS[name]}, from which {lessons.system} learns: {error}")
-    lists = [data_root / path for path in lessons.exclude]
+            absent.append(f"{name} {TRAINING_SPLITS[name]}, from which {trained.system} learns: {error}")
+    lists = [data_root / path for path in trained.exclude]
     return without_listed(datasets, lists, anywhere=not absent), absent
 
 
@@ -97,11 +94,11 @@ def without_listed(
     Args:
         datasets: training splits that are used together.
         lists: as `read_exclusions` reads them.
-        anywhere: whether each list must name a clip of at least one of them.
+        anywhere: whether each list must name at least one clip of these splits.
 
     Raises:
-        UserError: a list cannot be read, or names no clip: then the ids were most likely not compared as they should
-            be, and training on evaluation clips would go unnoticed.
+        UserError: a list cannot be read, or names no clip, which most likely means that its ids are written otherwise
+            than the data set's, so that training on evaluation clips would go unnoticed.
     """
     listed = {path: read_exclusions(path) for path in lists}
     known = frozenset().union(*(known_ids(dataset) for dataset in datasets))
@@ -129,33 +126,13 @@ def without(dataset: RetrievalDataset, ids: frozenset[str]) -> RetrievalDataset:
     return dataset.without({clip.name for clip, identifier in pairs if identifier in ids})
 
 
-def _lessons(card: Mapping[str, object]) -> Lessons:
-    system = str(card.get("name", "?"))
-    data = _names(card, "data")
-    if not data:
+def _trained_on(system: str, training: TrainingSection | None) -> TrainedOn:
+    if training is None or not training.data:
         raise UserError(
             f"card {system!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
         )
-    if unknown := [name for name in data if name not in SPLITS]:
+    if unknown := [name for name in training.data if name not in SPLITS]:
         raise UserError(
             f"card {system!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(SPLITS)}"
         )
-    return Lessons(system, data, _names(card, "exclude"))
-
-
-def _elders(card: Mapping[str, object]) -> list[str]:
-    """The systems a system starts from or is taught by."""
-    training = card.get("training")
-    start = training.get("start") if isinstance(training, Mapping) else None
-    return [*([str(start)] if start else []), *_names(card, "teachers")]
-
-
-def _names(card: Mapping[str, object], field: str) -> tuple[str, ...]:
-    """A list of names in the card's section `training`; none where there is no such field."""
-    training = card.get("training") or {}
-    if not isinstance(training, Mapping):
-        raise UserError(f"card {card.get('name', '?')!r}: training is {training!r}; expected fields such as `data`")
-    names = training.get(field) or ()
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"card {card.get('name', '?')!r}: training.{field} is {names!r}; expected a list of names")
-    return tuple(names)
+    return TrainedOn(system, training.data, training.exclude)

@@ -199,7 +199,7 @@ def test_a_tracking_server_that_is_away_costs_a_line(
         ({"supervised": 1.2, "teachers": ["linear"]}, "training.supervised: Input should be less than or equal to 1"),
         ({"supervised": -0.1}, "training.supervised: Input should be greater than or equal to 0"),
         ({"supervised": 0.5}, "supervised is 0.5, so that something is to be estimated; name `teachers:`"),
-        ({"teachers": ["linear"]}, "supervised is 1, so that the teachers would have no part"),
+        ({"teachers": ["linear"]}, "supervised is 1, so that the teachers would have no effect"),
         ({"teachers": ["nobody"], "supervised": 0}, "teacher 'nobody' cannot be used: unknown system 'nobody'"),
         ({"batch": 400}, "the training data have 24 clips, fewer than a batch of 400; lower `batch:`"),
         ({"data": ["moon"]}, "'moon' has no split for that"),

@@ -1,4 +1,4 @@
-"""What a card's training learns from, without what its system is evaluated on."""
+"""Load the data that a card's system is trained on, without what it is evaluated on."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.audio import PcmStore
 from harness.datasets import TRAINING_SPLITS, Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
 from harness.errors import UserError
-from harness.interface import is_card, located, read_card, target_of
+from harness.interface import ancestors_of
 from harness.machine import Progress
 from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import TrainingConfig
@@ -15,27 +15,27 @@ from systems.training.data.training_set import TrainingSet, decoded, load_split
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
-    """What is learned from.
+class TrainingData:
+    """The data that a system is trained on, and what is known of evaluation clips among them.
 
     Attributes:
-        data: the training splits.
-        leaks: their items that are evaluation items; they are not among the data, unless the card allows it.
-        unchecked: what could not be looked at for such items, a line each.
-        left_out: how many clips were left out for it.
+        training_set: the training splits.
+        leaks: training clips that are evaluation clips; the training set has them only where the card allows it.
+        unchecked: what could not be compared with the evaluation clips, a line each.
+        left_out: number of clips that were left out for being evaluation clips.
     """
 
-    data: TrainingSet
+    training_set: TrainingSet
     leaks: tuple[Leak, ...]
     unchecked: tuple[str, ...]
     left_out: int
 
     def to_json(self) -> dict[str, object]:
-        """What a record says of leaks."""
+        """The leaks, for a record."""
         return {"items": [str(leak) for leak in self.leaks], "unchecked": list(self.unchecked)}
 
-    def told(self) -> list[str]:
-        """Lines for the person."""
+    def notes(self) -> list[str]:
+        """Lines on leaks that the person who trains has to see."""
         allowed = len({leak.training for leak in self.leaks}) - self.left_out
         return [
             *([f"{self.left_out} training clips are left out, being evaluation clips"] if self.left_out else []),
@@ -44,17 +44,23 @@ class Lessons:
         ]
 
 
-def training_set(config: TrainingConfig, data_root: Path, progress: Progress) -> Lessons:
-    """The training splits a card names, decoded, and which of their items are evaluation items.
+def load_training_data(config: TrainingConfig, data_root: Path, progress: Progress) -> TrainingData:
+    """Load and decode the training splits a card names, and find out which of their clips are evaluation clips.
 
-    Exclusion lists are applied first; what else is an evaluation item by id or title is left out as well, unless the
-    card allows it.
+    Exclusion lists are applied first. Whatever else is an evaluation clip by id or title is left out as well, unless
+    the card allows it.
+
+    Args:
+        config: the section `training:` of the card, with paths of other systems from the working directory.
+        data_root: folder with the data sets.
+        progress: opened for decoding and comparing.
 
     Raises:
-        UserError: a data set is unknown or not there, a list excludes nothing, clips are broken, or a system it starts
-            from or is taught by has learned from evaluation items, which this card does not allow.
+        UserError: a data set is unknown or not there, a list excludes nothing, clips are broken, or an ancestor was
+            trained on evaluation clips, which this card does not allow.
     """
-    _refuse_leaking_elders(config)
+    if config.leaks == "exclude":
+        _refuse_leaking_ancestors(config)
     datasets = [load_split(name, TRAINING_SPLITS, data_root, progress) for name in config.data]
     datasets = without_listed(datasets, [data_root / path for path in config.exclude])
     evaluation, absent = evaluation_sets(data_root, everyday="everyday" in config.data, progress=progress)
@@ -68,35 +74,20 @@ def training_set(config: TrainingConfig, data_root: Path, progress: Progress) ->
         decoded(dataset, store, progress)
     left_out = clips - sum(len(dataset.clips) for dataset in datasets)
     unchecked = tuple(dict.fromkeys((*absent, *report.unchecked)))
-    return Lessons(TrainingSet(tuple(datasets), tuple(stores)), tuple(report.leaks), unchecked, left_out)
+    return TrainingData(TrainingSet(tuple(datasets), tuple(stores)), tuple(report.leaks), unchecked, left_out)
 
 
-def _refuse_leaking_elders(config: TrainingConfig) -> None:
-    """What others learned from is learned from through them."""
-    if config.leaks == "allow":
-        return
-    waiting, seen = [*config.teachers, *filter(None, [config.start])], set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            if not is_card(target_of(name)):
-                continue
-            card, folder = read_card(name)
-        except UserError:
-            continue  # Who needs it says so.
-        training = card.get("training")
-        if not isinstance(training, dict):
-            continue
-        if training.get("leaks") == "allow":
+def _refuse_leaking_ancestors(config: TrainingConfig) -> None:
+    """Refuse ancestors that were trained on evaluation clips: their weights and estimates pass them on.
+
+    An ancestor whose card cannot be read is reported where it is needed.
+    """
+    for ancestor in ancestors_of(config, Path()):
+        if ancestor.training and ancestor.training.leaks == "allow":
             raise UserError(
-                f"{name} was allowed to learn from evaluation clips, and this card would learn them from it; name "
-                "another, or say `leaks: allow` in its section `training:` too"
+                f"{ancestor.name} was allowed to learn from evaluation clips, and this card would learn them from it; "
+                "name another, or say `leaks: allow` in its section `training:` too"
             )
-        elders = [*(training.get("teachers") or []), *filter(None, [training.get("start")])]
-        waiting += [located(elder, folder) for elder in elders]
 
 
 def _without(dataset: RetrievalDataset, items: Collection[Item]) -> RetrievalDataset:
