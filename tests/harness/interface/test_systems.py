@@ -98,7 +98,7 @@ def test_wrong_names(participant: Path, name: str, message: str) -> None:
     ("text", "message"),
     [
         ("factory: [", "cannot be read"),
-        ("- a list", "has no line `factory:"),
+        ("- a list", "is no list of fields such as `factory:"),
         ("name: mine", "has no line `factory:"),
         ("factory: participant_module:absent", "cannot be imported"),
     ],
