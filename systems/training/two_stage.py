@@ -176,7 +176,7 @@ def _trained_before(training: _Training, decisive: Mapping[str, object]) -> str 
 
 def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) -> "Fitting":
     """The training as lightning calls it; of every epoch a line is said, and its figures are tracked."""
-    from systems.training.fitting.module import Fitting
+    from systems.training.fitting.module import Fitting, Hooks
 
     def report(epoch: "Epoch") -> None:
         say(f"{training.card.name}: {epoch}")
@@ -191,9 +191,7 @@ def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) 
         training.card.temperature,
         training.data.training_set,
         training.teachers,
-        training.validation.measure(training.tokenizer),
-        report,
-        progress,
+        Hooks(training.validation.measure(training.tokenizer), report, progress),
     )
 
 
