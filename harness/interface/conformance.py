@@ -1,7 +1,7 @@
-"""What a system gets wrong, found before it is measured.
+"""Check that a system keeps the contract, before it is measured.
 
-Two vectors count as equal when they differ by at most `TOLERANCE` of their norm: single precision in another order of
-summation stays below it, padding or batch statistics that leak into a vector do not. The harness never passes an empty
+Two vectors count as equal when they differ by at most `TOLERANCE` of their norm. Single precision summed in another
+order stays below this; padding or batch statistics that influence a vector do not. The harness never passes an empty
 list, so none is tried.
 """
 
@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from harness.audio import Array
-from harness.errors import UserError, one_line
+from harness.errors import UserError
 from harness.interface.returned_values import (
     METHODS,
+    called,
     checked_embeddings,
     checked_scores,
     info_faults,
@@ -40,11 +41,11 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
     """Try a system on a few synthetic clips and captions.
 
     Args:
-        system: what claims to be a `RetrievalSystem`.
+        system: a `RetrievalSystem` or `PairScorer`, or what is meant to be one.
         seed: of the synthetic clips.
 
     Returns:
-        What is wrong, in the order it should be mended; nothing for a system that keeps the contract.
+        What is wrong, in the order in which to mend it; empty for a system that keeps the contract.
     """
     findings = list(_findings("info", info_faults, system))
     name, sample_rate = _name_and_rate(system)
@@ -70,7 +71,7 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
 
 
 def _findings(name: str, look: Callable[..., Iterator[str]], *subject: object) -> Iterator[Finding]:
-    """Run one check. What it raises is a finding too."""
+    """Run one check; a `UserError` it raises is a finding too."""
     try:
         for sentence in look(*subject):
             yield Finding(name, sentence)
@@ -80,10 +81,16 @@ def _findings(name: str, look: Callable[..., Iterator[str]], *subject: object) -
 
 @dataclass
 class _Side:
-    """Clips or captions, and the method that embeds them; everything it returns is looked at.
+    """Clips or captions, and the system's method that embeds them, whose results are all checked.
 
-    `alike` are items of one length, so that no padding comes between them; `vectors` their embeddings, once they are
-    known to be usable.
+    Attributes:
+        what: `clip` or `caption`.
+        method: the system's method; `None` where it has none.
+        system_name: for messages.
+        alike: items of one length, so that none of them is padded.
+        all_lengths: items of different lengths.
+        unusual: items that systems often fail on, by what they are.
+        vectors: the embeddings of `alike`, once they are known to be usable.
     """
 
     what: str
@@ -99,10 +106,7 @@ class _Side:
         return METHODS[self.what]
 
     def call(self, items: list[Any]) -> object:
-        try:
-            return self.method(items)
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{self.system_name}: {self.method_name} raised {one_line(error)}") from error
+        return called(f"{self.system_name}: {self.method_name}", self.method, items)
 
     def embed(self, items: list[Any]) -> Array:
         vectors = checked_embeddings(self.call(copy.deepcopy(items)), len(items), self.what, self.system_name, 0)
@@ -126,7 +130,7 @@ class _Side:
 
 
 def _name_and_rate(system: Any) -> tuple[str, int]:
-    """As `info` has it, or what stands in for it so that the other checks can run."""
+    """Name and sampling rate from `info`, or stand-ins where these are unusable, so that the other checks can run."""
     try:
         name, sample_rate = str(system.info.name), system.info.sample_rate
     except Exception:
@@ -247,10 +251,7 @@ def _one_space(audio: _Side, text: _Side) -> Iterator[str]:
 
 def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
     def score(captions: Array, clips: Array) -> Array:
-        try:
-            result = system.score(captions.copy(), clips.copy())
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{name}: score raised {one_line(error)}") from error
+        result = called(f"{name}: score", system.score, captions.copy(), clips.copy())
         types.add(str(getattr(result, "dtype", "")))
         return checked_scores(result, (len(captions), len(clips)), f"{name}: score")
 
@@ -267,11 +268,8 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
 
 def _pairs(system: PairScorer, name: str, captions: list[str], clips: list[Array]) -> Iterator[str]:
     def score(order: list[int]) -> Array:
-        try:
-            result = system.score_pairs([captions[i] for i in order], [clips[i].copy() for i in order])
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{name}: score_pairs raised {one_line(error)}") from error
-        return checked_scores(result, (len(order),), f"{name}: score_pairs")
+        method, given = f"{name}: score_pairs", ([captions[i] for i in order], [clips[i].copy() for i in order])
+        return checked_scores(called(method, system.score_pairs, *given), (len(order),), method)
 
     def differ(found: Array, expected: Array) -> bool:
         return bool(np.abs(found - expected).max() > TOLERANCE * np.abs(expected).max())

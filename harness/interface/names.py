@@ -22,7 +22,7 @@ def registered() -> dict[str, str]:
             continue
         try:
             cards = Path(str(files(entry.value))).glob("*.yaml")
-        except ModuleNotFoundError:
+        except Exception:
             # The error is reported when this system is used; a broken package must not hide the other systems.
             found[entry.name] = entry.value
             continue

@@ -129,13 +129,26 @@ def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
     method = f"{system.info.name}: score"
 
     def guarded(text: Array, audio: Array) -> Array:
-        try:
-            result = score(text, audio)
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{method} raised {one_line(error)}") from error
-        return checked_scores(result, (len(text), len(audio)), method)
+        return checked_scores(called(method, score, text, audio), (len(text), len(audio)), method)
 
     return guarded
+
+
+def called(name: str, method: Callable[..., object], *arguments: object) -> object:
+    """What a system's method returns.
+
+    Args:
+        name: the system's name and the method's, for the message.
+        method: the method.
+        arguments: of the call.
+
+    Raises:
+        UserError: the method raises, whatever it raises.
+    """
+    try:
+        return method(*arguments)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{name} raised {one_line(error)}") from error
 
 
 def checked_scores(result: object, shape: tuple[int, ...], method: str) -> Array:

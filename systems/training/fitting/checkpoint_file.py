@@ -28,8 +28,8 @@ class WholeFiles(TorchCheckpointIO):
             unfinished.replace(target)
         except (OSError, RuntimeError) as error:
             raise UserError(
-                f"{target} cannot be written ({one_line(error, 120)}); make room and run the same command again, "
-                "which goes on after the last finished epoch"
+                f"{target} cannot be written ({one_line(error, 120)}); make room and run the same command again: it "
+                "goes on after the last finished epoch"
             ) from error
         finally:
             unfinished.unlink(missing_ok=True)
