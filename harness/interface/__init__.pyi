@@ -1,4 +1,4 @@
-from .ancestors import Ancestor as Ancestor
+from .ancestors import TrainedSystem as TrainedSystem
 from .ancestors import ancestors_of as ancestors_of
 from .card_fetch import fetch_files as fetch_files
 from .card_files import CardFile as CardFile

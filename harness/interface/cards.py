@@ -129,13 +129,13 @@ class _TrainedCard(BaseModel):
     training: TrainingSection | None = None
 
 
-def training_of(card: Mapping[str, object]) -> TrainingSection | None:
-    """The section `training:` of a card of any kind; `None` where it has none.
+def training_of(card: Mapping[str, object]) -> TrainingSection:
+    """The section `training:` of a card of any kind; an empty one where it has none.
 
     Raises:
         UserError: the section is no list of fields, or one of those that all kinds share is of the wrong kind.
     """
-    return parse_card(_TrainedCard, card).training
+    return parse_card(_TrainedCard, card).training or TrainingSection()
 
 
 def recorded_training_of(card: Mapping[str, object] | None) -> TrainingSection | None:

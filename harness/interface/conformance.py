@@ -57,8 +57,10 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
         findings += _findings(f"{side.method_name} output", _output, side)
         if side.vectors is None:
             continue
-        for name_of_check, of_side in _CHECKS.items():
-            findings += _findings(f"{side.method_name} {name_of_check}", of_side, side)
+        findings += _findings(f"{side.method_name} input", _leaves_input_alone, side)
+        for name_of_check, comparison in _COMPARISONS.items():
+            findings += _findings(f"{side.method_name} {name_of_check}", side.differs, *comparison)
+        findings += _findings(f"{side.method_name} unusual input", _unusual, side)
     findings += _findings("dimension", _one_space, audio, text)
     if audio.vectors is not None and takes_pcm(system):
         findings += _findings("pcm", _pcm, audio)
@@ -99,7 +101,7 @@ class _Side:
     alike: list[Any]
     all_lengths: list[Any]
     unusual: dict[str, Any]
-    vectors: Array | None = None
+    vectors: Any = None
 
     @property
     def method_name(self) -> str:
@@ -120,13 +122,18 @@ class _Side:
     def embed_one_by_one(self, items: list[Any]) -> Array:
         return np.concatenate([self.embed([item]) for item in items])
 
-    def differs(self, found: Array, expected: Array, sentence: str) -> Iterator[str]:
-        """Yield the sentence, completed with the size of the difference, where there is one."""
-        norm = np.maximum(np.linalg.norm(expected, axis=1), np.finfo(np.float32).tiny)
-        difference = float((np.linalg.norm(found - expected, axis=1) / norm).max())
-        if difference > TOLERANCE:
-            found_and_allowed = f"by {difference:.2g} of its norm, {TOLERANCE:g} is allowed"
-            yield f"{self.system_name}: {self.method_name} {sentence.format(found_and_allowed)}"
+    def differs(self, found: "_Embed", expected: "_Embed", message: str) -> Iterator[str]:
+        """Yield the message, completed, where two ways to embed the same items give different vectors."""
+        tried, vectors = found(self), expected(self)
+        norm = np.maximum(np.linalg.norm(vectors, axis=1), np.finfo(np.float32).tiny)
+        largest = float((np.linalg.norm(tried - vectors, axis=1) / norm).max())
+        if largest > TOLERANCE:
+            size = f"by {largest:.2g} of its norm, {TOLERANCE:g} is allowed"
+            message = message.format(what=self.what, count=len(self.alike), size=size)
+            yield f"{self.system_name}: {self.method_name} {message}"
+
+
+_Embed = Callable[[_Side], Array]
 
 
 def _name_and_rate(system: Any) -> tuple[str, int]:
@@ -167,54 +174,6 @@ def _leaves_input_alone(side: _Side) -> Iterator[str]:
         yield f"{side.system_name}: {side.method_name} changes the {side.what}s it is given; work on a copy of them"
 
 
-def _same_twice(side: _Side) -> Iterator[str]:
-    assert side.vectors is not None
-    yield from side.differs(
-        side.embed(side.alike),
-        side.vectors,
-        f"gives the same {side.what} another vector on a second call ({{}}); "
-        "put the model in evaluation mode and seed what is random",
-    )
-
-
-def _same_alone(side: _Side) -> Iterator[str]:
-    assert side.vectors is not None
-    yield from side.differs(
-        side.embed_one_by_one(side.alike),
-        side.vectors,
-        f"gives a {side.what} another vector alone than in a batch of {len(side.alike)} ({{}}); "
-        "use no statistics of the batch (batch normalisation in evaluation mode)",
-    )
-
-
-def _same_with_other_mates(side: _Side) -> Iterator[str]:
-    first, second, third, *_ = side.alike
-    yield from side.differs(
-        side.embed([first, second])[:1],
-        side.embed([first, third])[:1],
-        f"gives a {side.what} another vector when the others of its batch change ({{}}); "
-        f"let each {side.what} depend on itself only",
-    )
-
-
-def _same_when_padded(side: _Side) -> Iterator[str]:
-    yield from side.differs(
-        side.embed(side.all_lengths),
-        side.embed_one_by_one(side.all_lengths),
-        f"gives a {side.what} another vector beside longer or shorter ones ({{}}); "
-        "mask the padding in every layer that looks along time, or pad to a fixed length",
-    )
-
-
-def _same_in_any_order(side: _Side) -> Iterator[str]:
-    yield from side.differs(
-        side.embed(side.all_lengths[::-1])[::-1],
-        side.embed(side.all_lengths),
-        f"does not return its rows in the order of the {side.what}s ({{}}); "
-        f"row i must belong to {side.what} i, also after sorting by length",
-    )
-
-
 def _unusual(side: _Side) -> Iterator[str]:
     for label, item in side.unusual.items():
         try:
@@ -223,24 +182,47 @@ def _unusual(side: _Side) -> Iterator[str]:
             yield f"{error} (given {label})"
 
 
-_CHECKS: dict[str, Callable[[_Side], Iterator[str]]] = {
-    "input": _leaves_input_alone,
-    "determinism": _same_twice,
-    "batch size": _same_alone,
-    "batch mates": _same_with_other_mates,
-    "padding": _same_when_padded,
-    "order": _same_in_any_order,
-    "unusual input": _unusual,
+_COMPARISONS: dict[str, tuple[_Embed, _Embed, str]] = {
+    "determinism": (
+        lambda side: side.embed(side.alike),
+        lambda side: side.vectors,
+        "gives the same {what} another vector on a second call ({size}); "
+        "put the model in evaluation mode and seed what is random",
+    ),
+    "batch size": (
+        lambda side: side.embed_one_by_one(side.alike),
+        lambda side: side.vectors,
+        "gives a {what} another vector alone than in a batch of {count} ({size}); "
+        "use no statistics of the batch (batch normalisation in evaluation mode)",
+    ),
+    "batch mates": (
+        lambda side: side.embed(side.alike[:2])[:1],
+        lambda side: side.embed(side.alike[:3:2])[:1],
+        "gives a {what} another vector when the others of its batch change ({size}); "
+        "let each {what} depend on itself only",
+    ),
+    "padding": (
+        lambda side: side.embed(side.all_lengths),
+        lambda side: side.embed_one_by_one(side.all_lengths),
+        "gives a {what} another vector beside longer or shorter ones ({size}); "
+        "mask the padding in every layer that looks along time, or pad to a fixed length",
+    ),
+    "order": (
+        lambda side: side.embed(side.all_lengths[::-1])[::-1],
+        lambda side: side.embed(side.all_lengths),
+        "does not return its rows in the order of the {what}s ({size}); "
+        "row i must belong to {what} i, also after sorting by length",
+    ),
 }
+"""By name of the check: two ways to embed the same items, and the message for vectors that differ."""
 
 
 def _pcm(side: _Side) -> Iterator[str]:
     stored = [np.rint(clip * 32767).astype(np.int16) for clip in side.alike]
-    expected = side.embed([samples.astype(np.float32) / 32768 for samples in stored])
     yield from side.differs(
-        side.embed(stored),
-        expected,
-        "gives a clip another vector in int16 than in float32 ({}); divide int16 samples by 32,768",
+        lambda side: side.embed(stored),
+        lambda side: side.embed([samples.astype(np.float32) / 32768 for samples in stored]),
+        "gives a clip another vector in int16 than in float32 ({size}); divide int16 samples by 32,768",
     )
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.cli import say
 from harness.errors import UserError
 from harness.interface import CardFile, located, named_from, parse_card, read_card, required_file, required_files
 from harness.machine import Progress, embedding_key, exclusive, resolve, silent, write_text
@@ -45,13 +45,13 @@ class _Training:
     Attributes:
         card: of the system.
         config: the card's section `training:`, with paths of other systems from the working directory.
-        home: the folder the trained system is written to.
+        home: the folder that the trained system is written to.
         tokenizer_folder: where the tokenizer lies.
-        tokenizer: turns captions into tokens.
-        data: what is trained on.
-        validation: what chooses the checkpoint.
-        teachers: their embeddings of the data.
-        model: with the weights the training starts from.
+        tokenizer: the tokenizer.
+        data: the training data.
+        validation: the validation split.
+        teachers: with their embeddings of the training data.
+        model: with the weights that the training starts from.
     """
 
     card: DualEncoderCard
@@ -70,21 +70,16 @@ class _Training:
         return self.home / f"{self.card.name}.safetensors"
 
     def decisive(self, precision: str) -> dict[str, object]:
-        """Everything that decides the trained weights, as JSON gives it back; to be asked before the first step."""
-        decisive: dict[str, object] = json.loads(
-            json.dumps(
-                {
-                    "card": self.card.model_dump(mode="json", include=_DECISIVE),
-                    "data": [self.data.training_set.captions_digest, self.data.training_set.audio_digest],
-                    "validation": self.validation.digest,
-                    "tokenizer": self.tokenizer.digest,
-                    "start": weights_digest(self.model),
-                    "teachers": [teacher.digest for teacher in self.teachers],
-                    "precision": precision,
-                }
-            )
-        )
-        return decisive
+        """Everything that decides the trained weights, as JSON has it; to be called before the first step."""
+        return {
+            "card": self.card.model_dump(mode="json", include=_DECISIVE),
+            "data": [self.data.training_set.captions_digest, self.data.training_set.audio_digest],
+            "validation": self.validation.digest,
+            "tokenizer": self.tokenizer.digest,
+            "start": weights_digest(self.model),
+            "teachers": [teacher.digest for teacher in self.teachers],
+            "precision": precision,
+        }
 
 
 def train_dual_encoder(
@@ -96,7 +91,7 @@ def train_dual_encoder(
     *,
     device: str = "auto",
     precision: str = "fp32",
-    say: Say | None = None,
+    say: Say = say,
 ) -> str:
     """Train a dual encoder as its card's section `training:` says.
 
@@ -122,7 +117,6 @@ def train_dual_encoder(
     """
     from systems.training.fitting.fit import PRECISIONS, fit
 
-    say = say or _write_line
     parsed = parse_card(DualEncoderCard, card)
     where = resolve(device)
     if precision not in PRECISIONS or (precision, where) == ("fp16", "cpu"):
@@ -260,22 +254,12 @@ def _refuse_change(folder: Path, decisive: Mapping[str, object]) -> None:
     write_text(folder / "said.json", json.dumps(decisive, indent=2) + "\n")
 
 
-def _params(decisive: Mapping[str, object]) -> dict[str, str]:
+def _params(decisive: Mapping[str, object], prefix: str = "") -> dict[str, str]:
     """What decides a training, flat, with dotted names."""
     rows: dict[str, str] = {}
-    waiting = [("", dict(decisive))]
-    while waiting:
-        prefix, part = waiting.pop()
-        for key, value in part.items():
-            if isinstance(value, dict):
-                waiting.append((f"{prefix}{key}.", value))
-            else:
-                rows[f"{prefix}{key}"] = str(value)
+    for key, value in decisive.items():
+        rows |= _params(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": str(value)}
     return rows
-
-
-def _write_line(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -136,7 +136,7 @@ def leaks_of(
         unchecked += absent
         training |= {(dataset.name, dataset.split, dataset.digest): dataset for dataset in datasets}
     if not training:
-        raise UserError(f"nothing that {systems[0].system} learns from is in {data_root}; say --data-root", unchecked)
+        raise UserError(f"nothing that {systems[0].title} learns from is in {data_root}; say --data-root", unchecked)
     everyday = any(dataset.name == "everyday" for dataset in training.values())
     evaluation, absent = evaluation_sets(data_root, everyday=everyday, progress=progress)
     report = find_leaks(

@@ -1,7 +1,6 @@
 """The data that a system and its ancestors were trained on: training splits without what exclusion lists name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
@@ -9,7 +8,7 @@ from harness.datasets.known import SPLITS, load
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
-from harness.interface import TrainingSection, ancestors_of, training_of
+from harness.interface import TrainedSystem, ancestors_of, training_of
 from harness.machine import Progress, silent
 
 TRAINING_SPLITS = {
@@ -22,50 +21,33 @@ TRAINING_SPLITS = {
 """The split of each data set that systems are trained on."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedOn:
-    """What one system was trained on.
-
-    Attributes:
-        system: its name.
-        data: names of data sets.
-        exclude: exclusion lists, paths from the data root.
-    """
-
-    system: str
-    data: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
-
-
-def trained_on(card: Mapping[str, object], folder: Path = Path()) -> tuple[list[TrainedOn], list[str]]:
-    """What a card's system is trained on, and what each of its ancestors was trained on.
+def trained_on(card: Mapping[str, object], folder: Path = Path()) -> tuple[list[TrainedSystem], list[str]]:
+    """The systems whose training data a card's system has learned from: itself first, then its ancestors.
 
     Args:
         card: as `read_card` returns it.
         folder: the card's, from which the paths in it go.
 
     Returns:
-        What it is known of, the system itself first; and a line on each ancestor of which it is not known.
+        The systems whose cards name data sets; and a line on each ancestor whose training data are not known.
 
     Raises:
-        UserError: the card does not say what its system is trained on, or names a data set that is unknown, or systems
-            are ancestors of each other in a circle.
+        UserError: the card names no data set, or one that is unknown, or systems are ancestors of each other in a
+            circle.
     """
-    training = training_of(card)
-    known = [_trained_on(str(card.get("name", "?")), training)]
+    title, training = str(card.get("name", "?")), training_of(card)
+    known = [_named_data(TrainedSystem(title, title, training))]
     unknown: list[str] = []
     for ancestor in ancestors_of(training, folder):
         try:
-            if ancestor.problem:
-                raise UserError(ancestor.problem)
-            known.append(_trained_on(ancestor.title, ancestor.training))
+            known.append(_named_data(ancestor))
         except UserError as error:
             unknown.append(f"what {ancestor.name} learned from, which this system starts from or is taught by: {error}")
     return known, unknown
 
 
 def load_trained_on(
-    trained: TrainedOn, data_root: Path, *, progress: Progress = silent
+    system: TrainedSystem, data_root: Path, *, progress: Progress = silent
 ) -> tuple[list[RetrievalDataset], list[str]]:
     """Load the training splits, without what the exclusion lists name.
 
@@ -77,12 +59,12 @@ def load_trained_on(
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
-    for name in trained.data:
+    for name in system.training.data:
         try:
             datasets.append(load(name, TRAINING_SPLITS[name], data_root, progress=progress))
         except UserError as error:
-            absent.append(f"{name} {TRAINING_SPLITS[name]}, from which {trained.system} learns: {error}")
-    lists = [data_root / path for path in trained.exclude]
+            absent.append(f"{name} {TRAINING_SPLITS[name]}, from which {system.title} learns: {error}")
+    lists = [data_root / path for path in system.training.exclude]
     return without_listed(datasets, lists, anywhere=not absent), absent
 
 
@@ -126,13 +108,16 @@ def without(dataset: RetrievalDataset, ids: frozenset[str]) -> RetrievalDataset:
     return dataset.without({clip.name for clip, identifier in pairs if identifier in ids})
 
 
-def _trained_on(system: str, training: TrainingSection | None) -> TrainedOn:
-    if training is None or not training.data:
+def _named_data(system: TrainedSystem) -> TrainedSystem:
+    """The system itself, whose card names known data sets."""
+    if system.problem:
+        raise UserError(system.problem)
+    if not system.training.data:
         raise UserError(
-            f"card {system!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
+            f"card {system.title!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
         )
-    if unknown := [name for name in training.data if name not in SPLITS]:
+    if unknown := [name for name in system.training.data if name not in SPLITS]:
         raise UserError(
-            f"card {system!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(SPLITS)}"
+            f"card {system.title!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(SPLITS)}"
         )
-    return TrainedOn(system, training.data, training.exclude)
+    return system

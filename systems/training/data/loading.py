@@ -83,7 +83,7 @@ def _refuse_leaking_ancestors(config: TrainingConfig) -> None:
     An ancestor whose card cannot be read is reported where it is needed.
     """
     for ancestor in ancestors_of(config, Path()):
-        if ancestor.training and ancestor.training.leaks == "allow":
+        if ancestor.training.leaks == "allow":
             raise UserError(
                 f"{ancestor.name} was allowed to learn from evaluation clips, and this card would learn them from it; "
                 "name another, or say `leaks: allow` in its section `training:` too"

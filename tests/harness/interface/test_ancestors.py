@@ -7,6 +7,7 @@ import pytest
 from harness.errors import UserError
 from harness.interface.ancestors import ancestors_of
 from harness.interface.cards import read_card, training_of
+from harness.interface.training_section import TrainingSection
 
 
 def card(path: Path, training: str) -> None:
@@ -36,9 +37,8 @@ def test_who_has_no_card_has_no_known_ancestors(tmp_path: Path) -> None:
     assert gone.problem == f"there is no card {tmp_path / 'gone.yaml'}"
     assert "did you mean 'linear'?" in unknown.problem
     assert (tiny.title, tiny.problem) == ("tiny-passt", "")
-    assert tiny.training is not None
     assert tiny.training.data == ("everyday",)
-    assert factory.training is gone.training is None
+    assert factory.training == gone.training == TrainingSection()
 
 
 def test_a_circle_is_refused_by_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

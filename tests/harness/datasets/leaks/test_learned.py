@@ -5,8 +5,10 @@ import pytest
 from harness.datasets.dataset import from_captions
 from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import known_ids
-from harness.datasets.leaks.learned import TrainedOn, load_trained_on, trained_on, without, without_listed
+from harness.datasets.leaks.learned import load_trained_on, trained_on, without, without_listed
 from harness.errors import UserError
+from harness.interface.ancestors import TrainedSystem
+from harness.interface.training_section import TrainingSection
 
 CARD = "factory: a.b:c\nname: {name}\ntraining: {training}\n"
 
@@ -31,10 +33,10 @@ def test_what_ancestors_learned_from_counts_too(tmp_path: Path, monkeypatch: pyt
         },
     }
     known, unknown = trained_on(card)
-    assert known == [
-        TrainedOn("third", ("everyday",)),
-        TrainedOn("second", ("clotho",)),
-        TrainedOn("first", ("wavcaps",), ("l.csv",)),
+    assert [(one.title, one.training.data, one.training.exclude) for one in known] == [
+        ("third", ("everyday",), ()),
+        ("second", ("clotho",), ()),
+        ("first", ("wavcaps",), ("l.csv",)),
     ]
     silent, missing = unknown
     assert "what silent.yaml learned from, which this system starts from or is taught by: card 'silent'" in silent
@@ -45,7 +47,7 @@ def test_paths_of_ancestors_go_from_the_card(tmp_path: Path) -> None:
     put(tmp_path / "one" / "a.yaml", CARD.format(name="a", training="{data: [clotho], start: ../two/b.yaml}"))
     put(tmp_path / "two" / "b.yaml", CARD.format(name="b", training="{data: [audiocaps]}"))
     known, unknown = trained_on({"name": "c", "training": {"data": ["wavcaps"], "start": "one/a.yaml"}}, tmp_path)
-    assert [each.system for each in known] == ["c", "a", "b"]
+    assert [one.title for one in known] == ["c", "a", "b"]
     assert unknown == []
 
 
@@ -87,9 +89,13 @@ def test_lists_apply_to_the_mixture(tmp_path: Path) -> None:
 def test_a_list_for_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     put(tmp_path / "test_captions.csv", "file_name,caption\nrain.wav,rain\n")
     put(tmp_path / "lists/list.csv", "sound_id\n117790\n")
+
+    def trained(*data: str) -> TrainedSystem:
+        return TrainedSystem("x", "x", TrainingSection(data=data, exclude=("lists/list.csv",)))
+
     with pytest.raises(UserError, match="list.csv: none of its 1 ids"):
-        load_trained_on(TrainedOn("x", ("folder",), ("lists/list.csv",)), tmp_path)
-    datasets, absent = load_trained_on(TrainedOn("x", ("folder", "wavcaps"), ("lists/list.csv",)), tmp_path)
+        load_trained_on(trained("folder"), tmp_path)
+    datasets, absent = load_trained_on(trained("folder", "wavcaps"), tmp_path)
     assert [dataset.name for dataset in datasets] == ["folder"]
     assert absent[0].startswith("wavcaps train, from which x learns: no folder json_files in")
 
