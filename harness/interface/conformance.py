@@ -107,14 +107,18 @@ class _Side:
     def method_name(self) -> str:
         return METHODS[self.what]
 
+    @property
+    def title(self) -> str:
+        return f"{self.system_name}: {self.method_name}"
+
     def call(self, items: list[Any]) -> object:
-        return called(f"{self.system_name}: {self.method_name}", self.method, items)
+        return called(self.title, self.method, items)
 
     def embed(self, items: list[Any]) -> Array:
         vectors = checked_embeddings(self.call(copy.deepcopy(items)), len(items), self.what, self.system_name, 0)
         if self.vectors is not None and self.vectors.shape[1] != vectors.shape[1]:
             raise UserError(
-                f"{self.system_name}: {self.method_name} returns vectors of several lengths; "
+                f"{self.title} returns vectors of several lengths; "
                 f"pool over time, so that every {self.what} has one dimension"
             )
         return vectors
@@ -130,7 +134,7 @@ class _Side:
         if largest > TOLERANCE:
             size = f"by {largest:.2g} of its norm, {TOLERANCE:g} is allowed"
             message = message.format(what=self.what, count=len(self.alike), size=size)
-            yield f"{self.system_name}: {self.method_name} {message}"
+            yield f"{self.title} {message}"
 
 
 _Embed = Callable[[_Side], Array]
@@ -151,18 +155,15 @@ def _output(side: _Side) -> Iterator[str]:
     result = side.call(copy.deepcopy(side.alike))
     vectors = side.vectors = checked_embeddings(result, len(side.alike), side.what, side.system_name, 0)
     if isinstance(result, np.ndarray) and result.dtype != np.float32:
-        yield (
-            f"{side.system_name}: {side.method_name} returned {result.dtype}; "
-            "expected float32: end with .astype(np.float32)"
-        )
+        yield f"{side.title} returned {result.dtype}; expected float32: end with .astype(np.float32)"
     if not vectors.any(axis=1).all():
         yield (
-            f"{side.system_name}: {side.method_name} gives a {side.what} the zero vector, which has no cosine; "
+            f"{side.title} gives a {side.what} the zero vector, which has no cosine; "
             "return what the last layer gives, not a buffer that was never filled"
         )
     elif (np.ptp(vectors, axis=0) <= TOLERANCE * np.abs(vectors).max()).all():
         yield (
-            f"{side.system_name}: {side.method_name} gives {len(vectors)} different {side.what}s one vector; "
+            f"{side.title} gives {len(vectors)} different {side.what}s one vector; "
             "check that the weights were loaded and that the input reaches them"
         )
 
@@ -171,7 +172,7 @@ def _leaves_input_alone(side: _Side) -> Iterator[str]:
     given = copy.deepcopy(side.alike)
     side.call(given)
     if len(given) != len(side.alike) or not all(map(np.array_equal, given, side.alike)):
-        yield f"{side.system_name}: {side.method_name} changes the {side.what}s it is given; work on a copy of them"
+        yield f"{side.title} changes the {side.what}s it is given; work on a copy of them"
 
 
 def _unusual(side: _Side) -> Iterator[str]:

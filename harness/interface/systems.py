@@ -190,7 +190,6 @@ def import_named(target: str, *, named_by: str) -> Callable[..., object]:
 
 def options_of(factory: Callable[..., object]) -> set[str]:
     """Those of `device`, `precision` and `compiled` that a factory or trainer takes; it need not take any."""
-    parameters = inspect.signature(factory).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return {"device", "precision", "compiled"}
-    return {"device", "precision", "compiled"} & {parameter.name for parameter in parameters}
+    parameters = inspect.signature(factory).parameters
+    any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {option for option in ("device", "precision", "compiled") if any_name or option in parameters}

@@ -73,13 +73,6 @@ def train_fusion(
     Fitted weights are kept where they reach more on that split than equal ones; weights that the card has do not count.
     Every member gets the clips at its own sampling rate, so that embeddings kept by an evaluation serve here too.
 
-    Args:
-        card: as `read_card` returns it.
-        folder: the card's, from which the paths of its members go.
-        out: folder that receives the system's folder.
-        data_root: folder with the data sets.
-        progress: opened for every stage.
-
     Returns:
         A line that names the written card and says what both weightings reach.
 

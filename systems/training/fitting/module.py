@@ -183,7 +183,7 @@ class Fitting(lightning.LightningModule):
         waveforms = [waveform.numpy() for waveform in batch.waveforms]
         clips = self._gathered(normalize(self.model.embed_clips(waveforms, generator=generator).float(), dim=-1))
         captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
-        which = Draw(self._all_of(batch.draw.clips), self._all_of(batch.draw.captions))
+        which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):
             similarities = clips @ captions.T
         supervised = self.config.supervised
@@ -202,22 +202,19 @@ class Fitting(lightning.LightningModule):
             return vectors
         from torch.distributed.nn.functional import all_gather
 
-        sizes = self._sizes(len(vectors))
+        sizes = _of_all(len(vectors))
         padded = torch.nn.functional.pad(vectors, (0, 0, 0, max(sizes) - len(vectors)))
         parts: Sequence[Tensor] = all_gather(padded)  # type: ignore[no-untyped-call]
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
-    def _all_of(self, indices: np.ndarray) -> np.ndarray:
-        if not _together():
-            return indices
-        parts: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(parts, indices)
-        return np.concatenate(parts)
 
-    def _sizes(self, size: int) -> list[int]:
-        parts: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(parts, size)
-        return parts
+def _of_all(value: Any) -> list[Any]:
+    """The values of all processes that train together, in their order."""
+    if not _together():
+        return [value]
+    values: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(values, value)
+    return values
 
 
 def _together() -> bool:

@@ -136,22 +136,17 @@ def agreement(teachers: Sequence[Teacher], data: TrainingSet) -> Agreement:
         scores: Array = estimate(teachers, clips, rows, "cpu").T.numpy()
         return scores
 
-    def own_only(rows: Indices) -> Array:
-        scores: Array = (owners[rows, None] == clips).astype(np.float32)
-        return scores
-
-    def own_last(rows: Indices) -> Array:
-        scores: Array = np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows))
-        return scores
-
     everything = [sorted(of_caption) for of_caption in truth]
     captions = np.arange(len(truth))
     of_found = [others[index] for index in found]
     by_chance = np.array([expected_precision(len(of_caption), len(clips) - 1) for of_caption in of_found])
     return Agreement(
         _precision(estimates, everything, captions, data),
-        _precision(own_only, everything, captions, data),
-        _precision(own_last, of_found, found, data),
+        _precision(lambda rows: (owners[rows, None] == clips).astype(np.float32), everything, captions, data),
+        # A caption's own clip comes last, below any cosine, where it does not count.
+        _precision(
+            lambda rows: np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows)), of_found, found, data
+        ),
         _value(by_chance, owners[found]),
         sum(map(len, everything)) / len(everything),
     )
@@ -162,11 +157,8 @@ def _precision(
 ) -> Value:
     """Mean average precision of the clips ranked by `scores` for each of these captions, a tile of them at a time."""
     steps = range(0, len(captions), _CAPTIONS_AT_ONCE)
-    tiles = (
-        (slice(step, step + len(rows)), scores(rows))
-        for step in steps
-        for rows in [captions[step : step + _CAPTIONS_AT_ONCE]]
-    )
+    slices = (slice(step, min(step + _CAPTIONS_AT_ONCE, len(captions))) for step in steps)
+    tiles = ((rows, scores(captions[rows])) for rows in slices)
     values = parse_measure(f"mAP@{len(data.clips)}")(rank_tiles(tiles, Relevance.from_lists(relevant)))
     return _value(values, data.owners[captions])
 
