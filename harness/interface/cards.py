@@ -92,11 +92,7 @@ SomeCard = TypeVar("SomeCard", bound=BaseModel)
 
 
 def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
-    """Check the fields of a card.
-
-    Args:
-        kind: `Card`, or a subclass for a kind of system.
-        card: as `read_card` returns it.
+    """Check the fields of a card of some kind.
 
     Raises:
         UserError: a field is missing, unknown or of the wrong kind; all of them are listed.

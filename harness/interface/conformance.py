@@ -85,14 +85,8 @@ def _findings(name: str, look: Callable[..., Iterator[str]], *subject: object) -
 class _Side:
     """Clips or captions, and the system's method that embeds them, whose results are all checked.
 
-    Attributes:
-        what: `clip` or `caption`.
-        method: the system's method; `None` where it has none.
-        system_name: for messages.
-        alike: items of one length, so that none of them is padded.
-        all_lengths: items of different lengths.
-        unusual: items that systems often fail on, by what they are.
-        vectors: the embeddings of `alike`, once they are known to be usable.
+    The items in `alike` have one length, so that none is padded; `vectors` are their embeddings once these are known to
+    be usable.
     """
 
     what: str

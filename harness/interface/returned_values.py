@@ -135,16 +135,7 @@ def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
 
 
 def called(name: str, method: Callable[..., object], *arguments: object) -> object:
-    """What a system's method returns.
-
-    Args:
-        name: the system's name and the method's, for the message.
-        method: the method.
-        arguments: of the call.
-
-    Raises:
-        UserError: the method raises, whatever it raises.
-    """
+    """What a system's method returns; a `UserError` that begins with `name` where it raises anything."""
     try:
         return method(*arguments)
     except (Exception, SystemExit) as error:

@@ -20,13 +20,7 @@ PRECISIONS = ("fp32", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A file that a system needs.
-
-    Attributes:
-        system: the system whose card names the file, by registered name or card's path.
-        file: what the card says of it.
-        place: where it lies; `None` where it is missing.
-    """
+    """A file that a system needs: which system, by registered name or card's path, which file, and where it lies."""
 
     system: str
     file: CardFile
@@ -167,11 +161,7 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32", co
 
 
 def import_named(target: str, *, named_by: str) -> Callable[..., object]:
-    """Import `package.module:function`, which may also lie in the working directory.
-
-    Args:
-        target: what to import.
-        named_by: the system or card that names it, for messages.
+    """Import `package.module:function`, which may also lie in the working directory; messages begin with `named_by`.
 
     Raises:
         UserError: it cannot be imported, or is not callable.

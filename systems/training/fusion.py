@@ -45,13 +45,9 @@ class Embedded(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """What fitting found, and what it reaches on the validation split.
+    """Fitted weights, the pairs they were fitted to, and what they and equal weights reach on the validation split.
 
-    Attributes:
-        pairs: the pairs that the weights were fitted to.
-        weights: one a member, of sum 1 but for rounding; `None` where no member tells what belongs together.
-        reached: the primary measure by these weights; by equal ones where there are none.
-        reached_equal: the primary measure by equal weights.
+    Where no member tells what belongs together, `weights` is `None`, and both reach the same.
     """
 
     pairs: Pairs

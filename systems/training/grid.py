@@ -63,14 +63,7 @@ def variant(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any
 
 
 class Tried(NamedTuple):
-    """A combination that was trained.
-
-    Attributes:
-        name: of the system.
-        chosen: the values, by field.
-        reached: value of the measure on the validation split.
-        measure: its name.
-    """
+    """A combination that was trained: the system's name, the values by field, and what it reached by which measure."""
 
     name: str
     chosen: dict[str, Any]
@@ -163,15 +156,7 @@ def _kept(best: Path, target: Path, name: str) -> Path:
 def train_in_process(
     base: str, variant: Mapping[str, object], out: Path, data_root: Path, device: str, precision: str
 ) -> str:
-    """Train a variant of a card in a process of its own, whose messages go to standard error.
-
-    Args:
-        base: the card it is a variant of, a registered name or a path.
-        variant: as `variant` returns it.
-        out: folder that receives the system's folder.
-        data_root: folder with the data sets.
-        device: the name PyTorch gives it.
-        precision: `fp32`, `bf16` or `fp16`.
+    """Train a variant of the card `base` in a process of its own, whose messages go to standard error.
 
     Returns:
         The line on the result that the process prints.

@@ -40,18 +40,9 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class _Training:
-    """A training before its first step.
+    """A training before its first step: the model has the weights it starts from.
 
-    Attributes:
-        card: of the system.
-        config: the card's section `training:`, with paths of other systems from the working directory.
-        home: the folder that the trained system is written to.
-        tokenizer_folder: where the tokenizer lies.
-        tokenizer: the tokenizer.
-        data: the training data.
-        validation: the validation split.
-        teachers: with their embeddings of the training data.
-        model: with the weights that the training starts from.
+    In `config` the paths of other systems go from the working directory; `home` receives the trained system.
     """
 
     card: DualEncoderCard

@@ -24,9 +24,7 @@ TRAINING_SPLITS = {
 def trained_on(card: Mapping[str, object], folder: Path = Path()) -> tuple[list[TrainedSystem], list[str]]:
     """The systems whose training data a card's system has learned from: itself first, then its ancestors.
 
-    Args:
-        card: as `read_card` returns it.
-        folder: the card's, from which the paths in it go.
+    The paths in the card go from `folder`.
 
     Returns:
         The systems whose cards name data sets; and a line on each ancestor whose training data are not known.

@@ -48,12 +48,7 @@ def load_training_data(config: TrainingConfig, data_root: Path, progress: Progre
     """Load and decode the training splits a card names, and find out which of their clips are evaluation clips.
 
     Exclusion lists are applied first. Whatever else is an evaluation clip by id or title is left out as well, unless
-    the card allows it.
-
-    Args:
-        config: the section `training:` of the card, with paths of other systems from the working directory.
-        data_root: folder with the data sets.
-        progress: opened for decoding and comparing.
+    the card allows it. In `config` the paths of other systems go from the working directory.
 
     Raises:
         UserError: a data set is unknown or not there, a list excludes nothing, clips are broken, or an ancestor was

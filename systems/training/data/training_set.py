@@ -165,13 +165,7 @@ def share_of(draw: Draw, owners: Indices, rank: int, ranks: int) -> Draw:
 
 
 def crop_start(length: int, longest: int | None, seed: Sequence[int]) -> int:
-    """The first sample of the part of a clip that a step uses, drawn at random; 0 for a clip that is used whole.
-
-    Args:
-        length: samples of the clip.
-        longest: samples that a step uses at most; `None` where there is no limit.
-        seed: of the draw.
-    """
+    """The first sample, drawn at random, of the at most `longest` samples of a clip that a step uses; 0 for all."""
     if longest is None or length <= longest:
         return 0
     return int(np.random.default_rng(seed).integers(0, length - longest + 1))

@@ -166,13 +166,9 @@ def _precision(
 def expected_precision(relevant: int, items: int) -> float:
     """Average precision of a random order, on average over all orders.
 
-    Of N items R are relevant. The item at rank k is relevant with probability R / N, and then (k - 1)(R - 1) / (N - 1)
-    of the k - 1 items before it are relevant on average. So the expected average precision is
+    Of N `items` R are `relevant`. The item at rank k is relevant with probability R / N, and then
+    (k - 1)(R - 1) / (N - 1) of the k - 1 items before it are relevant on average. So the expected average precision is
     1 / R · Σₖ R / N · (1 + (k - 1)(R - 1) / (N - 1)) / k.
-
-    Args:
-        relevant: R.
-        items: N.
 
     >>> expected_precision(1, 2), expected_precision(3, 3)
     (0.75, 1.0)
