@@ -162,7 +162,7 @@ def train_in_process(
         The line on the result that the process prints.
 
     Raises:
-        UserError: the process failed; it has said why.
+        UserError: the process failed; its own messages say why.
     """
     name = str(variant["name"])
     card = out / ".grid" / f"{name}.yaml"

@@ -160,7 +160,7 @@ def _trained_before(training: _Training, decisive: Mapping[str, object]) -> str 
 
 
 def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) -> "Fitting":
-    """The training as lightning calls it; of every epoch a line is said, and its figures are tracked."""
+    """The training as lightning calls it; each epoch is reported in a line, and its figures are tracked."""
     from systems.training.fitting.module import Fitting, Hooks
 
     def report(epoch: "Epoch") -> None:
