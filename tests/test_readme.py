@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from harness.cli.app import own_command
 from harness.datasets.entry import PublishedFile, Split
 from harness.datasets.known import clotho
 from harness.interface import card_fetch
@@ -192,7 +193,7 @@ def test_the_notebook_answers_which_is_better(participant: Path, make_run: Calla
 
 
 def test_what_it_says_eval_prints_is_what_eval_prints(participant: Path, migrated_runs: Path) -> None:
-    command = [sys.executable, "-m", "harness", "eval", "--device", "cpu"]
+    command = own_command("eval", "--device", "cpu")
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     printed = [re.sub(r"\d{4}-\d\d-\d\d", "DATE", line).rstrip() for line in done.stdout.splitlines()]

@@ -1,10 +1,10 @@
-"""Draw how well estimated correspondences agree with the truth; makes the README's figure.
+"""Draw the README's figure of how well estimated correspondences agree with the truth.
 
     for card in tiny-passt-m1 tiny-atst-m1 tiny-mn-m1 tiny-atst-m3
     do lbar correspondences agreement $card --json >> agreement.jsonl; done
     python tools/draw_agreement.py agreement.jsonl docs/agreement.svg
 
-The file is a text of JSON documents.
+The file holds JSON documents, one after the other.
 """
 
 import json
@@ -31,7 +31,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 
 def plot(axes: Axes, rows: list[tuple[str, dict[str, float]]], title: str) -> None:
-    """Dots with intervals, a line each."""
+    """Draw a dot with its interval for each row."""
     for place, (label, value) in enumerate(reversed(rows)):
         colour = TAKEN if label.startswith("M =") else INK
         spread = [[value["mean"] - value["low"]], [value["high"] - value["mean"]]]
@@ -47,7 +47,7 @@ def plot(axes: Axes, rows: list[tuple[str, dict[str, float]]], title: str) -> No
 
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:
-    """Over all clips, and over those that a caption was not written for."""
+    """Draw the agreement over all clips, and over those that a caption was not written for."""
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     with mpl.rc_context({"svg.hashsalt": "lbar", "font.size": 9}):
         left, right = figure.subplots(1, 2, sharey=False)

@@ -2,10 +2,10 @@
 
     python tools/select_everyday_sources.py EVERYDAY_SOUNDS_FOLDER harness/datasets/everyday/sounds
 
-The input folder holds `manifest.csv` and `audio/*.ogg`. The rule: a recording is kept when an AudioSet tagger hears its
-label, that is when one of the classes in `ACCEPTED` is among the tagger's three best with a score of 0.2 or more. The
+The input folder holds `manifest.csv` and `audio/*.ogg`. A recording is kept when an AudioSet tagger confirms its label:
+when one of the classes in `ACCEPTED` is among the tagger's three best with a score of 0.2 or more. The
 accepted classes are the AudioSet classes of the label itself, or, where AudioSet has none (blackbird, lark, tuba), the
-narrowest classes that contain it. Where the tagger hears only the wider class ("Insect" for a bee), the recording goes
+narrowest classes that contain it. Where the tagger finds only the wider class ("Insect" for a bee), the recording goes
 under the wider name. Everything else is dropped, and so is the drum kit: of its drums and cymbals neither could be
 counted in a scene.
 
@@ -76,7 +76,7 @@ ACCEPTED: dict[str, tuple[str, tuple[str, ...]]] = {
     "water": ("water", ("Water", "Stream", "Trickle, dribble", "Pour")),
 }
 
-# A recording whose own words say more than its label: many frogs, not one.
+# A recording whose file name says more than its label: many frogs, not one.
 RELABELLED = {"gcompris_lrfrogsinpondduringstormlacut.ogg": "frogs"}
 BACKGROUNDS = ("frogs", "grasshopper", "rain", "train", "water")
 
@@ -172,7 +172,7 @@ def tagger_scores(evidence: str) -> dict[str, float]:
 
 
 def confirmed(manifest_label: str, evidence: str) -> bool:
-    """Whether the tagger hears what the manifest says."""
+    """Whether the tagger confirms the label in the manifest."""
     if manifest_label not in ACCEPTED:
         return False
     scores = tagger_scores(evidence)

@@ -1,4 +1,4 @@
-"""Tabulate what the stages of the small systems reach on average over seeds; prints the README's table.
+"""Print the README's table of what each stage of the small systems reaches, on average over seeds.
 
     python tools/tabulate_stages.py everyday runs/seed-0 runs/seed-1 runs/seed-2
 

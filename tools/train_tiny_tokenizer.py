@@ -25,7 +25,7 @@ ENTRIES = 600
 
 
 def development_captions() -> list[str]:
-    """The captions of the development split, as they are; nothing is rendered for it."""
+    """The captions of the development split, verbatim; no audio is rendered for them."""
     split = "development"
     scenes = draw_scenes(EDITION.seed, EDITION.sizes)[split]
     return [caption.text for captions in write_captions(EDITION.seed, split, scenes) for caption in captions]
@@ -54,7 +54,7 @@ def write(target: Path, vocabulary: dict[str, int], merges: list[list[str]]) -> 
 
 
 def main() -> None:
-    """Read the folder to write to from the command line, and say how well the result fits."""
+    """Write to the folder named on the command line, and print how many tokens the captions have."""
     (target,) = (Path(argument) for argument in sys.argv[1:])
     captions = development_captions()
     vocabulary, merges = train(captions)

@@ -1,5 +1,6 @@
 from .app import build as build
 from .app import main as main
+from .app import own_command as own_command
 from .options import AsJson as AsJson
 from .options import DataRoot as DataRoot
 from .options import Device as Device

@@ -1,5 +1,7 @@
 """The command `lbar`: parses, calls, prints."""
 
+import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,3 +77,13 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command line; the exit code is 0 done, 1 a check found something, 2 mend something, 3 interrupted."""
     build()()
+
+
+def own_command(*arguments: str) -> list[str]:
+    """The command line that runs `lbar` in a process of its own, by this Python and from this code.
+
+    Unlike `python -m harness` it works in a directory that has a folder `harness`.
+    """
+    place = str(Path(__file__).resolve().parents[2])
+    code = f"import sys; {place!r} in sys.path or sys.path.insert(0, {place!r}); sys.argv[0] = 'lbar'"
+    return [sys.executable, "-P", "-c", f"{code}; from harness.cli import main; main()", *arguments]

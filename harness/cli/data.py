@@ -69,8 +69,9 @@ def leaks(
     from harness.interface import read_card
     from harness.machine import bars
 
+    fields, folder = read_card(card)
     with bars() as progress:
-        report = leaks_of(read_card(card)[0], data_root, audio=audio, progress=progress)
+        report = leaks_of(fields, data_root, folder=folder, audio=audio, progress=progress)
     for line in report.unchecked:
         say(f"not checked: {line}")
     if as_json:

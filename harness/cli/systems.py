@@ -10,15 +10,15 @@ from harness.interface import Listing
 from harness.protocols import PROTOCOLS
 
 systems_app = typer.Typer(
-    invoke_without_command=True, rich_markup_mode=None, help="List systems, or get what they need."
+    invoke_without_command=True, rich_markup_mode=None, help="List systems, or download their files."
 )
 
 
 @systems_app.callback()
 def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
-    """List registered systems: what they are, what was published of them, and whether their files are here.
+    """List registered systems: what they are, their published figures, and whether their files are here.
 
-    The published figure is the primary measure in per cent, as printed.
+    The published figure is the protocol's primary measure in per cent, as printed.
     """
     if context.invoked_subcommand is not None:
         return
@@ -34,11 +34,11 @@ def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
 @systems_app.command("fetch")
 def fetch_system(
     name: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
-    training: Annotated[bool, typer.Option("--training", help="Also what only training needs.")] = False,
+    training: Annotated[bool, typer.Option("--training", help="Also the files that only training needs.")] = False,
 ) -> None:
-    """Download what may be downloaded of a system's files.
+    """Download a system's files, as far as they have addresses.
 
-    They go into the folder LBAR_WEIGHTS, else `weights`. A download that was cut goes on where it stopped.
+    They go into the folder LBAR_WEIGHTS, else `weights`. A download that was interrupted goes on where it stopped.
     """
     from harness.interface import fetch_files
     from harness.machine import bars
@@ -64,7 +64,7 @@ def as_row(listing: Listing) -> tuple[str, ...]:
 
 
 def as_document(listing: Listing) -> dict[str, object]:
-    """The same and all the rest, for JSON."""
+    """Everything known of a system, for JSON."""
     return {
         "name": listing.name,
         "built_from": listing.target,

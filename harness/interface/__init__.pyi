@@ -1,3 +1,5 @@
+from .ancestors import TrainedSystem as TrainedSystem
+from .ancestors import ancestors_of as ancestors_of
 from .card_fetch import fetch_files as fetch_files
 from .card_files import CardFile as CardFile
 from .card_files import required_file as required_file
@@ -7,10 +9,15 @@ from .cards import Card as Card
 from .cards import common_part as common_part
 from .cards import parse_card as parse_card
 from .cards import read_card as read_card
+from .cards import recorded_training_of as recorded_training_of
+from .cards import training_of as training_of
 from .conformance import check as check
 from .findings import Finding as Finding
 from .findings import Level as Level
+from .names import identity as identity
 from .names import is_card as is_card
+from .names import located as located
+from .names import named_from as named_from
 from .names import target_of as target_of
 from .returned_values import checked_embeddings as checked_embeddings
 from .returned_values import checked_info as checked_info
@@ -29,6 +36,6 @@ from .systems import build_system as build_system
 from .systems import import_named as import_named
 from .systems import listings as listings
 from .systems import load_system as load_system
-from .systems import located as located
 from .systems import needed_files as needed_files
 from .systems import options_of as options_of
+from .training_section import TrainingSection as TrainingSection

@@ -1,7 +1,7 @@
-"""Modules that have moved, by the addresses that cards, records and MLflow models of earlier versions hold.
+"""The earlier addresses of modules that have moved, as cards, records and MLflow models of earlier versions have them.
 
-Cards name functions as `systems.dual_encoder_system:from_card`, and a model in MLflow's registry keeps a copy of
-our code as it was, with its imports. Both go on working: importing a module by its earlier address gives today's.
+Cards name functions, for example `systems.dual_encoder_system:from_card`, and a model in MLflow's registry keeps a copy
+of our code with its imports. Both go on working: importing a module by its earlier address gives today's module.
 """
 
 import sys
@@ -21,7 +21,7 @@ MOVED = {
     "harness.registry": "harness.interface.systems",
     "harness.scoring": "harness.measures.similarity",
 }
-"""By earlier address: today's. An address that left our hands once stays in here."""
+"""Today's address of a module by its earlier one. Entries stay: files with an earlier address may exist anywhere."""
 
 
 class _MovedModules(MetaPathFinder, Loader):
@@ -36,11 +36,11 @@ class _MovedModules(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self) if fullname in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
-        # The import system hands out whatever stands here once this returns.
+        # The import statement gets the module that is entered here when this method returns.
         sys.modules[module.__name__] = import_module(MOVED[module.__name__])
 
 
 def keep_earlier_addresses() -> None:
-    """Make every address of `MOVED` importable; doing it again changes nothing."""
+    """Make every earlier address of `MOVED` importable; a second call changes nothing."""
     if not any(isinstance(finder, _MovedModules) for finder in sys.meta_path):
         sys.meta_path.append(_MovedModules())

@@ -1,4 +1,4 @@
-"""Download what may be downloaded of the files a card needs."""
+"""Download the files that a card needs."""
 
 import shutil
 import zipfile
@@ -12,20 +12,21 @@ from harness.machine import Progress, download, exclusive, silent
 
 
 def fetch_files(name: str, *, training: bool = False, progress: Progress = silent) -> Iterator[str]:
-    """Download a system's files into the weights folder; what is there already is left alone.
+    """Download a system's files into the weights folder; a file that is there already is left alone.
 
-    Parts that lie there already, named as published, are joined, not downloaded.
+    Parts of a file that lie there under their published names are joined and not downloaded again.
 
     Args:
         name: a registered system, or a card's path.
-        training: whether to get what only training needs, too.
-        progress: told of every file and its bytes.
+        training: whether to get the files that only training needs, too.
+        progress: opened for every file and moved on by its bytes.
 
     Yields:
         A line per file.
 
     Raises:
-        UserError: no such system, or some files cannot be had; all of them are listed, the others are in place.
+        UserError: there is no such system, or files cannot be downloaded; all of these are listed, after all others
+            are in place.
     """
     listing = look_at(name)
     if listing.problem:
@@ -51,10 +52,10 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
 
 
 def _get(file: CardFile, progress: Progress) -> Path:
-    """One file, its parts joined, or what is missing in a folder.
+    """Download one file, or its parts and join them, or the missing files of a folder.
 
     Raises:
-        UserError: it cannot be had, or would lie outside the weights folder.
+        UserError: it cannot be downloaded, or would lie outside the weights folder.
     """
     target = weights_root() / file.path
     if not target.resolve().is_relative_to(weights_root().resolve()):
@@ -77,13 +78,13 @@ def _get(file: CardFile, progress: Progress) -> Path:
 
 
 def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
-    """Put a file together from its parts, in a stream: memory stays small however large they are.
+    """Join a file from its parts, in a stream, so that little memory is used however large they are.
 
-    The parts are left where they are. Without a checksum, a checkpoint counts as whole if it is a zip archive all of
-    whose members are unharmed.
+    The parts are left where they are. A checkpoint without a checksum counts as whole if it is a zip archive whose
+    members all pass the archive's own checks.
 
     Raises:
-        UserError: a part is missing or empty, together they are not what they should be, or the disk is full.
+        UserError: a part is missing or empty, the joined file is damaged, or the disk is full.
     """
     absent = [str(part) for part in parts if not part.is_file() or not part.stat().st_size]
     if absent:

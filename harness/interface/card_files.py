@@ -1,4 +1,4 @@
-"""The files a card needs beside itself: where they lie, and what to do about those that are missing."""
+"""The files a card needs beside itself: where they lie, and how to get those that are missing."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
 
 
 class CardFile(BaseModel):
-    """A file or a folder that a system cannot do without, and how to come by it.
+    """A file or a folder that a system needs, and how to get it.
 
     Attributes:
         path: relative to the card's folder or, where it is not there, to the weights folder.
-        bundled: relative to the card's folder; the one that comes with the card, for where there is no other.
-        urls: where it may be downloaded: one address, or those of its parts, which are joined in this order.
-        contents: of a folder, the files to download into it: name and address.
-        instead: of a folder, files any of which does the service of the contents: another layout of the same.
-        md5: of the whole, where its publisher or we know it.
-        page: where a person gets it who cannot download it from a plain address.
-        origin: what else there is to say of how to get it, as a clause.
+        bundled: path, relative to the card's folder, of a copy that comes with the card; used where `path` is missing.
+        urls: addresses to download it from: one, or those of its parts, which are joined in this order.
+        contents: for a folder, the files to download into it: name and address.
+        instead: for a folder, files any one of which may be there in place of `contents`: the same in another layout.
+        md5: checksum of the whole, where it is known.
+        page: web page where a person gets it, if it cannot be downloaded from a plain address.
+        origin: how else to get it, as a clause for a message.
         licence: of the file, as far as it is known.
-        training_only: needed to train the system, not to run it.
+        training_only: whether it is needed to train the system, but not to run it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +55,7 @@ class CardFile(BaseModel):
         return bool(self.urls or self.contents)
 
     def is_whole(self, place: Path) -> bool:
-        """Whether all of it lies at a place, in this layout or another."""
+        """Whether it lies at this place with all its contents, or in another layout."""
         if not self.contents:
             return place.exists()
         return all((place / name).is_file() for name in self.contents) or any(
@@ -76,11 +76,11 @@ def place_of(file: CardFile, folder: Path) -> Path | None:
     """Where the file lies, whole; `None` where it is missing.
 
     Args:
-        file: what is looked for.
+        file: the file.
         folder: the card's.
 
     Raises:
-        UserError: a folder may not be looked into.
+        UserError: a folder may not be read.
     """
     places = [folder / file.path, weights_root() / file.path, *([folder / file.bundled] if file.bundled else [])]
     try:
@@ -99,8 +99,8 @@ def required_files(files: Mapping[str, CardFile], keys: Sequence[str], folder: P
         system: the card's name, for the message.
 
     Raises:
-        UserError: the card names no such file, or files are missing; all of them are said, where each may be got and
-            where it is to go.
+        UserError: the card names no such file, or files are missing. Each missing file is listed, with where to get it
+            and where to put it.
     """
     for key in keys:
         if key not in files:
@@ -118,11 +118,11 @@ def required_file(files: Mapping[str, CardFile], key: str, folder: Path, system:
 
 
 def missing_line(file: CardFile, system: str) -> str:
-    """What is missing, from where it may be got, and where it is to go.
+    """The line on a missing file: where to get it, and where to put it.
 
     Args:
-        file: what is missing.
-        system: who needs it: a registered name, or a card's path.
+        file: the missing file.
+        system: the system that needs it: a registered name, or a card's path.
     """
     missing = f"{weights_root() / file.path} is not there"
     if file.may_be_fetched:

@@ -6,21 +6,23 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
 from harness.errors import UserError, listing
 from harness.interface.card_files import CardFile
 from harness.interface.names import is_card, target_of
 from harness.interface.system import SystemInfo
+from harness.interface.training_section import SYSTEM_FIELDS, TrainingSection
 
 
 class Published(BaseModel):
-    """Figures somebody printed for a system.
+    """Figures published for a system.
 
     Attributes:
-        source: where they are printed.
-        protocol: name of the protocol they were taken by.
-        measures: by name, in per cent as printed.
-        note: what else to know of them.
+        source: the publication.
+        protocol: name of the protocol they were measured by.
+        measures: value by name of the measure, in per cent as printed.
+        note: what else a reader has to know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,19 +38,19 @@ class Card(BaseModel):
 
     Attributes:
         factory: `package.module:function` that builds the system from the card.
-        trainer: `package.module:function` that trains it, where something does.
-        name: how tables call it.
+        trainer: `package.module:function` that trains it; `None` where it cannot be trained.
+        name: of the system, as tables show it.
         about: one line on what it is.
-        parameters: how many it has; what builds it counts them, a test holds the two together.
-        pretrained_on: names of the data sets its parts were trained on before.
-        trained_on: names of the data sets the whole was trained on.
+        parameters: number of parameters, for tables; a test compares it with the system that is built.
+        pretrained_on: names of the data sets its parts were trained on before they became this system.
+        trained_on: names of the data sets the system as a whole was trained on.
         licence: of its weights.
-        source: where it comes from.
-        files: what it needs beside the card.
+        source: where it comes from: a paper, an address.
+        files: the files it needs beside the card, by what they are to it (`weights`, `tokenizer`).
         members: the systems it is made of, by registered name or card's path, each needing its own files.
-        published: figures others printed for it.
-        described: what the challenge's meta file says of it under `system.description`, by that file's keys, where
-            nothing else in the card says so.
+        published: figures published for it.
+        described: what the challenge's meta file says of it under `system.description`, by that file's keys; only what
+            no other field of the card says.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,17 +70,17 @@ class Card(BaseModel):
     described: dict[str, JsonValue] = {}
 
     @property
-    def heard(self) -> tuple[str, ...]:
-        """All data sets that had a part in its weights."""
+    def all_training_data(self) -> tuple[str, ...]:
+        """Names of all data sets it was trained on, pre-training included, each once."""
         return tuple(dict.fromkeys(self.pretrained_on + self.trained_on))
 
     def info(self, *, sample_rate: int, parameters: int, digest: str | None) -> SystemInfo:
-        """What a system built from this card says of itself; the card says the rest."""
+        """The information on a system built from this card, of which the arguments are what the card does not say."""
         return SystemInfo(
             name=self.name,
             sample_rate=sample_rate,
             parameters=parameters,
-            trained_on=self.heard,
+            trained_on=self.all_training_data,
             licence=self.licence,
             source=self.source,
             digest=digest,
@@ -86,11 +88,11 @@ class Card(BaseModel):
         )
 
 
-SomeCard = TypeVar("SomeCard", bound=Card)
+SomeCard = TypeVar("SomeCard", bound=BaseModel)
 
 
 def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
-    """Check what a card says.
+    """Check the fields of a card of some kind.
 
     Raises:
         UserError: a field is missing, unknown or of the wrong kind; all of them are listed.
@@ -98,12 +100,20 @@ def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
     try:
         return kind.model_validate(card)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, problem['loc'])) or 'card'}: {problem['msg']}" for problem in error.errors()]
-        raise listing(f"card {card.get('name', '?')!r} does not fit", problems) from None
+        raise listing(f"card {card.get('name', '?')!r} does not fit", list(map(_misfit, error.errors()))) from None
+
+
+def _misfit(problem: ErrorDetails) -> str:
+    """A line on a field that does not fit: which, what is expected, and what was found."""
+    # In YAML a tuple is a list; the input of a missing field, or of a check of several, is all that stands around it.
+    expected = problem["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
+    found = "" if isinstance(problem["input"], Mapping) else f", found {problem['input']!r:.80}"
+    where = ".".join(map(str, problem["loc"]))
+    return f"{where}: {expected}{found}" if where else expected
 
 
 def common_part(card: Mapping[str, object]) -> Card:
-    """What a card of any kind says in the fields that all kinds share.
+    """The fields of a card that all kinds of card share.
 
     Raises:
         UserError: one of these fields is missing or of the wrong kind.
@@ -111,15 +121,41 @@ def common_part(card: Mapping[str, object]) -> Card:
     return parse_card(Card, {field: card[field] for field in Card.model_fields if field in card})
 
 
+class _TrainedCard(BaseModel):
+    training: TrainingSection | None = None
+
+
+def training_of(card: Mapping[str, object]) -> TrainingSection:
+    """The section `training:` of a card of any kind; an empty one where it has none.
+
+    Raises:
+        UserError: the section is no list of fields, or one of those that all kinds share is of the wrong kind.
+    """
+    return parse_card(_TrainedCard, card).training or TrainingSection()
+
+
+def recorded_training_of(card: Mapping[str, object] | None) -> TrainingSection | None:
+    """The section `training:` of a card in a record, which may be anybody's: fields that do not fit are left out."""
+    section = (card or {}).get("training")
+    if not isinstance(section, Mapping):
+        return None
+    try:
+        return TrainingSection.model_validate(section)
+    except ValidationError as error:
+        unfit = {problem["loc"][0] for problem in error.errors()}
+        return TrainingSection.model_validate({key: value for key, value in section.items() if key not in unfit})
+
+
 def read_card(name: str) -> tuple[dict[str, object], Path]:
     """Read a card by its registered name or its path, together with the cards it builds on.
 
-    A card's line `base:` names others, by path from its own folder or by registered name: it says all they say but
-    what was published of them, later ones and itself going first where they differ, mappings field by field, a file
-    under `files:` that has a path of its own as a whole. `{name}` in a text stands for its name.
+    A card's line `base:` names other cards, by path from its own folder or by registered name. The card takes over all
+    their fields but `published`. Where cards differ, a later base overrides an earlier one, and the card itself
+    overrides them all. Mappings are merged field by field, but a file under `files:` that has a path replaces the
+    base's file as a whole. `{name}` in a text stands for the card's name.
 
     Returns:
-        What the card says, paths being from its own folder, and that folder.
+        The card's fields, in which paths go from its own folder, and that folder.
 
     Raises:
         UserError: there is no such card, it cannot be read, or cards build on each other in a circle.
@@ -131,7 +167,7 @@ def read_card(name: str) -> tuple[dict[str, object], Path]:
     try:
         return {key: _named(value, str(card.get("name", path.stem))) for key, value in card.items()}, path.parent
     except RecursionError:
-        raise UserError(f"card {path} holds itself: an anchor (&) is used within what it names") from None
+        raise UserError(f"card {path} contains itself: an anchor (&) is used within what it names") from None
 
 
 def _path_of(name: str) -> Path:
@@ -142,7 +178,7 @@ def _path_of(name: str) -> Path:
 
 
 def _composed(path: Path, folder: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """A card on top of the cards it builds on, its paths being from a folder."""
+    """The fields of a card and of the cards it builds on, paths made to go from a folder."""
     if path.resolve() in above:
         circle = " → ".join(card.name for card in (*above[above.index(path.resolve()) :], path))
         raise UserError(f"cards build on each other in a circle: {circle}; take one `base:` out")
@@ -170,30 +206,27 @@ def _loaded(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"card {path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(card, dict):
-        raise UserError(f"card {path} is no list of fields: it has no line `factory: package.module:function`, say")
+        raise UserError(f"card {path} is no list of fields such as `factory: package.module:function`")
     return card
 
 
 def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:
-    """What a card in its own folder says, with its paths made to be from another folder.
+    """The fields of a card in its own folder, with its paths made to go from another folder.
 
-    A file that does not lie beside the card is looked for in the weights folder, whoever names it: its path stays.
+    A file that does not lie beside the card is looked for in the weights folder, whichever card names it: its path
+    stays.
     """
     if own == folder:
         return card
     seen = dict(card)
-    files, members, training = card.get("files"), card.get("members"), card.get("training")
+    files, training = card.get("files"), card.get("training")
     if isinstance(files, dict):
         seen["files"] = {key: _file_seen_from(folder, file, own) for key, file in files.items()}
-    if isinstance(members, list):
-        seen["members"] = [_other_seen_from(folder, member, own) for member in members]
+    if "members" in card:
+        seen["members"] = _systems_seen_from(folder, card["members"], own)
     if isinstance(training, dict):
         seen["training"] = {
-            key: _other_seen_from(folder, value, own)
-            if key == "start"
-            else [_other_seen_from(folder, teacher, own) for teacher in value]
-            if key == "teachers" and isinstance(value, list)
-            else value
+            key: _systems_seen_from(folder, value, own) if key in SYSTEM_FIELDS else value
             for key, value in training.items()
         }
     return seen
@@ -210,22 +243,24 @@ def _file_seen_from(folder: Path, file: object, own: Path) -> object:
     return seen
 
 
-def _other_seen_from(folder: Path, other: object, own: Path) -> object:
-    """Another system, named by a card: a path is made to be from the folder."""
-    return relpath(own / other, folder) if isinstance(other, str) and is_card(other) else other
+def _systems_seen_from(folder: Path, named: object, own: Path) -> object:
+    """The system or the list of systems that a card names; what is neither is left for `parse_card` to refuse."""
+    if isinstance(named, list):
+        return [_systems_seen_from(folder, one, own) for one in named]
+    return relpath(own / named, folder) if isinstance(named, str) and is_card(named) else named
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        # An address goes with its path: another file is had from somewhere else.
+        # A file's address belongs to its path: another file is downloaded from another address.
         merged[key] = _merged(merged[key], value) if both and "path" not in value else value
     return merged
 
 
 def _named(value: object, name: str) -> object:
-    """The value with every `{name}` filled in."""
+    """The value with every `{name}` replaced by the name."""
     if isinstance(value, str):
         return value.replace("{name}", name)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What a system gets wrong, found before it is measured.
+"""Check that a system keeps the contract, before it is measured.
 
 Two vectors u and v count as equal where |u - v| ≤ `TOLERANCE` |v|. Summing in another order, in single precision, stays
 within that; padding or batch statistics that change a vector do not. The harness never passes an empty list, so none is
@@ -26,11 +26,11 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
     """Try a system on a few synthetic clips and captions.
 
     Args:
-        system: what claims to be a `RetrievalSystem`.
+        system: a `RetrievalSystem` or `PairScorer`, or what is meant to be one.
         seed: of the synthetic clips.
 
     Returns:
-        What is wrong, in the order it should be mended; nothing for a system that keeps the contract.
+        What is wrong, in the order in which to mend it; empty for a system that keeps the contract.
     """
     name, sample_rate = name_and_rate(system)
     audio, text = audio_probe(system, name, sample_rate, seed), text_probe(system, name)
@@ -160,6 +160,7 @@ _CHECKS: dict[str, Callable[[Probe], Iterator[str]]] = {
     ),
     "unusual input": _unusual,
 }
+"""By name of the check: two ways to embed the same items, and the message for vectors that differ."""
 
 
 def _pcm(audio: Probe) -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""Which systems are registered, and what a name a person types stands for."""
+"""Which systems are registered, and what the name of a system stands for."""
 
 import difflib
 from importlib.metadata import entry_points
 from importlib.resources import files
+from os.path import relpath
 from pathlib import Path
 
 from harness.errors import UserError
@@ -21,8 +22,8 @@ def registered() -> dict[str, str]:
             continue
         try:
             cards = Path(str(files(entry.value))).glob("*.yaml")
-        except ModuleNotFoundError:
-            # Somebody's broken package is their system's error, not everybody's.
+        except Exception:
+            # The error is reported when this system is used; a broken package must not hide the other systems.
             found[entry.name] = entry.value
             continue
         found.update({card.stem: str(card) for card in cards})
@@ -54,3 +55,22 @@ def is_card(target: str) -> bool:
     (True, False)
     """
     return target.endswith((".yaml", ".yml"))
+
+
+def identity(name: str) -> str:
+    """What a name stands for, the same however it is spelt: an absolute path of a card, or a factory.
+
+    A name that nothing is registered under stands for itself.
+    """
+    target = name if is_card(name) else registered().get(name, name)
+    return str(Path(target).resolve()) if is_card(target) else target
+
+
+def located(name: str, folder: Path) -> str:
+    """A system that a card in a folder names, named from the working directory: only cards' paths differ."""
+    return str(folder / name) if is_card(name) else name
+
+
+def named_from(folder: Path, name: str) -> str:
+    """A system that is named from the working directory, as a card in a folder has to name it."""
+    return relpath(Path(name).resolve(), folder.resolve()) if is_card(name) else name

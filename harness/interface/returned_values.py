@@ -1,4 +1,4 @@
-"""What a system returns is looked at before anything is computed from it."""
+"""Checks of what a system returns, made before anything is computed from it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +20,7 @@ def is_sample_rate(value: object) -> bool:
 
 
 def info_faults(system: Any) -> Iterator[str]:
-    """What is wrong with what a system says of itself, one sentence each."""
+    """What is wrong with a system's `info`, one sentence each."""
     try:
         info = system.info
     except (Exception, SystemExit) as error:
@@ -57,10 +57,10 @@ def _is_tuple_of_text(value: object) -> bool:
 
 
 def checked_info(system: Any) -> SystemInfo:
-    """What a system says of itself.
+    """A system's `info`, checked.
 
     Raises:
-        UserError: something is wrong with it, or a method is missing; all of it is listed.
+        UserError: a field of it is wrong, or a method is missing; all of it is listed.
     """
     faults = list(info_faults(system))
     if not is_pair_scorer(system):
@@ -74,7 +74,7 @@ def checked_info(system: Any) -> SystemInfo:
 
 
 def checked_embeddings(result: object, expected_count: int, what: str, system_name: str, first_index: int) -> Array:
-    """Return the embeddings of one batch as float32, or say what is wrong with them.
+    """Check the embeddings of one batch, and return them as float32.
 
     Args:
         result: what the system returned; any floating type is accepted and rounded to float32.
@@ -109,7 +109,7 @@ def checked_embeddings(result: object, expected_count: int, what: str, system_na
 
 
 def unequal_widths(system_name: str, audio: Array, text: Array) -> str:
-    """The sentence for embeddings that no cosine can compare."""
+    """The message for embeddings of different widths, which no cosine can compare."""
     return (
         f"{system_name}: embed_audio returns {audio.shape[1]} numbers a clip, embed_text {text.shape[1]} a caption; "
         "project both to one dimension"
@@ -117,7 +117,7 @@ def unequal_widths(system_name: str, audio: Array, text: Array) -> str:
 
 
 def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
-    """A system's own `score(text, audio)`, looked at on every call; `None` where it has none.
+    """A system's own `score(text, audio)`, whose result is checked on every call; `None` where it has none.
 
     Raises:
         UserError: (the returned function) `score` raises, or returns no numpy array of numbers, another shape than
@@ -126,30 +126,34 @@ def guarded_score(system: Any) -> Callable[[Array, Array], Array] | None:
     score = getattr(system, "score", None)
     if score is None:
         return None
-    said_by = f"{system.info.name}: score"
+    method = f"{system.info.name}: score"
 
     def guarded(text: Array, audio: Array) -> Array:
-        try:
-            result = score(text, audio)
-        except (Exception, SystemExit) as error:
-            raise UserError(f"{said_by} raised {one_line(error)}") from error
-        return checked_scores(result, (len(text), len(audio)), said_by)
+        return checked_scores(called(method, score, text, audio), (len(text), len(audio)), method)
 
     return guarded
 
 
-def checked_scores(result: object, shape: tuple[int, ...], said_by: str) -> Array:
-    """Return scores as float32, or say what is wrong with them.
+def called(name: str, method: Callable[..., object], *arguments: object) -> object:
+    """What a system's method returns; a `UserError` that begins with `name` where it raises anything."""
+    try:
+        return method(*arguments)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{name} raised {one_line(error)}") from error
+
+
+def checked_scores(result: object, shape: tuple[int, ...], method: str) -> Array:
+    """Check scores, and return them as float32.
 
     Args:
         result: what the system returned.
-        shape: expected: `(captions, clips)` of `score`, `(pairs,)` of `score_pairs`.
-        said_by: the system's name and its method, for the message.
+        shape: what is expected: `(captions, clips)` of `score`, `(pairs,)` of `score_pairs`.
+        method: the system's name and the method that returned it, for the message.
 
     Raises:
         UserError: not a numpy array of numbers, another shape, or NaN or infinity.
     """
-    returned = f"{said_by} returned"
+    returned = f"{method} returned"
     pairs = len(shape) == 1
     given = f"{shape[0]} pairs" if pairs else f"{shape[0]} captions and {shape[1]} clips"
     array = _floating(result, returned, given)
@@ -177,7 +181,7 @@ def _floating(result: object, returned: str, given: str) -> np.ndarray:
 
 
 def _as_float32(array: np.ndarray) -> Array:
-    # A number beyond float32 becomes infinity, which the caller reports.
+    # A number too large for float32 becomes infinity, which the caller reports.
     with np.errstate(over="ignore"):
         return array.astype(np.float32, copy=False)
 

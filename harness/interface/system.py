@@ -1,4 +1,4 @@
-"""What the harness needs of a system: where the tool ends and a participant's code begins."""
+"""What the harness needs of a system: the contract between it and a participant's code."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SystemInfo:
-    """What a system says of itself; copied into every record.
+    """What a system tells the harness of itself; it is copied into every record.
 
     Attributes:
-        name: how tables call it.
+        name: of the system, as tables show it.
         sample_rate: Hz; the harness resamples every clip to it.
-        parameters: number of parameters at inference, all parts together.
+        parameters: number of parameters used at inference, of all parts together.
         trained_on: names of the data sets used for training, pre-training included.
         licence: of the weights, as an SPDX identifier where there is one.
         source: where it comes from: a paper, an address, a repository.
         digest: SHA-256 over everything that decides its output (card and weights). `None` means unknown: then nothing
             the system computes is kept for a later evaluation.
-        card: what the card it was built from says, where there is one.
+        card: the fields of the card it was built from; `None` where there is none.
     """
 
     name: str
@@ -40,14 +40,14 @@ class SystemInfo:
 
 @runtime_checkable
 class RetrievalSystem(Protocol):
-    """Turns clips and captions into vectors of one space.
+    """Embeds clips and captions as vectors of one space.
 
-    A system may also define `score(text, audio)`, from `(m, d)` and `(n, d)` embeddings to an `(m, n)` float32
-    array, higher meaning a better match; without it the harness takes the cosine in float32.
+    A system may also define `score(text, audio)`, which turns embeddings of shapes `(m, d)` and `(n, d)` into a float32
+    array of shape `(m, n)`, higher meaning a better match. Without it the harness takes the cosine in float32.
 
-    A system whose attribute `accepts_int16` is true gets clips as they are stored wherever the harness has them so:
-    read-only int16, of which 32,768 stands for 1. Nothing is copied then, and half as much is sent to a GPU. It still
-    has to accept float32 too.
+    A system may set the attribute `accepts_int16` to true. Where the harness has stored clips it then passes them as
+    they are stored: read-only int16 arrays in which 32,768 stands for 1. Such a system still has to accept float32 as
+    well. This saves a copy, and half of what is sent to a GPU.
     """
 
     info: SystemInfo
@@ -62,7 +62,7 @@ class RetrievalSystem(Protocol):
 
 
 class PairScorer(Protocol):
-    """A cross-encoder: it looks at a caption and a clip together and has no vectors to give."""
+    """A cross-encoder: it scores a caption and a clip together and has no embeddings of either."""
 
     info: SystemInfo
 
@@ -72,7 +72,7 @@ class PairScorer(Protocol):
 
 
 System = RetrievalSystem | PairScorer
-"""What can be evaluated."""
+"""A system that can be evaluated."""
 
 
 def accepts_int16(system: object) -> bool:
@@ -89,5 +89,5 @@ def _warn_of_earlier_name(name: str) -> None:
 
 
 def is_pair_scorer(system: object) -> "TypeIs[PairScorer]":
-    """Whether a system scores pairs instead of embedding; only its method is asked for, its `info` may be broken."""
+    """Whether a system scores pairs instead of embedding: whether it has that method, be its `info` right or wrong."""
     return callable(getattr(system, "score_pairs", None))

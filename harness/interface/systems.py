@@ -1,4 +1,4 @@
-"""From what a person types to a system: a registered name, a card's path, or `package.module:factory`."""
+"""From the name of a system to the system: the files it needs, and building it."""
 
 import inspect
 import sys
@@ -11,7 +11,7 @@ from typing import cast
 from harness.errors import UserError, one_line
 from harness.interface.card_files import CardFile, missing_line, place_of
 from harness.interface.cards import Card, common_part, read_card
-from harness.interface.names import is_card, registered, target_of
+from harness.interface.names import is_card, located, registered, target_of
 from harness.interface.system import System
 from harness.machine import resolve
 
@@ -19,94 +19,8 @@ PRECISIONS = ("fp32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
-class BuiltSystem:
-    """A system, and what it was built for.
-
-    Attributes:
-        system: the system.
-        device: in torch's words; `own` where the factory takes no device, so that the system chooses for itself.
-        precision: `fp32` or `bf16`.
-    """
-
-    system: System
-    device: str
-    precision: str
-
-
-def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> System:
-    """The system that `build_system` builds."""
-    return build_system(name, device=device, precision=precision).system
-
-
-def build_system(name: str, *, device: str = "auto", precision: str = "fp32", compiled: bool = False) -> BuiltSystem:
-    """Build a system from a registered name, a card's path (`*.yaml`) or `package.module:factory`.
-
-    Of `device`, `precision` and `compiled` a factory gets those that are among its parameters. A card's factory gets
-    the card as a dictionary and the folder it lies in before them.
-
-    Args:
-        name: what to load.
-        device: where it is to run, in torch's words, or `auto`.
-        precision: `fp32` or `bf16`.
-        compiled: whether its encoders are compiled first, by torch.
-
-    Raises:
-        UserError: there is no such system, it cannot be built, what it needs is missing, or it cannot do what is
-            asked for.
-    """
-    if precision not in PRECISIONS:
-        raise UserError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
-    target = target_of(name)
-    arguments: tuple[object, ...] = ()
-    if is_card(target):
-        card, folder = read_card(target)
-        arguments, target = (card, folder), str(card["factory"])
-    factory = import_named(target, said_by=name)
-    takes = options_of(factory)
-    if precision != "fp32" and "precision" not in takes:
-        raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
-    if compiled and "compiled" not in takes:
-        raise UserError(f"{name} cannot be compiled; leave --compile out")
-    chosen = resolve(device) if "device" in takes else "own"
-    options = {"device": chosen, "precision": precision, "compiled": compiled}
-    try:
-        system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
-    except UserError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise UserError(f"{name} could not be built: {one_line(error)}") from error
-    return BuiltSystem(cast(System, system), chosen, precision)
-
-
-def import_named(target: str, *, said_by: str) -> Callable[..., object]:
-    """Import `package.module:function`, looked for in the working directory too.
-
-    Raises:
-        UserError: it cannot be imported, or is not callable.
-    """
-    module_name, _, attribute = target.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(import_module(module_name), attribute)
-    except (Exception, SystemExit) as error:
-        raise UserError(f"{said_by}: {target} cannot be imported: {one_line(error)}") from error
-    if not callable(found):
-        raise UserError(f"{said_by}: {target} is not a function or a class")
-    return cast(Callable[..., object], found)
-
-
-def options_of(factory: Callable[..., object]) -> set[str]:
-    """Those of device, precision and compiled that a factory or trainer takes: a class need know of none of them."""
-    parameters = inspect.signature(factory).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return {"device", "precision", "compiled"}
-    return {"device", "precision", "compiled"} & {parameter.name for parameter in parameters}
-
-
-@dataclass(frozen=True, slots=True)
 class Needed:
-    """A file that a system needs: who names it, by registered name or card's path, and where it lies."""
+    """A file that a system needs: which system, by registered name or card's path, which file, and where it lies."""
 
     system: str
     file: CardFile
@@ -121,10 +35,10 @@ class Listing:
     """A system as a table shows it.
 
     Attributes:
-        name: under which it is registered, or its card's path.
+        name: its registered name, or its card's path.
         target: its card's path, or the factory that builds it.
-        card: what the card says in the fields all cards share; `None` for a system without one.
-        files: what it needs beside the card, its members' files included.
+        card: the fields that all kinds of card share; `None` for a system without a card.
+        files: the files it needs beside the card, its members' files included.
         problem: why its card cannot be used; empty where it can.
     """
 
@@ -136,8 +50,13 @@ class Listing:
 
     @property
     def missing(self) -> tuple[Needed, ...]:
-        """What must be got before it can run."""
+        """The files that are missing and without which it cannot run."""
         return tuple(needed for needed in self.files if needed.place is None and not needed.file.training_only)
+
+
+def listings() -> list[Listing]:
+    """All registered systems, by name."""
+    return [look_at(name) for name in registered()]
 
 
 def look_at(name: str) -> Listing:
@@ -156,12 +75,12 @@ def look_at(name: str) -> Listing:
         return Listing(name, target, problem="; ".join((str(error), *error.problems)))
 
 
-def needed_files(name: str, above: tuple[Path, ...] = ()) -> list[Needed]:
+def needed_files(name: str, containers: tuple[Path, ...] = ()) -> list[Needed]:
     """The files of a system and of its members, each once; none for a system without a card.
 
     Args:
         name: a registered name, a card's path or `package.module:factory`.
-        above: the cards whose member it is.
+        containers: the cards of the systems that it is a member of, the outermost first.
 
     Raises:
         UserError: there is no such system or member, or systems are members of each other in a circle.
@@ -170,22 +89,97 @@ def needed_files(name: str, above: tuple[Path, ...] = ()) -> list[Needed]:
     if not is_card(target):
         return []
     path = Path(target).resolve()
-    if path in above:
-        circle = " → ".join(card.stem for card in (*above[above.index(path) :], path))
+    if path in containers:
+        circle = " → ".join(card.stem for card in (*containers[containers.index(path) :], path))
         raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
-    said, folder = read_card(target)
-    card = common_part(said)
+    fields, folder = read_card(target)
+    card = common_part(fields)
     found = [Needed(name, file, place_of(file, folder)) for file in card.files.values()]
     for member in card.members:
-        found += needed_files(located(member, folder), (*above, path))
+        found += needed_files(located(member, folder), (*containers, path))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
 
 
-def located(member: str, folder: Path) -> str:
-    """What a card's `members:` says, as it is looked up from elsewhere: a path goes from the card's folder."""
-    return str(folder / member) if is_card(member) else member
+@dataclass(frozen=True, slots=True)
+class BuiltSystem:
+    """A system, and what it was built for.
+
+    Attributes:
+        system: the system.
+        device: the name PyTorch gives it; `own` where the factory takes no device, so that the system chooses.
+        precision: `fp32` or `bf16`.
+    """
+
+    system: System
+    device: str
+    precision: str
 
 
-def listings() -> list[Listing]:
-    """All registered systems, by name."""
-    return [look_at(name) for name in registered()]
+def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> System:
+    """The system that `build_system` builds."""
+    return build_system(name, device=device, precision=precision).system
+
+
+def build_system(name: str, *, device: str = "auto", precision: str = "fp32", compiled: bool = False) -> BuiltSystem:
+    """Build a system from a registered name, a card's path (`*.yaml`) or `package.module:factory`.
+
+    A factory gets those of `device`, `precision` and `compiled` that are among its parameters. The factory that a card
+    names gets before them the card as a dictionary, and the folder the card lies in.
+
+    Args:
+        name: which system.
+        device: what it is to run on: a device by the name PyTorch gives it, or `auto`.
+        precision: `fp32` or `bf16`.
+        compiled: whether `torch.compile` compiles its encoders first.
+
+    Raises:
+        UserError: there is no such system, it cannot be built, a file it needs is missing, or it cannot compute in
+            this precision or be compiled.
+    """
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
+    target = target_of(name)
+    arguments: tuple[object, ...] = ()
+    if is_card(target):
+        card, folder = read_card(target)
+        arguments, target = (card, folder), str(card["factory"])
+    factory = import_named(target, named_by=name)
+    takes = options_of(factory)
+    if precision != "fp32" and "precision" not in takes:
+        raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
+    if compiled and "compiled" not in takes:
+        raise UserError(f"{name} cannot be compiled; leave --compile out")
+    chosen = resolve(device) if "device" in takes else "own"
+    options = {"device": chosen, "precision": precision, "compiled": compiled}
+    try:
+        system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{name} could not be built: {one_line(error)}") from error
+    return BuiltSystem(cast(System, system), chosen, precision)
+
+
+def import_named(target: str, *, named_by: str) -> Callable[..., object]:
+    """Import `package.module:function`, which may also lie in the working directory; messages begin with `named_by`.
+
+    Raises:
+        UserError: it cannot be imported, or is not callable.
+    """
+    module_name, _, attribute = target.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(import_module(module_name), attribute)
+    except (Exception, SystemExit) as error:
+        raise UserError(f"{named_by}: {target} cannot be imported: {one_line(error)}") from error
+    if not callable(found):
+        raise UserError(f"{named_by}: {target} is not a function or a class")
+    return cast(Callable[..., object], found)
+
+
+def options_of(factory: Callable[..., object]) -> set[str]:
+    """Those of `device`, `precision` and `compiled` that a factory or trainer takes; it need not take any."""
+    parameters = inspect.signature(factory).parameters
+    any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    return {option for option in ("device", "precision", "compiled") if any_name or option in parameters}

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.interface import recorded_training_of
 from harness.protocols import PROTOCOLS
 from harness.runs import EvaluationRecord, SpeedRecord, find_runs, read_any_record
 from leaderboard.runs.speed import Speed
@@ -107,8 +108,8 @@ def reason_against(record: EvaluationRecord) -> str | None:
         )
     if not record.comparable:
         return "; ".join(record.reasons)
-    training = (record.system.card or {}).get("training")
-    if isinstance(training, dict) and training.get("leaks") == "allow":
+    training = recorded_training_of(record.system.card)
+    if training and training.leaks == "allow":
         return "its card allows leaks: it may have learned from what it is evaluated on"
     return None
 
@@ -149,11 +150,10 @@ def stage_of(record: EvaluationRecord) -> str:
 
     In `stage 1` only the caption of a clip matches it; in `stage 2` M teachers estimate the other correspondences.
     """
-    training = (record.system.card or {}).get("training")
-    if not isinstance(training, dict):
+    training = recorded_training_of(record.system.card)
+    if training is None:
         return ""
-    teachers = training.get("teachers")
-    return f"stage 2, M={len(teachers)}" if isinstance(teachers, list) and teachers else "stage 1"
+    return f"stage 2, M={len(training.teachers)}" if training.teachers else "stage 1"
 
 
 def board_from(out: Path, *, mlflow: bool = False) -> Board:

@@ -77,7 +77,7 @@ def config_class(encoder: str) -> type[AudioConfig]:
     if encoder in known:
         found = import_module(f"{encoders.__name__}.{encoder}").ENCODER
     elif ":" in encoder:
-        found = import_named(encoder, said_by="audio.encoder")
+        found = import_named(encoder, named_by="audio.encoder")
     else:
         near = difflib.get_close_matches(encoder, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)};"

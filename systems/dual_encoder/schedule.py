@@ -1,4 +1,4 @@
-"""How the learning rate goes: up over the first epoch, down a cosine, then along a floor."""
+"""The learning rate: a linear rise over the first epoch, then half a cosine down, then constant."""
 
 import math
 
@@ -23,7 +23,7 @@ class Schedule(BaseModel):
     end: PositiveFloat = 20.0
 
     def at(self, epoch: float) -> float:
-        """The learning rate at a point of time in epochs, fractions included.
+        """The learning rate after so many epochs, which may be a fraction.
 
         >>> Schedule().at(0.5), Schedule().at(1.0), Schedule().at(30)
         (1e-05, 2e-05, 1e-07)

@@ -1,43 +1,35 @@
-"""What a card says of how its system is trained."""
+"""The section `training:` of a dual encoder's card: the fields all sections share, and hyper-parameters."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from harness.interface import TrainingSection
 from systems.dual_encoder.schedule import Schedule
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(TrainingSection):
     """One stage of the two-stage method. The defaults are the paper's first stage.
 
+    Without a system to start from, the encoders start from the weights in the card's files `audio_encoder` and
+    `text_encoder`, and from random ones where the card has no such file. One teacher that is also the system started
+    from is self-distillation.
+
     Attributes:
-        data: data sets whose training split is learned from, all together.
-        exclude: lists of clips that are not learned from, paths from the data root; see `read_exclusions`.
-        leaks: what becomes of training items that are evaluation items by id or title: `exclude` leaves them out,
-            `allow` learns from them, and the record says so.
-        validation: data set whose validation split chooses the checkpoint.
-        start: the system whose weights this one starts from; without it the encoders start from the weights in the
-            card's files `audio_encoder` and `text_encoder`, or from random ones where the card has no such file.
-        teachers: systems whose mean similarity estimates what matches; one, the system started from, is
-            self-distillation.
         supervised: λ in λ · L_sup + (1 - λ) · L_dist: 1 where nothing is estimated, 0 for estimates alone.
         loss_scale: multiplies the loss; the authors' code has 0.5.
         schedule: of the learning rate.
-        epochs: how often all the data are gone through.
+        epochs: number of passes over the training data.
         batch: pairs of clip and caption in a step, on all devices together; clips where `captions` is `all`.
-        captions: `one` draws pairs, as the paper does, so that a clip with five captions is heard five times in an
+        captions: `one` draws pairs, as the paper does, so that a clip with five captions is drawn five times in an
             epoch; `all` takes each clip once, with all its captions.
-        seed: of everything that is drawn.
+        seed: of everything that is drawn at random.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: Annotated[tuple[str, ...], Field(min_length=1)]
-    exclude: tuple[str, ...] = ()
-    leaks: Literal["exclude", "allow"] = "exclude"
     validation: str
-    start: str = ""
-    teachers: tuple[str, ...] = ()
     supervised: Annotated[float, Field(ge=0, le=1)] = 1.0
     loss_scale: PositiveFloat = 1.0
     schedule: Schedule = Schedule()
@@ -47,12 +39,15 @@ class TrainingConfig(BaseModel):
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
-    def _nothing_counts_twice(self) -> Self:
+    def _names_nothing_twice(self) -> Self:
         for field in (self.data, self.teachers):
             if twice := sorted({name for name in field if field.count(name) > 1}):
                 raise ValueError(f"{', '.join(twice)} is named twice; name it once")
         if self.validation == "folder" and "folder" in self.data:
-            raise ValueError("a folder has one split, which cannot be learned from and be chosen by; name another")
+            raise ValueError(
+                "a folder has one split, which cannot both be trained on and choose the checkpoint; "
+                "name another data set"
+            )
         return self
 
     @model_validator(mode="after")
@@ -60,5 +55,5 @@ class TrainingConfig(BaseModel):
         if self.supervised < 1 and not self.teachers:
             raise ValueError(f"supervised is {self.supervised}, so that something is to be estimated; name `teachers:`")
         if self.supervised == 1 and self.teachers:
-            raise ValueError("supervised is 1, so that the teachers would have no part; lower it or name no teachers")
+            raise ValueError("supervised is 1, so that the teachers would have no effect; lower it or name no teachers")
         return self

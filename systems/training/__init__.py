@@ -1,6 +1,6 @@
 """Training: stage 1 on captions, stage 2 on estimated audio-caption correspondences, grids, fusions.
 
-What is learned from is in `data`, the estimates in `teachers`, the optimisation in `fitting`.
+The training data are in `data`, the estimates in `teachers`, the optimisation in `fitting`.
 """
 
 import lazy_loader

@@ -22,7 +22,7 @@ def train(
         str | None, typer.Option("--protocol", help="Which part of a table: clotho, audiocaps or everyday.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="Of all that is drawn, instead of the one each card says.")
+        int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random, in place of each card's.")
     ] = None,
     grid: Annotated[
         Path | None, typer.Option("--grid", help="YAML: values to try for fields of one card's section `training`.")
@@ -33,16 +33,16 @@ def train(
 ) -> None:
     """Train systems.
 
-    Writes OUT/NAME with the card, the weights, and what they were trained on. Systems that start from others or are
-    taught by them come after these. What was stopped goes on, what is done is not done again. With --grid every
-    combination is trained, and the best on validation is kept under the card's name; with several devices
-    (--device cuda:0,cuda:1) as many at a time.
+    Writes the folder OUT/NAME with the card, the weights, and a record of the training. A system is trained after
+    those that it starts from or is taught by. A training that was stopped goes on, and one that is finished is not
+    done again. With --grid every combination of values is trained, as many at a time as there are devices (--device
+    cuda:0,cuda:1), and the one that reaches most on the validation split is kept under the card's name.
     """
     from harness.machine import bars
     from systems.training.graph import cards_of
     from systems.training.trainer import trainer_of
 
-    # What is trained here is found by what is trained after it.
+    # Systems that are trained later find those trained here in the weights folder.
     os.environ["LBAR_WEIGHTS"] = str(out)
     if grid is not None:
         _search(cards, grid, out, data_root, device, precision)
@@ -50,15 +50,15 @@ def train(
     trainers = [trainer_of(card, device=device, precision=precision, seed=seed) for card in cards_of(cards, protocol)]
     for train_it in trainers:
         with bars() as progress:
-            told = train_it(out, data_root, progress)
-        typer.echo(told)
+            line = train_it(out, data_root, progress)
+        typer.echo(line)
 
 
 def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: str, precision: str) -> None:
     from harness.errors import UserError
     from harness.interface import read_card
     from harness.machine import bars
-    from systems.training.grid import read_grid, search, train_apart
+    from systems.training.grid import read_grid, search, train_in_process
     from systems.training.trainer import trainer_for
 
     if len(cards) != 1:
@@ -68,7 +68,7 @@ def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: st
 
     def train_one(variant: Mapping[str, object], where: str) -> str:
         if len(devices) > 1:
-            return train_apart(cards[0], variant, out, data_root, where, precision)
+            return train_in_process(cards[0], variant, out, data_root, where, precision)
         with bars() as progress:
             return trainer_for(variant, folder, cards[0], device=where, precision=precision)(out, data_root, progress)
 

@@ -1,4 +1,4 @@
-"""A trained system's folder: its card, its files, and what it was trained on."""
+"""The folder of a trained system: its card, its files, and a record of the training."""
 
 import json
 from collections.abc import Mapping
@@ -11,13 +11,13 @@ from harness.errors import UserError
 def export(
     folder: Path, card: Mapping[str, object], trained: Mapping[str, object], files: Mapping[str, bytes] | None = None
 ) -> Path:
-    """Put `files`, `training.json` and `card.yaml` in place one by one, the card last: it is what a system loads by.
+    """Write `files`, `training.json` and `card.yaml`. The card is put in place last, since a system is loaded by it.
 
     Args:
-        folder: where they go; made where it is not there, and what it held under these names is replaced.
-        card: what the card says.
-        trained: how the system was trained, and on what.
-        files: what the card names, weights say: file name and content.
+        folder: receives them; files of these names in it are replaced.
+        card: the fields of the card.
+        trained: the record of the training.
+        files: further files that the card names, such as weights: file name and content.
 
     Returns:
         The card's path.

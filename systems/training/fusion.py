@@ -1,8 +1,7 @@
-"""Fitting a fusion's weights: by logistic regression on which captions and clips belong together."""
+"""Train a fusion: fit its weights by logistic regression on which captions and clips belong together."""
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from os.path import relpath
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,20 +12,20 @@ from harness.audio import Array, PcmStore
 from harness.datasets import load, splits_for
 from harness.errors import UserError
 from harness.evaluation import PreparedTask, TaskEmbedder, measure, pair_tiles
-from harness.interface import RetrievalSystem, is_card, parse_card
+from harness.interface import BuiltSystem, RetrievalSystem, located, named_from, parse_card
 from harness.machine import Progress, silent
 from harness.measures import MeasureRecord
-from harness.protocols import Protocol, RetrievalTask, pose
+from harness.protocols import RetrievalTask
 from systems.fusion import FusionCard, add_similarity, build_members, fuse
-from systems.training.data.training_set import decoded
+from systems.training.data.training_set import decoded, task_on
 from systems.training.export import export
 
 NON_MATCHING = 200_000
-"""At most so many pairs that do not belong together are drawn."""
+"""Number of pairs that do not belong together and are drawn, at most."""
 
 SEED = 0
 DIGITS = 4
-"""Of the fitted weights; what rounds to 0 is not worth a member's work."""
+"""Decimals of the fitted weights; a member whose weight rounds to 0 is not worth computing."""
 
 
 class Pairs(NamedTuple):
@@ -45,20 +44,30 @@ class Embedded(NamedTuple):
     audio: Array
 
 
+class Fitted(NamedTuple):
+    """Fitted weights, the pairs they were fitted to, and what they and equal weights reach on the validation split.
+
+    Where no member tells what belongs together, `weights` is `None`, and both reach the same.
+    """
+
+    pairs: Pairs
+    weights: tuple[float, ...] | None
+    reached: MeasureRecord
+    reached_equal: MeasureRecord
+
+    @property
+    def kept(self) -> str:
+        """Which weights are kept: `fitted` where they reach more, else `equal`."""
+        return "fitted" if self.reached.value > self.reached_equal.value else "equal"
+
+
 def train_fusion(
     card: Mapping[str, object], folder: Path, out: Path, data_root: Path, progress: Progress = silent
 ) -> str:
     """Fit weights on the validation split and write `out/<name>/{card.yaml,training.json}`.
 
-    Fitted weights are kept where they reach more on that split than equal ones; weights the card has do not count.
-    Every member hears the clips at its own rate, so that what evaluating it has embedded serves here too.
-
-    Args:
-        card: what the card says.
-        folder: from which the paths among the card's members go.
-        out: folder that receives the system's.
-        data_root: folder with the data sets.
-        progress: opened for every stage.
+    Fitted weights are kept where they reach more on that split than equal ones; weights that the card has do not count.
+    Every member gets the clips at its own sampling rate, so that embeddings kept by an evaluation serve here too.
 
     Returns:
         A line that names the written card and says what both weightings reach.
@@ -81,52 +90,74 @@ def train_fusion(
     dataset = load(parsed.dataset, splits[parsed.dataset], data_root, progress=progress)
     if len(dataset.clips) < 2:
         raise UserError(f"{dataset.name} {dataset.split} has one clip; a fusion is fitted on what tells clips apart")
-    task = pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)
+    task = task_on(dataset)
     stores = {rate: PcmStore.of(dataset.name, rate) for rate in {system.info.sample_rate for system in systems}}
     for store in stores.values():
         decoded(dataset, store, progress)
-    embedded = []
-    for system, how in zip(systems, built, strict=True):
-        embedder = TaskEmbedder(how.device, how.precision, progress=progress)
-        prepared = PreparedTask(task, stores[system.info.sample_rate])
-        embedded.append(Embedded(system, embedder.captions(system, task), embedder.clips(system, prepared)))
+    embedded = [
+        _embedded(system, how, PreparedTask(task, stores[system.info.sample_rate]), progress)
+        for system, how in zip(systems, built, strict=True)
+    ]
+    own_clip = np.array([query.clip for query in dataset.queries])
+    fitted = _fitted(task, embedded, draw_pairs(own_clip, len(dataset.clips)), equal)
+    kept = equal.model_copy(update={"weights": fitted.weights}) if fitted.kept == "fitted" else equal
+    written = _written(kept, dataset.name, folder, out / kept.name)
+    counting = [system for system, share in zip(systems, kept.shares, strict=True) if share]
+    digests = {"captions_digest": dataset.digest, "audio_digest": store.files_digest(dataset.clips)}
+    path = export(
+        out / kept.name,
+        written.model_dump(mode="json", exclude_defaults=True),
+        {"dataset": dataset.name, "validation": digests} | _record(fitted, fuse(written, counting).info.digest),
+    )
+    return f"{path}: {_summary(fitted)}"
 
-    pairs = draw_pairs(np.array([query.clip for query in dataset.queries]), len(dataset.clips))
+
+def _embedded(system: RetrievalSystem, how: BuiltSystem, prepared: PreparedTask, progress: Progress) -> Embedded:
+    embedder = TaskEmbedder(how.device, how.precision, progress=progress)
+    return Embedded(system, embedder.captions(system, prepared.task), embedder.clips(system, prepared))
+
+
+def _written(card: FusionCard, dataset: str, folder: Path, home: Path) -> FusionCard:
+    """The card of the trained fusion: the same, with its members' paths as they are from its own folder."""
+    members = tuple(
+        member if Path(member).is_absolute() else named_from(home, located(member, folder)) for member in card.members
+    )
+    trained_on = tuple(dict.fromkeys((*card.trained_on, dataset)))
+    return card.model_copy(update={"members": members, "trained_on": trained_on})
+
+
+def _fitted(task: RetrievalTask, embedded: Sequence[Embedded], pairs: Pairs, equal: FusionCard) -> Fitted:
+    """Fit weights to pairs; measure them, and those of the card `equal`, on the whole task."""
     similarities = [_mean_similarity([one], [1.0])[pairs.captions, pairs.clips] for one in embedded]
     weights = fit_weights(np.stack(similarities, axis=1), pairs.matching)
     fitted = equal.model_copy(update={"weights": weights}) if weights else equal
-    reached, reached_equal = (_primary(task, embedded, weighting) for weighting in (fitted, equal))
-    better = reached.value > reached_equal.value
-    name = reached.name
+    return Fitted(pairs, weights, _primary(task, embedded, fitted), _primary(task, embedded, equal))
 
-    kept = fitted if better else equal
-    written = kept.model_copy(
-        update={
-            "members": tuple(_seen_from(out / kept.name, member, folder) for member in kept.members),
-            "trained_on": tuple(dict.fromkeys((*kept.trained_on, dataset.name))),
-        }
-    )
-    counting = [system for system, share in zip(systems, kept.shares, strict=True) if share]
-    trained = {
-        "dataset": dataset.name,
-        "validation": {"captions_digest": dataset.digest, "audio_digest": store.files_digest(dataset.clips)},
+
+def _record(fitted: Fitted, system_digest: str | None) -> dict[str, object]:
+    """How the weights were found, for `training.json`."""
+    pairs, name = fitted.pairs, fitted.reached.name
+    return {
         "pairs": {
             "matching": int(pairs.matching.sum()),
             "not_matching": int((~pairs.matching).sum()),
             "seed": SEED,
         },
-        "fitted": weights and {"weights": weights, name: reached.value},
-        "equal": {name: reached_equal.value},
-        "kept": "fitted" if better else "equal",
-        "system_digest": fuse(written, counting).info.digest,
+        "fitted": fitted.weights and {"weights": fitted.weights, name: fitted.reached.value},
+        "equal": {name: fitted.reached_equal.value},
+        "kept": fitted.kept,
+        "system_digest": system_digest,
         "packages": {package: version(package) for package in ("numpy", "scikit-learn")},
     }
-    path = export(out / kept.name, written.model_dump(mode="json", exclude_defaults=True), trained)
-    by_equal = f"{path}: {name} {reached_equal.value:.4f} by equal weights"
-    if weights is None:
+
+
+def _summary(fitted: Fitted) -> str:
+    by_equal = f"{fitted.reached.name} {fitted.reached_equal.value:.4f} by equal weights"
+    if fitted.weights is None:
         return f"{by_equal} on the validation split; no member tells there what belongs together"
-    by_fitted = f"{reached.value:.4f} by fitted ones ({', '.join(f'{weight:g}' for weight in weights)})"
-    return f"{by_equal}, {by_fitted} on the validation split; kept the {trained['kept']} ones"
+    weights = ", ".join(f"{weight:g}" for weight in fitted.weights)
+    by_fitted = f"{fitted.reached.value:.4f} by fitted ones ({weights})"
+    return f"{by_equal}, {by_fitted} on the validation split; kept the {fitted.kept} ones"
 
 
 def draw_pairs(own_clip: NDArray[np.int64], clips: int) -> Pairs:
@@ -137,8 +168,8 @@ def draw_pairs(own_clip: NDArray[np.int64], clips: int) -> Pairs:
         clips: how many there are.
 
     Returns:
-        At most `NON_MATCHING` pairs that do not belong together, all there are where they are fewer; the same pairs
-        every time.
+        All pairs that belong together; with them `NON_MATCHING` pairs that do not, or all of these where there are
+        fewer. The same pairs every time.
     """
     others = len(own_clip) * (clips - 1)
     drawn = np.random.default_rng(SEED).choice(others, min(others, NON_MATCHING), replace=False)
@@ -152,11 +183,11 @@ def draw_pairs(own_clip: NDArray[np.int64], clips: int) -> Pairs:
 
 
 def fit_weights(similarities: Array, matching: NDArray[np.bool_]) -> tuple[float, ...] | None:
-    """Weights by which the mean similarity tells best whether a pair belongs together.
+    """Fit the weights of the mean similarity from which it is best told whether a pair belongs together.
 
-    The regression sees every member's similarities at mean 0 and variance 1, so that its penalty treats all alike; a
-    coefficient divided by the standard deviation is the weight of the similarity as it is. While coefficients are
-    negative the member of the lowest leaves and the others are fitted again.
+    Each member's similarities are scaled to mean 0 and variance 1 for the regression, so that its penalty treats all
+    members alike; a coefficient divided by the standard deviation is then the weight of the unscaled similarity. While
+    any coefficient is negative, the member with the lowest one is left out and the others are fitted again.
 
     Args:
         similarities: shape `(pairs, members)`.
@@ -196,10 +227,3 @@ def _mean_similarity(embedded: Sequence[Embedded], shares: Sequence[float]) -> A
 
 def _primary(task: RetrievalTask, embedded: Sequence[Embedded], card: FusionCard) -> MeasureRecord:
     return measure(task, pair_tiles(task, _mean_similarity(embedded, card.shares))).measures[0]
-
-
-def _seen_from(new_folder: Path, member: str, folder: Path) -> str:
-    """A member as a card in the new folder has to name it; a path that is not absolute goes from there."""
-    if not is_card(member) or Path(member).is_absolute():
-        return member
-    return relpath((folder / member).resolve(), new_folder.resolve())

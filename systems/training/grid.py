@@ -1,31 +1,31 @@
-"""A grid search over what a card's training says: every combination trained, the best on validation kept."""
+"""A grid search over a card's section `training:`: every combination is trained, the best on validation is kept."""
 
 import hashlib
 import itertools
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
+from harness.cli import own_command
 from harness.errors import UserError
 from harness.interface import is_card
-from harness.machine import embedding_key
+from harness.machine import embedding_key, write_text
 from harness.runs import Curves
 
 Train = Callable[[Mapping[str, object], str], str]
-"""Trains a card into its folder, on a device; returns a line on what came of it."""
+"""Takes a card and a device, and trains the card's system into its folder; returns a line on the result."""
 
 
 def read_grid(path: Path) -> dict[str, list[Any]]:
-    """Read a grid: fields of the section `training`, dotted where they lie deeper, and the values to try.
+    """Read a grid: fields of the section `training`, with dots as in `schedule.highest`, and values to try for each.
 
     Raises:
-        UserError: the file is missing or no such grid.
+        UserError: the file is missing, or is no such grid.
     """
     import yaml
 
@@ -34,7 +34,7 @@ def read_grid(path: Path) -> dict[str, list[Any]]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"grid {path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(grid, dict) or not grid or not all(isinstance(one, list) and one for one in grid.values()):
-        raise UserError(f"grid {path} is none; expected lines like `supervised: [0, 0.5]`, a list of values a field")
+        raise UserError(f"grid {path} is no grid; expected lines such as `supervised: [0, 0.5]`, a list for each field")
     return grid
 
 
@@ -49,10 +49,10 @@ def combinations(grid: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def variant(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The card with these values, under a name of its own that they decide."""
-    said = json.dumps(chosen, sort_keys=True)
+    """The card with the chosen values, by field, under a name that follows from them."""
+    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
     changed: dict[str, Any] = json.loads(json.dumps(card))
-    changed["name"] = f"{card['name']}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    changed["name"] = f"{card['name']}-{digest[:8]}"
     for field, value in chosen.items():
         *above, last = field.split(".")
         section = changed.setdefault("training", {})
@@ -63,7 +63,7 @@ def variant(card: Mapping[str, Any], chosen: Mapping[str, Any]) -> dict[str, Any
 
 
 class Tried(NamedTuple):
-    """A combination that was trained: the system's name, the values, and what it reached by which measure."""
+    """A combination that was trained: the system's name, the values by field, and what it reached by which measure."""
 
     name: str
     chosen: dict[str, Any]
@@ -83,13 +83,13 @@ def search(
     """Train every combination that is not trained yet, and put the best in `out/<name>`.
 
     Args:
-        card: what all of them share.
+        card: the card that all of them share.
         grid: from `read_grid`.
-        out: folder that receives a folder for each combination, and the best one's under the card's own name, with
-            `grid.json`, which has all of them, best first.
+        out: folder that receives the folder of each combination, and that of the best under the card's own name with
+            `grid.json`, a list of all of them, best first.
         runs: folder of run folders, in whose MLflow store the trainings are nested in a run of the grid.
-        train: what trains one of them.
-        devices: as many are trained at a time, each on its own.
+        train: trains one of them.
+        devices: as many are trained at a time, each on its own device.
         say: receives a line for each.
 
     Returns:
@@ -100,6 +100,26 @@ def search(
     """
     params = {field: json.dumps(values) for field, values in grid.items()}
     curves = Curves(runs, f"{card['name']} grid", embedding_key({"card": card, "grid": grid}), params)
+    table = []
+    for line, tried, key in _trained(card, grid, out, train, devices):
+        say(f"{tried.chosen}: {line}")
+        if key and (warning := curves.try_nest(key, tried.reached)):
+            say(warning)
+        table.append(tried)
+    table.sort(key=lambda tried: -tried.reached)
+    best = table[0]
+    folder = _kept(out / best.name, out / card["name"], card["name"])
+    (folder / "grid.json").write_text(json.dumps([tried._asdict() for tried in table], indent=2) + "\n")
+    return f"{folder / 'card.yaml'}: the best of {len(table)}, {best.measure} {best.reached:.4f} by {best.chosen}"
+
+
+def _trained(
+    card: Mapping[str, Any], grid: Mapping[str, list[Any]], out: Path, train: Train, devices: Sequence[str]
+) -> Iterator[tuple[str, Tried, str | None]]:
+    """Each combination when it is trained: the trainer's line, the result, and the key of its curves where it has any.
+
+    As many are trained at a time as there are devices, each on one that is free.
+    """
     free = SimpleQueue[str]()
     for device in devices:
         free.put(device)
@@ -112,71 +132,48 @@ def search(
         finally:
             free.put(device)
         record = json.loads((out / one["name"] / "training.json").read_text())
-        tried = Tried(one["name"], dict(chosen), record["reached"], record["measure"])
-        return line, tried, record.get("key")
+        return line, Tried(one["name"], dict(chosen), record["reached"], record["measure"]), record.get("key")
 
-    table = []
     with ThreadPoolExecutor(len(devices)) as pool:
-        # What is not in a process of its own stays in this thread: Python's warnings are switched for all threads.
-        trained = (map if len(devices) == 1 else pool.map)(train_one, combinations(grid))
-        for line, tried, key in trained:
-            say(f"{tried.chosen}: {line}")
-            if key and (warning := curves.try_nest(key, tried.reached)):
-                say(warning)
-            table.append(tried)
-    table.sort(key=lambda tried: -tried.reached)
-    best = table[0]
-    folder = _kept(out / best.name, out / card["name"], card["name"])
-    (folder / "grid.json").write_text(json.dumps([tried._asdict() for tried in table], indent=2) + "\n")
-    return f"{folder / 'card.yaml'}: the best of {len(table)}, {best.measure} {best.reached:.4f} by {best.chosen}"
+        # On one device all are trained in this thread: training changes Python's warnings, which all threads share.
+        yield from (map if len(devices) == 1 else pool.map)(train_one, combinations(grid))
 
 
 def _kept(best: Path, target: Path, name: str) -> Path:
-    """The best one's folder under the card's own name."""
+    """Copy the best one's folder to the card's own name, and return the copy."""
     import yaml
 
     unfinished = target.with_name(f".{target.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(best, unfinished, ignore=shutil.ignore_patterns(".lock"))
-    # As it stands in its own folder: both lie at one depth, so that all its paths hold.
+    # Both folders lie in the same folder, so that the relative paths in the card hold in the copy.
     card = yaml.safe_load((unfinished / "card.yaml").read_text(encoding="utf-8")) | {"name": name}
     (unfinished / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
     shutil.rmtree(target, ignore_errors=True)
     return unfinished.replace(target)
 
 
-def train_apart(
+def train_in_process(
     base: str, variant: Mapping[str, object], out: Path, data_root: Path, device: str, precision: str
 ) -> str:
-    """Train a variant of a card by a command of its own, whose messages go to standard error.
-
-    Args:
-        base: the card it is a variant of, a registered name or a path.
-        variant: from `grid.variant`.
-        out: folder that receives the system's.
-        data_root: folder with the data sets.
-        device: in torch's words.
-        precision: `fp32`, `bf16` or `fp16`.
+    """Train a variant of the card `base` in a process of its own, whose messages go to standard error.
 
     Returns:
-        The line that the command says of what came of it.
+        The line on the result that the process prints.
 
     Raises:
-        UserError: the command failed; it has said why.
+        UserError: the process failed; its own messages say why.
     """
     name = str(variant["name"])
     card = out / ".grid" / f"{name}.yaml"
-    card.parent.mkdir(parents=True, exist_ok=True)
-    said = {
-        "base": str(Path(base).resolve()) if is_card(base) else base,
-        "name": name,
-        "training": variant["training"],
-    }
-    card.write_text(json.dumps(said))
-    options = ["--out", str(out), "--data-root", str(data_root), "--device", device, "--precision", precision]
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "harness", "train", str(card), *options], stdout=subprocess.PIPE, text=True, check=False
-    )
+    base = str(Path(base).resolve()) if is_card(base) else base
+    write_text(card, json.dumps({"base": base, "name": name, "training": variant["training"]}))
+    options = ("--out", str(out), "--data-root", str(data_root), "--device", device, "--precision", precision)
+    command = own_command("train", str(card), *options)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if done.returncode:
-        raise UserError(f"{name} could not be trained on {device}; why is said above, what is done is not done again")
+        raise UserError(
+            f"{name} could not be trained on {device}, for the reason shown above; run the same command again to go on "
+            "with what is not trained yet"
+        )
     return done.stdout.strip()

@@ -1,102 +1,28 @@
-"""Fitting `linear`: in closed form, the same whenever the data are the same."""
+"""Train `linear`: its weights have a closed form, and are the same whenever the data are the same."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.audio import PcmStore
+from harness.audio import Array, PcmStore
 from harness.datasets import RetrievalDataset, load
 from harness.errors import UserError
 from harness.evaluation import embedding_tiles, measure
 from harness.interface import CardFile, parse_card
 from harness.machine import Progress, silent
 from harness.measures import MeasureRecord
-from harness.protocols import Protocol, pose
 from systems.audio import SAMPLE_RATE
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
-from systems.training.data.training_set import decoded
+from systems.training.data.training_set import decoded, task_on
 from systems.training.export import export
 
-
-def fit(
-    card: LinearCard,
-    dataset: RetrievalDataset,
-    store: PcmStore,
-    progress: Progress = silent,
-) -> LinearSystem:
-    """Fit a linear system to the clips and captions of a data set.
-
-    A clip's target is the mean of its captions' unit vectors in the caption space, which gives the same regression as
-    one example per caption. The rank is reduced to the directions in which the predictions vary most.
-
-    Args:
-        card: what the system is to be.
-        dataset: clips with their captions, decoded in `store`.
-        store: at 32 kHz.
-        progress: opened for the clips.
-
-    Raises:
-        UserError: the captions hold fewer words, or the data set fewer clips, than the card's dimensions need.
-    """
-    from sklearn.decomposition import PCA, TruncatedSVD
-    from sklearn.linear_model import Ridge
-    from sklearn.preprocessing import StandardScaler
-
-    captions = [query.text for query in dataset.queries]
-    vectorizer = tfidf(min_df=card.least_captions)
-    try:
-        words = vectorizer.fit_transform(captions)
-    except ValueError:
-        raise UserError(_too_small(dataset, card, "no word that is used often enough")) from None
-    if min(words.shape) <= card.topics or min(len(dataset.clips), card.topics) < card.rank:
-        raise UserError(_too_small(dataset, card, f"{words.shape[1]} words and {len(dataset.clips)} clips"))
-    lsa = TruncatedSVD(card.topics, algorithm="arpack", random_state=0).fit(words)
-    sums = np.zeros((len(dataset.clips), card.topics))
-    clip_of_caption = [query.clip for query in dataset.queries]
-    np.add.at(sums, clip_of_caption, unit_rows(lsa.transform(words)))
-    targets = sums / np.bincount(clip_of_caption, minlength=len(sums))[:, None]
-
-    describe = card.statistics()
-    statistics = np.zeros((len(dataset.clips), describe.dimension), np.float32)
-    advance = progress("fit", len(dataset.clips))
-    for row, clip in zip(statistics, dataset.clips, strict=True):
-        row[:] = describe(store.read(clip))
-        advance(1)
-    scaler = StandardScaler().fit(statistics.astype(np.float64))
-    standardised = scaler.transform(statistics)
-    ridge = Ridge(alpha=card.ridge, solver="cholesky").fit(standardised, targets)
-    reduced = PCA(card.rank, svd_solver="full").fit(ridge.predict(standardised))
-
-    found = {
-        "idf": vectorizer.idf_,
-        "topics": lsa.components_,
-        "centre": reduced.mean_,
-        "text_projection": reduced.components_.T,
-        "audio_mean": scaler.mean_,
-        "audio_scale": scaler.scale_,
-        "audio_projection": ridge.coef_.T @ reduced.components_.T,
-    }
-    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in found.items()}
-    return LinearSystem(card, LinearWeights(tuple(vectorizer.get_feature_names_out()), **arrays))
-
-
-def validate(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -> MeasureRecord:
-    """The primary measure, text to audio, on a data set decoded in `store`."""
-    audio = system.embed_audio([store.read(clip) for clip in dataset.clips])
-    text = system.embed_text([query.text for query in dataset.queries])
-    protocol = Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split)
-    task = pose(protocol, dataset)
-    return measure(task, embedding_tiles(system, task, audio, text)).measures[0]
-
-
-def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:
-    return (
-        f"{dataset.name} {dataset.split} is too small for card {card.name!r}: it has {found}; "
-        f"expected more than {card.topics} words in {card.least_captions} captions each, and {card.rank} clips; "
-        "lower topics and rank in the card"
-    )
+if TYPE_CHECKING:
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 
 def train_linear(
@@ -122,28 +48,114 @@ def train_linear(
     )
     system = fit(parsed, development, store, progress)
     reached = validate(system, validation, store)
-    trained = {
+    digests: list[dict[str, object]] = [
+        {"captions_digest": split.digest, "audio_digest": store.digest(split.clips)}
+        for split in (development, validation)
+    ]
+    record = {
         "dataset": development.name,
-        "development": {"captions_digest": development.digest, "audio_digest": store.digest(development.clips)},
-        "validation": {
-            "captions_digest": validation.digest,
-            "audio_digest": store.digest(validation.clips),
-            reached.name: reached.value,
-        },
+        "development": digests[0],
+        "validation": digests[1] | {reached.name: reached.value},
         "system_digest": system.info.digest,
         "packages": {name: version(name) for name in ("numpy", "scikit-learn", "torch")},
     }
     weights = f"{parsed.name}.safetensors"
+    trained = parsed.model_copy(
+        update={
+            "parameters": system.info.parameters,
+            "trained_on": (parsed.dataset,),
+            "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it")},
+        }
+    )
     written = export(
         out / parsed.name,
-        parsed.model_copy(
-            update={
-                "parameters": system.info.parameters,
-                "trained_on": (parsed.dataset,),
-                "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it")},
-            }
-        ).model_dump(mode="json", exclude_defaults=True),
-        trained,
+        trained.model_dump(mode="json", exclude_defaults=True),
+        record,
         {weights: system.weights.to_bytes()},
     )
     return f"{written}: {reached.name} {reached.value:.4f} on the validation split"
+
+
+def fit(card: LinearCard, dataset: RetrievalDataset, store: PcmStore, progress: Progress = silent) -> LinearSystem:
+    """Fit a linear system to the clips and captions of a data set.
+
+    A clip's target is the mean of its captions' unit vectors in the caption space, which gives the same regression as
+    one example per caption. The rank is reduced to the directions in which the predictions vary most.
+
+    Args:
+        card: the system's dimensions and penalty.
+        dataset: clips with their captions, decoded in `store`.
+        store: at 32 kHz.
+        progress: opened for the clips.
+
+    Raises:
+        UserError: the captions hold fewer words, or the data set fewer clips, than the card's dimensions need.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    vectorizer, topics, targets = _caption_space(card, dataset)
+    statistics = _clip_statistics(card, dataset, store, progress)
+    scaler = StandardScaler().fit(statistics.astype(np.float64))
+    standardised = scaler.transform(statistics)
+    ridge = Ridge(alpha=card.ridge, solver="cholesky").fit(standardised, targets)
+    reduced = PCA(card.rank, svd_solver="full").fit(ridge.predict(standardised))
+    found = {
+        "idf": vectorizer.idf_,
+        "topics": topics.components_,
+        "centre": reduced.mean_,
+        "text_projection": reduced.components_.T,
+        "audio_mean": scaler.mean_,
+        "audio_scale": scaler.scale_,
+        "audio_projection": ridge.coef_.T @ reduced.components_.T,
+    }
+    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in found.items()}
+    return LinearSystem(card, LinearWeights(tuple(vectorizer.get_feature_names_out()), **arrays))
+
+
+def _caption_space(
+    card: LinearCard, dataset: RetrievalDataset
+) -> "tuple[TfidfVectorizer, TruncatedSVD, NDArray[np.float64]]":
+    """Fit the caption space; with it each clip's target, the mean of its captions' unit vectors, `(clips, topics)`."""
+    from sklearn.decomposition import TruncatedSVD
+
+    vectorizer = tfidf(min_df=card.least_captions)
+    try:
+        words = vectorizer.fit_transform([query.text for query in dataset.queries])
+    except ValueError:
+        raise UserError(_too_small(dataset, card, "no word that is used often enough")) from None
+    if min(words.shape) <= card.topics or min(len(dataset.clips), card.topics) < card.rank:
+        raise UserError(_too_small(dataset, card, f"{words.shape[1]} words and {len(dataset.clips)} clips"))
+    topics = TruncatedSVD(card.topics, algorithm="arpack", random_state=0).fit(words)
+    sums = np.zeros((len(dataset.clips), card.topics))
+    clip_of_caption = [query.clip for query in dataset.queries]
+    np.add.at(sums, clip_of_caption, unit_rows(topics.transform(words)))
+    return vectorizer, topics, sums / np.bincount(clip_of_caption, minlength=len(sums))[:, None]
+
+
+def _clip_statistics(card: LinearCard, dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> Array:
+    """The statistics of each clip, `(clips, dimension)`."""
+    describe = card.statistics()
+    statistics = np.zeros((len(dataset.clips), describe.dimension), np.float32)
+    advance = progress("fit", len(dataset.clips))
+    for row, clip in zip(statistics, dataset.clips, strict=True):
+        row[:] = describe(store.read(clip))
+        advance(1)
+    return statistics
+
+
+def validate(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -> MeasureRecord:
+    """The primary measure, text to audio, on a data set decoded in `store`."""
+    task = task_on(dataset)
+    audio = system.embed_audio([store.read(clip) for clip in dataset.clips])
+    text = system.embed_text([query.text for query in dataset.queries])
+    return measure(task, embedding_tiles(system, task, audio, text)).measures[0]
+
+
+def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:
+    return (
+        f"{dataset.name} {dataset.split} is too small for card {card.name!r}: it has {found}; "
+        f"expected more than {card.topics} words in {card.least_captions} captions each, and {card.rank} clips; "
+        "lower topics and rank in the card"
+    )

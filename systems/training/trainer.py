@@ -1,4 +1,4 @@
-"""What trains a card: the function its line `trainer:` names."""
+"""The trainer of a system: the function that its card's line `trainer:` names."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,14 +10,15 @@ from harness.interface import import_named, options_of, read_card
 from harness.machine import Progress
 
 Trainer = Callable[[Path, Path, Progress], str]
-"""Trains into a folder, from a data root, telling of its progress; returns a line that says what came of it."""
+"""Takes the folder that receives the system's folder, the data root, and what shows progress; returns a line on the
+result."""
 
 
 def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32", seed: int | None = None) -> Trainer:
     """The trainer of a card, by its registered name or its path (`*.yaml`); see `trainer_for`.
 
     Raises:
-        UserError: there is no such card, nothing trains it, or its training draws nothing that a seed could decide.
+        UserError: there is no such card, it has no trainer, or a seed is given and it has no section `training:`.
     """
     card, folder = read_card(name)
     if seed is not None:
@@ -29,27 +30,27 @@ def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32", seed
 
 
 def trainer_for(
-    card: Mapping[str, object], folder: Path, said_by: str, *, device: str = "auto", precision: str = "fp32"
+    card: Mapping[str, object], folder: Path, name: str, *, device: str = "auto", precision: str = "fp32"
 ) -> Trainer:
-    """The trainer of what a card says.
+    """The trainer of a card that has been read.
 
     Args:
         card: its line `trainer: package.module:function` names a function that takes the card as a dictionary, the
-            folder it lies in, and what a `Trainer` takes; of `device` and `precision` it gets those that are among
-            its parameters.
+            folder the card lies in, and what a `Trainer` takes. Of `device` and `precision` the function gets those
+            that are among its parameters.
         folder: the card's.
-        said_by: the card's name, for messages.
-        device: in torch's words, or `auto`.
+        name: how the user named the card, for messages.
+        device: the name PyTorch gives it, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
 
     Raises:
-        UserError: nothing trains it, or not in this precision.
+        UserError: the card has no trainer, or one that does not train in this precision.
     """
     if not isinstance(card.get("trainer"), str):
-        raise UserError(f"{said_by} cannot be trained: its card has no line `trainer: package.module:function`")
-    function = import_named(str(card["trainer"]), said_by=said_by)
+        raise UserError(f"{name} cannot be trained: its card has no line `trainer: package.module:function`")
+    function = import_named(str(card["trainer"]), named_by=name)
     options = {"device": device, "precision": precision}
     taken = {option: value for option, value in options.items() if option in options_of(function)}
     if precision != "fp32" and "precision" not in taken:
-        raise UserError(f"{said_by} is trained in one precision only; leave --precision {precision} out")
+        raise UserError(f"{name} is trained in one precision only; leave --precision {precision} out")
     return cast(Trainer, partial(function, card, folder, **taken))

@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from os.path import relpath
 from pathlib import Path
@@ -14,24 +14,63 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.cli import say
 from harness.errors import UserError
-from harness.interface import CardFile, is_card, located, parse_card, read_card, required_file, required_files
-from harness.machine import Progress, embedding_key, exclusive, resolve, silent
+from harness.interface import CardFile, located, named_from, parse_card, read_card, required_file, required_files
+from harness.machine import Progress, embedding_key, exclusive, resolve, silent, write_text
 from harness.runs import Curves
 from systems.checkpoints import weights_digest, write_weights
 from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
 from systems.text import CaptionTokenizer
-from systems.training.data.lessons import training_set
+from systems.training.data.loading import TrainingData, load_training_data
 from systems.training.data.training_set import load_split
 from systems.training.export import export
 from systems.training.fitting.validation import Validation
-from systems.training.teachers.correspondences import teach
+from systems.training.teachers.correspondences import Teacher, teach
 
 if TYPE_CHECKING:
-    from systems.training.fitting.module import Epoch
+    from systems.training.fitting.fit import Fitted
+    from systems.training.fitting.module import Epoch, Fitting
 
 _DECISIVE = {"audio", "windows", "text", "shared", "temperature", "training"}
-"""Of a card: what decides the weights that come of it."""
+"""The fields of a card that decide the weights."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Training:
+    """A training before its first step: the model has the weights it starts from.
+
+    In `config` the paths of other systems go from the working directory; `home` receives the trained system.
+    """
+
+    card: DualEncoderCard
+    config: TrainingConfig
+    home: Path
+    tokenizer_folder: Path
+    tokenizer: CaptionTokenizer
+    data: TrainingData
+    validation: Validation
+    teachers: tuple[Teacher, ...]
+    model: DualEncoder
+
+    @property
+    def weights(self) -> Path:
+        """The file of the trained weights."""
+        return self.home / f"{self.card.name}.safetensors"
+
+    def decisive(self, precision: str) -> dict[str, object]:
+        """Everything that decides the trained weights, as JSON has it; to be called before the first step."""
+        return {
+            "card": self.card.model_dump(mode="json", include=_DECISIVE),
+            "data": [self.data.training_set.captions_digest, self.data.training_set.audio_digest],
+            "validation": self.validation.digest,
+            "tokenizer": self.tokenizer.digest,
+            "start": weights_digest(self.model),
+            "teachers": [teacher.digest for teacher in self.teachers],
+            "precision": precision,
+        }
 
 
 def train_dual_encoder(
@@ -43,22 +82,22 @@ def train_dual_encoder(
     *,
     device: str = "auto",
     precision: str = "fp32",
-    say: Callable[[str], None] | None = None,
+    say: Say = say,
 ) -> str:
-    """Train by what the card's section `training` says.
+    """Train a dual encoder as its card's section `training:` says.
 
-    Writes `out/<name>/{card.yaml,<name>.safetensors,training.json}`. A run that was stopped goes on after its last
+    Writes `out/<name>/{card.yaml,<name>.safetensors,training.json}`. A training that was stopped goes on after its last
     finished epoch; one that is finished is not done again.
 
     Args:
-        card: what the card says.
+        card: as `read_card` returns it.
         folder: the card's.
-        out: folder that receives the system's.
+        out: folder that receives the system's folder.
         data_root: folder with the data sets.
-        progress: opened for decoding, and for what the teachers embed.
-        device: where, in torch's words, or `auto`.
+        progress: opened for decoding, for the teachers' embeddings, and for each epoch.
+        device: the name PyTorch gives it, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
-        say: receives a line per epoch; by default they go to standard error.
+        say: receives a line per epoch; by default the lines go to standard error.
 
     Returns:
         A line that names the written card and says what it reaches on the validation split.
@@ -68,105 +107,111 @@ def train_dual_encoder(
             began, or the training fails.
     """
     from systems.training.fitting.fit import PRECISIONS, fit
-    from systems.training.fitting.module import Fitting
 
     parsed = parse_card(DualEncoderCard, card)
-    if parsed.training is None:
-        raise UserError(f"card {parsed.name!r} has no section `training:` that says how it is trained")
-    config = _located(parsed.training, folder)
-    home, where, heard = out / parsed.name, resolve(device), say or _say
+    where = resolve(device)
     if precision not in PRECISIONS or (precision, where) == ("fp16", "cpu"):
         raise UserError(f"{where} does not train in {precision!r}; expected {', '.join(PRECISIONS)}, fp16 not on a CPU")
-    tokenizer_folder = required_file(parsed.files, "tokenizer", folder, parsed.name)
-    text = parsed.text
+    training = _prepared(parsed, folder, out, data_root, progress, where)
+    for line in training.data.notes():
+        say(f"{parsed.name}: {line}")
+    decisive = training.decisive(precision)
+    if line_before := _trained_before(training, decisive):
+        return line_before
+    curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(decisive), _params(decisive))
+    fitting = _fitting(training, curves, progress, say)
+    epochs = training.home / "epochs"
+    # Of several processes that train together, the first one writes.
+    writes = os.environ.get("RANK", "0") == "0"
+    with exclusive(training.home / ".lock", "a training", "LBAR_WEIGHTS") if writes else nullcontext():
+        if writes:
+            _refuse_change(epochs, decisive)
+        fitted = fit(fitting, epochs, device=where, precision=precision)
+        if writes:
+            _write(training, fitted, decisive, curves.key)
+            shutil.rmtree(epochs)
+    reached = f"{training.validation.name} {fitted.best.reached:.4f} on the validation split"
+    return f"{training.home / 'card.yaml'}: {reached}, in epoch {fitted.best.number}"
+
+
+def _prepared(
+    card: DualEncoderCard, folder: Path, out: Path, data_root: Path, progress: Progress, device: str
+) -> _Training:
+    """Load everything that a training needs, and compute the teachers' embeddings."""
+    if card.training is None:
+        raise UserError(f"card {card.name!r} has no section `training:` that says how it is trained")
+    config = card.training.with_parents(partial(located, folder=folder))
+    tokenizer_folder = required_file(card.files, "tokenizer", folder, card.name)
+    text = card.text
     tokenizer = CaptionTokenizer.read(tokenizer_folder, text.vocabulary, text.longest, text.normalised)
-    lessons = training_set(config, data_root, progress)
-    for line in lessons.told():
-        heard(f"{parsed.name}: {line}")
-    data = lessons.data
+    data = load_training_data(config, data_root, progress)
     validation = Validation.of(load_split(config.validation, "validation", data_root, progress), progress)
-    teachers = teach(config.teachers, data, device=where, progress=progress)
-    model = start_of(parsed, config, folder)
-    said = _plain(
-        {
-            "card": parsed.model_dump(mode="json", include=_DECISIVE),
-            "data": [data.captions_digest, data.audio_digest],
-            "validation": validation.digest,
-            "tokenizer": tokenizer.digest,
-            "start": weights_digest(model),
-            "teachers": [teacher.digest for teacher in teachers],
-            "precision": precision,
-        }
-    )
-    weights = f"{parsed.name}.safetensors"
-    finished = _read(home / "training.json")
-    if finished.get("said") == said and (home / "card.yaml").exists() and (home / weights).exists():
-        reached = f"{finished['measure']} {finished['reached']:.4f} on the validation split"
-        return f"{home / 'card.yaml'}: trained before, {reached}"
+    teachers = teach(config.teachers, data.training_set, device=device, progress=progress)
+    model = start_of(card, config, folder)
+    return _Training(card, config, out / card.name, tokenizer_folder, tokenizer, data, validation, teachers, model)
 
-    curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(said), _params(said))
 
-    def tell(epoch: "Epoch") -> None:
-        heard(f"{parsed.name}: {epoch}")
+def _trained_before(training: _Training, decisive: Mapping[str, object]) -> str | None:
+    """The line on a training that is finished; `None` where it is not, or where a file of it is missing."""
+    record, card = _read(training.home / "training.json"), training.home / "card.yaml"
+    if record.get("said") != decisive or not card.exists() or not training.weights.exists():
+        return None
+    return f"{card}: trained before, {record['measure']} {record['reached']:.4f} on the validation split"
+
+
+def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) -> "Fitting":
+    """The training as lightning calls it; each epoch is reported in a line, and its figures are tracked."""
+    from systems.training.fitting.module import Fitting, Hooks
+
+    def report(epoch: "Epoch") -> None:
+        say(f"{training.card.name}: {epoch}")
         metrics = {"loss": epoch.loss, "validation_mAP_at_10": epoch.reached, "learning_rate": epoch.rate}
         if warning := curves.try_log(epoch.number, metrics):
-            heard(warning)
+            say(warning)
 
-    measured = validation.measure(tokenizer)
-    fitting = Fitting(model, tokenizer, config, parsed.temperature, data, teachers, measured, tell, progress)
-    # Of several processes that train together one writes.
-    writes = os.environ.get("RANK", "0") == "0"
-    with exclusive(home / ".lock", "a training", "LBAR_WEIGHTS") if writes else nullcontext():
-        if writes:
-            _refuse_change(home / "epochs", said)
-        fitted = fit(fitting, home / "epochs", device=where, precision=precision)
-        reached = f"{validation.name} {fitted.best.reached:.4f} on the validation split, in epoch {fitted.best.number}"
-        if not writes:
-            return f"{home / 'card.yaml'}: {reached}"
-        best = torch.load(fitted.weights, map_location="cpu", weights_only=True, mmap=True)
-        model.load_state_dict({key.removeprefix("model."): tensor for key, tensor in best["state_dict"].items()})
-        write_weights(model.cpu(), home / weights)
-        record = {
-            "said": said,
-            "key": curves.key,
-            "measure": validation.name,
-            "reached": fitted.best.reached,
-            "epoch": fitted.best.number,
-            "epochs": [asdict(epoch) for epoch in fitted.epochs],
-            "leaks": {"what": config.leaks} | lessons.to_json(),
-            "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in teachers],
-            "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
-        }
-        path = export(home, _written(parsed, config, model, home, weights, tokenizer_folder), record)
-        shutil.rmtree(home / "epochs")
-    return f"{path}: {reached}"
+    return Fitting(
+        training.model,
+        training.tokenizer,
+        training.config,
+        training.card.temperature,
+        training.data.training_set,
+        training.teachers,
+        Hooks(training.validation.measure(training.tokenizer), report, progress),
+    )
 
 
-def _located(config: TrainingConfig, folder: Path) -> TrainingConfig:
-    """The same with paths from the working directory."""
-    teachers = tuple(located(teacher, folder) for teacher in config.teachers)
-    return config.model_copy(update={"teachers": teachers, "start": located(config.start, folder)})
-
-
-def _seen_from(config: TrainingConfig, home: Path) -> TrainingConfig:
-    """The same with paths from a folder."""
-
-    def seen(name: str) -> str:
-        return relpath(Path(name).resolve(), home.resolve()) if is_card(name) else name
-
-    return config.model_copy(update={"teachers": tuple(map(seen, config.teachers)), "start": seen(config.start)})
-
-
-def _written(
-    card: DualEncoderCard, config: TrainingConfig, model: DualEncoder, home: Path, weights: str, tokenizer: Path
-) -> dict[str, object]:
-    """The card of what was trained: the same, with files and paths as they are from its own folder."""
-    files = {
-        "weights": CardFile(path=weights, origin=f"`lbar train {card.name}` makes it"),
-        "tokenizer": CardFile(path=relpath(tokenizer.resolve(), home.resolve())),
+def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object], key: str) -> None:
+    """Write the weights of the best epoch, the record of the training, and the card."""
+    model, best = training.model, fitted.best
+    checkpoint = torch.load(fitted.weights, map_location="cpu", weights_only=True, mmap=True)
+    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()})
+    write_weights(model.cpu(), training.weights)
+    record = {
+        "said": decisive,
+        "key": key,
+        "measure": training.validation.name,
+        "reached": best.reached,
+        "epoch": best.number,
+        "epochs": [asdict(epoch) for epoch in fitted.epochs],
+        "leaks": {"what": training.config.leaks} | training.data.to_json(),
+        "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in training.teachers],
+        "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
     }
-    parameters = sum(weight.numel() for weight in model.parameters())
-    changes = {"files": files, "training": _seen_from(config, home), "random_weights": None, "parameters": parameters}
+    export(training.home, _card_of(training), record)
+
+
+def _card_of(training: _Training) -> dict[str, object]:
+    """The card of the trained system: the same, with files and paths as they are from its own folder."""
+    card, home = training.card, training.home
+    changes = {
+        "files": {
+            "weights": CardFile(path=training.weights.name, origin=f"`lbar train {card.name}` makes it"),
+            "tokenizer": CardFile(path=relpath(training.tokenizer_folder.resolve(), home.resolve())),
+        },
+        "training": training.config.with_parents(partial(named_from, home)),
+        "random_weights": None,
+        "parameters": sum(weight.numel() for weight in training.model.parameters()),
+    }
     return card.model_copy(update=changes).model_dump(mode="json", exclude_unset=True)
 
 
@@ -178,58 +223,40 @@ def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> Dua
     """
     if not config.start:
         return initial_model(card, folder, config.seed)
-    said, its_folder = read_card(config.start)
-    start = parse_card(DualEncoderCard, said)
+    fields, its_folder = read_card(config.start)
+    start = parse_card(DualEncoderCard, fields)
     (weights,) = required_files(start.files, ["weights"], its_folder, start.name)
     return read_model(card, weights)
 
 
-def _refuse_change(folder: Path, said: Mapping[str, object]) -> None:
-    """Remember what a training is of; refuse to go on with another.
+def _refuse_change(folder: Path, decisive: Mapping[str, object]) -> None:
+    """Write down what decides a training; refuse to go on with the epochs of another one.
 
     Raises:
         UserError: epochs of another training are in the folder, or it cannot be written.
     """
     before = _read(folder / "said.json")
-    if before != said and (folder / "last.ckpt").exists():
-        changed = [key for key, value in said.items() if before.get(key) != value]
+    if before != decisive and (folder / "last.ckpt").exists():
+        changed = [key for key, value in decisive.items() if before.get(key) != value]
         raise UserError(
             f"{folder} holds epochs of a training that was stopped, and since then its {', '.join(changed)} changed; "
             "undo that, or delete the folder to begin again"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / ".said.unfinished"
-    unfinished.write_text(json.dumps(said, indent=2) + "\n")
-    unfinished.replace(folder / "said.json")
+    write_text(folder / "said.json", json.dumps(decisive, indent=2) + "\n")
 
 
-def _params(said: Mapping[str, object]) -> dict[str, str]:
-    """What decides a training, flat, for a table."""
+def _params(decisive: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    """What decides a training, flat, with dotted names."""
     rows: dict[str, str] = {}
-    waiting = [("", dict(said))]
-    while waiting:
-        prefix, part = waiting.pop()
-        for key, value in part.items():
-            if isinstance(value, dict):
-                waiting.append((f"{prefix}{key}.", value))
-            else:
-                rows[f"{prefix}{key}"] = str(value)
+    for key, value in decisive.items():
+        rows |= _params(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": str(value)}
     return rows
 
 
-def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-
-
 def _read(path: Path) -> dict[str, object]:
+    """A JSON document; empty where there is none."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _plain(said: Mapping[str, object]) -> dict[str, object]:
-    """As it is read back."""
-    plain: dict[str, object] = json.loads(json.dumps(said))
-    return plain

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.cli.app import own_command
 from harness.submission.editions.profiles import get_profile
 
 CELL = 199
@@ -41,7 +42,7 @@ def data_root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lbar(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "harness", *map(str, arguments)]
+    return own_command(*map(str, arguments))
 
 
 @pytest.mark.benchmark(group="validate 5,225 rows, start-up included")

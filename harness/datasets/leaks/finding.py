@@ -10,7 +10,7 @@ from harness.datasets.clip_names import title
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import dataset_names, known_dataset, load
 from harness.datasets.leaks.identifiers import id_files, identifiers
-from harness.datasets.leaks.learned import lessons_of, load_lessons
+from harness.datasets.leaks.learned import load_trained_on, trained_on
 from harness.datasets.leaks.same_sound import Place, same_sounds
 from harness.errors import UserError
 from harness.machine import Progress, silent
@@ -103,7 +103,12 @@ class LeakReport:
 
 
 def leaks_of(
-    card: Mapping[str, object], data_root: Path, *, audio: bool = False, progress: Progress = silent
+    card: Mapping[str, object],
+    data_root: Path,
+    *,
+    folder: Path = Path(),
+    audio: bool = False,
+    progress: Progress = silent,
 ) -> LeakReport:
     """Compare the training clips of a card's system with all evaluation clips.
 
@@ -115,6 +120,7 @@ def leaks_of(
     Args:
         card: as `read_card` gives it.
         data_root: folder with the data sets.
+        folder: the card's, from which the paths of other systems in it go.
         audio: also compare the audio that is there, which is decoded first.
         progress: opened for long stages.
 
@@ -122,14 +128,14 @@ def leaks_of(
         UserError: the card does not name its training data, none of them are in the data root, or an exclusion list
             cannot be read or names nothing.
     """
-    lessons, unchecked = lessons_of(card)
+    systems, unchecked = trained_on(card, folder)
     training: dict[tuple[str, str, str], RetrievalDataset] = {}
-    for each in lessons:
-        datasets, absent = load_lessons(each, data_root, progress=progress)
+    for each in systems:
+        datasets, absent = load_trained_on(each, data_root, progress=progress)
         unchecked += absent
         training |= {(dataset.name, dataset.split, dataset.digest): dataset for dataset in datasets}
     if not training:
-        raise UserError(f"nothing that {lessons[0].system} learns from is in {data_root}; say --data-root", unchecked)
+        raise UserError(f"nothing that {systems[0].title} learns from is in {data_root}; say --data-root", unchecked)
     learned_from = {dataset.name for dataset in training.values()}
     evaluation, absent = evaluation_sets(data_root, learned_from, progress=progress)
     sample_rate = _SAMPLE_RATE if audio else None

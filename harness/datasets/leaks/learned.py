@@ -1,7 +1,6 @@
-"""What a card's system learns from: data sets without what exclusion lists name, and what others learned before it."""
+"""The data that a system and its ancestors were trained on: training splits without what exclusion lists name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
@@ -9,57 +8,35 @@ from harness.datasets.known import load, splits_for
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
-from harness.interface import read_card
+from harness.interface import TrainedSystem, ancestors_of, training_of
 from harness.machine import Progress, silent
 
 
-@dataclass(frozen=True, slots=True)
-class Lessons:
-    """What one system learned from.
+def trained_on(card: Mapping[str, object], folder: Path = Path()) -> tuple[list[TrainedSystem], list[str]]:
+    """The systems whose training data a card's system has learned from: itself first, then its ancestors.
 
-    Attributes:
-        system: its name.
-        data: names of data sets.
-        exclude: exclusion lists, paths from the data root.
-    """
-
-    system: str
-    data: tuple[str, ...]
-    exclude: tuple[str, ...] = ()
-
-
-def lessons_of(card: Mapping[str, object]) -> tuple[list[Lessons], list[str]]:
-    """What a card's system learns from, and what the systems learned from that it starts from or is taught by.
-
-    Of the section `training` are read `data`, `exclude`, `start` and `teachers`.
+    The paths in the card go from `folder`.
 
     Returns:
-        The system's own lessons first; and a line on each other system of which they cannot be told.
+        The systems whose cards name data sets; and a line on each ancestor whose training data are not known.
 
     Raises:
-        UserError: the card does not say what its system learns from, or names no data set there is.
+        UserError: the card names no data set, or one that is unknown, or systems are ancestors of each other in a
+            circle.
     """
-    lessons = [_lessons(card)]
+    title, training = str(card.get("name", "?")), training_of(card)
+    known = [_named_data(TrainedSystem(title, title, training))]
     unknown: list[str] = []
-    waiting = _elders(card)
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop(0)
-        if name in seen:
-            continue
-        seen.add(name)
+    for ancestor in ancestors_of(training, folder):
         try:
-            elder, _ = read_card(name)
-            lessons.append(_lessons(elder))
+            known.append(_named_data(ancestor))
         except UserError as error:
-            unknown.append(f"what {name} learned from, which this system starts from or is taught by: {error}")
-        else:
-            waiting += _elders(elder)
-    return lessons, unknown
+            unknown.append(f"what {ancestor.name} learned from, which this system starts from or is taught by: {error}")
+    return known, unknown
 
 
-def load_lessons(
-    lessons: Lessons, data_root: Path, *, progress: Progress = silent
+def load_trained_on(
+    system: TrainedSystem, data_root: Path, *, progress: Progress = silent
 ) -> tuple[list[RetrievalDataset], list[str]]:
     """Load the training splits, without what the exclusion lists name.
 
@@ -72,12 +49,12 @@ def load_lessons(
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
     splits = splits_for("training")
-    for name in lessons.data:
+    for name in system.training.data:
         try:
             datasets.append(load(name, splits[name], data_root, progress=progress))
         except UserError as error:
-            absent.append(f"{name} {splits[name]}, from which {lessons.system} learns: {error}")
-    lists = [data_root / path for path in lessons.exclude]
+            absent.append(f"{name} {splits[name]}, from which {system.title} learns: {error}")
+    lists = [data_root / path for path in system.training.exclude]
     return without_listed(datasets, lists, anywhere=not absent), absent
 
 
@@ -89,11 +66,11 @@ def without_listed(
     Args:
         datasets: training splits that are used together.
         lists: as `read_exclusions` reads them.
-        anywhere: whether each list must name a clip of at least one of them.
+        anywhere: whether each list must name at least one clip of these splits.
 
     Raises:
-        UserError: a list cannot be read, or names no clip: then the ids were most likely not compared as they should
-            be, and training on evaluation clips would go unnoticed.
+        UserError: a list cannot be read, or names no clip, which most likely means that its ids are written otherwise
+            than the data set's, so that training on evaluation clips would go unnoticed.
     """
     listed = {path: read_exclusions(path) for path in lists}
     known = frozenset().union(*(known_ids(dataset) for dataset in datasets))
@@ -121,34 +98,17 @@ def without(dataset: RetrievalDataset, ids: frozenset[str]) -> RetrievalDataset:
     return dataset.without({clip.name for clip, identifier in pairs if identifier in ids})
 
 
-def _lessons(card: Mapping[str, object]) -> Lessons:
-    system = str(card.get("name", "?"))
-    data = _names(card, "data")
-    if not data:
+def _named_data(system: TrainedSystem) -> TrainedSystem:
+    """The system itself, whose card names known data sets."""
+    if system.problem:
+        raise UserError(system.problem)
+    if not system.training.data:
         raise UserError(
-            f"card {system!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
+            f"card {system.title!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
         )
     known = splits_for("training")
-    if unknown := [name for name in data if name not in known]:
+    if unknown := [name for name in system.training.data if name not in known]:
         raise UserError(
-            f"card {system!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(known)}"
+            f"card {system.title!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(known)}"
         )
-    return Lessons(system, data, _names(card, "exclude"))
-
-
-def _elders(card: Mapping[str, object]) -> list[str]:
-    """The systems a system starts from or is taught by."""
-    training = card.get("training")
-    start = training.get("start") if isinstance(training, Mapping) else None
-    return [*([str(start)] if start else []), *_names(card, "teachers")]
-
-
-def _names(card: Mapping[str, object], field: str) -> tuple[str, ...]:
-    """A list of names in the card's section `training`; none where there is no such field."""
-    training = card.get("training") or {}
-    if not isinstance(training, Mapping):
-        raise UserError(f"card {card.get('name', '?')!r}: training is {training!r}; expected fields such as `data`")
-    names = training.get(field) or ()
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise UserError(f"card {card.get('name', '?')!r}: training.{field} is {names!r}; expected a list of names")
-    return tuple(names)
+    return system

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.interface import TrainingSection, recorded_training_of
 from harness.runs import SystemRecord
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.author_checks import LONGEST_ABBREVIATION
@@ -24,24 +25,24 @@ def known(profile: Profile, system: SystemRecord, results: Mapping[str, float]) 
         results: on the development-testing split, by measure.
     """
     card: Mapping[str, Any] = system.card or {}
-    training = card.get("training") or {}
+    training = recorded_training_of(card) or TrainingSection()
+    schedule = (training.model_extra or {}).get("schedule") or {}
     description: dict[str, Any] = dict.fromkeys(profile.described_by)
     description |= {
         "input_sampling_rate": f"{system.sample_rate / 1000:g}kHz",
         "ensemble": len(card["members"]) if card.get("members") else None,
-        "learning_rate": (training.get("schedule") or {}).get("highest"),
+        "learning_rate": schedule.get("highest"),
         **_of_members(card.get("members") or ()),
         **(card.get("described") or {}),
     }
-    validated = training.get("validation")
     return {
         "submission": {"name": card.get("about") or system.name, "abbreviation": abbreviated(system.name)},
         "system": {
             "description": {key: value for key, value in description.items() if key in profile.described_by},
             "complexity": {"total_parameters": system.parameters},
             "train_datasets": described(system.trained_on, "training") or None,
-            "validation_datasets": described([f"{validated}-validation"], "choice of the checkpoint")
-            if validated
+            "validation_datasets": described([f"{training.validation}-validation"], "choice of the checkpoint")
+            if training.validation
             else None,
             "source_code": None,
         },

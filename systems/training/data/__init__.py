@@ -1,1 +1,1 @@
-"""What is learned from: training sets, batches, and what a card's training section names."""
+"""The data that systems are trained on: loaded without evaluation clips, and drawn in batches."""

@@ -14,11 +14,12 @@ from systems.training.data.training_set import Draw, TrainingSet, crop_start, dr
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """What a step computes on.
+    """The input of a step.
 
     Attributes:
-        draw: which clips and captions, of the whole step or of this process's part.
-        waveforms: of the clips, each float32 `(samples,)`; tensors, which loader processes hand over without a copy.
+        draw: its clips and captions, of the whole step or of this process's part.
+        waveforms: of the clips, each float32 `(samples,)`. They are tensors, because these pass from loader processes
+            without a copy.
         ids: tokens of the captions.
     """
 
@@ -28,7 +29,7 @@ class Batch:
 
 
 class Batches(Dataset[Batch]):
-    """The batches of an epoch, for a process of several."""
+    """The batches of an epoch, or the parts of them that one of several processes computes."""
 
     def __init__(
         self,
@@ -40,7 +41,7 @@ class Batches(Dataset[Batch]):
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        """See `TrainingConfig`; `ids` are the tokens of every caption, `longest` the samples that a step hears."""
+        """See `TrainingConfig`; `ids` are the tokens of every caption, `longest` the samples of a clip used at most."""
         self._data, self._ids, self._longest = data, ids, longest
         self._seed = (config.seed, epoch)
         steps = draws(data.owners, config.batch, config.captions, config.seed, epoch)
@@ -52,9 +53,9 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         draw = self._draws[step]
         places = enumerate(draw.clips.tolist(), draw.first)
-        waveforms = [torch.from_numpy(self._heard(clip, (*self._seed, step, place))) for place, clip in places]
+        waveforms = [torch.from_numpy(self._cropped(clip, (*self._seed, step, place))) for place, clip in places]
         return Batch(draw, waveforms, [self._ids[caption] for caption in draw.captions])
 
-    def _heard(self, clip: int, seed: tuple[int, ...]) -> Array:
+    def _cropped(self, clip: int, seed: tuple[int, ...]) -> Array:
         start = crop_start(self._data.length(clip), self._longest, seed)
         return self._data.read(clip, start, self._longest)

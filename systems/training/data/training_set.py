@@ -1,4 +1,4 @@
-"""What is learned from: clips and captions of one or more data sets, drawn in batches that a seed decides."""
+"""A training set: clips and captions of one or more data sets, drawn in batches that a seed decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,18 @@ from harness.datasets import RetrievalDataset, load, splits_for
 from harness.errors import UserError
 from harness.evaluation import broken_clips
 from harness.machine import Progress, embedding_key
+from harness.protocols import Protocol, RetrievalTask, pose
 
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Splits of data sets, their clips and captions numbered through.
+    """Splits of data sets, whose clips and captions are numbered from 0 across all of them.
 
     Attributes:
         datasets: the splits.
-        stores: hold their clips, decoded at one rate.
+        stores: hold the clips of each, decoded at one sampling rate.
     """
 
     datasets: tuple[RetrievalDataset, ...]
@@ -55,13 +56,13 @@ class TrainingSet:
 
     @cached_property
     def audio_digest(self) -> str:
-        """What tells the samples of these clips from all others."""
+        """A digest of the samples of all clips."""
         pairs = zip(self.stores, self.datasets, strict=True)
         return embedding_key(*(store.digest(dataset.clips) for store, dataset in pairs))
 
     @cached_property
     def captions_digest(self) -> str:
-        """What tells these clips' names and captions from all others."""
+        """A digest of the names and captions of all clips."""
         return embedding_key(*(dataset.digest for dataset in self.datasets))
 
     def read(self, clip: int, start: int = 0, most: int | None = None) -> Array:
@@ -77,12 +78,12 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """Which clips and captions a step is made of; a clip drawn twice stands there twice.
+    """The clips and captions of a step, or of the part of it that one of several processes computes.
 
     Attributes:
-        clips: indices, shape `(n,)`.
+        clips: indices, shape `(n,)`; a clip that is drawn twice is there twice.
         captions: indices, shape `(m,)`.
-        first: of a part of a step, at which of the step's clips it begins.
+        first: position in the step of the part's first clip, counted from 0.
     """
 
     clips: Indices
@@ -101,6 +102,11 @@ def decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> R
     return dataset
 
 
+def task_on(dataset: RetrievalDataset) -> RetrievalTask:
+    """The task of finding each caption's clip in a split; what is trained is measured by it."""
+    return pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)
+
+
 def load_split(
     name: str, purpose: Literal["training", "validation"], data_root: Path, progress: Progress
 ) -> RetrievalDataset:
@@ -116,17 +122,17 @@ def load_split(
 
 
 def draws(owners: Indices, batch: int, captions: Literal["one", "all"], seed: int, epoch: int) -> list[Draw]:
-    """The steps of an epoch: everything once, in an order that seed and epoch decide; what fills no batch is left out.
+    """The steps of an epoch, in an order that seed and epoch decide; what does not fill the last batch is left out.
 
     Args:
         owners: the clip each caption was written for.
-        batch: pairs, or clips, in a step.
-        captions: whether a step is made of pairs (`one`) or of clips with `all` their captions.
+        batch: number of pairs, or of clips, in a step.
+        captions: `one` makes steps of pairs of a clip and a caption, `all` of clips with all their captions.
         seed: of the order.
         epoch: counted from 0.
 
     Raises:
-        UserError: there is not enough for one batch.
+        UserError: the training set has less than one batch.
     """
     random = np.random.default_rng((seed, epoch))
     units = len(owners) if captions == "one" else int(owners.max()) + 1
@@ -142,7 +148,7 @@ def draws(owners: Indices, batch: int, captions: Literal["one", "all"], seed: in
 
 
 def share_of(draw: Draw, owners: Indices, rank: int, ranks: int) -> Draw:
-    """The part of a step that one of several processes computes; their parts in turn are the step.
+    """The part of a step that one of several processes computes; one after the other, the parts are the step.
 
     Clips are divided evenly, and a caption goes with its clip.
 
@@ -159,7 +165,7 @@ def share_of(draw: Draw, owners: Indices, rank: int, ranks: int) -> Draw:
 
 
 def crop_start(length: int, longest: int | None, seed: Sequence[int]) -> int:
-    """Where the part of a long clip begins that a step hears, drawn anew for each step; 0 for others."""
+    """The first sample, drawn at random, of the at most `longest` samples of a clip that a step uses; 0 for all."""
     if longest is None or length <= longest:
         return 0
     return int(np.random.default_rng(seed).integers(0, length - longest + 1))

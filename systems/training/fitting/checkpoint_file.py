@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there: written under another name, then renamed."""
+"""Checkpoints that are written whole or not at all: under another name first, then renamed."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from harness.errors import UserError, one_line
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes as lightning does, but a full disk or a kill leaves the file that was there before."""
+    """Writes as lightning does, but keeps the previous file where the disk is full or the process is killed."""
 
     def save_checkpoint(
         self,

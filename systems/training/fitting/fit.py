@@ -1,7 +1,7 @@
-"""Fitting a dual encoder: lightning runs the epochs.
+"""Fit a dual encoder: lightning runs the epochs.
 
-As all that is drawn follows from the seed and the step, and as the whole state is written after every epoch, a run that
-is killed goes on to the very weights it would have had.
+Everything drawn at random follows from the seed and the step, and the whole state is written after every epoch. So a
+training that was killed goes on to the same weights as one that was not.
 """
 
 import logging
@@ -31,7 +31,7 @@ class Keeping(Checkpoint):
     """Keeps the whole state after every epoch in `last.ckpt`, and the weights of the best epoch in `best.ckpt`.
 
     Attributes:
-        epochs: what became of each epoch, also of those before the run went on.
+        epochs: all finished epochs, including those before the training was resumed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,11 +40,11 @@ class Keeping(Checkpoint):
 
     @property
     def best(self) -> Epoch:
-        """The epoch that reached most; of several the first."""
+        """The epoch that reached most; the first of several that reached the same."""
         return max(self.epochs, key=lambda epoch: epoch.reached)
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
-        """Write both files; the best one first, so that `last.ckpt` never speaks of what is not there."""
+        """Write both files, the best one first, so that it exists when `last.ckpt` says which epoch was best."""
         assert isinstance(pl_module, Fitting)
         assert pl_module.epoch is not None
         self.epochs.append(pl_module.epoch)
@@ -53,22 +53,22 @@ class Keeping(Checkpoint):
         trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint has of it."""
+        """The epochs, for the checkpoint."""
         return {"epochs": [asdict(epoch) for epoch in self.epochs]}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up what a checkpoint has of it."""
+        """Take the epochs from a checkpoint."""
         self.epochs = [Epoch(**epoch) for epoch in state_dict["epochs"]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What came of a training.
+    """The result of a training.
 
     Attributes:
         weights: the checkpoint of the best epoch.
         best: that epoch.
-        epochs: all of them.
+        epochs: all epochs.
     """
 
     weights: Path
@@ -79,52 +79,33 @@ class Fitted:
 def fit(
     fitting: Fitting, folder: Path, *, device: str = "cpu", precision: str = "fp32", callbacks: Sequence[Callback] = ()
 ) -> Fitted:
-    """Train, from the last finished epoch in the folder where there is one.
+    """Train; where the folder holds a finished epoch, go on after the last one.
 
-    Under torchrun its processes train together, each on the device of its number.
+    Processes that torchrun has started train together, each on the device whose number is its local rank.
 
     Args:
-        fitting: what is trained, and on what.
+        fitting: the training.
         folder: receives the checkpoints; see `Keeping`.
-        device: in torch's words.
+        device: the name PyTorch gives it.
         precision: `fp32`, `bf16` or `fp16`.
-        callbacks: called along, in lightning's words.
+        callbacks: further callbacks of lightning.
 
     Raises:
-        UserError: the loss is no number, the device's memory does not hold a batch, or the disk refuses.
-        KeyboardInterrupt: the run was told to stop; it can go on.
+        UserError: the loss is NaN or infinite, the device's memory does not hold a batch, or a file cannot be written.
+        KeyboardInterrupt: the process was asked to stop; the training can be resumed.
     """
     keeping = Keeping(folder)
-    kind, _, index = device.partition(":")
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
-    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if kind == "cpu":
+    if device.startswith("cpu"):
         keep_freed_memory()
     if precision == "fp32":
         torch.backends.cudnn.allow_tf32 = False
     with _quiet():
-        trainer = lightning.Trainer(
-            accelerator={"cuda": "gpu"}.get(kind, kind),
-            devices=[int(index)] if index else processes,
-            num_nodes=int(os.environ.get("WORLD_SIZE", "1")) // processes,
-            strategy="ddp" if together else "auto",
-            sync_batchnorm=together and kind == "cuda",
-            precision=PRECISIONS[precision],  # type: ignore[arg-type]
-            max_epochs=fitting.config.epochs,
-            callbacks=[keeping, *callbacks],
-            plugins=[WholeFiles()],
-            logger=False,
-            enable_model_summary=False,
-            reload_dataloaders_every_n_epochs=1,
-            use_distributed_sampler=False,
-            num_sanity_val_steps=0,
-            enable_progress_bar=False,
-        )
+        trainer = _trainer(fitting, device, precision, [keeping, *callbacks])
         last = folder / "last.ckpt"
         try:
             trainer.fit(fitting, ckpt_path=last if last.exists() else None, weights_only=True)
         except SystemExit as error:
-            # Lightning's answer to a signal; the command has its own.
+            # Lightning answers a signal so; the command answers a KeyboardInterrupt.
             raise KeyboardInterrupt from error
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise UserError(
@@ -134,8 +115,32 @@ def fit(
     return Fitted(folder / "best.ckpt", keeping.best, tuple(keeping.epochs))
 
 
+def _trainer(fitting: Fitting, device: str, precision: str, callbacks: list[Callback]) -> lightning.Trainer:
+    """Lightning's trainer, for the processes that torchrun has started or for this one alone."""
+    kind, _, index = device.partition(":")
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    return lightning.Trainer(
+        accelerator={"cuda": "gpu"}.get(kind, kind),
+        devices=[int(index)] if index else local,
+        num_nodes=processes // local,
+        strategy="ddp" if processes > 1 else "auto",
+        sync_batchnorm=processes > 1 and kind == "cuda",
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+        max_epochs=fitting.config.epochs,
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        logger=False,
+        enable_model_summary=False,
+        reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
+        num_sanity_val_steps=0,
+        enable_progress_bar=False,
+    )
+
+
 def _that_fits(fitting: Fitting) -> int:
-    """The largest batch, of those that halving leads to, whose step the device's memory holds; 0 for none."""
+    """The largest of the batch sizes reached by halving whose step fits into the device's memory; 0 for none."""
     size = fitting.config.batch // 2
     while size:
         fitting.zero_grad()
@@ -150,11 +155,11 @@ def _that_fits(fitting: Fitting) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep lightning's advice off the screen, and its hands off the signals afterwards."""
+    """Keep lightning's advice off the screen, and restore the signal handlers that it replaces."""
     logger = logging.getLogger("lightning.pytorch")
     before = logger.level
     logger.setLevel(logging.ERROR)
-    # Lightning puts its own handlers in place and leaves them there.
+    # Lightning installs handlers of its own and leaves them in place.
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with warnings.catch_warnings():

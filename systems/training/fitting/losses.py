@@ -1,4 +1,4 @@
-"""The first stage's loss: what belongs together is to be found among all else in the batch, in both directions."""
+"""The losses of the two stages, over the similarities of all clips and captions of a batch."""
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ def supervised_loss(similarities: Tensor, matching: Tensor, temperature: float) 
 
     Args:
         similarities: cosines, `(clips, captions)`.
-        matching: whether they belong together, of the same shape; at least one pair does.
+        matching: which of them belong together, of the same shape; at least one pair does.
         temperature: divides the cosines.
 
     >>> import torch

@@ -1,6 +1,6 @@
 """The training of one dual encoder, step by step and epoch by epoch.
 
-Everything that is drawn in a step follows from the seed and the number of the step.
+Everything that is drawn at random in a step follows from the seed, the epoch and the number of the step.
 """
 
 import time
@@ -28,16 +28,16 @@ from systems.training.teachers.correspondences import Teacher, estimate
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """What became of an epoch.
+    """The result of an epoch.
 
     Attributes:
         number: counted from 1.
-        of: how many there are to be.
+        of: number of epochs of the training.
         loss: mean over its steps.
-        reached: the measure on the validation split after it.
+        reached: the primary measure on the validation split after it.
         rate: the learning rate of its last step.
-        seconds: it took, without the validation.
-        waiting: share of them in which the encoder waited for data.
+        seconds: its duration, without the validation.
+        waiting: share of `seconds` in which the encoder waited for data.
     """
 
     number: int
@@ -55,6 +55,21 @@ class Epoch:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The functions that a training calls as it goes.
+
+    Attributes:
+        validate: returns a model's primary measure on the validation split.
+        report: receives each epoch when it is over.
+        progress: opened for each epoch.
+    """
+
+    validate: Callable[[DualEncoder], float]
+    report: Callable[[Epoch], None]
+    progress: Progress = silent
+
+
 class Fitting(lightning.LightningModule):
     """The training of one dual encoder, as lightning calls it."""
 
@@ -66,9 +81,7 @@ class Fitting(lightning.LightningModule):
         temperature: float,
         data: TrainingSet,
         teachers: Sequence[Teacher],
-        validate: Callable[[DualEncoder], float],
-        tell: Callable[[Epoch], None],
-        progress: Progress = silent,
+        hooks: Hooks,
     ) -> None:
         super().__init__()
         self.model = model
@@ -76,9 +89,7 @@ class Fitting(lightning.LightningModule):
         self.temperature = temperature
         self._data = data
         self._teachers = tuple(teachers)
-        self._validate = validate
-        self._tell = tell
-        self._progress = progress
+        self._hooks = hooks
         self._advance: Advance = lambda _: None
         self._ids = tokenizer(data.captions)
         self._owners = torch.from_numpy(data.owners)
@@ -88,43 +99,43 @@ class Fitting(lightning.LightningModule):
         self._losses: list[Tensor] = []
         self._waited = self._began = self._ended = 0.0
         for name, parameter in model.audio.named_parameters():
-            # What no output depends on would be waited for between processes.
+            # Processes that train together would wait for gradients of weights that no output depends on.
             if name.startswith(model.audio.unused):
                 parameter.requires_grad_(False)
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """The batches of the epoch, of this process."""
-        # On a processor the cores are the encoder's; an accelerator would wait for the waveforms.
+        """The batches of the epoch, or this process's parts of them."""
+        # On a CPU the encoder needs all cores; a GPU would wait for the waveforms if no others read them.
         workers = 0 if self.device.type == "cpu" else 4
         return DataLoader(self.batches(self.config.batch), batch_size=None, shuffle=False, num_workers=workers)
 
     def batches(self, size: int) -> Batches:
-        """The epoch's batches if they had this size."""
+        """The batches of the epoch, made of so many pairs or clips."""
         config = self.config.model_copy(update={"batch": size})
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
         return Batches(self._data, self._ids, config, self._longest, self.current_epoch, rank, ranks)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
-        """Waveforms are moved a pass at a time, by the model."""
+        """Leave the batch where it is: the model moves the waveforms, one pass at a time."""
         return batch
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam as PyTorch has it; the rate is set before each step."""
+        """Adam with PyTorch's defaults; the learning rate is set before each step."""
         return torch.optim.Adam(
             (parameter for parameter in self.model.parameters() if parameter.requires_grad),
             lr=self.config.schedule.highest,
         )
 
     def on_train_epoch_start(self) -> None:
-        """Start the clock, and the bar."""
+        """Start the clock and the progress of the epoch."""
         steps = len(self.trainer.train_dataloader)  # type: ignore[arg-type]
-        self._advance = self._progress(f"epoch {self.current_epoch + 1} of {self.config.epochs}", steps)
+        self._advance = self._hooks.progress(f"epoch {self.current_epoch + 1} of {self.config.epochs}", steps)
         self._losses.clear()
         self._waited, self._began = 0.0, time.perf_counter()
         self._ended = self._began
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Set the rate; what passed since the last step was waiting for data."""
+        """Set the learning rate; the time since the last step was spent waiting for data."""
         self._waited += time.perf_counter() - self._ended
         steps = len(self.trainer.train_dataloader)  # type: ignore[arg-type]
         rate = self.config.schedule.at(self.current_epoch + batch_idx / steps)
@@ -132,7 +143,7 @@ class Fitting(lightning.LightningModule):
             group["lr"] = rate
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of a step, whose seed decides all that is drawn in it."""
+        """The loss of a step, in which a seed of its own decides everything that is drawn."""
         seed = int(np.random.SeedSequence((self.config.seed, self.current_epoch, batch_idx)).generate_state(1)[0])
         torch.manual_seed(seed)
         loss = self.loss(batch, torch.Generator().manual_seed(seed))
@@ -147,30 +158,30 @@ class Fitting(lightning.LightningModule):
         return loss
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:  # noqa: ARG002
-        """Note when the step ended."""
+        """Record when the step ended."""
         self._advance(1)
         self._ended = time.perf_counter()
 
     def on_train_epoch_end(self) -> None:
-        """Validate, and tell of the epoch in a line."""
+        """Validate, and report the epoch."""
         seconds = time.perf_counter() - self._began
         loss = float(torch.stack(self._losses).mean())
         # One process validates for all.
-        reached = self._validate(self.model) if self.trainer.is_global_zero else 0.0
+        reached = self._hooks.validate(self.model) if self.trainer.is_global_zero else 0.0
         reached = self.trainer.strategy.broadcast(reached)
         self.model.train()
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
         number, of = self.current_epoch + 1, self.config.epochs
         self.epoch = Epoch(number, of, loss, reached, rate, seconds, self._waited / seconds)
         if self.trainer.is_global_zero:
-            self._tell(self.epoch)
+            self._hooks.report(self.epoch)
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        """The loss of a step; of several processes each computes it of all their parts together."""
+        """The loss of a step; each of several processes computes it over the embeddings of all of them."""
         waveforms = [waveform.numpy() for waveform in batch.waveforms]
         clips = self._gathered(normalize(self.model.embed_clips(waveforms, generator=generator).float(), dim=-1))
         captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
-        which = Draw(self._all_of(batch.draw.clips), self._all_of(batch.draw.captions))
+        which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):
             similarities = clips @ captions.T
         supervised = self.config.supervised
@@ -184,27 +195,24 @@ class Fitting(lightning.LightningModule):
         return self.config.loss_scale * loss
 
     def _gathered(self, vectors: Tensor) -> Tensor:
-        """All processes' rows in the order of the processes, with gradients; parts may differ in size."""
+        """The rows of all processes in their order, with gradients; processes may have different numbers of rows."""
         if not _together():
             return vectors
         from torch.distributed.nn.functional import all_gather
 
-        sizes = self._sizes(len(vectors))
+        sizes = _of_all(len(vectors))
         padded = torch.nn.functional.pad(vectors, (0, 0, 0, max(sizes) - len(vectors)))
         parts: Sequence[Tensor] = all_gather(padded)  # type: ignore[no-untyped-call]
         return torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
 
-    def _all_of(self, indices: np.ndarray) -> np.ndarray:
-        if not _together():
-            return indices
-        parts: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(parts, indices)
-        return np.concatenate(parts)
 
-    def _sizes(self, size: int) -> list[int]:
-        parts: list[Any] = [None] * torch.distributed.get_world_size()
-        torch.distributed.all_gather_object(parts, size)
-        return parts
+def _of_all(value: Any) -> list[Any]:
+    """The values of all processes that train together, in their order."""
+    if not _together():
+        return [value]
+    values: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(values, value)
+    return values
 
 
 def _together() -> bool:

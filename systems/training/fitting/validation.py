@@ -1,4 +1,4 @@
-"""The split by which a training's checkpoint is chosen, measured as any evaluation is."""
+"""The validation split, which chooses the checkpoint of a training; it is measured as in any evaluation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from harness.datasets import RetrievalDataset
 from harness.evaluation import embedding_tiles, measure
 from harness.interface import SystemInfo
 from harness.machine import Progress, embedding_key
-from harness.protocols import Protocol, RetrievalTask, pose
+from harness.protocols import RetrievalTask
 from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder
 from systems.text import CaptionTokenizer
-from systems.training.data.training_set import decoded
+from systems.training.data.training_set import decoded, task_on
 
 _CLIPS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
 class Validation:
-    """A decoded split with its question.
+    """A decoded validation split.
 
     Attributes:
-        task: what is asked.
+        task: to find each caption's clip.
         store: holds the clips.
-        digest: what tells it from every other split.
+        digest: of the task and of the samples of its clips.
     """
 
     task: RetrievalTask
@@ -36,23 +36,23 @@ class Validation:
 
     @classmethod
     def of(cls, dataset: RetrievalDataset, progress: Progress) -> "Validation":
-        """Decode a split and pose its question.
+        """Decode a split.
 
         Raises:
             UserError: clips are broken or missing.
         """
         store = PcmStore.of(dataset.name, SAMPLE_RATE)
         decoded(dataset, store, progress)
-        task = pose(Protocol(f"{dataset.name}-{dataset.split}", dataset.name, dataset.split), dataset)
+        task = task_on(dataset)
         return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)))
 
     @property
     def name(self) -> str:
-        """Of the measure."""
+        """The name of the measure."""
         return self.task.protocol.primary
 
     def measure(self, tokenizer: CaptionTokenizer) -> Callable[[DualEncoder], float]:
-        """What turns a model into its primary measure, text to audio; it leaves the model in evaluation mode."""
+        """A function that returns a model's primary measure, text to audio, and leaves it in evaluation mode."""
         ids = tokenizer(self.task.captions)
 
         def measured(model: DualEncoder) -> float:
@@ -73,7 +73,7 @@ class Validation:
 
 
 class _Cosine:
-    """A system without a score of its own."""
+    """Stands for a system that compares by the cosine."""
 
     info = SystemInfo("in training", SAMPLE_RATE)
     embed_audio = embed_text = staticmethod(lambda _: np.zeros((0, 0), np.float32))

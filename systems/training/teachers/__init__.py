@@ -1,1 +1,1 @@
-"""Teachers: their embeddings, the correspondences they estimate, and how true these are."""
+"""Teachers: their embeddings, the correspondences they estimate, and how well these agree with the truth."""

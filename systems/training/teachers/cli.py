@@ -12,19 +12,21 @@ if TYPE_CHECKING:
     from systems.training.teachers.correspondences import Teacher
 
 correspondences = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Estimate which clips captions match, and look at it."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Estimate which clips match which captions, and inspect that.",
 )
 
-Card = Annotated[str, typer.Argument(help="A system or card (*.yaml) whose training names teachers.")]
+Card = Annotated[str, typer.Argument(help="A system or card (*.yaml) whose section `training:` names teachers.")]
 
 
 @correspondences.command("estimate")
-def estimate_them(card: Card, data_root: DataRoot = Path("data"), device: Device = "auto") -> None:
-    """Compute and keep the teachers' vectors of all that is learned from.
+def estimate_all(card: Card, data_root: DataRoot = Path("data"), device: Device = "auto") -> None:
+    """Compute and keep the teachers' embeddings of the training data.
 
-    `lbar train` does so by itself; what was interrupted goes on.
+    `lbar train` does so by itself. A computation that was interrupted goes on where it stopped.
     """
-    teachers, data = _taught(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device)
     for teacher in teachers:
         typer.echo(f"{teacher.name}: {len(data.clips)} clips, {len(data.captions)} captions, {teacher.nbytes:,} bytes")
 
@@ -38,12 +40,12 @@ def inspect_one(
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Show the clips a caption is estimated to match, beside the truth where it is known."""
+    """Show the clips that a caption is estimated to match, and whether it does where that is known."""
     from dataclasses import asdict
 
     from systems.training.teachers.inspection import best_matches, find_caption
 
-    teachers, data = _taught(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device)
     index = find_caption(data, caption)
     matches = best_matches(teachers, data, index, most)
     if as_json:
@@ -56,15 +58,15 @@ def inspect_one(
 
 
 @correspondences.command("agreement")
-def hold_against_truth(
+def measure_agreement(
     card: Card, data_root: DataRoot = Path("data"), device: Device = "auto", as_json: AsJson = False
 ) -> None:
-    """Measure how well estimates agree with the truth, where it is known."""
+    """Measure how well the estimates agree with what each caption is true of, where that is known."""
     from dataclasses import asdict
 
     from systems.training.teachers.inspection import agreement
 
-    teachers, data = _taught(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device)
     found = agreement(teachers, data)
     if as_json:
         print_json(asdict(found) | {"teachers": [teacher.name for teacher in teachers]})
@@ -77,17 +79,21 @@ def hold_against_truth(
     typer.echo(f"                    of a random order               {found.others_assumed}")
 
 
-def _taught(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":
+def _estimated(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":
+    from functools import partial
+
     from harness.errors import UserError
-    from harness.interface import parse_card, read_card
+    from harness.interface import located, parse_card, read_card
     from harness.machine import bars
     from systems.dual_encoder import DualEncoderCard
-    from systems.training.data.lessons import training_set
+    from systems.training.data.loading import load_training_data
     from systems.training.teachers.correspondences import teach
 
-    config = parse_card(DualEncoderCard, read_card(card)[0]).training
+    fields, folder = read_card(card)
+    config = parse_card(DualEncoderCard, fields).training
     if config is None or not config.teachers:
         raise UserError(f"{card} names no teachers; expected a card with `teachers:` in its section `training:`")
+    config = config.with_parents(partial(located, folder=folder))
     with bars() as progress:
-        data = training_set(config, data_root, progress).data
+        data = load_training_data(config, data_root, progress).training_set
         return teach(config.teachers, data, device=device, progress=progress), data

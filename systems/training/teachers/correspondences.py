@@ -1,7 +1,8 @@
-"""What matches, as teachers estimate it: the mean of their cosines, made per batch from stored embeddings.
+"""Correspondences of clips and captions as teachers estimate them: the mean of the teachers' cosines.
 
-A teacher's vectors of all clips and captions are computed once and kept as float16, at length one: 2 · d bytes each.
-At d = 1024 the 403,050 clips of WavCaps and their captions are 1.65 GB a teacher; all their pairs would be 325 GB.
+A teacher's embeddings of all clips and captions are computed once and kept as unit vectors in float16, 2 · d bytes
+each; the cosines are computed from them batch by batch. At d = 1024 the embeddings of the 403,050 clips of WavCaps and
+their captions take 1.65 GB a teacher; the cosines of all their pairs would take 325 GB.
 """
 
 from collections.abc import Sequence
@@ -25,11 +26,11 @@ Half = NDArray[np.float16]
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A system's vectors of all that is learned from, at length one.
+    """A system's embeddings of the training data, as unit vectors.
 
     Attributes:
         name: of the system.
-        digest: what decides its output.
+        digest: of the system, `info.digest`.
         clips: `(clips, d)`.
         captions: `(captions, d)`.
     """
@@ -41,20 +42,21 @@ class Teacher:
 
     @property
     def nbytes(self) -> int:
-        """What it takes on the disk."""
+        """Bytes that the embeddings take on the disk."""
         return self.clips.nbytes + self.captions.nbytes
 
 
 def estimate(teachers: Sequence[Teacher], clips: Indices, captions: Indices, device: torch.device | str) -> Tensor:
     """The mean of the teachers' cosines, float32 `(clips, captions)` on the device.
 
-    The vectors may be of different lengths: cosines are averaged, as in the paper (section 4), not vectors.
+    Teachers may differ in their number of dimensions, since cosines are averaged, as in the paper (section 4), and not
+    embeddings.
 
     Args:
         teachers: at least one.
-        clips: which, by index into the training set.
-        captions: which.
-        device: where the product is made.
+        clips: indices into the training set.
+        captions: indices into the training set.
+        device: computes the cosines.
     """
     total = torch.zeros(len(clips), len(captions), device=device)
     for teacher in teachers:
@@ -75,16 +77,16 @@ def teach(
     batch_size: int | None = None,
     progress: Progress = silent,
 ) -> tuple[Teacher, ...]:
-    """Have every teacher's vectors, computing what is not kept; an interrupted computation goes on where it stopped.
+    """Load every teacher's embeddings, or compute those not kept; an interrupted computation goes on where it stopped.
 
-    They are kept by content: another teacher's weights, other clips or other captions are other vectors.
+    They are kept under a key of everything that decides them: the teacher's weights, the clips and the captions.
 
     Args:
         names: of the teachers, as `build_system` takes them.
         data: what they embed.
-        device: where.
-        batch_size: how many clips or captions at once.
-        progress: opened for each teacher and side.
+        device: the name PyTorch gives it, or `auto`.
+        batch_size: number of clips or captions embedded at once.
+        progress: opened for each teacher's clips and for its captions.
 
     Raises:
         UserError: a teacher is missing, cannot be used, or fails.
@@ -99,16 +101,16 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
         raise UserError(f"teacher {name!r} cannot be used: {error}", error.problems) from error
     system = built.system
     if is_pair_scorer(system):
-        raise UserError(f"teacher {name!r} scores pairs and has no vectors to keep; name systems that embed")
+        raise UserError(f"teacher {name!r} scores pairs and has no embeddings; name systems that embed")
     if getattr(system, "score", None) is not None:
         raise UserError(f"teacher {name!r} compares by a score of its own; estimates are means of cosines")
     code = system_code(system)
     if system.info.digest is None or code is None:
-        raise UserError(f"teacher {name!r} does not say what decides its output (info.digest), so nothing can be kept")
+        raise UserError(f"teacher {name!r} has no info.digest, under which its embeddings could be kept")
     for store in data.stores:
         if store.sample_rate != system.info.sample_rate:
             raise UserError(
-                f"teacher {name!r} hears {system.info.sample_rate} Hz where training is at {store.sample_rate} Hz"
+                f"teacher {name!r} takes clips at {system.info.sample_rate} Hz, training has {store.sample_rate} Hz"
             )
     how = (system.info.digest, code, kind_of(built.device), installed_packages())
 

@@ -1,4 +1,4 @@
-"""What teachers estimate, looked at: for a caption the clips it is said to match, and how well that is true."""
+"""Inspect estimates: the clips that a caption is estimated to match, and how well estimates agree with the truth."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,10 +35,10 @@ class Match:
 
 
 def truth_of(data: TrainingSet) -> list[set[int]] | None:
-    """The clips each caption is true of, where a data set knows (`relevance_<split>.csv` beside its captions).
+    """The clips each caption is true of, for data sets with a file `relevance_<split>.csv` beside their captions.
 
     Returns:
-        One set of clip indices a caption; `None` where not all data sets know.
+        One set of clip indices a caption; `None` where a data set has no such file.
     """
     truth: list[set[int]] = []
     first = 0
@@ -54,7 +54,7 @@ def truth_of(data: TrainingSet) -> list[set[int]] | None:
 
 
 def find_caption(data: TrainingSet, text: str) -> int:
-    """The caption that reads like this, or the only one that holds it.
+    """The index of the caption with this text, or of the only one that contains it.
 
     Raises:
         UserError: none does, or several do.
@@ -62,10 +62,10 @@ def find_caption(data: TrainingSet, text: str) -> int:
     equal = [index for index, caption in enumerate(data.captions) if caption == text]
     holding = equal or [index for index, caption in enumerate(data.captions) if text.lower() in caption.lower()]
     if not holding:
-        raise UserError(f"no caption reads {text!r} or holds it; give one of the training captions, or a part of one")
+        raise UserError(f"no caption is {text!r} or contains it; give one of the training captions, or a part of one")
     if len(holding) > 1 and not equal:
         first = "; ".join(data.captions[index] for index in holding[:3])
-        raise UserError(f"{len(holding)} captions hold {text!r}, the first: {first}; give more of the one you mean")
+        raise UserError(f"{len(holding)} captions contain {text!r}, the first: {first}; give more of yours")
     return holding[0]
 
 
@@ -98,14 +98,18 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How well clips ranked for each caption agree with the truth, as mean average precision over all clips.
+    """The mean average precision of clips ranked for each training caption, by two rankings.
+
+    The other clips of a caption are those that it was not written for. They count for the captions that are true of at
+    least one of them.
 
     Attributes:
-        estimated: ranked by the teachers' estimates.
-        assumed: ranked by the usual assumption: the caption's own clip, then all others alike, ties counted against it.
-        others_estimated: the same of the clips that a caption was not written for, over captions true of any of these.
-        others_assumed: as the usual assumption tells these clips not apart, what a random order has on average.
-        matches: how many clips a caption is true of, on average.
+        estimated: all clips, ranked by the teachers' estimates.
+        assumed: all clips, ranked by the usual assumption that a caption matches its own clip alone: that clip first,
+            then all others as ties, which count against it.
+        others_estimated: the other clips, ranked by the teachers' estimates.
+        others_assumed: the other clips in a random order, since the usual assumption does not rank them.
+        matches: number of clips a caption is true of, on average.
     """
 
     estimated: Value
@@ -116,10 +120,10 @@ class Agreement:
 
 
 def agreement(teachers: Sequence[Teacher], data: TrainingSet) -> Agreement:
-    """Hold estimates against the truth, on the training data themselves.
+    """Compare estimates with the truth, on the training data themselves.
 
     Raises:
-        UserError: the truth is not known of all data.
+        UserError: a data set does not say which clips its captions are true of.
     """
     truth = truth_of(data)
     if truth is None:
@@ -132,43 +136,39 @@ def agreement(teachers: Sequence[Teacher], data: TrainingSet) -> Agreement:
         scores: Array = estimate(teachers, clips, rows, "cpu").T.numpy()
         return scores
 
-    def own_only(rows: Indices) -> Array:
-        scores: Array = (owners[rows, None] == clips).astype(np.float32)
-        return scores
-
-    def own_last(rows: Indices) -> Array:
-        scores: Array = np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows))
-        return scores
-
-    def precision(scores: Callable[[Indices], Array], relevant: list[list[int]], captions: Indices) -> Value:
-        relevance = Relevance.from_lists(relevant)
-        steps = range(0, len(captions), _CAPTIONS_AT_ONCE)
-        tiles = (
-            (slice(step, step + len(rows)), scores(rows))
-            for step in steps
-            for rows in [captions[step : step + _CAPTIONS_AT_ONCE]]
-        )
-        values = parse_measure(f"mAP@{len(clips)}")(rank_tiles(tiles, relevance))
-        return _value(values, owners[captions])
-
     everything = [sorted(of_caption) for of_caption in truth]
     captions = np.arange(len(truth))
     of_found = [others[index] for index in found]
     by_chance = np.array([expected_precision(len(of_caption), len(clips) - 1) for of_caption in of_found])
     return Agreement(
-        precision(estimates, everything, captions),
-        precision(own_only, everything, captions),
-        precision(own_last, of_found, found),
+        _precision(estimates, everything, captions, data),
+        _precision(lambda rows: (owners[rows, None] == clips).astype(np.float32), everything, captions, data),
+        # A caption's own clip comes last, below any cosine, where it does not count.
+        _precision(
+            lambda rows: np.where(owners[rows, None] == clips, np.float32(-2), estimates(rows)), of_found, found, data
+        ),
         _value(by_chance, owners[found]),
         sum(map(len, everything)) / len(everything),
     )
 
 
+def _precision(
+    scores: Callable[[Indices], Array], relevant: list[list[int]], captions: Indices, data: TrainingSet
+) -> Value:
+    """Mean average precision of the clips ranked by `scores` for each of these captions, a tile of them at a time."""
+    steps = range(0, len(captions), _CAPTIONS_AT_ONCE)
+    slices = (slice(step, min(step + _CAPTIONS_AT_ONCE, len(captions))) for step in steps)
+    tiles = ((rows, scores(captions[rows])) for rows in slices)
+    values = parse_measure(f"mAP@{len(data.clips)}")(rank_tiles(tiles, Relevance.from_lists(relevant)))
+    return _value(values, data.owners[captions])
+
+
 def expected_precision(relevant: int, items: int) -> float:
     """Average precision of a random order, on average over all orders.
 
-    At rank k stands a relevant item with probability R / N, and of the k - 1 before it (k - 1)(R - 1) / (N - 1) are
-    relevant on average; 1 / R times the sum over k of R / N · (1 + (k - 1)(R - 1) / (N - 1)) / k.
+    Of N `items` R are `relevant`. The item at rank k is relevant with probability R / N, and then
+    (k - 1)(R - 1) / (N - 1) of the k - 1 items before it are relevant on average. So the expected average precision is
+    1 / R · Σₖ R / N · (1 + (k - 1)(R - 1) / (N - 1)) / k.
 
     >>> expected_precision(1, 2), expected_precision(3, 3)
     (0.75, 1.0)

@@ -4,12 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from harness.cli.app import own_command
 
 Tones = Callable[..., Path]
 Lbar = Callable[..., subprocess.CompletedProcess[str]]
@@ -26,7 +27,17 @@ def lbar(participant: Path, own_cache: Path, migrated_runs: Path) -> Lbar:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "harness", *map(str, arguments)]
+    return own_command(*map(str, arguments))
+
+
+def test_a_folder_harness_in_the_working_directory_is_not_taken_for_ours(participant: Path) -> None:
+    for name in ("harness", "systems"):
+        Path(name).mkdir()
+        Path(name, "__init__.py").write_text("raise RuntimeError")
+    done = subprocess.run(command("protocols"), capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(command("nonsense"), capture_output=True, text=True, timeout=120)
+    assert "Usage: lbar " in done.stderr
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:

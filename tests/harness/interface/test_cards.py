@@ -93,7 +93,7 @@ def test_the_same_part_twice_is_no_circle(tmp_path: Path) -> None:
         ({"top": "base: [a.yaml, 3]\n"}, "expected a card's path or name, or a list of them"),
         ({"top": "base: a.yaml\n", "a": "name: a\n"}, "top.yaml has no line `factory:"),
         ({"top": "base: a.yaml\n", "a": "- 1\n"}, "a.yaml is no list of fields"),
-        ({"top": "factory: m:f\nname: &n {a: *n}\n"}, "holds itself"),
+        ({"top": "factory: m:f\nname: &n {a: *n}\n"}, "contains itself"),
     ],
 )
 def test_cards_that_do_not_hold_together(tmp_path: Path, cards: dict[str, str], message: str) -> None:
@@ -141,7 +141,7 @@ def test_published_figures_are_some() -> None:
 
 def test_the_common_part_passes_over_the_rest() -> None:
     card = common_part({"factory": "m:f", "name": "mine", "bands": 12, "trained_on": ["b"], "pretrained_on": ["a"]})
-    assert (card.name, card.heard) == ("mine", ("a", "b"))
+    assert (card.name, card.all_training_data) == ("mine", ("a", "b"))
 
 
 def test_a_file_is_no_folder() -> None:

@@ -47,14 +47,14 @@ class Scoring(Right):
         return text @ audio.T
 
 
-class HearsPcm(Right):
+class TakesInt16(Right):
     accepts_int16 = True
 
     def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:
         return super().embed_audio([clip / 32768 if clip.dtype == np.int16 else clip for clip in clips])
 
 
-@pytest.mark.parametrize("system", [Right(), Scoring(), HearsPcm()])
+@pytest.mark.parametrize("system", [Right(), Scoring(), TakesInt16()])
 def test_finds_nothing_in_a_right_system(system: Right) -> None:
     assert check(system) == []
     assert check(system, seed=5) == []
@@ -415,13 +415,14 @@ def test_a_cross_encoder_that_does_not(system, saying):
     assert {finding.check for finding in findings} == {"score_pairs"}
 
 
-def test_stored_samples_have_to_give_the_same_vectors() -> None:
+@pytest.mark.parametrize("attribute", ["accepts_int16", "hears_pcm"])
+@pytest.mark.filterwarnings("ignore:.*hears_pcm:DeprecationWarning")
+def test_stored_samples_have_to_be_embedded_as_others_are(attribute: str) -> None:
     class TakesThemForFloats(Right):
-        accepts_int16 = True
-
         def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:
             return super().embed_audio([clip.astype(np.float32) for clip in clips])
 
+    setattr(TakesThemForFloats, attribute, True)
     (finding,) = check(TakesThemForFloats())
     assert finding.check == "pcm"
     assert "divide them by 32,768" in finding.found

@@ -1,4 +1,4 @@
-"""Three ways to name a system, and what a wrong name answers."""
+"""From a name to a system: what it needs, building it, and what a wrong name answers."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.cli.systems import as_document, as_row
 from harness.errors import UserError
-from harness.interface.names import registered
 from harness.interface.system import SystemInfo
-from harness.interface.systems import build_system, load_system
+from harness.interface.systems import build_system, listings, load_system, look_at
 
 SYSTEM = """
 import numpy as np
@@ -51,10 +51,6 @@ def participant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     yield tmp_path
     sys.modules.pop("participant_module", None)
-
-
-def test_registered_systems_are_there() -> None:
-    assert {"linear", "random"} <= set(registered())
 
 
 def test_module_and_factory(participant: Path) -> None:
@@ -98,7 +94,7 @@ def test_wrong_names(participant: Path, name: str, message: str) -> None:
     ("text", "message"),
     [
         ("factory: [", "cannot be read"),
-        ("- a list", "has no line `factory:"),
+        ("- a list", "is no list of fields such as `factory:"),
         ("name: mine", "has no line `factory:"),
         ("factory: participant_module:absent", "cannot be imported"),
     ],
@@ -114,3 +110,93 @@ def test_wrong_cards(participant: Path, text: str, message: str) -> None:
 def test_a_precision_that_is_not_taken_is_one_line(participant: Path) -> None:
     with pytest.raises(UserError, match="participant_module:Mine computes in one precision only; leave --precision"):
         load_system("participant_module:Mine", precision="bf16")
+
+
+CARD = """
+factory: m:f
+name: {name}
+parameters: 1234567
+about: a test
+files: {files}
+published:
+  - source: a paper
+    protocol: clotho-dcase2024
+    measures: {{R@1: 20.5, mAP@10: 30.25}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def card(folder: Path, name: str, files: str = "{}", more: str = "") -> str:
+    (folder / f"{name}.yaml").write_text(CARD.format(name=name, files=files) + more)
+    return f"{name}.yaml"
+
+
+def test_what_is_here_and_what_is_not(folder: Path) -> None:
+    (folder / "here.bin").touch()
+    files = "{a: {path: here.bin}, b: {path: gone.bin, urls: [http://x/gone.bin]}, c: {path: t, training_only: true}}"
+    listing = look_at(card(folder, "mine", files))
+    assert [needed.place for needed in listing.files] == [Path("here.bin"), None, None]
+    assert [needed.file.path for needed in listing.missing] == ["gone.bin"]
+    assert as_row(listing) == ("mine.yaml", "1.2 M", "mAP@10 30.25", "clotho-dcase2024", "to fetch", "a test")
+    document = as_document(listing)
+    assert document["files"][0]["how"] == ""  # type: ignore[index]
+    assert "lbar systems fetch mine.yaml" in document["files"][1]["how"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("files", "state"),
+    [
+        ("{}", "here"),
+        ("{a: {path: gone, page: http://x}}", "by hand"),
+        ("{a: {path: gone, origin: nowhere yet}}", "to train"),
+        ("{a: {path: gone, origin: nowhere yet}, b: {path: more, urls: [http://x/more]}}", "to train"),
+    ],
+)
+def test_the_state_of_the_files(folder: Path, files: str, state: str) -> None:
+    assert as_row(look_at(card(folder, "mine", files)))[4] == state
+
+
+def test_members_bring_their_files(folder: Path) -> None:
+    card(folder, "one", "{a: {path: shared.bin}}")
+    card(folder, "two", "{a: {path: two.bin}}", "members: [one.yaml, random]\n")
+    both = look_at(card(folder, "both", more="members: [one.yaml, two.yaml]\n"))
+    assert [(needed.system, needed.file.path) for needed in both.files] == [
+        ("one.yaml", "shared.bin"),
+        ("two.yaml", "two.bin"),
+    ]
+
+
+def test_members_in_a_circle(folder: Path) -> None:
+    card(folder, "one", more="members: [two.yaml]\n")
+    listing = look_at(card(folder, "two", more="members: [one.yaml]\n"))
+    assert "circle: two → one → two" in listing.problem
+    assert as_row(listing)[4] == listing.problem
+
+
+def test_members_of_one_name_are_no_circle(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    card(folder / "sub", "one")
+    card(folder, "one", more="members: [sub/one.yaml, random]\n")
+    assert look_at("one.yaml").problem == ""
+
+
+def test_a_broken_card_is_told_of_and_no_error(folder: Path) -> None:
+    (folder / "bad.yaml").write_text("factory: [")
+    assert "cannot be read" in look_at("bad.yaml").problem
+
+
+def test_a_name_nobody_has() -> None:
+    with pytest.raises(UserError, match="unknown system 'nobody'"):
+        look_at("nobody")
+
+
+def test_every_registered_card_is_sound() -> None:
+    found = listings()
+    assert [listing.problem for listing in found if listing.problem] == []
+    assert {"random", "linear", "passt-m3-clotho", "tiny-passt"} <= {listing.name for listing in found}
+    assert all(listing.card and listing.card.name == listing.name for listing in found)

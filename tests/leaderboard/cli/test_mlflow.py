@@ -1,7 +1,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli.app import build
+from harness.cli.app import build, own_command
 from harness.errors import UserError
 from harness.runs.tracking.mirroring import mirror_all
 from leaderboard.cli.mlflow import register_best
@@ -25,7 +24,7 @@ def test_the_pages_of_mlflow_show_the_local_store(migrated_runs: Path, make_run:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "harness", "mlflow", "--out", str(migrated_runs), "--port", str(port)]
+    command = own_command("mlflow", "--out", str(migrated_runs), "--port", str(port))
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as shown:

@@ -27,10 +27,20 @@ def test_a_circle_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.chdir(tmp_path)
     for one, other in (("a", "b"), ("b", "a")):
         Path(f"{one}.yaml").write_text(f"factory: m:f\nname: {one}\ntraining: {{start: {other}.yaml}}\n")
-    with pytest.raises(UserError, match=r"in a circle: a\.yaml → b\.yaml → a\.yaml"):
+    with pytest.raises(UserError, match=r"in a circle: b\.yaml → a\.yaml → b\.yaml"):
         cards_of(["a.yaml", "b.yaml"])
 
 
 def test_which_part_of_a_table() -> None:
     with pytest.raises(UserError, match="table1 is of clotho, audiocaps, everyday; say which by --protocol clotho"):
         cards_of(["table1"])
+
+
+def test_an_ancestor_is_one_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, training in (("first", "{}"), ("middle", "{start: ../first/card.yaml}"), ("last", "{teachers: [M]}")):
+        Path(name).mkdir()
+        training = training.replace("M", str(tmp_path / "middle" / "card.yaml"))
+        Path(name, "card.yaml").write_text(f"factory: m:f\nname: {name}\ntraining: {training}\n")
+    # The one in between is trained already, and not named here.
+    assert cards_of(["last/card.yaml", "./first/card.yaml"]) == ["./first/card.yaml", "last/card.yaml"]

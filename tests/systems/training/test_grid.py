@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from harness.cli.app import build
+from harness.cli.app import build, own_command
 from harness.errors import UserError
 from harness.interface.systems import load_system
 from harness.runs.tracking.client import open_client
@@ -61,9 +60,8 @@ def test_several_at_a_time_reach_what_one_after_the_other_does(
     Path("grid.yaml").write_text("seed: [0, 1]\n")
 
     def run(out: str, device: str) -> list[dict[str, object]]:
-        command = [sys.executable, "-m", "harness", "train", "mine.yaml", "--grid", "grid.yaml", "--out", out]
-        options = ["--data-root", str(small_clotho), "--device", device]
-        subprocess.run([*command, *options], check=True)
+        command = own_command("train", "mine.yaml", "--grid", "grid.yaml", "--out", out)
+        subprocess.run([*command, "--data-root", str(small_clotho), "--device", device], check=True)
         return json.loads(Path(out, "mine", "grid.json").read_text())
 
     assert run("apart", "cpu,cpu") == run("alone", "cpu")

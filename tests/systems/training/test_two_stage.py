@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness.cli.app import own_command
 from harness.errors import UserError
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
@@ -93,10 +94,10 @@ def test_several_processes_train_one_system(card: dict[str, object], small_cloth
     # Of what is drawn, dropout alone depends on how a step is divided.
     card["text"] |= {"dropout": 0}  # type: ignore[operator]
     Path("first.yaml").write_text(yaml.safe_dump(card))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "harness"]
-    arguments = ["train", "first.yaml", "--data-root", str(small_clotho), "--device", "cpu"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--no-python"]
+    command = own_command("train", "first.yaml", "--data-root", str(small_clotho), "--device", "cpu")
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+    done = subprocess.run([*launch, *command], capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("first: epoch 2 of 2") == 1
     assert not Path("weights/first/epochs").exists()
@@ -199,7 +200,7 @@ def test_a_tracking_server_that_is_away_costs_a_line(
         ({"supervised": 1.2, "teachers": ["linear"]}, "training.supervised: Input should be less than or equal to 1"),
         ({"supervised": -0.1}, "training.supervised: Input should be greater than or equal to 0"),
         ({"supervised": 0.5}, "supervised is 0.5, so that something is to be estimated; name `teachers:`"),
-        ({"teachers": ["linear"]}, "supervised is 1, so that the teachers would have no part"),
+        ({"teachers": ["linear"]}, "supervised is 1, so that the teachers would have no effect"),
         ({"teachers": ["nobody"], "supervised": 0}, "teacher 'nobody' cannot be used: unknown system 'nobody'"),
         ({"batch": 400}, "the training data have 24 clips, fewer than a batch of 400; lower `batch:`"),
         ({"data": ["moon"]}, "'moon' has no split for training"),

@@ -5,8 +5,10 @@ import pytest
 from harness.datasets.dataset import from_captions
 from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import known_ids
-from harness.datasets.leaks.learned import Lessons, lessons_of, load_lessons, without, without_listed
+from harness.datasets.leaks.learned import load_trained_on, trained_on, without, without_listed
 from harness.errors import UserError
+from harness.interface.ancestors import TrainedSystem
+from harness.interface.training_section import TrainingSection
 
 CARD = "factory: a.b:c\nname: {name}\ntraining: {training}\n"
 
@@ -17,7 +19,7 @@ def put(path: Path, content: str) -> Path:
     return path
 
 
-def test_what_came_before_is_learned_from_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ancestors_learned_from_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     put(tmp_path / "first.yaml", CARD.format(name="first", training="{data: [wavcaps], exclude: [l.csv]}"))
     put(tmp_path / "second.yaml", CARD.format(name="second", training="{data: [clotho], start: first.yaml}"))
@@ -30,22 +32,30 @@ def test_what_came_before_is_learned_from_too(tmp_path: Path, monkeypatch: pytes
             "teachers": ["second.yaml", "silent.yaml", "no.yaml"],
         },
     }
-    lessons, unknown = lessons_of(card)
-    assert lessons == [
-        Lessons("third", ("everyday",)),
-        Lessons("second", ("clotho",)),
-        Lessons("first", ("wavcaps",), ("l.csv",)),
+    known, unknown = trained_on(card)
+    assert [(one.title, one.training.data, one.training.exclude) for one in known] == [
+        ("third", ("everyday",), ()),
+        ("second", ("clotho",), ()),
+        ("first", ("wavcaps",), ("l.csv",)),
     ]
     silent, missing = unknown
     assert "what silent.yaml learned from, which this system starts from or is taught by: card 'silent'" in silent
     assert "there is no card no.yaml" in missing
 
 
-def test_systems_that_start_from_each_other_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_of_ancestors_go_from_the_card(tmp_path: Path) -> None:
+    put(tmp_path / "one" / "a.yaml", CARD.format(name="a", training="{data: [clotho], start: ../two/b.yaml}"))
+    put(tmp_path / "two" / "b.yaml", CARD.format(name="b", training="{data: [audiocaps]}"))
+    known, unknown = trained_on({"name": "c", "training": {"data": ["wavcaps"], "start": "one/a.yaml"}}, tmp_path)
+    assert [one.title for one in known] == ["c", "a", "b"]
+    assert unknown == []
+
+
+def test_a_system_that_starts_from_itself_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     put(tmp_path / "a.yaml", CARD.format(name="a", training="{data: [clotho], start: a.yaml}"))
-    lessons, _ = lessons_of({"name": "b", "training": {"data": ["clotho"], "start": "a.yaml"}})
-    assert [each.system for each in lessons] == ["b", "a"]
+    with pytest.raises(UserError, match=r"in a circle: a\.yaml → a\.yaml"):
+        trained_on({"name": "b", "training": {"data": ["clotho"], "start": "a.yaml"}})
 
 
 @pytest.mark.parametrize(
@@ -53,15 +63,15 @@ def test_systems_that_start_from_each_other_end(tmp_path: Path, monkeypatch: pyt
     [
         (None, "card 'x' does not say what its system learns from"),
         ({}, "card 'x' does not say what its system learns from"),
-        ({"data": "clotho"}, "training.data is 'clotho'; expected a list of names"),
+        ({"data": "clotho"}, "training.data: Input should be a valid list, found 'clotho'"),
         ({"data": ["clotho", "nonsense"]}, "training.data names nonsense; known data sets are audiocaps, clotho"),
-        ({"data": ["clotho"], "exclude": [3]}, r"training.exclude is \[3\]; expected a list"),
-        ("clotho", "training is 'clotho'; expected fields such as `data`"),
+        ({"data": ["clotho"], "exclude": [3]}, "training.exclude.0: Input should be a valid string, found 3"),
+        ("clotho", "training: Input should be a valid dictionary .*, found 'clotho'"),
     ],
 )
 def test_a_card_that_does_not_say(training: object, expected: str) -> None:
     with pytest.raises(UserError, match=expected):
-        lessons_of({"name": "x", "training": training})
+        trained_on({"name": "x", "training": training})
 
 
 def test_lists_apply_to_the_mixture(tmp_path: Path) -> None:
@@ -79,9 +89,13 @@ def test_lists_apply_to_the_mixture(tmp_path: Path) -> None:
 def test_a_list_for_what_is_not_there_is_no_error(tmp_path: Path) -> None:
     put(tmp_path / "test_captions.csv", "file_name,caption\nrain.wav,rain\n")
     put(tmp_path / "lists/list.csv", "sound_id\n117790\n")
+
+    def trained(*data: str) -> TrainedSystem:
+        return TrainedSystem("x", "x", TrainingSection(data=data, exclude=("lists/list.csv",)))
+
     with pytest.raises(UserError, match="list.csv: none of its 1 ids"):
-        load_lessons(Lessons("x", ("folder",), ("lists/list.csv",)), tmp_path)
-    datasets, absent = load_lessons(Lessons("x", ("folder", "wavcaps"), ("lists/list.csv",)), tmp_path)
+        load_trained_on(trained("folder"), tmp_path)
+    datasets, absent = load_trained_on(trained("folder", "wavcaps"), tmp_path)
     assert [dataset.name for dataset in datasets] == ["folder"]
     assert absent[0].startswith("wavcaps train, from which x learns: no folder json_files in")
 

@@ -21,7 +21,7 @@ def system(name: str) -> SystemRecord:
         name=part.name,
         sample_rate=32000,
         parameters=part.parameters or 0,
-        trained_on=part.heard,
+        trained_on=part.all_training_data,
         licence="",
         source="",
         digest="x",

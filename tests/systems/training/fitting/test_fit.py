@@ -23,7 +23,7 @@ from systems.text.captions import CaptionTokenizer
 from systems.training.data.batches import Batch
 from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.fit import fit
-from systems.training.fitting.module import Fitting
+from systems.training.fitting.module import Fitting, Hooks
 from systems.training.teachers.correspondences import Teacher
 
 Card = Callable[..., DualEncoderCard]
@@ -44,10 +44,11 @@ def fitting(card: DualEncoderCard, data: TrainingSet, reached: Any = None, **mor
     settings = {"data": ("clotho",), "validation": "clotho", "batch": 8, "epochs": 3, "captions": "all"} | more
     config = TrainingConfig(**settings)
     tokenizer = CaptionTokenizer.read(Path(card.files["tokenizer"].path), 600)
-    told: list[Any] = []
+    reported: list[Any] = []
     scores = iter(reached or range(100))
-    made = Fitting(DualEncoder.seeded(card, 0), tokenizer, config, 0.05, data, (), lambda _: next(scores), told.append)
-    made.told = told  # type: ignore[assignment]
+    hooks = Hooks(lambda _: next(scores), reported.append)
+    made = Fitting(DualEncoder.seeded(card, 0), tokenizer, config, 0.05, data, (), hooks)
+    made.reported = reported  # type: ignore[assignment]
     return made
 
 
@@ -56,10 +57,10 @@ def test_the_loss_falls(dual_card: Card, data: TrainingSet, tmp_path: Path, enco
     schedule = Schedule(highest=3e-3, warm_up=0, end=12)
     one = fitting(dual_card(encoder, windows=SHORT), data, epochs=12, schedule=schedule, batch=24)
     fit(one, tmp_path)
-    losses = [epoch.loss for epoch in one.told]  # type: ignore[union-attr]
+    losses = [epoch.loss for epoch in one.reported]  # type: ignore[union-attr]
     assert losses[-1] < 0.9 * losses[0]
-    assert "epoch 12 of 12: loss" in str(one.told[-1])  # type: ignore[index]
-    assert "of it waiting for data" in str(one.told[-1])  # type: ignore[index]
+    assert "epoch 12 of 12: loss" in str(one.reported[-1])  # type: ignore[index]
+    assert "of it waiting for data" in str(one.reported[-1])  # type: ignore[index]
 
 
 class Kill(Callback):
@@ -83,7 +84,7 @@ def test_stopped_and_gone_on_is_as_never_stopped(
     assert weights_digest(stopped.model) != weights_digest(whole.model)
     (tmp_path / "stopped").rename(tmp_path / "moved")
     found = fit(gone_on, tmp_path / "moved")
-    assert len(gone_on.told) == 1  # type: ignore[arg-type]
+    assert len(gone_on.reported) == 1  # type: ignore[arg-type]
     assert weights_digest(gone_on.model) == weights_digest(whole.model)
     assert (found.best.number, found.best.reached) == (expected.best.number, expected.best.reached) == (1, 0.3)
     assert [epoch.loss for epoch in found.epochs] == [epoch.loss for epoch in expected.epochs]
@@ -236,7 +237,7 @@ from systems.dual_encoder.training_section import TrainingConfig
 from systems.training.teachers.correspondences import Teacher
 from systems.training.data.training_set import Draw, share_of
 from systems.training.data.batches import Batch
-from systems.training.fitting.module import Fitting
+from systems.training.fitting.module import Fitting, Hooks
 
 torch.set_num_threads(1)
 CARD = {card!r}
@@ -258,7 +259,7 @@ def make():
     model = DualEncoder.seeded(card, 0).eval().double()
     model.front_end.register_forward_hook(lambda module, given, images: images.double())
     model.audio_projection.register_forward_pre_hook(lambda module, given: (given[0].double(),))
-    return Fitting(model, ids, config, 0.05, Data(), teachers, None, None)
+    return Fitting(model, ids, config, 0.05, Data(), teachers, None)
 
 def step(rank, ranks):
     fitting = make()

@@ -82,7 +82,7 @@ def test_teachers_of_several_widths() -> None:
     [
         ("nobody", "teacher 'nobody' cannot be used: unknown system 'nobody'"),
         ("passt-m3-clotho", "teacher 'passt-m3-clotho' cannot be used: passt-m3-clotho lacks what it needs"),
-        ("tone_system:ToneSystem", "teacher 'tone_system:ToneSystem' hears 16000 Hz where training is at 32000 Hz"),
+        ("tone_system:ToneSystem", "teacher 'tone_system:ToneSystem' takes clips at 16000 Hz, training has 32000 Hz"),
     ],
 )
 def test_a_teacher_that_cannot_teach_is_named(data: TrainingSet, participant: Path, name: str, message: str) -> None:

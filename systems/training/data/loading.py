@@ -1,0 +1,90 @@
+"""Load the data that a card's system is trained on, without what it is evaluated on."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.audio import PcmStore
+from harness.datasets import Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
+from harness.errors import UserError
+from harness.interface import ancestors_of
+from harness.machine import Progress
+from systems.audio import SAMPLE_RATE
+from systems.dual_encoder import TrainingConfig
+from systems.training.data.training_set import TrainingSet, decoded, load_split
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The data that a system is trained on, and what is known of evaluation clips among them.
+
+    Attributes:
+        training_set: the training splits.
+        leaks: training clips that are evaluation clips; the training set has them only where the card allows it.
+        unchecked: what could not be compared with the evaluation clips, a line each.
+        left_out: number of clips that were left out for being evaluation clips.
+    """
+
+    training_set: TrainingSet
+    leaks: tuple[Leak, ...]
+    unchecked: tuple[str, ...]
+    left_out: int
+
+    def to_json(self) -> dict[str, object]:
+        """The leaks, for a record."""
+        return {"items": [str(leak) for leak in self.leaks], "unchecked": list(self.unchecked)}
+
+    def notes(self) -> list[str]:
+        """Lines on leaks that the person who trains has to see."""
+        allowed = len({leak.training for leak in self.leaks}) - self.left_out
+        return [
+            *([f"{self.left_out} training clips are left out, being evaluation clips"] if self.left_out else []),
+            *([f"{allowed} training clips are evaluation clips; the record says so"] if allowed else []),
+            *(f"not checked for evaluation clips: {line}" for line in self.unchecked),
+        ]
+
+
+def load_training_data(config: TrainingConfig, data_root: Path, progress: Progress) -> TrainingData:
+    """Load and decode the training splits a card names, and find out which of their clips are evaluation clips.
+
+    Exclusion lists are applied first. Whatever else is an evaluation clip by id or title is left out as well, unless
+    the card allows it. In `config` the paths of other systems go from the working directory.
+
+    Raises:
+        UserError: a data set is unknown or not there, a list excludes nothing, clips are broken, or an ancestor was
+            trained on evaluation clips, which this card does not allow.
+    """
+    if config.leaks == "exclude":
+        _refuse_leaking_ancestors(config)
+    datasets = [load_split(name, "training", data_root, progress) for name in config.data]
+    datasets = without_listed(datasets, [data_root / path for path in config.exclude])
+    evaluation, absent = evaluation_sets(data_root, config.data, progress=progress)
+    report = find_leaks(datasets, evaluation, progress=progress)
+    clips = sum(len(dataset.clips) for dataset in datasets)
+    if config.leaks == "exclude":
+        leaked = {leak.training for leak in report.leaks}
+        datasets = [_without(dataset, leaked) for dataset in datasets]
+    stores = [PcmStore.of(dataset.name, SAMPLE_RATE) for dataset in datasets]
+    for dataset, store in zip(datasets, stores, strict=True):
+        decoded(dataset, store, progress)
+    left_out = clips - sum(len(dataset.clips) for dataset in datasets)
+    unchecked = tuple(dict.fromkeys((*absent, *report.unchecked)))
+    return TrainingData(TrainingSet(tuple(datasets), tuple(stores)), tuple(report.leaks), unchecked, left_out)
+
+
+def _refuse_leaking_ancestors(config: TrainingConfig) -> None:
+    """Refuse ancestors that were trained on evaluation clips: their weights and estimates pass them on.
+
+    An ancestor whose card cannot be read is reported where it is needed.
+    """
+    for ancestor in ancestors_of(config, Path()):
+        if ancestor.training.leaks == "allow":
+            raise UserError(
+                f"{ancestor.name} was allowed to learn from evaluation clips, and this card would learn them from it; "
+                "name another, or say `leaks: allow` in its section `training:` too"
+            )
+
+
+def _without(dataset: RetrievalDataset, items: Collection[Item]) -> RetrievalDataset:
+    names = {item.clip for item in items if (item.dataset, item.split) == (dataset.name, dataset.split)}
+    return dataset.without(names)
