@@ -23,8 +23,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     "unknown data set 'clohto'; did you mean 'clotho'? Known are clotho, wavcaps"
     """
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? Known are" if near else "known are"
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}? Known are" if near else "known are"
     return UserError(f"unknown {kind} {name!r}; {hint} {', '.join(names) or 'none'}")
 
 

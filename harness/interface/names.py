@@ -1,12 +1,11 @@
 """Which systems are registered, and what the name of a system stands for."""
 
-import difflib
 from importlib.metadata import entry_points
 from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 
 GROUP = "lbar.systems"
 """Entry point group. An entry `name = "package.module:factory"` registers one system; an entry
@@ -40,8 +39,8 @@ def target_of(name: str) -> str:
         return name
     known = registered()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known) or 'none'};"
+        near = nearest(name, known)
+        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known) or 'none'};"
         raise UserError(
             f"unknown system {name!r}; {hint} a card's path ending in .yaml or package.module:factory names one too"
         )

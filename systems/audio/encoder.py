@@ -1,6 +1,5 @@
 """What an audio encoder is, and how a card chooses one."""
 
-import difflib
 from abc import abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
@@ -10,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
 from torch import nn
 
+from harness.errors import nearest
 from harness.interface import import_named
 from systems.audio import encoders
 from systems.audio.mel import KaldiLogMel
@@ -79,8 +79,8 @@ def config_class(encoder: str) -> type[AudioConfig]:
     elif ":" in encoder:
         found = import_named(encoder, named_by="audio.encoder")
     else:
-        near = difflib.get_close_matches(encoder, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)};"
+        near = nearest(encoder, known)
+        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known)};"
         raise ValueError(f"unknown encoder {encoder!r}; {hint} package.module:Class names one too")
     if not (isinstance(found, type) and issubclass(found, AudioConfig)):
         raise ValueError(f"encoder {encoder}: expected a subclass of systems.audio.AudioConfig, found {found!r}")

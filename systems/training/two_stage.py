@@ -112,9 +112,7 @@ def train_dual_encoder(
     where = resolve(device)
     if precision not in PRECISIONS or (precision, where) == ("fp16", "cpu"):
         raise UserError(f"{where} does not train in {precision!r}; expected {', '.join(PRECISIONS)}, fp16 not on a CPU")
-    training = _prepared(parsed, folder, out, data_root, progress, where)
-    for line in training.data.notes():
-        say(f"{parsed.name}: {line}")
+    training = _prepared(parsed, folder, out, data_root, progress, where, say)
     decisive = training.decisive(precision)
     if line_before := _trained_before(training, decisive):
         return line_before
@@ -135,7 +133,7 @@ def train_dual_encoder(
 
 
 def _prepared(
-    card: DualEncoderCard, folder: Path, out: Path, data_root: Path, progress: Progress, device: str
+    card: DualEncoderCard, folder: Path, out: Path, data_root: Path, progress: Progress, device: str, say: Say
 ) -> _Training:
     """Load everything that a training needs, and compute the teachers' embeddings."""
     if card.training is None:
@@ -145,7 +143,13 @@ def _prepared(
     text = card.text
     tokenizer = CaptionTokenizer.read(tokenizer_folder, text.vocabulary, text.longest, text.normalised)
     data = load_training_data(config, data_root, progress)
+<<<<<<< HEAD
     validation = Validation.of(load_split(config.validation, "validation", data_root, progress), progress)
+=======
+    for line in data.notes():
+        say(f"{card.name}: {line}")
+    validation = Validation.of(load_split(config.validation, VALIDATION_SPLIT, data_root, progress), progress)
+>>>>>>> h-b
     teachers = teach(config.teachers, data.training_set, device=device, progress=progress)
     model = start_of(card, config, folder)
     return _Training(card, config, out / card.name, tokenizer_folder, tokenizer, data, validation, teachers, model)
