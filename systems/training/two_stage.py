@@ -143,13 +143,9 @@ def _prepared(
     text = card.text
     tokenizer = CaptionTokenizer.read(tokenizer_folder, text.vocabulary, text.longest, text.normalised)
     data = load_training_data(config, data_root, progress)
-<<<<<<< HEAD
-    validation = Validation.of(load_split(config.validation, "validation", data_root, progress), progress)
-=======
     for line in data.notes():
         say(f"{card.name}: {line}")
-    validation = Validation.of(load_split(config.validation, VALIDATION_SPLIT, data_root, progress), progress)
->>>>>>> h-b
+    validation = Validation.of(load_split(config.validation, "validation", data_root, progress), progress)
     teachers = teach(config.teachers, data.training_set, device=device, progress=progress)
     model = start_of(card, config, folder)
     return _Training(card, config, out / card.name, tokenizer_folder, tokenizer, data, validation, teachers, model)
