@@ -17,7 +17,18 @@ PACKAGES = ("harness", "systems", "leaderboard")
 FILES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("*.py"))
 ROOMS = sorted(file.parent for package in PACKAGES for file in (ROOT / package).glob("*/__init__.py"))
 FACES = sorted(file for package in PACKAGES for file in (ROOT / package).rglob("__init__.pyi"))
-HEAVY = ("torch", "transformers", "mlflow", "pandas", "sklearn", "matplotlib", "pyarrow", "lightning")
+HEAVY = (
+    "numpy",
+    "pydantic",
+    "torch",
+    "transformers",
+    "mlflow",
+    "pandas",
+    "sklearn",
+    "matplotlib",
+    "pyarrow",
+    "lightning",
+)
 
 
 def dotted(file: Path) -> str:

@@ -1,13 +1,14 @@
 """`lbar systems`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import AsJson
 from harness.cli.printing import print_json, print_table
-from harness.interface import Listing
-from harness.protocols import PROTOCOLS
+
+if TYPE_CHECKING:
+    from harness.interface import Listing
 
 systems_app = typer.Typer(
     invoke_without_command=True, rich_markup_mode=None, help="List systems, or download their files."
@@ -48,8 +49,10 @@ def fetch_system(
             typer.echo(line)
 
 
-def as_row(listing: Listing) -> tuple[str, ...]:
+def as_row(listing: "Listing") -> tuple[str, ...]:
     """Name, parameters, published figure and its protocol, state of the files, and what the system is."""
+    from harness.protocols import PROTOCOLS
+
     card = listing.card
     if card is None:
         return (listing.name, "", "", "", listing.problem or "no card", listing.target)
@@ -63,7 +66,7 @@ def as_row(listing: Listing) -> tuple[str, ...]:
     return (listing.name, parameters, figure, protocol, _state(listing), card.about)
 
 
-def as_document(listing: Listing) -> dict[str, object]:
+def as_document(listing: "Listing") -> dict[str, object]:
     """Everything known of a system, for JSON."""
     return {
         "name": listing.name,
@@ -82,7 +85,7 @@ def as_document(listing: Listing) -> dict[str, object]:
     }
 
 
-def _state(listing: Listing) -> str:
+def _state(listing: "Listing") -> str:
     missing = listing.missing
     if not missing:
         return "here"
