@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from harness.errors import UserError, listing
 from harness.interface.names import is_card, registered
@@ -14,7 +14,7 @@ Url = Annotated[str, Field(pattern="^https?://")]
 FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
 
 
-class CardFile(BaseModel):
+class CardFile(BaseModel, frozen=True, extra="forbid"):
     """A file or a folder that a system needs, and how to get it.
 
     Attributes:
@@ -29,8 +29,6 @@ class CardFile(BaseModel):
         licence: of the file, as far as it is known.
         training_only: whether it is needed to train the system, but not to run it.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: str
     bundled: str | None = None

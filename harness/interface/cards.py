@@ -15,7 +15,7 @@ from harness.interface.system import SystemInfo
 from harness.interface.training_section import SYSTEM_FIELDS, TrainingSection
 
 
-class Published(BaseModel):
+class Published(BaseModel, frozen=True, extra="forbid"):
     """Figures published for a system.
 
     Attributes:
@@ -24,8 +24,6 @@ class Published(BaseModel):
         measures: value by name of the measure, in per cent as printed.
         note: what else a reader has to know.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     protocol: str

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, FiniteFloat
+from pydantic import BaseModel, FiniteFloat
 
 from harness.measures.measure import Measure, Ties
 from harness.measures.ranking import Ranks
 from harness.measures.statistics import intervals
 
 
-class MeasureRecord(BaseModel):
+class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True):
     """A measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` is its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
     name: str
     value: FiniteFloat

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
+from pydantic import BaseModel, PositiveFloat, ValidationError
 
 from harness.errors import UserError, listing
 from harness.machine import write_text
@@ -25,7 +25,7 @@ LOSS = 0.15
 REPEATS = 2
 
 
-class Speeds(BaseModel):
+class Speeds(BaseModel, frozen=True, extra="forbid"):
     """Times of one run of the benchmarks.
 
     Attributes:
@@ -33,8 +33,6 @@ class Speeds(BaseModel):
         hardware: class of the machine; times of different classes are not comparable, not even as ratios.
         ratios: the time of each stage divided by that of the reference work.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: int = SCHEMA_VERSION
     hardware: str

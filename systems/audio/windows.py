@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
+from pydantic import BaseModel, Field, PositiveFloat
 from torch import Tensor
 
 from harness.audio import Array, Pcm
@@ -20,7 +20,7 @@ LEFT_OUT = 0.1
 """Seconds; a last window with less sound is left out, since its features would describe the padding."""
 
 
-class WindowConfig(BaseModel):
+class WindowConfig(BaseModel, frozen=True, extra="forbid"):
     """How clips are cut into windows, and how the features of the windows are averaged.
 
     Attributes:
@@ -29,8 +29,6 @@ class WindowConfig(BaseModel):
         averaging: `true-length`: a step is weighted by the share of it that is sound rather than padding, and a last
             window with less than 0.1 s of sound is left out. `published`: every step with any sound has weight 1.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     seconds: Annotated[float, Field(ge=SHORTEST)] | None = 10
     longest_seconds: PositiveFloat | None = 30

@@ -2,10 +2,10 @@
 
 import math
 
-from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveFloat
+from pydantic import BaseModel, NonNegativeFloat, PositiveFloat
 
 
-class Schedule(BaseModel):
+class Schedule(BaseModel, frozen=True, extra="forbid"):
     """A learning rate over epochs. The defaults are the paper's.
 
     Attributes:
@@ -14,8 +14,6 @@ class Schedule(BaseModel):
         warm_up: epochs of a linear rise from 0.
         end: epoch at which the cosine ends. The authors' README ends it at 15 of 20.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     highest: PositiveFloat = 2e-5
     lowest: NonNegativeFloat = 1e-7

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import BaseModel, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from harness.errors import UserError
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import RobertaModel
 
 
-class TextConfig(BaseModel):
+class TextConfig(BaseModel, frozen=True, extra="forbid"):
     """The text encoder, but for its weights. The defaults are those of RoBERTa-large.
 
     Attributes:
@@ -30,8 +30,6 @@ class TextConfig(BaseModel):
         longest: number of tokens that are kept of a caption, `<s>` and `</s>` included.
         normalised: whether captions are lower-cased and stripped of punctuation first.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     vocabulary: PositiveInt = 50_265
     width: PositiveInt = 1024

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
 
 from harness.errors import UserError, listing
 from harness.interface import is_card
@@ -16,27 +16,23 @@ from harness.predictions import IN_USE, RANK, Columns, columns_of, header_of
 Kind = Literal["ranked-list", "score-matrix", "other"]
 
 
-class LargestBytes(BaseModel):
+class LargestBytes(BaseModel, frozen=True, extra="forbid"):
     """How many bytes a file of each kind may have, unpacked."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     output: PositiveInt
     meta: PositiveInt
     report: PositiveInt
 
 
-class Results(BaseModel):
+class Results(BaseModel, frozen=True, extra="forbid"):
     """The results in the meta file: the section's name, other names in use for it, and the measures to fill in."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     section: str
     spellings: tuple[str, ...] = ()
     measures: tuple[str, ...]
 
 
-class Profile(BaseModel):
+class Profile(BaseModel, frozen=True, extra="forbid"):
     """An edition of the challenge.
 
     Attributes:
@@ -61,8 +57,6 @@ class Profile(BaseModel):
         results: the results in the meta file.
         described_by: keys of `system.description` in the meta file, which may have others too.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     title: str = ""
