@@ -37,7 +37,11 @@ def info_faults(system: Any) -> Iterator[str]:
             f"a whole number of Hz from {SAMPLE_RATES[0]:,} to {SAMPLE_RATES[-1]:,}, such as 32000",
         ),
         (isinstance(info.parameters, int) and info.parameters >= 0, "parameters", "their number"),
-        (_is_tuple_of_text(info.trained_on), "trained_on", "a tuple of data set names, such as ('clotho',)"),
+        (
+            isinstance(info.trained_on, tuple) and all(isinstance(name, str) for name in info.trained_on),
+            "trained_on",
+            "a tuple of data set names, such as ('clotho',)",
+        ),
         (isinstance(info.licence, str), "licence", "text"),
         (isinstance(info.source, str), "source", "text"),
         (
@@ -50,10 +54,6 @@ def info_faults(system: Any) -> Iterator[str]:
     for sound, field, expected in faults:
         if not sound:
             yield f"info.{field} is {getattr(info, field)!r}; expected {expected}"
-
-
-def _is_tuple_of_text(value: object) -> bool:
-    return isinstance(value, tuple) and all(isinstance(entry, str) for entry in value)
 
 
 def checked_info(system: Any) -> SystemInfo:

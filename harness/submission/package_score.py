@@ -107,7 +107,11 @@ def score_package(
     systems: dict[str, FileScore] = {}
     failures: dict[str, UserError] = {}
     alone = isinstance(tree, FileTree)
-    members = [member for member in tree.members if alone or _is_output(member)]
+    members = [
+        member
+        for member in tree.members
+        if alone or (member.suffix == ".csv" and is_safe(member) and not is_junk(member) and member.size <= _LARGEST)
+    ]
     for member in members:
         label = member.base.removesuffix(".csv").removesuffix(SUFFIX.removesuffix(".csv"))
         if label in systems or label in failures:
@@ -157,10 +161,6 @@ def compare(packages: Sequence[PackageScore], clusters: NDArray[np.int64]) -> li
 def _called(one: tuple[str, str], other: tuple[str, str]) -> str:
     """A system's label, with its package's name where both are labelled alike."""
     return one[1] if one[1] != other[1] else f"{one[1]} ({one[0]})"
-
-
-def _is_output(member: Member) -> bool:
-    return member.suffix == ".csv" and is_safe(member) and not is_junk(member) and member.size <= _LARGEST
 
 
 def _score(tree: Tree, member: Member, task: RetrievalTask, format: str, known: Sequence[Columns]) -> FileScore:  # noqa: A002

@@ -242,16 +242,12 @@ def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | No
         "parameters": lambda entry: entry.parameters or None,
         "clips/s": lambda entry: -(entry.clips_per_second or 0) or None,
         "query p95": lambda entry: entry.query_p95_seconds,
-        "date": _age,
+        "date": lambda entry: -entry.run.record.created.timestamp() if entry.run else None,
     }
 
 
 def _descending(name: str) -> Callable[[Entry], float | None]:
     return lambda entry: -entry.measures[name].value if name in entry.measures else None
-
-
-def _age(entry: Entry) -> float | None:
-    return -entry.run.record.created.timestamp() if entry.run else None
 
 
 def _last(value: float | str | None) -> tuple[bool, float | str]:

@@ -1,6 +1,8 @@
-"""The HTML around the data: all pages are the same shell, in which scripts draw the data that the page carries."""
+"""The HTML around the data: all pages fill the same template, in which scripts draw the data that the page carries."""
 
 from html import escape
+from importlib.resources import files
+from string import Template
 
 from leaderboard.report.encoding import to_json
 
@@ -25,22 +27,5 @@ def page(title: str, kind: str, document: object, root: str = "") -> str:
         f'<a href="{root}{address}"{" aria-current=page" if name == kind else ""}>{text}</a>'
         for name, address, text in (("board", "index.html", "Board"), ("compare", "compare.html", "Compare"))
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{escape(title)} · lbar</title>
-<link rel="icon" href="data:,">
-<link rel="stylesheet" href="{root}assets/style.css">
-</head>
-<body>
-<a class="skip" href="#main">To the content</a>
-<header class="top"><span class="mark">lbar</span><nav aria-label="Pages">{links}</nav></header>
-<main id="main" data-root="{root}"><noscript>This page needs JavaScript.</noscript></main>
-<script type="application/json" id="data">{to_json(document)}</script>
-{scripts}
-</body>
-</html>
-"""
+    template = Template(files("leaderboard.report").joinpath("page.html").read_text(encoding="utf-8"))
+    return template.substitute(title=escape(title), root=root, links=links, data=to_json(document), scripts=scripts)

@@ -50,7 +50,12 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
         start_of = _start_times(path, table.column("youtube_id"), table.column("start_time"))
     home = _home_of(path)
     folders = _audio_folders(home, split.split("-")[0])
-    files = {file.stem: file for folder in reversed(folders) for file in sorted(folder.iterdir()) if _is_audio(file)}
+    files = {
+        file.stem: file
+        for folder in reversed(folders)
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() in AUDIO_SUFFIXES
+    }
 
     def audio_path(clip: str) -> Path:
         video = clip.removeprefix("Y").removesuffix(".wav")
@@ -87,10 +92,6 @@ def _audio_folders(home: Path, split: str) -> list[Path]:
     """The folders that may hold a split's audio, most specific first."""
     patterns = (pattern.format(split=split) for pattern in _AUDIO_FOLDERS)
     return [folder for pattern in patterns for folder in sorted(home.glob(pattern)) if folder.is_dir()]
-
-
-def _is_audio(file: Path) -> bool:
-    return file.suffix.lower() in AUDIO_SUFFIXES
 
 
 ENTRY = DatasetEntry(

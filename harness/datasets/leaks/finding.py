@@ -227,7 +227,8 @@ def _same_names(
         for other, (evaluation, other_ids) in enumerate(asked):
             for clip, twin, identifier in _equal(ids, other_ids):
                 yield Place(number, clip), Place(other, twin), "id", identifier
-            if not _titles_count(training.name, evaluation.name):
+            titled = (known_dataset(one.name).named_by_title for one in (training, evaluation))
+            if training.name != evaluation.name and not all(titled):
                 continue
             titles, other_titles = ([title(clip.name) for clip in one.clips] for one in (training, evaluation))
             for clip, twin, name in _equal(titles, other_titles):
@@ -244,11 +245,6 @@ def _equal(keys: Ids, others: Ids) -> Iterator[tuple[int, int, str]]:
         if key:
             for twin in twins.get(key, ()):
                 yield index, twin, key
-
-
-def _titles_count(name: str, other: str) -> bool:
-    """Whether equal titles in two data sets mean equal clips."""
-    return name == other or (known_dataset(name).named_by_title and known_dataset(other).named_by_title)
 
 
 def _without_id(dataset: RetrievalDataset, ids: Ids) -> str | None:
