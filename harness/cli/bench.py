@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs
-from harness.cli.printing import print_json, say, show_error
+from harness.cli.printing import end_with, print_json, say
 
 WorkloadNames = Annotated[
     list[str] | None,
@@ -60,7 +60,4 @@ def bench(
     else:
         for _, record in batch.runs:
             typer.echo(report(record))
-    for name, error in batch.failures.items():
-        show_error(error, name)
-    if batch.failures:
-        raise typer.Exit(2)
+    end_with(batch.failures)

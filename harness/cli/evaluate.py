@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.commands import companion
 from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs
-from harness.cli.printing import print_json, print_table, say, show_error
+from harness.cli.printing import end_with, print_json, print_table, say
 from harness.cli.submission import Audio, MaybeProfileName, Queries, format_of, predict_all
 from harness.errors import UserError
 
@@ -70,10 +70,7 @@ def evaluate_systems(
     elif batch.runs:
         companion("board")(out=out, protocol=[protocol])
         say(f"{out}: a folder per run, with its record, its rankings and its predictions file")
-    for name, error in batch.failures.items():
-        show_error(error, name)
-    if batch.failures:
-        raise typer.Exit(2)
+    end_with(batch.failures)
 
 
 def check_system(

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import typer
 
@@ -37,3 +37,11 @@ def show_error(error: UserError, subject: str = "lbar") -> None:
     say(f"{subject}: {error}")
     for problem in error.problems:
         say(f"  {problem}")
+
+
+def end_with(failures: Mapping[str, UserError]) -> None:
+    """Print what went wrong with each of several systems, by name, and end the command with exit code 2 if any did."""
+    for name, error in failures.items():
+        show_error(error, name)
+    if failures:
+        raise typer.Exit(2)

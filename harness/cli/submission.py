@@ -1,14 +1,16 @@
 """`lbar score`, `lbar submit` and `lbar validate`."""
 
 import sys
-from dataclasses import asdict
+from contextlib import redirect_stdout
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import AsJson, DataRoot, ProtocolName
-from harness.cli.printing import print_json, say
+from harness.cli.printing import print_json, say, show_error
+from harness.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +65,6 @@ def score(
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     """The task that the files should answer."""
     from harness.datasets import differences_from_published, load
-    from harness.errors import UserError
     from harness.protocols import get_protocol, pose
 
     rules = get_protocol(protocol)
@@ -88,8 +89,7 @@ def _print_packages(packages: "list[PackageScore]", task: "RetrievalTask", *, as
         _print_blocks(text for text in texts if text)
     failures = [failure for package in packages for failure in package.failures.values()]
     for failure in failures:
-        for line in (f"lbar: {failure}", *(f"  {problem}" for problem in failure.problems)):
-            say(line)
+        show_error(failure)
     if failures:
         raise typer.Exit(2)
 
@@ -117,7 +117,6 @@ def validate(
     Without --protocol, --queries and --audio, outputs that answer the development-testing split are compared with that
     split where the data root has it.
     """
-    from harness.errors import UserError
     from harness.submission import get_profile, mend, of_files, of_protocol
     from harness.submission import validate as look
 
@@ -156,7 +155,6 @@ def submit(
     It holds the outputs, meta files filled in from the systems' cards and records, and the report, for up to four
     systems. No zip is written where the validator finds errors.
     """
-    from harness.errors import UserError
     from harness.machine import write_text
     from harness.submission import get_profile, template
     from harness.submission import submit as make
@@ -184,12 +182,11 @@ def submit(
 
 def format_of(profile: str | None) -> "Format | None":
     """The format of an edition's outputs; `None` where no edition is named."""
-    from harness.errors import UserError
     from harness.submission import get_profile
 
     kind = get_profile(profile).kind if profile else None
     if kind == "other":
-        raise UserError(f"profile {profile} does not say what an output is; name an edition of LBAR")
+        raise UserError(f"profile {profile} does not say what an output is; name an edition, such as dcase2024")
     return kind
 
 
@@ -197,10 +194,6 @@ def predict_all(
     systems: list[str], queries: Path | None, audio: Path | None, options: "Options", *, as_json: bool
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
-    from contextlib import redirect_stdout
-    from dataclasses import replace
-
-    from harness.errors import UserError
     from harness.evaluation import hidden_task, predict
     from harness.interface import build_system
     from harness.machine import bars
