@@ -15,8 +15,8 @@ import numpy as np
 from harness.audio import Array
 from harness.errors import UserError
 from harness.interface.findings import Finding
-from harness.interface.probes import Probe, audio_probe, name_and_rate, reported, text_probe
-from harness.interface.returned_values import checked_embeddings, checked_scores, info_faults, unequal_widths
+from harness.interface.probes import Probe, audio_probe, name_and_rate, text_probe
+from harness.interface.returned_values import called, checked_embeddings, checked_scores, info_faults, unequal_widths
 from harness.interface.system import PairScorer, accepts_int16, is_pair_scorer
 
 TOLERANCE = 1e-4
@@ -180,8 +180,7 @@ def _one_space(audio: Probe, text: Probe) -> Iterator[str]:
 
 def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
     def score(captions: Array, clips: Array) -> Array:
-        with reported(f"{name}: score"):
-            result = system.score(captions.copy(), clips.copy())
+        result = called(f"{name}: score", system.score, captions.copy(), clips.copy())
         types.add(str(getattr(result, "dtype", "")))
         return checked_scores(result, (len(captions), len(clips)), f"{name}: score")
 
@@ -198,9 +197,9 @@ def _score(system: Any, name: str, text: Array, audio: Array) -> Iterator[str]:
 
 def _pairs(system: PairScorer, name: str, captions: list[str], clips: list[Array]) -> Iterator[str]:
     def score(order: list[int]) -> Array:
-        with reported(f"{name}: score_pairs"):
-            result = system.score_pairs([captions[i] for i in order], [clips[i].copy() for i in order])
-        return checked_scores(result, (len(order),), f"{name}: score_pairs")
+        chosen = [captions[i] for i in order], [clips[i].copy() for i in order]
+        method = f"{name}: score_pairs"
+        return checked_scores(called(method, system.score_pairs, *chosen), (len(order),), method)
 
     order = list(range(len(clips)))
     together = score(order)

@@ -1,16 +1,14 @@
 """Synthetic clips and captions that a system is tried on, and what it makes of them."""
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.audio import Array
-from harness.errors import UserError, one_line
-from harness.interface.returned_values import METHODS, checked_embeddings, is_sample_rate
+from harness.errors import UserError
+from harness.interface.returned_values import METHODS, called, checked_embeddings, is_sample_rate
 
 _USUAL_RATE = 32_000
 
@@ -48,8 +46,7 @@ class Probe:
         Raises:
             UserError: the method raises an exception.
         """
-        with reported(f"{self.system_name}: {self.method_name}"):
-            return self.method(items)
+        return called(f"{self.system_name}: {self.method_name}", self.method, items)
 
     def embed(self, items: list[Any]) -> Array:
         """Embeddings of copies of the items, shape `(items, d)`.
@@ -68,15 +65,6 @@ class Probe:
     def embed_one_by_one(self, items: list[Any]) -> Array:
         """The same, each item in a batch of its own."""
         return np.concatenate([self.embed([item]) for item in items])
-
-
-@contextmanager
-def reported(method: str) -> Iterator[None]:
-    """Turn any exception of a system's method into an error that names the system and the method."""
-    try:
-        yield
-    except (Exception, SystemExit) as error:
-        raise UserError(f"{method} raised {one_line(error)}") from error
 
 
 def name_and_rate(system: Any) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from harness.datasets import RetrievalDataset, load, read_annotations
+from harness.datasets import RetrievalDataset, known_dataset, load, read_annotations
 from harness.errors import UserError
 from harness.protocols import PROTOCOLS, Protocol, pose
 from leaderboard.board import Standing
@@ -100,7 +100,7 @@ def _seconds(audio: dict[str, Path]) -> dict[str, float]:
 
 def _events(dataset: RetrievalDataset) -> dict[str, int]:
     path = dataset.root / f"scenes_{dataset.split}.json"
-    if dataset.name != "everyday" or not path.is_file():
+    if not known_dataset(dataset.name).composed or not path.is_file():
         return {}
     scenes = json.loads(path.read_text(encoding="utf-8"))
     return {scene["name"]: len(scene["sounds"]) for scene in scenes}
