@@ -171,7 +171,7 @@ def test_wrong_queries_are_the_users_to_mend(tmp_path: Path, content: str, messa
 def test_a_folder_without_recordings(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no recordings"):
         of_files(None, tmp_path)
-    with pytest.raises(UserError, match="is no folder of recordings"):
+    with pytest.raises(UserError, match="is not a folder of recordings"):
         of_files(None, tmp_path / "absent")
 
 
