@@ -204,7 +204,7 @@ def test_a_tracking_server_that_is_away_costs_a_line(
         ({"teachers": ["nobody"], "supervised": 0}, "teacher 'nobody' cannot be used: unknown system 'nobody'"),
         ({"batch": 400}, "the training data have 24 clips, fewer than a batch of 400; lower `batch:`"),
         ({"data": ["moon"]}, "'moon' has no split for training"),
-        ({"data": []}, "training.data: Tuple should have at least 1 item"),
+        ({"data": []}, "training.data: List should have at least 1 item"),
         ({"data": ["clotho", "clotho"]}, "clotho is named twice; name it once"),
         ({"data": ["folder"], "validation": "folder"}, "a folder has one split"),
         ({"seed": -1}, "training.seed: Input should be greater than or equal to 0"),
