@@ -1,4 +1,4 @@
-"""What the packages hand out is typed for who imports it: the README's Python passes mypy's strictest settings."""
+"""What the packages hand out is typed for who imports it: mypy's strictest settings pass the documentation's Python."""
 
 import os
 import re
@@ -17,7 +17,7 @@ SETTINGS = """
 strict = True
 # As of an installed package: what is wrong inside it is not the user's.
 follow_imports = silent
-# To read these takes a minute, and no type that the README uses comes from them.
+# To read these takes a minute, and no type that the pages use comes from them.
 [mypy-torch.*,transformers.*,lightning.*,sklearn.*,mlflow.*,matplotlib.*,pandas.*]
 follow_imports = skip
 """
@@ -38,8 +38,9 @@ print(harness.__version__)
 
 @pytest.mark.slow
 def test_users_of_the_packages_pass_mypy(tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 3
     for number, code in enumerate([*blocks, FACES]):
         (tmp_path / f"block_{number}.py").write_text(code, encoding="utf-8")

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from harness.errors import UserError, one_line
 
-START, PAD, END = 0, 1, 2
+START = 0
+PAD = 1
+END = 2
 """Ids of `<s>`, `<pad>` and `</s>` in every vocabulary for RoBERTa."""
 
 _NO_TEXT = re.compile(r"<\S+>|madeupword\d{4}")
