@@ -252,6 +252,7 @@ def test_a_named_path_exists(path: str) -> None:
     assert list(ROOT.glob(re.sub("<.*?>", "*", path))), f"where-things-go.md names {path}, which does not exist"
 
 
+@pytest.mark.slow
 def test_what_the_readme_says_eval_prints_is_what_it_prints(participant: Path, migrated_runs: Path) -> None:
     command = own_command("eval", "--device", "cpu")
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

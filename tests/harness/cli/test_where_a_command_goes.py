@@ -1,5 +1,6 @@
 """Another distribution adds a command to `lbar` by one entry point, and edits nothing else."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (about / "entry_points.txt").write_text("\n".join(("[lbar.commands]", *entries, "")))
     (tmp_path / "counting_command.py").write_text(COUNT)
     monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "counting_command", raising=False)
     return tmp_path
 
 
@@ -59,8 +61,10 @@ def test_a_command_of_another_distribution(install: Path) -> None:
     assert code == 0
     assert "Count the files of a folder." in shown
     assert "Counts of other things." in shown
-    assert lbar("count", str(install))[:2] == (0, "2 files\n")
-    assert lbar("count", str(install), "--json")[:2] == (0, "2\n")
+    # Not the folder of the module: Python may keep its byte code there.
+    counted = str(install / "counting-1.0.dist-info")
+    assert lbar("count", counted)[:2] == (0, "2 files\n")
+    assert lbar("count", counted, "--json")[:2] == (0, "2\n")
     assert lbar("others", "nothing")[:2] == (0, "0\n")
 
 
