@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from harness.interface import weights_root
 from harness.runs import EvaluationRecord
@@ -112,12 +112,18 @@ def system_document(entry: Entry) -> dict[str, object]:
             "System digest": record.system.digest or "unknown",
             "Processor": environment.cpu,
             "Accelerator": environment.accelerator.name if environment.accelerator else "",
-            "Command": record.command,
+            "Command": _without_folder(record.command),
         },
         "card": record.system.card,
         "stages": (entry.speed.record.stages if entry.speed else {}),
         "curves": _curves(record, weights_root()),
     }
+
+
+def _without_folder(command: str) -> str:
+    """A command line without the folder in which the program lies, which is of no use to others."""
+    program, blank, rest = command.partition(" ")
+    return f"{PurePath(program).name}{blank}{rest}"
 
 
 def _curves(record: EvaluationRecord, weights: Path) -> dict[str, object] | None:

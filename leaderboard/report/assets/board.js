@@ -7,7 +7,7 @@
   const highest = (standing) => Math.max(...standing.entries.map((entry) => entry.values[0]?.[2] ?? entry.values[0]?.[0] ?? 0)) || 1;
 
   const columns = (standing, most = highest(standing)) => [
-    { key: "place", title: "", number: true, of: (entry) => entry.place ?? null, cell: (entry) => (entry.place ? String(entry.place) : make("span", { class: "tag", title: "reported, not measured here" }, "rep.")) },
+    { key: "place", title: "#", number: true, of: (entry) => entry.place ?? null, cell: (entry) => (entry.place ? String(entry.place) : make("span", { class: "tag", title: "reported, not measured here" }, "rep.")) },
     { key: "system", title: "system", of: (entry) => entry.label.toLowerCase(), cell: name },
     ...standing.measures.map((title, index) => ({
       key: title, title, down: true, class: "measure",
@@ -111,7 +111,7 @@
       fill(kept);
       count.textContent = kept.length === standing.entries.length ? "" : `${kept.length} of ${standing.entries.length}`;
     };
-    const search = make("input", { type: "search", placeholder: "Search systems and training data", "aria-label": "Search systems and training data", size: 30, oninput: () => { state.text = search.value; update(); } });
+    const search = make("input", { type: "search", placeholder: "Search systems and training data", "aria-label": "Search systems and training data", size: 36, oninput: () => { state.text = search.value; update(); } });
     const reported = make("input", { type: "checkbox", checked: true, onchange: () => { state.reported = reported.checked; update(); } });
     update();
     return make("section", { "aria-label": standing.title },
@@ -140,7 +140,7 @@
     const chosen = { axis: known[0], measure: 0 };
     const place = make("div");
     if (!known.length) return make("p", { class: "soft" }, "No cost of these systems is known: no number of parameters, and no speed.");
-    const update = () => place.replaceChildren(lbar.pareto(standing.entries, chosen.measure, standing.measures[chosen.measure], chosen.axis));
+    const update = () => place.replaceChildren(...[lbar.pareto(standing.entries, chosen.measure, standing.measures[chosen.measure], chosen.axis)].flat());
     const controls = make("div", { class: "controls" },
       lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]), "0", (index) => { chosen.measure = Number(index); update(); }),
       make("span", { class: "soft" }, "against"),

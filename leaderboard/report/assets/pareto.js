@@ -3,7 +3,7 @@
 
 // How a value is written, by the style of its axis in the page's document.
 lbar.written = {
-  size: (value) => lbar.size(value),
+  size: (value) => (value < 1e5 ? lbar.count(Math.round(value)) : value < 1e9 ? `${Number((value / 1e6).toPrecision(3))} M` : `${Number((value / 1e9).toPrecision(3))} G`),
   whole: (value) => lbar.count(Math.round(value)),
   decimal: (value) => value.toFixed(1),
 };
@@ -33,10 +33,28 @@ lbar.written = {
     const scale = (value) => (logarithmic ? Math.log10(value) : value);
     const span = scale(Math.max(...xs)) - scale(Math.min(...xs)) || 1;
     const from = scale(Math.min(...xs)) - 0.08 * span, to = scale(Math.max(...xs)) + 0.08 * span;
+    const room = Math.max(2, Math.floor(width / 110));
+    const ticks = new Set(xs).size === 1 ? [xs[0]] : logarithmic ? powers(from, to, room) : multiples(from, to, room);
+    return { X: (value) => LEFT + ((scale(value) - from) / (to - from)) * (width - LEFT - RIGHT), ticks };
+  };
+
+  // Round numbers between two powers of ten: 1, 2 and 5 times a power, or the powers alone where these are too many.
+  const powers = (from, to, room) => {
+    for (const factors of [[1, 2, 5], [1, 3], [1]]) {
+      const ticks = [];
+      for (let power = Math.floor(from); power <= to; power += 1) for (const factor of factors) ticks.push(factor * 10 ** power);
+      const inside = ticks.filter((value) => Math.log10(value) >= from && Math.log10(value) <= to);
+      if (inside.length <= room || factors.length === 1) return inside;
+    }
+  };
+
+  // The multiples of 1, 2 or 5 times a power of ten that lie in a range, as many as there is room for.
+  const multiples = (from, to, room) => {
+    const power = 10 ** Math.floor(Math.log10((to - from) / room));
+    const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => (to - from) / one <= room);
     const ticks = [];
-    if (logarithmic) for (let power = Math.ceil(from); power <= to; power += 1) ticks.push(10 ** power);
-    else for (let part = 0; part <= 4; part += 1) ticks.push(from + ((to - from) * part) / 4);
-    return { X: (value) => LEFT + ((scale(value) - from) / (to - from)) * (width - LEFT - RIGHT), ticks: ticks.filter((value) => value > 0) };
+    for (let value = Math.ceil(from / step); value * step <= to; value += 1) if (value > 0) ticks.push(value * step);
+    return ticks;
   };
 
   // The vertical scale, with about four ticks at round numbers, which cover all intervals.
@@ -66,9 +84,18 @@ lbar.written = {
     return point;
   };
 
+  // Which systems cannot be drawn, since nothing is known of their cost.
+  const undrawn = (entries, points, axis) => {
+    const drawn = new Set(points.map((point) => point.entry));
+    const names = entries.filter((entry) => !drawn.has(entry)).map((entry) => entry.label);
+    if (!names.length) return "";
+    const more = names.length > 10 ? ` and ${lbar.count(names.length - 10)} more` : "";
+    return make("p", { class: "soft" }, make("small", {}, `Not drawn, for want of a figure for ${axis.label}: ${names.slice(0, 10).join(", ")}${more}.`));
+  };
+
   lbar.pareto = (entries, measure, measureName, axis) => {
     const written = lbar.written[axis.style];
-    const width = Math.max(300, Math.min(720, lbar.main.clientWidth - 32));
+    const width = Math.max(300, lbar.main.clientWidth - 40);
     const points = pointsOf(entries, measure, axis);
     if (!points.length) return make("p", { class: "soft" }, `No system here has a figure for ${axis.label}.`);
     const { X, ticks: costTicks } = costScale(points, width);
@@ -100,6 +127,6 @@ lbar.written = {
       for (const event of ["mouseleave", "blur"]) drawn.addEventListener(event, () => { hover.hidden = true; });
       svg.append(drawn);
     }
-    return make("div", { class: "plot" }, svg, hover);
+    return [make("div", { class: "plot" }, svg, hover), undrawn(entries, points, axis)];
   };
 }

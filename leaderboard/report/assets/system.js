@@ -80,7 +80,7 @@
       count.textContent = kept.length === all.length ? "" : `${lbar.count(kept.length)} of ${lbar.count(all.length)}`;
       list.replaceChildren(kept.length ? lbar.paged(kept, line) : make("p", { class: "soft" }, "No query matches."));
     };
-    const search = make("input", { type: "search", placeholder: "Search captions and clips", "aria-label": "Search captions and clips", oninput: () => { state.text = search.value; update(); } });
+    const search = make("input", { type: "search", placeholder: "Search captions and clips", "aria-label": "Search captions and clips", size: 32, oninput: () => { state.text = search.value; update(); } });
     lbar.main.append(
       make("h2", { id: "failures" }, "Where it fails"),
       make("p", { class: "soft" }, "Queries by the rank of their relevant clip or caption, the worst first. Open one for the ten best results."),

@@ -284,6 +284,67 @@ def test_duplicates_and_slices(site: Path, visit: Visit) -> None:
         assert page.get_by_role("heading", name=title).is_visible()
 
 
+@pytest.mark.parametrize(
+    ("sizes", "ticks"),
+    [
+        ({"a": 99_822, "b": 314_000}, ["0.1 M", "0.15 M", "0.2 M", "0.25 M", "0.3 M"]),
+        ({"a": 12_000, "b": 442_000_000}, ["0.1 M", "1 M", "10 M", "100 M"]),
+        ({"a": 300_000, "b": 300_000}, ["0.3 M"]),
+    ],
+)
+def test_ticks_are_round_and_each_is_another(
+    sizes: dict[str, int], ticks: list[str], tmp_path: Path, make_run: MakeRun, visit: Visit
+) -> None:
+    for name, size in sizes.items():
+        make_run(tmp_path / "runs", name, system={"parameters": size})
+    make_run(tmp_path / "runs", "unsized", system={"parameters": 0})
+    build(standings(collect(tmp_path / "runs")), (), tmp_path / "site", tmp_path)
+    page = visit(tmp_path / "site" / "index.html", width=1280)
+    page.locator(".point").first.wait_for()
+    texts = page.locator(".plot svg > text[text-anchor=middle]").all_text_contents()[:-1]
+    assert len(set(texts)) == len(texts)
+    assert [text for text in texts if text in ticks] == ticks
+    assert "Not drawn, for want of a figure for parameters: unsized." in page.locator("main").inner_text()
+    plot, table = page.locator(".plot svg").bounding_box(), page.locator("main").bounding_box()
+    assert plot is not None
+    assert table is not None
+    assert plot["width"] > table["width"] - 60
+
+
+def test_where_the_program_lay_is_not_on_the_page(tmp_path: Path, make_run: MakeRun, visit: Visit) -> None:
+    make_run(tmp_path / "runs", "strong", command="/home/someone/.venv/bin/lbar eval strong --out /tmp/runs")
+    build(standings(collect(tmp_path / "runs")), (), tmp_path / "site", tmp_path)
+    page = visit(next((tmp_path / "site" / "systems").glob("*.html")))
+    assert page.get_by_text("lbar eval strong --out /tmp/runs", exact=True).is_visible()
+    assert "/home/someone" not in page.content()
+
+
+def test_what_a_search_field_says_is_not_cut_off(site: Path, visit: Visit) -> None:
+    for path in (site / "index.html", system_page(site, "weak")):
+        page = visit(path, width=1280)
+        field = page.locator("input[type=search]:visible").first
+        field.wait_for()
+        assert field.evaluate(
+            """(field) => {
+                const pen = document.createElement("canvas").getContext("2d");
+                pen.font = getComputedStyle(field).font;
+                return pen.measureText(field.placeholder).width < field.clientWidth - 24;
+            }"""
+        )
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_accessible(site: Path, visit: Visit, width: int, scheme: str) -> None:
+    playwright_axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core (extra test)")
+    for path in (site / "index.html", site / "compare.html", system_page(site, "weak")):
+        page = visit(path, width=width, scheme=scheme)
+        page.wait_for_function("document.querySelector('table, .figures')")
+        found = playwright_axe.Axe().run(page, options={"preload": False}).response["violations"]
+        grave = [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in ("serious", "critical")]
+        assert not grave
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (360, "dark"), (800, "light"), (1280, "dark")])
 def test_nothing_breaks_the_layout(site: Path, visit: Visit, width: int, scheme: str) -> None:
     for path in (site / "index.html", site / "compare.html", system_page(site, "long")):
