@@ -167,6 +167,7 @@ def write_down(page: Path) -> None:
         Path("mix.yaml").write_text(next(block for block in blocks("yaml", text) if "name: mix" in block))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_clotho", "migrated_runs")
 @pytest.mark.parametrize("name", with_commands(PAGES))
 def test_every_command_runs(name: str, reader: Path, tones: Callable[..., Path]) -> None:
