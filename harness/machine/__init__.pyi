@@ -23,5 +23,6 @@ from .stages import StageMeter as StageMeter
 from .stages import is_metered as is_metered
 from .stages import metered as metered
 from .stages import stage as stage
+from .whole_file import append as append
 from .whole_file import copy as copy
 from .whole_file import write_text as write_text
