@@ -7,3 +7,4 @@ from .fingerprints import Fingerprint as Fingerprint
 from .fingerprints import FingerprintIndex as FingerprintIndex
 from .fingerprints import fingerprint as fingerprint
 from .store import PcmStore as PcmStore
+from .store import decoder_version as decoder_version

@@ -48,7 +48,7 @@ class PcmStore:
     @classmethod
     def of(cls, dataset: str, sample_rate: int) -> "PcmStore":
         """The store of a data set in the cache; there is one for each version of the decoder."""
-        return cls(cache_root() / "pcm" / f"{dataset}-{_decoder()}", sample_rate)
+        return cls(cache_root() / "pcm" / f"{dataset}-{decoder_version()}", sample_rate)
 
     def ensure(self, clips: Sequence[Clip], *, progress: Progress = silent) -> list[tuple[Clip, BrokenAudio]]:
         """Decode the clips that are not there yet. While another process does so, wait for it and use its samples.
@@ -234,7 +234,7 @@ def _count(length: int, start: int, most: int | None) -> int:
     return rest if most is None else min(most, rest)
 
 
-def _decoder() -> str:
+def decoder_version() -> str:
     """Eight characters that change with the decoding code and libraries, as these may give other samples."""
     import soundfile
     import soxr
