@@ -32,9 +32,14 @@ def is_long(path: Path) -> bool:
 
     try:
         with soundfile.SoundFile(path) as file:
-            return bool(file.frames > LONG * file.samplerate and file.subtype.startswith("PCM_"))
+            return is_long_file(file)
     except READING_ERRORS:
         return False
+
+
+def is_long_file(file: "SoundFile") -> bool:
+    """See `is_long`."""
+    return bool(file.frames > LONG * file.samplerate and file.subtype.startswith("PCM_"))
 
 
 def passages(path: Path, sample_rate: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:

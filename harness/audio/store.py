@@ -65,13 +65,7 @@ class PcmStore:
                 before is kept.
         """
         advance = progress("decode", len(clips))
-        keys: dict[str, bytes] = {}
-        broken: dict[str, BrokenAudio] = {}
-        for path, name in {str(clip.path): clip.path for clip in clips}.items():
-            try:
-                keys[path] = _key(name)
-            except BrokenAudio as error:
-                broken[path] = error
+        keys, broken = _keys(clips)
         missing = self._take(keys)
         advance(len(clips) - len(missing))
         if missing:
@@ -84,6 +78,12 @@ class PcmStore:
                         broken[path] = problem
                     advance(1)
         return [(clip, broken[str(clip.path)]) for clip in clips if str(clip.path) in broken]
+
+    def lacking(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips that `ensure` would have to decode, those that cannot be included."""
+        keys, broken = _keys(clips)
+        missing = {*self._take(keys), *broken}
+        return [clip for clip in clips if str(clip.path) in missing]
 
     def read(self, clip: Clip, start: int = 0, most: int | None = None) -> Array:
         """The clip as float32 in [-1, 1), shape `(n,)`. `ensure` must have succeeded for it, else `KeyError`.
@@ -252,6 +252,18 @@ def _hashes(paths: Iterable[str]) -> NDArray[np.uint64]:
     import xxhash
 
     return np.array([xxhash.xxh3_64_intdigest(fsencode(path)) for path in paths], np.uint64)
+
+
+def _keys(clips: Sequence[Clip]) -> tuple[dict[str, bytes], dict[str, BrokenAudio]]:
+    """What identifies each file, by path, and what is wrong with those that have nothing to be decoded."""
+    keys: dict[str, bytes] = {}
+    broken: dict[str, BrokenAudio] = {}
+    for path, name in {str(clip.path): clip.path for clip in clips}.items():
+        try:
+            keys[path] = _key(name)
+        except BrokenAudio as error:
+            broken[path] = error
+    return keys, broken
 
 
 def _key(path: Path) -> bytes:

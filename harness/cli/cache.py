@@ -28,10 +28,10 @@ def show_cache(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from harness.machine import KINDS_OF_KEPT, cache_root, free_space
+    from harness.machine import KINDS_OF_KEPT, cache_root, disk_of
 
     root, kept = cache_root(), _kept()
-    free = free_space(root)
+    free = disk_of(root).free
     if as_json:
         print_json({"folder": str(root.absolute()), "free": free, "kept": _documents(kept)})
         return

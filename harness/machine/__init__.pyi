@@ -12,7 +12,7 @@ from .environment import describe_environment as describe_environment
 from .environment import installed_packages as installed_packages
 from .kept import KINDS_OF_KEPT as KINDS_OF_KEPT
 from .kept import KeptFolder as KeptFolder
-from .kept import free_space as free_space
+from .kept import disk_of as disk_of
 from .kept import kept_in as kept_in
 from .memory import keep_freed_memory as keep_freed_memory
 from .packed_matrix import can_pack as can_pack

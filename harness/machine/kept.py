@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import UserError
 
@@ -77,11 +78,18 @@ def kept_in(root: Path, decoder: str) -> list[KeptFolder]:
     return sorted(found, key=lambda one: list(KINDS_OF_KEPT).index(one.kind))
 
 
-def free_space(place: Path) -> int:
-    """Bytes that are free where a folder is, or would be made."""
+class Disk(NamedTuple):
+    """A disk: its number for the operating system, and the bytes that are free on it."""
+
+    number: int
+    free: int
+
+
+def disk_of(place: Path) -> Disk:
+    """The disk on which a folder is, or would be made."""
     while not place.exists() and place != place.parent:
         place = place.parent
-    return shutil.disk_usage(place).free
+    return Disk(place.stat().st_dev, shutil.disk_usage(place).free)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import pytest
 from filelock import FileLock
 
 from harness.errors import UserError
-from harness.machine.kept import KINDS_OF_KEPT, free_space, kept_in
+from harness.machine.kept import KINDS_OF_KEPT, disk_of, kept_in
 
 DECODER = "0123abcd"
 FOLDERS = {
@@ -71,4 +71,5 @@ def test_what_cannot_be_deleted_is_named(root: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_free_space_is_asked_where_the_folder_would_be(tmp_path: Path) -> None:
-    assert free_space(tmp_path / "not" / "there") > 0
+    assert disk_of(tmp_path / "not" / "there").number == tmp_path.stat().st_dev
+    assert disk_of(tmp_path / "not" / "there").free > 0
