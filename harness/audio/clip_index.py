@@ -3,11 +3,13 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from os import fsencode
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.audio.decoding import file_status
 from harness.machine import append
 
 Entries = NDArray[np.void]
@@ -55,12 +57,18 @@ def unpacked(entry: bytes) -> StoredClip:
     return StoredClip(*_PACKED.unpack_from(entry))
 
 
+def undamaged(entries: Entries) -> NDArray[np.bool_]:
+    """Which entries are as they were written."""
+    packed = (entry.tobytes() for entry in entries)
+    return np.array([_CHECK.pack(_hash(one[: _PACKED.size])) == one[_PACKED.size :] for one in packed], bool)
+
+
 @dataclass(frozen=True, slots=True)
 class ClipIndex:
     """The index in a file.
 
     It is read as a whole, which takes a fraction of a second for half a million clips, and forgotten: only what was
-    asked for stays in memory. Of a key that is there twice the later entry counts. What is cut or damaged is as if it
+    asked for stays in memory. Of a key that is there twice the later entry counts. An entry that was cut is as if it
     were not there.
     """
 
@@ -70,7 +78,7 @@ class ClipIndex:
         """Look clips up.
 
         Returns:
-            Their entries, and which of them are there; the others' entries are zeros.
+            Their entries, and which of them are there; the others' are anything. See `undamaged`.
         """
         found, there = np.zeros(len(keys), ENTRY), np.zeros(len(keys), bool)
         entries = self._read()
@@ -81,9 +89,6 @@ class ClipIndex:
         last = np.searchsorted(entries["key"][order, 0], wanted[:, 0], side="right") - 1
         found[:] = entries[order[last]]
         there[:] = (found["key"] == wanted).all(axis=1)
-        for row in np.flatnonzero(there).tolist():
-            there[row] = _is_whole(found[row].tobytes())
-        found[~there] = np.zeros((), ENTRY)
         return found, there
 
     def add(self, clip: StoredClip) -> Entries:
@@ -104,8 +109,54 @@ class ClipIndex:
             return np.zeros(0, ENTRY)
 
 
-def _is_whole(entry: bytes) -> bool:
-    return _CHECK.pack(_hash(entry[: _PACKED.size])) == entry[_PACKED.size :]
+class HeldClips:
+    """The entries of those clips that a process asked for, by path, in little memory."""
+
+    def __init__(self) -> None:
+        # Hashes of the paths in ascending order, and their entries; replaced together, as threads may read them.
+        self._held: tuple[NDArray[np.uint64], Entries] = np.zeros(0, np.uint64), np.zeros(0, ENTRY)
+
+    def hold(self, paths: Sequence[Path], entries: Entries) -> None:
+        """Hold the entries of these paths, in place of former ones."""
+        held, held_entries = self._held
+        hashes, first = np.unique(np.concatenate([_hashes(paths), held]), return_index=True)
+        self._held = hashes, np.concatenate([entries, held_entries])[first]
+
+    def of(self, paths: Sequence[Path]) -> Entries:
+        """The entries of these paths.
+
+        Raises:
+            KeyError: that of a path is not held.
+        """
+        held, entries = self._held
+        hashes = _hashes(paths)
+        rows = held.searchsorted(hashes)
+        for path, row, wanted in zip(paths, rows.tolist(), hashes.tolist(), strict=True):
+            if row == len(held) or held[row] != wanted:
+                raise KeyError(path)
+        return entries[rows]
+
+
+def key_of(path: Path) -> bytes:
+    """16 bytes that identify a file in its state: path, size, times of the last change of content and of status.
+
+    A file that changes gets another key, even where a copying tool has set back the time of the change of content.
+
+    Raises:
+        BrokenAudio: there is no such file, or it is empty.
+    """
+    import xxhash
+
+    status = file_status(path)
+    state = f"\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
+    key: bytes = xxhash.xxh3_128_digest(fsencode(path.absolute()) + state.encode())
+    return key
+
+
+def _hashes(paths: Sequence[Path]) -> NDArray[np.uint64]:
+    import xxhash
+
+    return np.array([xxhash.xxh3_64_intdigest(fsencode(path)) for path in paths], np.uint64)
 
 
 def _hash(data: bytes) -> int:

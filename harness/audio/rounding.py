@@ -1,7 +1,9 @@
 """From an audio file to the 16-bit samples that a system gets, and what identifies both."""
 
 import hashlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 from harness.audio.clip import Array, Pcm
 from harness.audio.decoding import BrokenAudio, decode
 from harness.audio.long_recordings import is_long, passages
+from harness.machine import usable_cores
 
 _PIECE = 1 << 14
 
@@ -49,6 +52,20 @@ def decoded(path: Path, sample_rate: int) -> Decoded | BrokenAudio:
     except OSError as error:
         return BrokenAudio(f"{path} cannot be read: {error.strerror}; check its path and its permissions")
     return Decoded(None if long else piece, length, digest.digest(), file_digest)
+
+
+def decoded_in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, Decoded | BrokenAudio]]:
+    """Clips decoded in threads, each with its path: in the order of the paths, and few of them at a time in memory."""
+    waiting: deque[tuple[Path, Future[Decoded | BrokenAudio]]] = deque()
+    workers = usable_cores()
+    with ThreadPoolExecutor(workers) as pool:
+        for path in paths:
+            waiting.append((path, pool.submit(decoded, path, sample_rate)))
+            if len(waiting) > 2 * workers:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        for first, result in waiting:
+            yield first, result.result()
 
 
 def long_pieces(path: Path, sample_rate: int, start: int = 0, stop: int | None = None) -> Iterator[Pcm]:

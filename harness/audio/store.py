@@ -2,25 +2,34 @@
 
 import hashlib
 import logging
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from os import fsencode
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.audio.clip import Array, Clip, Pcm
-from harness.audio.clip_index import ENTRY, NOT_KEPT, ClipIndex, Entries, StoredClip, unpacked
-from harness.audio.decoding import BrokenAudio, file_status
-from harness.audio.rounding import Decoded, decoded, long_pieces
+from harness.audio.clip_index import (
+    ENTRY,
+    NOT_KEPT,
+    ClipIndex,
+    Entries,
+    HeldClips,
+    StoredClip,
+    key_of,
+    undamaged,
+    unpacked,
+)
+from harness.audio.decoding import BrokenAudio
+from harness.audio.rounding import Decoded, decoded, decoded_in_threads, long_pieces
 from harness.audio.sample_files import DamagedSamples, SampleFiles
 from harness.errors import UserError
-from harness.machine import Progress, cache_root, exclusive, silent, usable_cores
+from harness.machine import Progress, cache_root, exclusive, silent
 
 _log = logging.getLogger(__name__)
+
+Keys = dict[Path, bytes]
+"""By path what identifies each file in the state it is in."""
 
 _NAMED = 5
 """Damaged clips that are named; of more there is one line only."""
@@ -41,8 +50,7 @@ class PcmStore:
         self.sample_rate = sample_rate
         self._index = ClipIndex(folder / f"{sample_rate}hz.index")
         self._files = SampleFiles(folder, sample_rate)
-        # The clips that were asked for: hashes of their paths in ascending order, and their entries.
-        self._held: tuple[NDArray[np.uint64], Entries] = np.zeros(0, np.uint64), np.zeros(0, ENTRY)
+        self._clips = HeldClips()
         self._damaged = 0
 
     @classmethod
@@ -66,7 +74,7 @@ class PcmStore:
         """
         advance = progress("decode", len(clips))
         keys, broken = _keys(clips)
-        missing = self._take(keys)
+        missing = self._take(keys, say=True)
         advance(len(clips) - len(missing))
         if missing:
             with exclusive(self._lock, "decoded audio"):
@@ -77,13 +85,13 @@ class PcmStore:
                     if problem is not None:
                         broken[path] = problem
                     advance(1)
-        return [(clip, broken[str(clip.path)]) for clip in clips if str(clip.path) in broken]
+        return [(clip, broken[clip.path]) for clip in clips if clip.path in broken]
 
     def lacking(self, clips: Sequence[Clip]) -> list[Clip]:
         """The clips that `ensure` would have to decode, those that cannot be included."""
         keys, broken = _keys(clips)
         missing = {*self._take(keys), *broken}
-        return [clip for clip in clips if str(clip.path) in missing]
+        return [clip for clip in clips if clip.path in missing]
 
     def read(self, clip: Clip, start: int = 0, most: int | None = None) -> Array:
         """The clip as float32 in [-1, 1), shape `(n,)`. `ensure` must have succeeded for it, else `KeyError`.
@@ -134,52 +142,32 @@ class PcmStore:
         return self.folder / f"{self.sample_rate}hz.lock"
 
     def _digests(self, field: str, clips: Sequence[Clip]) -> list[str]:
-        digits = self._entries(clips)[field].tobytes().hex()
+        digits = self._clips.of([clip.path for clip in clips])[field].tobytes().hex()
         return [digits[start : start + 32] for start in range(0, len(digits), 32)]
 
     def _stored(self, clip: Clip) -> StoredClip:
-        return unpacked(self._entries([clip]).tobytes())
+        return unpacked(self._clips.of([clip.path]).tobytes())
 
-    def _entries(self, clips: Sequence[Clip]) -> Entries:
-        held, entries = self._held
-        hashes = _hashes(str(clip.path) for clip in clips)
-        rows = held.searchsorted(hashes)
-        for clip, row, wanted in zip(clips, rows.tolist(), hashes.tolist(), strict=True):
-            if row == len(held) or held[row] != wanted:
-                raise KeyError(clip.path)
-        return entries[rows]
-
-    def _take(self, keys: Mapping[str, bytes]) -> dict[str, bytes]:
-        """Look the clips up in the index and hold the entries of those that are there; return the others.
-
-        Args:
-            keys: by path.
-        """
+    def _take(self, keys: Keys, *, say: bool = False) -> Keys:
+        """Look clips up in the index and hold the entries of those that are there and whole; return the others."""
         entries, there = self._index.find(list(keys.values()))
         places = entries["place"]
-        there &= (places == NOT_KEPT) | self._files.hold(places, entries["length"])
-        self._hold([path for path, found in zip(keys, there.tolist(), strict=True) if found], entries[there])
-        return {path: key for (path, key), found in zip(keys.items(), there.tolist(), strict=True) if not found}
+        kept = there & undamaged(entries) & ((places == NOT_KEPT) | self._files.hold(places, entries["length"]))
+        if say and (damaged := int((there & ~kept).sum())):
+            _log.warning("what is kept in %s of %d clips is damaged; it is decoded again", self.folder, damaged)
+        self._clips.hold([path for path, whole in zip(keys, kept.tolist(), strict=True) if whole], entries[kept])
+        return {path: key for (path, key), whole in zip(keys.items(), kept.tolist(), strict=True) if not whole}
 
-    def _hold(self, paths: Sequence[str], entries: Entries) -> None:
-        """Have these entries at hand for these paths, in place of former ones."""
-        held, held_entries = self._held
-        hashes, first = np.unique(np.concatenate([_hashes(paths), held]), return_index=True)
-        self._held = hashes, np.concatenate([entries, held_entries])[first]
-
-    def _decode(self, keys: Mapping[str, bytes]) -> Iterator[tuple[str, BrokenAudio | None]]:
+    def _decode(self, keys: Keys) -> Iterator[tuple[Path, BrokenAudio | None]]:
         """Decode clips and keep them; yield each path, and what is wrong with its file, if anything."""
-        paths: list[str] = []
-        added: list[Entries] = []
-        for path, result in _in_threads(list(keys), self.sample_rate):
+        added: dict[Path, Entries] = {}
+        for path, result in decoded_in_threads(list(keys), self.sample_rate):
             if isinstance(result, BrokenAudio):
                 yield path, result
-                continue
-            added.append(self._keep(keys[path], result))
-            paths.append(path)
-            yield path, None
-        if added:
-            self._hold(paths, np.concatenate(added))
+            else:
+                added[path] = self._keep(keys[path], result)
+                yield path, None
+        self._clips.hold(list(added), np.concatenate([np.zeros(0, ENTRY), *added.values()]))
 
     def _keep(self, key: bytes, clip: Decoded) -> Entries:
         place = NOT_KEPT if clip.samples is None else self._files.add(clip.samples, key)
@@ -198,14 +186,16 @@ class PcmStore:
     def _kept(self, clip: Clip, stored: StoredClip, start: int, stop: int) -> Iterator[Pcm]:
         if stored.place != NOT_KEPT:
             return self._files.blocks(stored.place, stored.length, stored.key, start, stop)
-        if _key(clip.path) != stored.key:
+        if key_of(clip.path) != stored.key:
             raise _changed(clip)
         return long_pieces(clip.path, self.sample_rate, start, stop)
 
     def _say(self, clip: Clip, damage: DamagedSamples) -> None:
         self._damaged += 1
         if self._damaged <= _NAMED:
-            _log.warning("what is kept of %s in %s is %s; it is decoded again", clip.path, self.folder, damage)
+            _log.warning(
+                "what is kept of %s in %s is damaged (%s); it is decoded again", clip.path, self.folder, damage
+            )
         elif self._damaged == _NAMED + 1:
             _log.warning("more of what is kept in %s is damaged; it is decoded again as well", self.folder)
 
@@ -214,13 +204,13 @@ class PcmStore:
         result = decoded(clip.path, self.sample_rate)
         if isinstance(result, BrokenAudio):
             raise result
-        if result.samples is None or result.digest != stored.digest or _key(clip.path) != stored.key:
+        if result.samples is None or result.digest != stored.digest or key_of(clip.path) != stored.key:
             raise _changed(clip)
         with suppress(UserError), exclusive(self._lock, "decoded audio"):
             # Another process may have done so meanwhile.
-            self._take({str(clip.path): stored.key})
+            self._take({clip.path: stored.key})
             if self._stored(clip).place == stored.place:
-                self._hold([str(clip.path)], self._keep(stored.key, result))
+                self._clips.hold([clip.path], self._keep(stored.key, result))
         return result.samples
 
 
@@ -248,46 +238,13 @@ def _sha256(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _hashes(paths: Iterable[str]) -> NDArray[np.uint64]:
-    import xxhash
-
-    return np.array([xxhash.xxh3_64_intdigest(fsencode(path)) for path in paths], np.uint64)
-
-
-def _keys(clips: Sequence[Clip]) -> tuple[dict[str, bytes], dict[str, BrokenAudio]]:
+def _keys(clips: Sequence[Clip]) -> tuple[Keys, dict[Path, BrokenAudio]]:
     """What identifies each file, by path, and what is wrong with those that have nothing to be decoded."""
-    keys: dict[str, bytes] = {}
-    broken: dict[str, BrokenAudio] = {}
-    for path, name in {str(clip.path): clip.path for clip in clips}.items():
+    keys: Keys = {}
+    broken: dict[Path, BrokenAudio] = {}
+    for path in dict.fromkeys(clip.path for clip in clips):
         try:
-            keys[path] = _key(name)
+            keys[path] = key_of(path)
         except BrokenAudio as error:
             broken[path] = error
     return keys, broken
-
-
-def _key(path: Path) -> bytes:
-    """What identifies a file in the state it is in: path, size, and times of the last change of content and of status.
-
-    A file that changes gets another key, even where a copying tool has set back the time of the change of content.
-    """
-    import xxhash
-
-    status = file_status(path)
-    state = f"\0{status.st_size}\0{status.st_mtime_ns}\0{status.st_ctime_ns}"
-    key: bytes = xxhash.xxh3_128_digest(fsencode(path.absolute()) + state.encode())
-    return key
-
-
-def _in_threads(paths: Sequence[str], sample_rate: int) -> Iterator[tuple[str, Decoded | BrokenAudio]]:
-    """Decode in threads; results come in the order of the paths, and at most a few of them wait to be taken."""
-    waiting: deque[tuple[str, Future[Decoded | BrokenAudio]]] = deque()
-    workers = usable_cores()
-    with ThreadPoolExecutor(workers) as pool:
-        for path in paths:
-            waiting.append((path, pool.submit(decoded, Path(path), sample_rate)))
-            if len(waiting) > 2 * workers:
-                first, result = waiting.popleft()
-                yield first, result.result()
-        for first, result in waiting:
-            yield first, result.result()

@@ -67,7 +67,7 @@ def test_a_flipped_byte_is_said_once_and_mended_for_good(
     store = opened(folder, clips)
     assert_right(store, clips)
     (line,) = caplog.messages
-    assert line == f"what is kept of {clips[0].path} in {folder} is changed; it is decoded again"
+    assert line == f"what is kept of {clips[0].path} in {folder} is damaged (changed); it is decoded again"
     assert store.digest(clips) == digest
     caplog.clear()
     assert_right(opened(folder, clips), clips)
@@ -170,12 +170,29 @@ def test_a_damaged_clip_whose_file_is_no_longer_the_same_is_an_error(
 
 
 @pytest.mark.parametrize("byte", [0, 9, 17, 25, 33, 50, 66])
-def test_a_damaged_entry_of_the_index_is_decoded_again(folder: Path, clips: list[Clip], byte: int) -> None:
+def test_a_damaged_entry_of_the_index_is_decoded_again(
+    folder: Path, clips: list[Clip], byte: int, caplog: pytest.LogCaptureFixture
+) -> None:
     before = opened(folder, clips)
     flip(folder / f"{RATE}hz.index", 72 * 3 + byte)
     store = opened(folder, clips)
+    # With another key it is the entry of another file.
+    said = f"what is kept in {folder} of 1 clips is damaged; it is decoded again"
+    assert caplog.messages == ([said] if byte >= 16 else [])
     assert store.files_digest(clips) == before.files_digest(clips)
     assert_right(store, clips)
+    caplog.clear()
+    assert_right(opened(folder, clips), clips)
+    assert not caplog.messages
+
+
+def test_samples_that_were_cut_off_are_said_in_one_line(
+    folder: Path, clips: list[Clip], samples: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(folder, clips)
+    samples.write_bytes(samples.read_bytes()[:-2_010])
+    assert_right(opened(folder, clips), clips)
+    assert caplog.messages == [f"what is kept in {folder} of 1 clips is damaged; it is decoded again"]
 
 
 def test_an_index_of_zeros_holds_nothing(folder: Path, clips: list[Clip]) -> None:

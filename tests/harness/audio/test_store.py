@@ -343,7 +343,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, clips: list[Clip]) ->
 
 
 def test_few_clips_are_in_memory_at_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.audio.store.usable_cores", lambda: 2)
+    monkeypatch.setattr("harness.audio.rounding.usable_cores", lambda: 2)
     clips = [write(tmp_path / "audio" / f"{i}.wav", i, 10) for i in range(40)]
     store = PcmStore(folder, RATE)
     tracemalloc.start()
