@@ -17,6 +17,10 @@ _LENGTH_UNKNOWN = 0x7FFF0000
 
 _RATES = range(1_000, 768_001)
 
+READING_ERRORS = (OSError, RuntimeError, ValueError, MemoryError)
+"""What reading may raise: the library's own errors are RuntimeErrors, and a nonsensical header can ask for more memory
+than there is."""
+
 
 class BrokenAudio(UserError):  # noqa: N818
     """An audio file that cannot be used: missing, empty, cut short, not audio, or with samples NaN or infinite."""
@@ -84,17 +88,11 @@ def _read(path: Path) -> tuple[Array, int]:
             integers = file.subtype == "PCM_16"
             samples = file.read(dtype="int16" if integers else "float32")
             rate, announced, log = file.samplerate, file.frames, file.extra_info
-    # The library's own errors are RuntimeErrors; a nonsensical header can also ask for more memory than there is.
-    except (OSError, RuntimeError, ValueError, MemoryError) as error:
-        reason = getattr(error, "error_string", one_line(error)).strip().rstrip(".")
-        raise BrokenAudio(f"{path} cannot be read as audio ({reason}); copy or download it again") from None
-    if rate not in _RATES:
-        raise BrokenAudio(f"{path} says that it has {rate} samples a second; expected {_RATES[0]:,} to {_RATES[-1]:,}")
-    for expected, found in _SHORTENED.findall(log):
-        if int(found) < int(expected) < _LENGTH_UNKNOWN:
-            raise _cut_short(path, f"{found} of the {expected} bytes its header announces")
+    except READING_ERRORS as error:
+        raise unreadable(path, error) from None
+    check_header(path, rate, log)
     if len(samples) < announced:
-        raise _cut_short(path, f"{len(samples)} of the {announced} samples its header announces")
+        raise cut_short(path, f"{len(samples)} of the {announced} samples its header announces")
     if integers:
         samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
     elif not np.isfinite(samples).all():
@@ -102,5 +100,25 @@ def _read(path: Path) -> tuple[Array, int]:
     return samples, rate
 
 
-def _cut_short(path: Path, found: str) -> BrokenAudio:
+def unreadable(path: Path, error: BaseException) -> BrokenAudio:
+    """What one of `READING_ERRORS` means for the person who has the file."""
+    reason = getattr(error, "error_string", one_line(error)).strip().rstrip(".")
+    return BrokenAudio(f"{path} cannot be read as audio ({reason}); copy or download it again")
+
+
+def check_header(path: Path, rate: int, log: str) -> None:
+    """Refuse a file by what libsndfile says of its header.
+
+    Raises:
+        BrokenAudio: the rate is impossible, or the file is shorter than it announces.
+    """
+    if rate not in _RATES:
+        raise BrokenAudio(f"{path} says that it has {rate} samples a second; expected {_RATES[0]:,} to {_RATES[-1]:,}")
+    for expected, found in _SHORTENED.findall(log):
+        if int(found) < int(expected) < _LENGTH_UNKNOWN:
+            raise cut_short(path, f"{found} of the {expected} bytes its header announces")
+
+
+def cut_short(path: Path, found: str) -> BrokenAudio:
+    """The error for a file that ends too early."""
     return BrokenAudio(f"{path} is cut short: it holds {found}; copy or download it again")

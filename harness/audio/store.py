@@ -1,61 +1,62 @@
 """Decoded audio kept on disk: every clip is decoded and resampled once."""
 
 import hashlib
-import json
-from collections import deque
+import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from harness.audio.clip import Array, Clip, Pcm
-from harness.audio.decoding import BrokenAudio, decode, file_status
-from harness.machine import Progress, cache_root, exclusive, silent, usable_cores
+from harness.audio.clip_index import (
+    ENTRY,
+    NOT_KEPT,
+    ClipIndex,
+    Entries,
+    HeldClips,
+    StoredClip,
+    key_of,
+    undamaged,
+    unpacked,
+)
+from harness.audio.decoding import BrokenAudio
+from harness.audio.rounding import Decoded, decoded, decoded_in_threads, long_pieces
+from harness.audio.sample_files import DamagedSamples, SampleFiles
+from harness.errors import UserError
+from harness.machine import Progress, cache_root, exclusive, silent
 
-Key = tuple[str, int, int, int]
-"""Path, size in bytes, and the times of the last change of content and of status, in nanoseconds. A file that changes
-gets another key, even where a copying tool has set back the time of the change of content."""
+_log = logging.getLogger(__name__)
 
-_PIECE = 1 << 14
+Keys = dict[Path, bytes]
+"""By path what identifies each file in the state it is in."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """Where a clip lies in the samples file, and the digests of its samples and of the file they come from."""
-
-    start: int
-    length: int
-    digest: str
-    file_digest: str
+_NAMED = 5
+"""Damaged clips that are named; of more there is one line only."""
 
 
 class PcmStore:
-    """Clips as 16-bit samples at one rate, all in one file that only grows.
+    """Clips as 16-bit samples at one rate: an index, and files of samples that only grow.
 
-    The index has a line per clip, written after the clip's samples. What a killed process leaves behind its last whole
-    line is ignored and overwritten, so that finished clips are kept and unfinished ones are never read. A system always
-    gets samples that were rounded to 16 bits, the first time as every later time.
+    The entry of a clip is written after its samples. What a killed process leaves is never read, and finished clips are
+    kept. Samples are checked whenever they are read; what is damaged is said, decoded again and put in place of the
+    former. Long recordings are not kept but read from their files, passage by passage. A system always gets samples
+    that were rounded to 16 bits, the first time as every later time.
     """
 
     def __init__(self, folder: Path, sample_rate: int) -> None:
         """Open the store of `sample_rate` Hz in `folder`; neither folder nor files need exist."""
         self.folder = folder
         self.sample_rate = sample_rate
-        self._samples_file = folder / f"{sample_rate}hz.int16"
-        self._index_file = folder / f"{sample_rate}hz.jsonl"
-        self._keys: dict[Path, Key] = {}
-        self._stored: dict[Key, _Stored] = {}
-        self._samples: Pcm = np.zeros(0, np.int16)
-        self._samples_end = 0
-        self._index_end = 0
-        self._load()
+        self._index = ClipIndex(folder / f"{sample_rate}hz.index")
+        self._files = SampleFiles(folder, sample_rate)
+        self._clips = HeldClips()
+        self._damaged = 0
 
     @classmethod
     def of(cls, dataset: str, sample_rate: int) -> "PcmStore":
         """The store of a data set in the cache; there is one for each version of the decoder."""
-        return cls(cache_root() / "pcm" / f"{dataset}-{_decoder()}", sample_rate)
+        return cls(cache_root() / "pcm" / f"{dataset}-{decoder_version()}", sample_rate)
 
     def ensure(self, clips: Sequence[Clip], *, progress: Progress = silent) -> list[tuple[Clip, BrokenAudio]]:
         """Decode the clips that are not there yet. While another process does so, wait for it and use its samples.
@@ -72,25 +73,25 @@ class PcmStore:
                 before is kept.
         """
         advance = progress("decode", len(clips))
-        broken: dict[Path, BrokenAudio] = {}
-        paths = list(dict.fromkeys(clip.path for clip in clips))
-        for path in paths:
-            try:
-                self._keys[path] = _key(path)
-            except BrokenAudio as error:
-                broken[path] = error
-        missing = self._missing([path for path in paths if path not in broken])
+        keys, broken = _keys(clips)
+        missing = self._take(keys, say=True)
         advance(len(clips) - len(missing))
         if missing:
-            with exclusive(self.folder / f"{self.sample_rate}hz.lock", "decoded audio"):
-                self._load()
-                still_missing = self._missing(missing)
+            with exclusive(self._lock, "decoded audio"):
+                # Another process may have worked meanwhile.
+                still_missing = self._take(missing)
                 advance(len(missing) - len(still_missing))
-                for path, problem in self._append(still_missing):
+                for path, problem in self._decode(still_missing):
                     if problem is not None:
                         broken[path] = problem
                     advance(1)
         return [(clip, broken[clip.path]) for clip in clips if clip.path in broken]
+
+    def lacking(self, clips: Sequence[Clip]) -> list[Clip]:
+        """The clips that `ensure` would have to decode, those that cannot be included."""
+        keys, broken = _keys(clips)
+        missing = {*self._take(keys), *broken}
+        return [clip for clip in clips if clip.path in missing]
 
     def read(self, clip: Clip, start: int = 0, most: int | None = None) -> Array:
         """The clip as float32 in [-1, 1), shape `(n,)`. `ensure` must have succeeded for it, else `KeyError`.
@@ -99,27 +100,30 @@ class PcmStore:
             clip: which.
             start: sample to begin at.
             most: how many samples to read at most; `None` is all there are.
+
+        Raises:
+            UserError: what was kept is damaged or is a long recording, and the file is broken or has changed.
         """
-        pcm = self._view(clip, start, most)
-        # Two fast passes: one that does both is slower.
-        waveform: Array = pcm.astype(np.float32)
-        waveform *= np.float32(1 / 32768)
+        stored = self._stored(clip)
+        waveform = np.empty(_count(stored.length, start, most), np.float32)
+        for begin, piece in self._pieces(clip, stored, start, start + len(waveform)):
+            part = waveform[begin - start : begin - start + len(piece)]
+            # Two fast passes: one that does both is slower.
+            part[:] = piece
+            part *= np.float32(1 / 32768)
         return waveform
 
     def read_pcm(self, clip: Clip) -> Pcm:
-        """The clip as it is stored, int16, shape `(n,)`, read-only. `ensure` must have succeeded for it."""
-        return self._view(clip)
-
-    def _view(self, clip: Clip, start: int = 0, most: int | None = None) -> Pcm:
-        stored = self._stored[self._keys[clip.path]]
-        if stored.start + stored.length > len(self._samples):
-            self._samples = np.memmap(self._samples_file, np.int16, "r", shape=(self._samples_end,)).view(np.ndarray)
-        end = stored.length if most is None else min(start + most, stored.length)
-        return self._samples[stored.start + start : stored.start + end]
+        """The clip as it is stored, int16, shape `(n,)`; see `read`."""
+        stored = self._stored(clip)
+        samples = np.empty(stored.length, np.int16)
+        for begin, piece in self._pieces(clip, stored, 0, stored.length):
+            samples[begin : begin + len(piece)] = piece
+        return samples
 
     def length(self, clip: Clip) -> int:
         """Number of samples. `ensure` must have succeeded for the clip, else `KeyError`."""
-        return self._stored[self._keys[clip.path]].length
+        return self._stored(clip).length
 
     def digest(self, clips: Sequence[Clip]) -> str:
         """SHA-256 that identifies the samples of these clips in this order, as a system gets them.
@@ -127,69 +131,106 @@ class PcmStore:
         It is made of the rate and each clip's XXH3 (128 bits), a hash so fast that decoding is not slowed down by it.
         `ensure` must have succeeded for the clips, else `KeyError`.
         """
-        return _sha256(str(self.sample_rate), *(self._stored[self._keys[clip.path]].digest for clip in clips))
+        return _sha256(str(self.sample_rate), *self._digests("digest", clips))
 
     def files_digest(self, clips: Sequence[Clip]) -> str:
         """SHA-256 that identifies the files these clips were decoded from; it does not depend on the rate."""
-        return _sha256(*(self._stored[self._keys[clip.path]].file_digest for clip in clips))
+        return _sha256(*self._digests("file_digest", clips))
 
-    def _missing(self, paths: Sequence[Path]) -> list[Path]:
-        return [path for path in paths if self._keys[path] not in self._stored]
+    @property
+    def _lock(self) -> Path:
+        return self.folder / f"{self.sample_rate}hz.lock"
 
-    def _load(self) -> None:
-        """Read the index up to the first line that is cut, or whose samples are not there."""
-        self._stored.clear()
-        self._samples = np.zeros(0, np.int16)
-        self._samples_end = 0
-        self._index_end = 0
-        try:
-            available = self._samples_file.stat().st_size // 2
-            lines = self._index_file.read_bytes().splitlines(keepends=True)
-        except (FileNotFoundError, NotADirectoryError, PermissionError):
-            lines = []
-        for line in lines:
-            try:
-                entry = json.loads(line)
-                key = (entry["path"], entry["size"], entry["mtime_ns"], entry["ctime_ns"])
-                stored = _Stored(self._samples_end, entry["length"], entry["xxh128"], entry["file_xxh128"])
-            except (ValueError, KeyError, TypeError):
-                break
-            if not line.endswith(b"\n") or stored.start + stored.length > available:
-                break
-            self._stored[key] = stored
-            self._samples_end += stored.length
-            self._index_end += len(line)
+    def _digests(self, field: str, clips: Sequence[Clip]) -> list[str]:
+        digits = self._clips.of([clip.path for clip in clips])[field].tobytes().hex()
+        return [digits[start : start + 32] for start in range(0, len(digits), 32)]
 
-    def _append(self, paths: Sequence[Path]) -> Iterator[tuple[Path, BrokenAudio | None]]:
-        """Decode clips and add them to the files; yield each path, and what is wrong with its file, if anything."""
-        with self._samples_file.open("ab") as samples, self._index_file.open("ab") as index:
-            samples.truncate(2 * self._samples_end)
-            index.truncate(self._index_end)
-            for path, result in _in_threads(paths, self.sample_rate):
-                if isinstance(result, BrokenAudio):
-                    yield path, result
-                    continue
-                pcm = result.samples
-                key = self._keys[path]
-                entry = dict(zip(("path", "size", "mtime_ns", "ctime_ns"), key, strict=True))
-                entry |= {"length": len(pcm), "xxh128": result.digest, "file_xxh128": result.file_digest}
-                line = json.dumps(entry).encode() + b"\n"
-                samples.write(pcm.data)
-                samples.flush()
-                index.write(line)
-                index.flush()
-                self._stored[key] = _Stored(self._samples_end, len(pcm), result.digest, result.file_digest)
-                self._samples_end += len(pcm)
-                self._index_end += len(line)
+    def _stored(self, clip: Clip) -> StoredClip:
+        return unpacked(self._clips.of([clip.path]).tobytes())
+
+    def _take(self, keys: Keys, *, say: bool = False) -> Keys:
+        """Look clips up in the index and hold the entries of those that are there and whole; return the others."""
+        entries, there = self._index.find(list(keys.values()))
+        places = entries["place"]
+        kept = there & undamaged(entries) & ((places == NOT_KEPT) | self._files.hold(places, entries["length"]))
+        if say and (damaged := int((there & ~kept).sum())):
+            _log.warning("what is kept in %s of %d clips is damaged; it is decoded again", self.folder, damaged)
+        self._clips.hold([path for path, whole in zip(keys, kept.tolist(), strict=True) if whole], entries[kept])
+        return {path: key for (path, key), whole in zip(keys.items(), kept.tolist(), strict=True) if not whole}
+
+    def _decode(self, keys: Keys) -> Iterator[tuple[Path, BrokenAudio | None]]:
+        """Decode clips and keep them; yield each path, and what is wrong with its file, if anything."""
+        added: dict[Path, Entries] = {}
+        for path, result in decoded_in_threads(list(keys), self.sample_rate):
+            if isinstance(result, BrokenAudio):
+                yield path, result
+            else:
+                added[path] = self._keep(keys[path], result)
                 yield path, None
+        self._clips.hold(list(added), np.concatenate([np.zeros(0, ENTRY), *added.values()]))
+
+    def _keep(self, key: bytes, clip: Decoded) -> Entries:
+        place = NOT_KEPT if clip.samples is None else self._files.add(clip.samples, key)
+        return self._index.add(StoredClip(key, place, clip.length, clip.digest, clip.file_digest))
+
+    def _pieces(self, clip: Clip, stored: StoredClip, start: int, stop: int) -> Iterator[tuple[int, Pcm]]:
+        """Samples `start` to `stop` of a clip: the first's number, and a piece in memory that may be used again."""
+        try:
+            for piece in self._kept(clip, stored, start, stop):
+                yield start, piece
+                start += len(piece)
+        except DamagedSamples as damage:
+            self._say(clip, damage)
+            yield start, self._decoded_again(clip, stored)[start:stop]
+
+    def _kept(self, clip: Clip, stored: StoredClip, start: int, stop: int) -> Iterator[Pcm]:
+        if stored.place != NOT_KEPT:
+            return self._files.blocks(stored.place, stored.length, stored.key, start, stop)
+        if key_of(clip.path) != stored.key:
+            raise _changed(clip)
+        return long_pieces(clip.path, self.sample_rate, start, stop)
+
+    def _say(self, clip: Clip, damage: DamagedSamples) -> None:
+        self._damaged += 1
+        if self._damaged <= _NAMED:
+            _log.warning(
+                "what is kept of %s in %s is damaged (%s); it is decoded again", clip.path, self.folder, damage
+            )
+        elif self._damaged == _NAMED + 1:
+            _log.warning("more of what is kept in %s is damaged; it is decoded again as well", self.folder)
+
+    def _decoded_again(self, clip: Clip, stored: StoredClip) -> Pcm:
+        """The samples of a clip whose kept ones are damaged; they are kept in place of those where that is possible."""
+        result = decoded(clip.path, self.sample_rate)
+        if isinstance(result, BrokenAudio):
+            raise result
+        if result.samples is None or result.digest != stored.digest or key_of(clip.path) != stored.key:
+            raise _changed(clip)
+        with suppress(UserError), exclusive(self._lock, "decoded audio"):
+            # Another process may have done so meanwhile.
+            self._take({clip.path: stored.key})
+            if self._stored(clip).place == stored.place:
+                self._clips.hold([clip.path], self._keep(stored.key, result))
+        return result.samples
 
 
-def _decoder() -> str:
+def _changed(clip: Clip) -> UserError:
+    return UserError(f"{clip.path} has changed since this command looked at it first; run it again")
+
+
+def _count(length: int, start: int, most: int | None) -> int:
+    """How many of `length` samples there are from `start` on, at most `most`."""
+    rest = max(length - start, 0)
+    return rest if most is None else min(most, rest)
+
+
+def decoder_version() -> str:
     """Eight characters that change with the decoding code and libraries, as these may give other samples."""
     import soundfile
     import soxr
 
-    code = (Path(__file__).with_name(name).read_text() for name in ("decoding.py", "store.py"))
+    names = ("decoding.py", "rounding.py", "long_recordings.py", "clip_index.py", "sample_files.py")
+    code = (Path(__file__).with_name(name).read_text() for name in names)
     return _sha256(*code, soxr.__version__, soundfile.__libsndfile_version__)[:8]
 
 
@@ -197,48 +238,13 @@ def _sha256(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _key(path: Path) -> Key:
-    status = file_status(path)
-    return str(path.absolute()), status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Decoded:
-    """A clip's samples, rounded to 16 bits, their digest, and the digest of the file they come from."""
-
-    samples: Pcm
-    digest: str
-    file_digest: str
-
-
-def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
-    """The clip decoded, or what is wrong with the file."""
-    import xxhash
-
-    try:
-        waveform = decode(path, sample_rate)
-    except BrokenAudio as error:
-        return error
-    file_digest = xxhash.xxh3_128_hexdigest(path.read_bytes())
-    pcm = np.empty(len(waveform), np.int16)
-    # In pieces that stay in the processor's own cache.
-    for start in range(0, len(waveform), _PIECE):
-        piece = waveform[start : start + _PIECE]
-        piece *= 32768
-        np.rint(piece, out=piece)
-        pcm[start : start + _PIECE] = np.minimum(piece, 32767, out=piece)
-    return _Decoded(pcm, xxhash.xxh3_128_hexdigest(pcm.data), file_digest)
-
-
-def _in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
-    """Decode in threads; results come in the order of the paths, and at most a few of them wait to be taken."""
-    waiting: deque[tuple[Path, Future[_Decoded | BrokenAudio]]] = deque()
-    workers = usable_cores()
-    with ThreadPoolExecutor(workers) as pool:
-        for path in paths:
-            waiting.append((path, pool.submit(_pcm, path, sample_rate)))
-            if len(waiting) > 2 * workers:
-                first, decoded = waiting.popleft()
-                yield first, decoded.result()
-        for first, decoded in waiting:
-            yield first, decoded.result()
+def _keys(clips: Sequence[Clip]) -> tuple[Keys, dict[Path, BrokenAudio]]:
+    """What identifies each file, by path, and what is wrong with those that have nothing to be decoded."""
+    keys: Keys = {}
+    broken: dict[Path, BrokenAudio] = {}
+    for path in dict.fromkeys(clip.path for clip in clips):
+        try:
+            keys[path] = key_of(path)
+        except BrokenAudio as error:
+            broken[path] = error
+    return keys, broken

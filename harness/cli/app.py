@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from harness.cli.bench import bench
+from harness.cli.cache import cache_app
 from harness.cli.commands import added_commands
 from harness.cli.data import data_app
 from harness.cli.evaluate import check_system, evaluate_systems, list_protocols
@@ -64,6 +65,7 @@ def build() -> typer.Typer:
     app.command("protocols")(list_protocols)
     app.add_typer(data_app, name="data")
     app.add_typer(systems_app, name="systems")
+    app.add_typer(cache_app, name="cache")
     for command in (bench, score, submit, validate, track, restore, doctor):
         app.command()(command)
     for name, command in added_commands():

@@ -1,13 +1,17 @@
 """`lbar data`."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.options import AsJson, DataRoot
-from harness.cli.printing import print_json, say
+from harness.cli.printing import in_bytes, print_json, print_table, say
 from harness.datasets import dataset_names
+
+if TYPE_CHECKING:
+    from harness.datasets import Space
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
 
@@ -51,6 +55,52 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
     with bars() as progress:
         for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
             typer.echo(line)
+
+
+@data_app.command()
+def size(
+    card: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    data_root: DataRoot = Path("data"),
+    rate: Annotated[int, typer.Option("--rate", min=1_000, help="Hz at which the system takes clips.")] = 32_000,
+    as_json: AsJson = False,
+) -> None:
+    """Say what space the training of a card's system will need, before it begins.
+
+    For audio that is still to be had, decoded audio, teachers' embeddings, weights; what is there already is left out.
+    Exit code 1 says that it does not fit.
+    """
+    from harness.datasets import space_for
+    from harness.interface import weights_root
+    from harness.machine import bars, cache_root, disk_of
+
+    with bars() as progress:
+        needed = space_for(card, data_root, rate, progress=progress)
+    folders = {"data": data_root, "cache": cache_root(), "weights": weights_root()}
+    sums = {name: sum(one.size or 0 for one in needed if one.where == name) for name in folders}
+    disks = {name: disk_of(folder) for name, folder in folders.items()}
+    if as_json:
+        places = [
+            {"where": name, "folder": str(folder.absolute()), "needed": sums[name], "free": disks[name].free}
+            for name, folder in folders.items()
+        ]
+        print_json({"needed": [asdict(one) for one in needed], "folders": places})
+    else:
+        print_table(("in", "size", "for"), [(one.where, _amount(one), one.what) for one in needed])
+        for name, folder in folders.items():
+            typer.echo(f"{name}: {in_bytes(sums[name])} needed in {folder}, {in_bytes(disks[name].free)} free")
+    # Several folders may lie on one disk.
+    on_disk = {
+        disk: sum(sums[name] for name in folders if disks[name].number == disk.number) for disk in disks.values()
+    }
+    if any(total > disk.free for disk, total in on_disk.items()):
+        say("this does not fit on the disk")
+        raise typer.Exit(1)
+
+
+def _amount(space: "Space") -> str:
+    if space.size is None:
+        return "not known"
+    return f"{'up to ' if space.estimated and space.size else ''}{in_bytes(space.size)}"
 
 
 @data_app.command()

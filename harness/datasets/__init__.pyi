@@ -19,6 +19,8 @@ from .leaks.finding import leaks_of as leaks_of
 from .leaks.learned import without_listed as without_listed
 from .publication.deviations import differences_from_published as differences_from_published
 from .publication.fetch import fetch as fetch
+from .publication.space import Space as Space
+from .publication.space import space_for as space_for
 from .publication.verify import verify as verify
 from .readers.annotations import read_annotations as read_annotations
 from .readers.layout import AUDIO_SUFFIXES as AUDIO_SUFFIXES

@@ -20,6 +20,7 @@ class Split:
         captions_per_clip: number of captions of each clip; `None` where it varies.
         captions_md5: MD5 of the captions file; `None` where there is no published one to compare with.
         optional: whether the data set is complete without this split.
+        hours: length of all its clips together, roughly; `None` where no one has published the split.
     """
 
     captions_files: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Split:
     captions_per_clip: int | None = None
     captions_md5: str | None = None
     optional: bool = False
+    hours: float | None = None
 
     @property
     def captions(self) -> int | None:

@@ -10,6 +10,10 @@ from .downloads import download as download
 from .environment import Environment as Environment
 from .environment import describe_environment as describe_environment
 from .environment import installed_packages as installed_packages
+from .kept import KINDS_OF_KEPT as KINDS_OF_KEPT
+from .kept import KeptFolder as KeptFolder
+from .kept import disk_of as disk_of
+from .kept import kept_in as kept_in
 from .memory import keep_freed_memory as keep_freed_memory
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack
@@ -23,5 +27,6 @@ from .stages import StageMeter as StageMeter
 from .stages import is_metered as is_metered
 from .stages import metered as metered
 from .stages import stage as stage
+from .whole_file import append as append
 from .whole_file import copy as copy
 from .whole_file import write_text as write_text

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written, or added to, wholly or not at all."""
 
 import os
 import shutil
@@ -24,6 +24,35 @@ def copy(source: Path, target: Path) -> None:
         UserError: it cannot be read or written.
     """
     _write(target, lambda temporary: shutil.copyfile(source, temporary))
+
+
+def append(target: Path, data: bytes, unit: int = 1) -> int:
+    """Write at the end of a file, which is made where it is not there: all of the data, or nothing.
+
+    Only a process that is killed leaves a part; where the file consists of units of one size, the next call removes it.
+
+    Args:
+        target: the file.
+        data: what is written.
+        unit: size of a unit in bytes.
+
+    Returns:
+        Where in the file it was written.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with target.open("ab", buffering=0) as file:
+        start = file.tell() // unit * unit
+        file.truncate(start)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+        except BaseException:
+            file.truncate(start)
+            raise
+    return start
 
 
 def _write(target: Path, write: Callable[[Path], object]) -> None:

@@ -21,7 +21,7 @@ WORKERS = 2
 @pytest.fixture(autouse=True)
 def workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The store decodes in as many threads as the bare libraries do."""
-    monkeypatch.setattr("harness.audio.store.usable_cores", lambda: WORKERS)
+    monkeypatch.setattr("harness.audio.rounding.usable_cores", lambda: WORKERS)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,11 @@ def load(split: str, *, progress: Progress = silent) -> RetrievalDataset:
     return read_split(folder / captions_name(split), folder / split, "everyday", split)
 
 
+def is_rendered(split: str) -> bool:
+    """Whether a split is in the cache, so that `load` has nothing to render."""
+    return (cache_root() / f"everyday-{EDITION.version}" / captions_name(split)).exists()
+
+
 def prepare(edition: Edition, split: str, root: Path, progress: Progress = silent) -> Path:
     """Make sure that a split is in the cache, whole and unchanged, and return the folder it is in.
 

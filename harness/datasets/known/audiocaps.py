@@ -97,7 +97,14 @@ def _audio_folders(home: Path, split: str) -> list[Path]:
 ENTRY = DatasetEntry(
     name="audiocaps",
     splits={
-        name: Split(_CAPTIONS_FILES[name], clips, per_clip, md5, optional=name in ("test-957", "val-v2", "test-v2"))
+        name: Split(
+            _CAPTIONS_FILES[name],
+            clips,
+            per_clip,
+            md5,
+            optional=name in ("test-957", "val-v2", "test-v2"),
+            hours=clips * 10 / 3_600,
+        )
         for name, (_, clips, per_clip, md5) in _PUBLISHED.items()
     },
     read=_read,

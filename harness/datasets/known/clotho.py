@@ -13,11 +13,11 @@ _ZENODO = "https://zenodo.org/records/4783391/files/{}?download=1"
 _DCASE_2025 = (
     "https://raw.githubusercontent.com/CPJKU/dcase2025_task6_baseline/c78422fcbed579877919620a30075baccf82bf2b/{}"
 )
-# Of each split the number of clips and the MD5 of its captions file.
+# Of each split the number of clips, the MD5 of its captions file, and its length in hours.
 _PUBLISHED = {
-    "development": (3839, "d4090b39ce9f2491908eebf4d5b09bae"),
-    "validation": (1045, "5879e023032b22a2c930aaa0528bead4"),
-    "evaluation": (1045, "1b16b9e57cf7bdb7f13a13802aeb57e2"),
+    "development": (3839, "d4090b39ce9f2491908eebf4d5b09bae", 24.0),
+    "validation": (1045, "5879e023032b22a2c930aaa0528bead4", 6.5),
+    "evaluation": (1045, "1b16b9e57cf7bdb7f13a13802aeb57e2", 6.5),
 }
 
 
@@ -34,8 +34,8 @@ def _file(path: str, md5: str, split: str) -> PublishedFile:
 ENTRY = DatasetEntry(
     name="clotho",
     splits={
-        name: Split((file := f"clotho_captions_{name}.csv", f"{_AAC_CSV_FOLDER}/{file}"), clips, 5, md5)
-        for name, (clips, md5) in _PUBLISHED.items()
+        name: Split((file := f"clotho_captions_{name}.csv", f"{_AAC_CSV_FOLDER}/{file}"), clips, 5, md5, hours=hours)
+        for name, (clips, md5, hours) in _PUBLISHED.items()
     },
     training="development",
     validation="validation",
@@ -43,7 +43,7 @@ ENTRY = DatasetEntry(
     title="Clotho",
     url="https://doi.org/10.5281/zenodo.4783391",
     files=(
-        *(_file(f"clotho_captions_{name}.csv", md5, name) for name, (_, md5) in _PUBLISHED.items()),
+        *(_file(f"clotho_captions_{name}.csv", md5, name) for name, (_, md5, _) in _PUBLISHED.items()),
         PublishedFile(
             "metadata_eval.csv",
             "15de2d0afb9c11950f15c46a70b335ba",

@@ -82,7 +82,7 @@ def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
 
 ENTRY = DatasetEntry(
     name="wavcaps",
-    splits={"train": Split(captions_per_clip=1)},
+    splits={"train": Split(captions_per_clip=1, hours=7_568)},
     read=_read,
     training="train",
     title="WavCaps",

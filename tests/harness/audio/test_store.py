@@ -1,6 +1,8 @@
+import errno
 import json
 import logging
 import os
+import pickle
 import resource
 import signal
 import subprocess
@@ -18,12 +20,15 @@ import pytest
 import soundfile
 
 import harness
+from harness.audio import store as store_module
 from harness.audio.clip import Clip
 from harness.audio.decoding import decode
 from harness.audio.store import PcmStore
 from harness.errors import UserError
 
 RATE = 16_000
+INDEX, SAMPLES = f"{RATE}hz.index", f"{RATE}hz-0000.int16"
+ENTRY = 72
 
 
 def write(path: Path, seed: int, seconds: float = 0.1, rate: int = RATE) -> Clip:
@@ -49,6 +54,19 @@ def assert_holds(store: PcmStore, clips: list[Clip]) -> None:
         assert samples.dtype == np.float32
         np.testing.assert_array_equal(samples, expected / 32768)
         assert store.length(clip) == len(expected)
+
+
+def assert_holds_later(folder: Path, clips: list[Clip]) -> None:
+    store = PcmStore(folder, RATE)
+    steps: list[int] = []
+    assert store.ensure(clips, progress=lambda stage, total: steps.append) == []
+    assert steps == [len(clips)]
+    assert_holds(store, clips)
+
+
+def entries_in(folder: Path) -> int:
+    index = folder / INDEX
+    return index.stat().st_size // ENTRY if index.exists() else 0
 
 
 def in_process(folder: Path, audio: Path) -> subprocess.Popen[bytes]:
@@ -95,7 +113,7 @@ def test_full_scale_stays_in_range(folder: Path, tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_decoded_again(folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
     PcmStore(folder, RATE).ensure(clips)
-    monkeypatch.setattr("harness.audio.store.decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("harness.audio.rounding.decode", lambda *_: pytest.fail("decoded again"))
     assert PcmStore(folder, RATE).ensure(clips) == []
 
 
@@ -159,32 +177,62 @@ def test_one_path_twice_is_stored_once(folder: Path, clips: list[Clip]) -> None:
     store = PcmStore(folder, RATE)
     store.ensure([clips[0], clips[0], clips[1]], progress=lambda stage, total: steps.append)
     assert sum(steps) == 3
-    assert len((folder / f"{RATE}hz.jsonl").read_text().splitlines()) == 2
+    assert entries_in(folder) == 2
 
 
-def test_torn_anywhere_loses_only_the_torn_clip(folder: Path, clips: list[Clip]) -> None:
+@pytest.mark.parametrize("cut", range(1, ENTRY + 1, 7))
+def test_an_index_torn_anywhere_loses_only_the_torn_clip(folder: Path, clips: list[Clip], cut: int) -> None:
     PcmStore(folder, RATE).ensure(clips[:3])
-    samples, index = folder / f"{RATE}hz.int16", folder / f"{RATE}hz.jsonl"
-    whole_samples, whole_index = samples.read_bytes(), index.read_bytes()
-    last_line = len(whole_index.splitlines(keepends=True)[-1])
-    for cut in (1, 2, 20, last_line - 1, last_line):
-        samples.write_bytes(whole_samples + b"half a clip")
-        index.write_bytes(whole_index[:-cut])
-        steps: list[int] = []
-        store = PcmStore(folder, RATE)
-        store.ensure(clips[:3], progress=lambda stage, total, steps=steps: steps.append)
-        assert steps == [2, 0, 1]
-        assert_holds(store, clips[:3])
-        assert samples.read_bytes() == whole_samples
-        assert index.read_bytes() == whole_index
+    index = folder / INDEX
+    index.write_bytes(index.read_bytes()[:-cut])
+    steps: list[int] = []
+    store = PcmStore(folder, RATE)
+    store.ensure(clips, progress=lambda stage, total: steps.append)
+    assert steps == [2, 0, 1, 1, 1, 1]
+    assert_holds(store, clips)
+    again = PcmStore(folder, RATE)
+    steps.clear()
+    again.ensure(clips, progress=lambda stage, total: steps.append)
+    assert steps == [6]
+    assert_holds(again, clips)
 
 
-def test_an_index_ahead_of_its_samples_is_not_believed(folder: Path, clips: list[Clip]) -> None:
+@pytest.mark.parametrize("left", ["nothing", "1", "half a clip", "all but one"])
+def test_samples_torn_anywhere_are_decoded_again(folder: Path, clips: list[Clip], left: str) -> None:
     PcmStore(folder, RATE).ensure(clips)
-    samples = folder / f"{RATE}hz.int16"
-    samples.write_bytes(samples.read_bytes()[:-2_500])
+    samples = folder / SAMPLES
+    size = samples.stat().st_size
+    os.truncate(samples, {"nothing": 0, "1": 1, "half a clip": size - 2_500, "all but one": size - 1}[left])
     store = PcmStore(folder, RATE)
     store.ensure(clips[:1])
+    store.ensure(clips)
+    assert_holds(store, clips)
+
+
+def test_what_a_killed_process_left_of_samples_is_never_read(folder: Path, clips: list[Clip]) -> None:
+    PcmStore(folder, RATE).ensure(clips[:2])
+    with (folder / SAMPLES).open("ab") as samples:
+        samples.write(b"half a clip")
+    store = PcmStore(folder, RATE)
+    store.ensure(clips)
+    assert_holds(store, clips)
+
+
+@pytest.mark.parametrize("lost", [INDEX, SAMPLES])
+def test_a_file_that_was_deleted_is_made_again(folder: Path, clips: list[Clip], lost: str) -> None:
+    PcmStore(folder, RATE).ensure(clips)
+    (folder / lost).unlink()
+    store = PcmStore(folder, RATE)
+    assert store.ensure(clips) == []
+    assert_holds(store, clips)
+
+
+def test_what_the_version_before_kept_is_not_mistaken(folder: Path, clips: list[Clip]) -> None:
+    folder.mkdir()
+    (folder / f"{RATE}hz.int16").write_bytes(bytes(10_000))
+    entry = {"path": str(clips[0].path), "size": 1, "mtime_ns": 1, "ctime_ns": 1, "length": 5_000, "xxh128": "0" * 32}
+    (folder / f"{RATE}hz.jsonl").write_text(json.dumps(entry) + "\n")
+    store = PcmStore(folder, RATE)
     store.ensure(clips)
     assert_holds(store, clips)
 
@@ -192,13 +240,12 @@ def test_an_index_ahead_of_its_samples_is_not_believed(folder: Path, clips: list
 def test_kill_loses_nothing_done(folder: Path, tmp_path: Path) -> None:
     audio = tmp_path / "many"
     clips = sorted((write(audio / f"{i:03}.wav", i, 2, 44_100) for i in range(60)), key=lambda clip: clip.name)
-    index = folder / f"{RATE}hz.jsonl"
     process = in_process(folder, audio)
-    while process.poll() is None and (not index.exists() or index.read_bytes().count(b"\n") < 5):
+    while process.poll() is None and entries_in(folder) < 5:
         time.sleep(0.001)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = index.read_bytes().count(b"\n")
+    done = entries_in(folder)
     steps: list[int] = []
     store = PcmStore(folder, RATE)
     store.ensure(clips, progress=lambda stage, total: steps.append)
@@ -212,8 +259,7 @@ def test_kill_loses_nothing_done(folder: Path, tmp_path: Path) -> None:
 def test_two_processes_at_once_decode_each_clip_once(folder: Path, clips: list[Clip]) -> None:
     processes = [in_process(folder, clips[0].path.parent) for _ in range(2)]
     assert [process.wait(60) for process in processes] == [0, 0]
-    entries = [json.loads(line) for line in (folder / f"{RATE}hz.jsonl").read_text().splitlines()]
-    assert sorted(entry["path"] for entry in entries) == sorted(str(clip.path) for clip in clips)
+    assert entries_in(folder) == len(clips)
     store = PcmStore(folder, RATE)
     store.ensure(clips)
     assert_holds(store, clips)
@@ -228,7 +274,7 @@ def test_waiting_for_another_process_is_said(folder: Path, clips: list[Clip], ca
         deadline = time.monotonic() + 30
         while not caplog.messages and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert not (folder / f"{RATE}hz.int16").exists()
+        assert not (folder / SAMPLES).exists()
     waiting.join(30)
     assert str(folder) in caplog.messages[0]
     assert_holds(store, clips)
@@ -249,10 +295,12 @@ def largest_file(size: int) -> Iterator[None]:
 def test_a_full_disk_leaves_a_valid_store(folder: Path, clips: list[Clip], room: int) -> None:
     store = PcmStore(folder, RATE)
     store.ensure(clips[:2])
-    samples = folder / f"{RATE}hz.int16"
-    with largest_file(samples.stat().st_size + room), pytest.raises(UserError, match="LBAR_CACHE") as caught:
+    samples = folder / SAMPLES
+    before = samples.read_bytes()
+    with largest_file(len(before) + room), pytest.raises(UserError, match="LBAR_CACHE") as caught:
         store.ensure(clips)
     assert str(folder) in str(caught.value)
+    assert samples.read_bytes()[: len(before)] == before
     assert_holds(store, clips[:2])
     assert PcmStore(folder, RATE).ensure(clips[:2]) == []
     store.ensure(clips)
@@ -295,7 +343,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path, clips: list[Clip]) ->
 
 
 def test_few_clips_are_in_memory_at_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.audio.store.usable_cores", lambda: 2)
+    monkeypatch.setattr("harness.audio.rounding.usable_cores", lambda: 2)
     clips = [write(tmp_path / "audio" / f"{i}.wav", i, 10) for i in range(40)]
     store = PcmStore(folder, RATE)
     tracemalloc.start()
@@ -304,3 +352,83 @@ def test_few_clips_are_in_memory_at_once(folder: Path, tmp_path: Path, monkeypat
     tracemalloc.stop()
     one = 10 * RATE * (2 + 4 + 4)
     assert peak < 10 * one < 40 * 10 * RATE * 4
+
+
+def test_a_second_writer_reads_the_index_again_and_leaves_the_first_ones_samples(
+    folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = PcmStore(folder, RATE), PcmStore(folder, RATE)
+    waiting = store_module.exclusive
+
+    @contextmanager
+    def overtaken(*arguments: str) -> Iterator[None]:
+        """The first one writes after the second has looked, and before the second has the lock."""
+        monkeypatch.setattr(store_module, "exclusive", waiting)
+        first.ensure(clips[:4])
+        with waiting(*arguments):
+            yield
+
+    monkeypatch.setattr(store_module, "exclusive", overtaken)
+    steps: list[int] = []
+    second.ensure(clips, progress=lambda stage, total: steps.append)
+    assert steps == [0, 4, 1, 1]
+    for store in (first, second, PcmStore(folder, RATE)):
+        store.ensure(clips)
+        assert_holds(store, clips)
+    assert entries_in(folder) == len(clips)
+
+
+def test_a_full_disk_at_the_index_leaves_a_valid_store(
+    folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = PcmStore(folder, RATE)
+    store.ensure(clips[:2])
+
+    def full(target: Path, data: bytes, unit: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("harness.audio.clip_index.append", full)
+        with pytest.raises(UserError, match="No space left on device"):
+            store.ensure(clips)
+    assert_holds(store, clips[:2])
+    store.ensure(clips)
+    assert_holds(store, clips)
+    assert_holds_later(folder, clips)
+
+
+def test_no_file_is_larger_than_the_limit(folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.audio.sample_files.FILE_SIZE", 4_000)
+    PcmStore(folder, RATE).ensure(clips[:2])
+    store = PcmStore(folder, RATE)
+    store.ensure(clips)
+    sizes = [path.stat().st_size for path in sorted(folder.glob("*.int16"))]
+    # 800, 960, 1,120, 1,280, 1,440 and 1,600 samples of two bytes, each clip with a check of eight.
+    assert sizes == [1_608 + 1_928, 2_248, 2_568, 2_888, 3_208]
+    assert_holds(store, clips)
+    assert_holds_later(folder, clips)
+
+
+def test_a_store_goes_to_another_process(folder: Path, clips: list[Clip]) -> None:
+    store = PcmStore(folder, RATE)
+    store.ensure(clips)
+    assert_holds(pickle.loads(pickle.dumps(store)), clips)
+
+
+@pytest.mark.parametrize(("start", "most"), [(0, 0), (0, 5), (7, 5), (7, None), (799, 5), (800, None), (5_000, 3)])
+def test_a_part_of_a_clip(folder: Path, clips: list[Clip], start: int, most: int | None) -> None:
+    store = PcmStore(folder, RATE)
+    store.ensure(clips)
+    expected = store.read(clips[0])[start:][:most]
+    np.testing.assert_array_equal(store.read(clips[0], start, most), expected)
+
+
+def test_what_was_not_asked_for_is_not_read(folder: Path, clips: list[Clip]) -> None:
+    store = PcmStore(folder, RATE)
+    with pytest.raises(KeyError):
+        store.length(clips[0])
+    store.ensure(clips[:2])
+    assert_holds(store, clips[:2])
+    for clip in clips[2:]:
+        with pytest.raises(KeyError):
+            store.digest([clips[0], clip])
