@@ -13,6 +13,7 @@ import numpy as np
 from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.interface import Card, parse_card, required_file
+from harness.machine import require_undamaged
 from systems.audio import SAMPLE_RATE, ClipStatistics
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class LinearWeights:
         """
         from safetensors import SafetensorError, safe_open
 
+        require_undamaged(path, "`lbar train linear` makes it anew")
         try:
             with safe_open(path, "numpy") as file:
                 vocabulary = tuple(json.loads(file.metadata()["vocabulary"]))

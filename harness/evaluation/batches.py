@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.evaluation.kept_rows import KeptRows, Kind
+from harness.evaluation.kept_rows import Kind, Rows
 from harness.evaluation.read_ahead import ReadAhead
 from harness.interface import checked_embeddings
 from harness.machine import Progress, silent, stage
@@ -72,14 +72,15 @@ class EmbeddingJob(Generic[Item]):
             start += len(items)
 
     def _failure(self, error: BaseException, first: int, last: int) -> UserError:
-        advice = "; try a smaller --batch-size" if is_out_of_memory(error) else ""
+        mend = "try a smaller --batch-size" if last > first else "not one fits; use a device with more memory"
+        advice = f"; {mend}" if is_out_of_memory(error) else ""
         return UserError(
             f"{self.system} failed on {self.what}s {first} to {last} of {self.count}: {one_line(error)}{advice}"
         )
 
 
 def embed_in_batches(
-    job: EmbeddingJob[Item], kept: KeptRows[Kind] | None = None, *, progress: Progress = silent
+    job: EmbeddingJob[Item], kept: Rows[Kind] | None = None, *, progress: Progress = silent
 ) -> NDArray[Kind]:
     """Embed all items, in order.
 
@@ -89,7 +90,7 @@ def embed_in_batches(
         progress: opened for the whole; rows that were kept before count as done.
 
     Returns:
-        Array of shape `(count, d)`, float32 or of the kind of `kept`, of which it is a read-only memory map.
+        Array of shape `(count, d)`, float32 or of the kind of `kept`; of `KeptRows` it is a read-only memory map.
 
     Raises:
         UserError: the system fails or returns something invalid, or the disk cannot be written.

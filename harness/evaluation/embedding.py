@@ -9,6 +9,7 @@ from harness.audio import Array, Clip, PcmStore
 from harness.evaluation.batches import FIRST_BATCH, EmbeddingJob, embed_in_batches
 from harness.evaluation.kept_rows import KeptRows
 from harness.evaluation.preparing import PreparedTask, reader
+from harness.evaluation.unfinished_rows import unfinished_rows
 from harness.interface import PairScorer, RetrievalSystem, System, checked_scores
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.protocols import RetrievalTask
@@ -64,7 +65,8 @@ class TaskEmbedder:
         """Score every caption of a task with every clip; shape `(captions, clips)`.
 
         The scores of a caption are kept as an embedding is, so that an interrupted computation, which may be long,
-        continues where it stopped.
+        continues where it stopped. Those of a system that does not say what decides its output are kept in memory until
+        all of them are there, for this process and this very object.
         """
         task, store = prepared.task, prepared.store
         distinct = list(dict.fromkeys(task.captions))
@@ -79,7 +81,8 @@ class TaskEmbedder:
             return checked_scores(result, (len(part),), f"{system.info.name}: score_pairs")
 
         job = EmbeddingJob(system.info.name, "caption", len(distinct), distinct.__getitem__, rows, batch_size=1)
-        kept = self._kept(system, "pairs", embedding_key(store.digest(task.clips), distinct))
+        content = embedding_key(store.digest(task.clips), distinct)
+        kept = self._kept(system, "pairs", content) or unfinished_rows(system, embedding_key(content, size))
         return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 
     def _kept(self, system: System, side: str, content: str) -> KeptRows[np.float32] | None:

@@ -1,14 +1,13 @@
 """Download the files that a card needs."""
 
 import shutil
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.interface.card_files import CardFile, missing_line, weights_root
 from harness.interface.systems import look_at
-from harness.machine import Progress, download, exclusive, silent
+from harness.machine import Progress, download, exclusive, is_sound_archive, silent, write_checksums
 
 
 def fetch_files(name: str, *, training: bool = False, progress: Progress = silent) -> Iterator[str]:
@@ -61,10 +60,12 @@ def _get(file: CardFile, progress: Progress) -> Path:
     if not target.resolve().is_relative_to(weights_root().resolve()):
         raise UserError(f"{file.path} is outside {weights_root()}, where nothing is downloaded to; correct the card")
     if file.contents:
-        for name, url in file.contents.items():
-            if not (target / name).exists():
-                download(url, target / name, None, progress)
-    elif len(file.urls) == 1:
+        missing = {name: url for name, url in file.contents.items() if not (target / name).exists()}
+        for name, url in missing.items():
+            download(url, target / name, None, progress)
+        write_checksums(target, missing)
+        return target
+    if len(file.urls) == 1:
         download(file.urls[0], target, file.md5, progress)
     else:
         parts = [target.with_name(name) for name in file.part_names()]
@@ -74,6 +75,7 @@ def _get(file: CardFile, progress: Progress) -> Path:
         join(parts, target, file.md5)
         for part in parts:
             part.unlink()
+    write_checksums(target.parent, [target.name])
     return target
 
 
@@ -113,10 +115,4 @@ def _is_sound(path: Path, suffix: str, md5: str | None) -> bool:
 
     if md5 is not None:
         return bool(pooch.file_hash(str(path), alg="md5") == md5)
-    if suffix not in (".ckpt", ".pt"):
-        return True
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (zipfile.BadZipFile, OSError, EOFError):
-        return False
+    return suffix not in (".ckpt", ".pt") or is_sound_archive(path)

@@ -1,6 +1,8 @@
 """Cards: YAML files that say what a system is, each on its own or built on others."""
 
+import logging
 from collections.abc import Mapping
+from functools import cache
 from os.path import relpath
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -13,6 +15,9 @@ from harness.interface.card_files import CardFile
 from harness.interface.names import is_card, target_of
 from harness.interface.system import SystemInfo
 from harness.interface.training_section import SYSTEM_FIELDS, TrainingSection
+from harness.machine import CHECKSUMS, require_undamaged
+
+_log = logging.getLogger(__name__)
 
 
 class Published(BaseModel, frozen=True, extra="forbid"):
@@ -198,6 +203,10 @@ def _loaded(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
+        require_undamaged(path, "")
+    except UserError:
+        _warn_of_change(path)
+    try:
         card = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"there is no card {path}") from None
@@ -206,6 +215,16 @@ def _loaded(path: Path) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise UserError(f"card {path} is no list of fields such as `factory: package.module:function`")
     return card
+
+
+@cache
+def _warn_of_change(path: Path) -> None:
+    _log.warning(
+        "card %s was edited, or damaged, since training wrote it; what it says now counts (take its line out of %s "
+        "beside it, and this is not said again)",
+        path,
+        CHECKSUMS,
+    )
 
 
 def _seen_from(folder: Path, card: dict[str, Any], own: Path) -> dict[str, Any]:

@@ -1,6 +1,11 @@
 from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
+from .checksums import CHECKSUMS as CHECKSUMS
+from .checksums import damaged_files as damaged_files
+from .checksums import is_sound_archive as is_sound_archive
+from .checksums import require_undamaged as require_undamaged
+from .checksums import write_checksums as write_checksums
 from .code_digest import harness_code as harness_code
 from .code_digest import system_code as system_code
 from .devices import kind_of as kind_of

@@ -132,9 +132,11 @@ def _distinct(rows: Scores) -> tuple[Scores, NDArray[np.int64] | None]:
     rows = rows + np.float32(0)  # -0 becomes 0, which it is equal to.
     # Few rows agree in their first two numbers; only these are compared as a whole.
     start = np.ascontiguousarray(rows[:, :2])
-    _, group, sizes = np.unique(start.view(f"i{start.strides[0]}"), return_inverse=True, return_counts=True)
+    # Of a single row the strides do not say how long it is.
+    key = start.view(f"i{start.itemsize * start.shape[1]}")
+    _, group, sizes = np.unique(key, return_inverse=True, return_counts=True)
     alike = np.flatnonzero(sizes[group.ravel()] > 1)
-    whole = np.ascontiguousarray(rows[alike]).view(f"V{rows.strides[0]}").ravel()
+    whole = np.ascontiguousarray(rows[alike]).view(f"V{rows.itemsize * rows.shape[1]}").ravel()
     _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
     if len(first) == len(alike):
         return rows, None

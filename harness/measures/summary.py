@@ -1,14 +1,17 @@
 """From ranks to what is reported: every measure with both bounds for ties and a 95 % interval over clips."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, FiniteFloat
+from pydantic import BaseModel, FiniteFloat, model_validator
 
 from harness.measures.measure import Measure, Ties
 from harness.measures.ranking import Ranks
 from harness.measures.statistics import intervals
+
+_ROUNDING = 1e-9
 
 
 class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True):
@@ -19,6 +22,15 @@ class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True
     optimistic: FiniteFloat
     low: FiniteFloat
     high: FiniteFloat
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if not self.low - _ROUNDING <= self.value <= min(self.high, self.optimistic) + _ROUNDING:
+            raise ValueError(
+                f"{self.name} is {self.value} where its interval is from {self.low} to {self.high}, and it is "
+                f"{self.optimistic} where ties count for the system"
+            )
+        return self
 
 
 def per_query_values(ranks: Ranks, measures: Sequence[Measure], ties: Ties = "pessimistic") -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from harness.audio import Array
 from harness.datasets import read_rows
 from harness.errors import UserError
+from harness.machine import require_undamaged
 from harness.predictions.ranked_list import DEPTH, IN_USE, Columns, columns_of, write_ranked_list
 from harness.predictions.score_matrix import is_score_matrix, write_score_matrix
 from harness.protocols import RetrievalTask
@@ -62,8 +63,15 @@ def write_predictions(
 
 
 def predictions_in(folder: Path) -> Path | None:
-    """The predictions file of a run folder; `None` where it has none."""
-    return next(iter(sorted(folder.glob(f"*{SUFFIX}"))), None)
+    """The predictions file of a run folder; `None` where it has none.
+
+    Raises:
+        UserError: it was damaged or changed since it was written.
+    """
+    path = next(iter(sorted(folder.glob(f"*{SUFFIX}"))), None)
+    if path is not None:
+        require_undamaged(path, "evaluate the system again")
+    return path
 
 
 def has_predictions(folder: Path, format: Format) -> bool:  # noqa: A002

@@ -10,6 +10,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from harness.errors import UserError
+from harness.machine import require_undamaged
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -104,9 +105,10 @@ class Record(Part):
         """Read the record of a run folder.
 
         Raises:
-            UserError: there is none, or `from_json` refuses it.
+            UserError: there is none, it was damaged since it was written, or `from_json` refuses it.
         """
         path = folder / cls.FILE
+        require_undamaged(path, f"delete its folder and run `{cls.COMMAND}` again")
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -1,10 +1,12 @@
 """The run folder: everything one evaluation, prediction or speed measurement found out, whole or not at all.
 
 `<UTC time>-<system>-<protocol>/` holds `record.json`, `per_query.parquet`, `ranking.parquet`, on request `embeddings/`,
-and whatever files the caller adds. `<UTC time>-<system>-speed/` holds `record.json` and `samples.parquet`.
+and whatever files the caller adds. `<UTC time>-<system>-speed/` holds `record.json` and `samples.parquet`. Each also
+has the checksums of its files, with which they are compared when they are read.
 """
 
 import json
+import logging
 import re
 import shutil
 import time
@@ -18,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.machine import harness_code, kind_of
+from harness.machine import damaged_files, harness_code, kind_of, write_checksums
 from harness.runs.any_record import Record, SystemRecord
 from harness.runs.records import DatasetRecord, EvaluationRecord, Settings
 from harness.runs.speed_record import SpeedRecord
@@ -41,6 +43,7 @@ KINDS: dict[str, type[EvaluationRecord | SpeedRecord]] = {"evaluation": Evaluati
 INCOMPLETE = ".incomplete-"
 """Beginning of the name of a folder that is being written."""
 _DAY_S = 86_400
+_log = logging.getLogger(__name__)
 
 
 def write_run(
@@ -122,6 +125,8 @@ def write_folder(out: Path, record: Record, write: Callable[[Path], object]) -> 
         _remove_abandoned(out)
         write(folder)
         (folder / record.FILE).write_text(record.to_json(), encoding="utf-8")
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        write_checksums(folder, [path.relative_to(folder).as_posix() for path in files])
         return place_folder(folder, out, record)
     except (OSError, UserError) as error:
         # `write` may have made a UserError of an OSError already; its message names a folder that is removed below.
@@ -211,7 +216,10 @@ def kind_of_run(folder: Path) -> str | None:
 def find_finished(
     out: Path, system: SystemRecord, dataset: DatasetRecord, settings: Settings, *, protocol_digest: str
 ) -> Path | None:
-    """The newest comparable run of exactly this evaluation by exactly this code, if there is one."""
+    """The newest comparable run of exactly this evaluation by exactly this code, if there is one whose files are whole.
+
+    A run of which a file is damaged is named in a warning.
+    """
     if system.digest is None or system.code is None:
         return None
     wanted = (system, protocol_digest, dataset, *_deciding(settings), harness_code())
@@ -222,7 +230,9 @@ def find_finished(
             continue
         found = (record.system, record.protocol.digest, record.dataset, *_deciding(record.settings))
         if record.comparable and (*found, record.environment.code) == wanted:
-            return folder
+            if not (damaged := damaged_files(folder)):
+                return folder
+            _log.warning("%s: %s is damaged; this evaluation is made again", folder, ", ".join(damaged))
     return None
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.evaluation import TaskEmbedder, prepare
 from harness.interface import BuiltSystem, RetrievalSystem, build_system, is_pair_scorer
-from harness.machine import Progress, silent
+from harness.machine import CHECKSUMS, Progress, silent, write_checksums
 from harness.protocols import PROTOCOLS
 from harness.runs import mirror, register_version, registered_version, save_model
 from leaderboard.board import Standing
@@ -70,7 +70,8 @@ def _save(row: Row, folder: Path, data_root: Path, progress: Progress) -> Path:
     assert code is not None
     assert code.origin is not None
     model = folder / "model"
-    artifacts = {"clips": folder / "clips.npy", "about": folder / "about.json"}
+    write_checksums(folder, ["clips.npy", "about.json"])
+    artifacts = {"clips": folder / "clips.npy", "about": folder / "about.json", "checksums": folder / CHECKSUMS}
     save_model(model, Path(code.origin), artifacts, f"lbar=={version('lbar')}")
     return model
 

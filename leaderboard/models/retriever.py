@@ -26,14 +26,18 @@ class Retriever(PythonModel):
         """Load the system and the clips.
 
         Raises:
-            UserError: the system is not here, or is no longer the one the clips were embedded with.
+            UserError: the system is not here, or is no longer the one the clips were embedded with, or a file of the
+                model is damaged.
         """
         import numpy as np
 
         from harness.errors import UserError
         from harness.interface import build_system
+        from harness.machine import require_undamaged
 
         artifacts: dict[str, str] = context.artifacts  # type: ignore[attr-defined]
+        for path in artifacts.values():
+            require_undamaged(Path(path), "register it anew")
         self.about = json.loads(Path(artifacts["about"]).read_text(encoding="utf-8"))
         self.audio = np.load(artifacts["clips"])
         built = build_system(self.about["system"], device="auto", precision=self.about["precision"])

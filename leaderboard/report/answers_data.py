@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
+from harness.machine import require_undamaged
 from leaderboard.report.clips import Material
 from leaderboard.report.encoding import coded, packed
 from leaderboard.runs import Answers, Row
@@ -43,6 +44,7 @@ def best_items(row: Row, queries: int, items: Items) -> NDArray[np.int64]:
     import pyarrow.parquet as pq
 
     path = row.folder / "ranking.parquet"
+    require_undamaged(path, "evaluate the system again")
     try:
         with path.open("rb") as file:
             table = pq.ParquetFile(file, read_dictionary=["item"]).read(columns=["item"], use_threads=False)

@@ -4,17 +4,21 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.errors import UserError
+from harness.machine import require_undamaged
+
 _SAME = ("audio", "text", "windows", "shared", "temperature")
 
 
 def read_curves(card: Mapping[str, object], path: Path) -> dict[str, object] | None:
-    """Loss and validation measure of every epoch; `None` if there is no record, or it is of another system.
+    """Loss and validation measure of every epoch; `None` if there is no whole record, or it is of another system.
 
     Args:
         card: the card of the evaluated system.
         path: the file `training.json`.
     """
     try:
+        require_undamaged(path, "train the system again")
         trained = json.loads(path.read_text(encoding="utf-8"))
         trained_card = trained["said"]["card"]
         if any(trained_card.get(field) != card.get(field) for field in _SAME):
@@ -27,5 +31,5 @@ def read_curves(card: Mapping[str, object], path: Path) -> dict[str, object] | N
             "loss": [float(epoch["loss"]) for epoch in epochs],
             "reached": [float(epoch["reached"]) for epoch in epochs],
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (UserError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

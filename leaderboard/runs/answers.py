@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.runs import PER_QUERY_COLUMNS
 from leaderboard.runs.collecting import Row
+from leaderboard.runs.per_query import read_per_query
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,12 +55,13 @@ def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> 
     first = rows[0]
     names = tuple(measures or (measure.name for measure in first.record.measures))
     columns = [*PER_QUERY_COLUMNS[1:], *names]
-    reference = _read(first, columns)
+    reference = read_per_query(first.folder, first.record, columns)
     count = reference.num_rows
     values = np.empty((len(names), count, len(rows)))
     ranks = np.empty((2, count, len(rows)), dtype=np.int64)
     for run, row in enumerate(rows):
-        table = reference if row is first else _aligned(_read(row, columns), reference, row, first)
+        own = reference if row is first else read_per_query(row.folder, row.record, columns)
+        table = _aligned(own, reference, row, first)
         for column, name in enumerate(names):
             values[column, :, run] = _numbers(table, name)
         for bound, name in enumerate(PER_QUERY_COLUMNS[3:]):
@@ -67,22 +69,6 @@ def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> 
     clips = tuple(reference["clip"].to_pylist())
     clusters = np.unique(np.array(clips, dtype=np.str_), return_inverse=True)[1]
     return Answers(tuple(reference["text"].to_pylist()), clips, clusters, names, values, ranks)
-
-
-def _read(row: Row, columns: list[str]) -> "pa.Table":
-    import pyarrow.parquet as pq
-
-    path = row.folder / "per_query.parquet"
-    try:
-        # A file is read faster as a whole than through pyarrow's own file systems and threads.
-        with path.open("rb") as file:
-            table = pq.ParquetFile(file).read(columns=columns, use_threads=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; evaluate the system again") from error
-    missing = [name for name in columns if name not in table.column_names]
-    if missing:
-        raise UserError(f"{path} has no column {', '.join(missing)}; evaluate the system again")
-    return table
 
 
 def _numbers(table: "pa.Table", name: str) -> NDArray[Any]:

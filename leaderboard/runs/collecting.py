@@ -9,6 +9,7 @@ from harness.errors import UserError
 from harness.interface import recorded_training_of
 from harness.protocols import PROTOCOLS
 from harness.runs import EvaluationRecord, SpeedRecord, find_runs, read_any_record
+from leaderboard.runs.per_query import require_per_query
 from leaderboard.runs.speed import Speed
 
 _LONGEST_NAME = 60
@@ -62,17 +63,20 @@ def collect(out: Path) -> Board:
     speeds: list[Speed] = []
     runs: dict[str, Row] = {}
     for folder in find_runs(out, kind=None):
+        record = None
         try:
             found = read_any_record(folder)
             if isinstance(found, SpeedRecord):
                 speeds.append(Speed(folder, found))
                 continue
-            run = Row(folder, found)
+            record = found
+            require_per_query(folder, record)
+            run = Row(folder, record)
             twin = runs.setdefault(run.record.id, run)
             if twin is not run:
                 raise UserError(f"{folder} holds the same run as {twin.folder}; delete one of them")
         except UserError as error:
-            set_aside[folder.name,] = SetAside(folder, None, str(error))
+            set_aside[folder.name,] = SetAside(folder, record, str(error))
     # Later entries replace earlier ones.
     for run in sorted(runs.values(), key=lambda run: (run.record.created, run.record.id)):
         record = run.record

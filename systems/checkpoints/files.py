@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import UserError, one_line
+from harness.machine import is_sound_archive, require_undamaged
 
 StateDict = dict[str, Tensor]
 
@@ -68,7 +69,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise UserError(f"{path} is a folder; expected a weights file")
     if not path.is_file():
         raise UserError(f"there is no weights file {path}")
-    return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    known = require_undamaged(path, "get it, or train it, again")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if not known and _is_zip(path) and not is_sound_archive(path):
+        raise UserError(f"{path} is damaged: it does not pass the checks that torch wrote into it; get it again")
+    return _read_torch(path)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:

@@ -1,23 +1,31 @@
 """The folder of a trained system: its card, its files, and a record of the training."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.errors import UserError
+from harness.machine import write_checksums
 
 
 def export(
-    folder: Path, card: Mapping[str, object], trained: Mapping[str, object], files: Mapping[str, bytes] | None = None
+    folder: Path,
+    card: Mapping[str, object],
+    trained: Mapping[str, object],
+    files: Mapping[str, bytes] | None = None,
+    written: Sequence[str] = (),
 ) -> Path:
-    """Write `files`, `training.json` and `card.yaml`. The card is put in place last, since a system is loaded by it.
+    """Write `files`, `training.json`, `card.yaml`, and the checksums of all of them.
+
+    The card is put in place after what it names, since a system is loaded by it.
 
     Args:
         folder: receives them; files of these names in it are replaced.
         card: the fields of the card.
         trained: the record of the training.
         files: further files that the card names, such as weights: file name and content.
+        written: names of files that the card names and that are in the folder already.
 
     Returns:
         The card's path.
@@ -39,6 +47,7 @@ def export(
                 (Path(unfinished) / name).write_bytes(content)
             for name in contents:
                 (Path(unfinished) / name).replace(folder / name)
+        write_checksums(folder, (*written, *contents))
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror or error}; make room or name another folder by --out"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from harness.cli import own_command
 from harness.errors import UserError
 from harness.interface import is_card
-from harness.machine import embedding_key, write_text
+from harness.machine import embedding_key, require_undamaged, write_checksums, write_text
 from harness.runs import Curves
 
 Train = Callable[[Mapping[str, object], str], str]
@@ -131,7 +131,9 @@ def _trained(
             line = train(one, device)
         finally:
             free.put(device)
-        record = json.loads((out / one["name"] / "training.json").read_text())
+        path = out / one["name"] / "training.json"
+        require_undamaged(path, "delete its folder and run the same command again")
+        record = json.loads(path.read_text())
         return line, Tried(one["name"], dict(chosen), record["reached"], record["measure"]), record.get("key")
 
     with ThreadPoolExecutor(len(devices)) as pool:
@@ -149,6 +151,7 @@ def _kept(best: Path, target: Path, name: str) -> Path:
     # Both folders lie in the same folder, so that the relative paths in the card hold in the copy.
     card = yaml.safe_load((unfinished / "card.yaml").read_text(encoding="utf-8")) | {"name": name}
     (unfinished / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
+    write_checksums(unfinished, ["card.yaml"])
     shutil.rmtree(target, ignore_errors=True)
     return unfinished.replace(target)
 

@@ -12,14 +12,12 @@ from os.path import relpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from harness.cli import say
 from harness.errors import UserError
 from harness.interface import CardFile, located, named_from, parse_card, read_card, required_file, required_files
-from harness.machine import Progress, embedding_key, exclusive, resolve, silent, write_text
+from harness.machine import Progress, embedding_key, exclusive, require_undamaged, resolve, silent, write_text
 from harness.runs import Curves
-from systems.checkpoints import weights_digest, write_weights
+from systems.checkpoints import read_checkpoint, weights_digest, write_weights
 from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
 from systems.text import CaptionTokenizer
 from systems.training.data.loading import TrainingData, load_training_data
@@ -114,7 +112,7 @@ def train_dual_encoder(
         raise UserError(f"{where} does not train in {precision!r}; expected {', '.join(PRECISIONS)}, fp16 not on a CPU")
     training = _prepared(parsed, folder, out, data_root, progress, where, say)
     decisive = training.decisive(precision)
-    if line_before := _trained_before(training, decisive):
+    if line_before := _trained_before(training, decisive, say):
         return line_before
     curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(decisive), _params(decisive))
     fitting = _fitting(training, curves, progress, say)
@@ -151,11 +149,19 @@ def _prepared(
     return _Training(card, config, out / card.name, tokenizer_folder, tokenizer, data, validation, teachers, model)
 
 
-def _trained_before(training: _Training, decisive: Mapping[str, object]) -> str | None:
-    """The line on a training that is finished; `None` where it is not, or where a file of it is missing."""
+def _trained_before(training: _Training, decisive: Mapping[str, object], say: Say) -> str | None:
+    """The line on a training that is finished; `None` where it is not, or where a file of it is missing or damaged."""
     record, card = _read(training.home / "training.json"), training.home / "card.yaml"
     if record.get("said") != decisive or not card.exists() or not training.weights.exists():
         return None
+    try:
+        require_undamaged(training.home / "training.json", "it is made anew")
+        read_checkpoint(training.weights)
+    except UserError as error:
+        say(f"{training.card.name}: trained before, but {error}; trained again")
+        return None
+    # A card that was changed is named in a warning.
+    read_card(str(card))
     return f"{card}: trained before, {record['measure']} {record['reached']:.4f} on the validation split"
 
 
@@ -183,8 +189,8 @@ def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) 
 def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object], key: str) -> None:
     """Write the weights of the best epoch, the record of the training, and the card."""
     model, best = training.model, fitted.best
-    checkpoint = torch.load(fitted.weights, map_location="cpu", weights_only=True, mmap=True)
-    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in checkpoint["state_dict"].items()})
+    state = read_checkpoint(fitted.weights).state
+    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
     write_weights(model.cpu(), training.weights)
     record = {
         "said": decisive,
@@ -197,7 +203,7 @@ def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object]
         "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in training.teachers],
         "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
     }
-    export(training.home, _card_of(training), record)
+    export(training.home, _card_of(training), record, written=[training.weights.name])
 
 
 def _card_of(training: _Training) -> dict[str, object]:

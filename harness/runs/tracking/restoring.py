@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.machine import cache_root, embedding_key
+from harness.machine import cache_root, damaged_files, embedding_key
 from harness.runs.run_folder import INCOMPLETE, find_runs, place_folder, read_any_record
 from harness.runs.tracking.client import open_client, runs_of, tracking_uri
 from harness.runs.tracking.values import MIRRORED
@@ -55,6 +55,9 @@ def local_copy(out: Path) -> tuple[Path, list[tuple[str, str]]]:
     """
     into = cache_root() / "mlflow" / embedding_key(tracking_uri(out))[:16]
     into.mkdir(parents=True, exist_ok=True)
+    for damaged in filter(damaged_files, find_runs(into, None)):
+        # It is downloaded again.
+        shutil.rmtree(damaged)
     present = _present(into)
     refused: list[tuple[str, str]] = []
     with open_client(out) as client:
@@ -113,6 +116,9 @@ def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
         for file in client.list_artifacts(run_id):
             if not file.is_dir:
                 client.download_artifacts(run_id, file.path, str(folder))
-        return place_folder(folder, out, read_any_record(folder))
+        record = read_any_record(folder)
+        if damaged := damaged_files(folder):
+            raise UserError(f"{', '.join(damaged)} of MLflow run {run_id} was damaged there; evaluate the system again")
+        return place_folder(folder, out, record)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

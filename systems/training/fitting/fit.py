@@ -20,9 +20,11 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from harness.errors import UserError
-from harness.machine import keep_freed_memory
+from harness.machine import is_sound_archive, keep_freed_memory
 from systems.training.fitting.checkpoint_file import WholeFiles
 from systems.training.fitting.module import Epoch, Fitting
+
+_log = logging.getLogger(__name__)
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -101,9 +103,8 @@ def fit(
         torch.backends.cudnn.allow_tf32 = False
     with _quiet():
         trainer = _trainer(fitting, device, precision, [keeping, *callbacks])
-        last = folder / "last.ckpt"
         try:
-            trainer.fit(fitting, ckpt_path=last if last.exists() else None, weights_only=True)
+            trainer.fit(fitting, ckpt_path=_resumed(folder), weights_only=True)
         except SystemExit as error:
             # Lightning answers a signal so; the command answers a KeyboardInterrupt.
             raise KeyboardInterrupt from error
@@ -113,6 +114,18 @@ def fit(
                 "lower `batch:` in the card"
             ) from error
     return Fitted(folder / "best.ckpt", keeping.best, tuple(keeping.epochs))
+
+
+def _resumed(folder: Path) -> Path | None:
+    """The checkpoint to go on from; `None` where there is none, or where it or that of the best epoch is damaged."""
+    last = folder / "last.ckpt"
+    if not last.exists():
+        return None
+    damaged = [str(path) for path in (last, folder / "best.ckpt") if not is_sound_archive(path)]
+    if damaged:
+        _log.warning("%s is missing or damaged; the training begins again", " and ".join(damaged))
+        return None
+    return last
 
 
 def _trainer(fitting: Fitting, device: str, precision: str, callbacks: list[Callback]) -> lightning.Trainer:

@@ -4,7 +4,7 @@ import errno
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,13 +62,97 @@ def test_a_failure_names_the_batch_and_a_later_call_goes_on(tmp_path: Path) -> N
     assert again.seen == list(range(70, 100))
 
 
-def test_a_torn_row_is_embedded_again(tmp_path: Path) -> None:
-    embed(Recorder(), count=10, store=tmp_path)
-    rows = tmp_path / "rows.f32"
-    rows.write_bytes(rows.read_bytes()[:-3])
+def flip(path: Path, place: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x10
+    path.write_bytes(content)
+
+
+def cut(path: Path, end: int) -> None:
+    path.write_bytes(path.read_bytes()[:end])
+
+
+@pytest.mark.parametrize(
+    ("harm", "file", "place", "left"),
+    [
+        (cut, "rows.f32", -3, 90),
+        (cut, "rows.f32", 0, 0),
+        (flip, "rows.f32", 0, 0),
+        (flip, "rows.f32", 8 * 35, 30),
+        (flip, "rows.f32", -1, 90),
+        (flip, "batches", 0, 0),
+        (flip, "batches", 3, 0),
+        (flip, "batches", 10, 0),
+        (flip, "batches", 3 * 38 + 37, 30),
+    ],
+)
+def test_what_is_damaged_is_found_said_and_embedded_again(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    harm: Callable[[Path, int], None],
+    file: str,
+    place: int,
+    left: int,
+) -> None:
+    embed(Recorder(), batch_size=10, store=tmp_path)
+    harm(tmp_path / file, place)
     again = Recorder()
-    np.testing.assert_array_equal(embed(again, count=10, store=tmp_path), expected(10))
-    assert again.seen == [9]
+    np.testing.assert_array_equal(embed(again, batch_size=10, store=tmp_path), expected())
+    assert again.seen == list(range(left, 100))
+    assert caplog.messages == [f"{tmp_path / 'rows.f32'} is damaged after row {left}; the rest is computed anew"]
+    embed(again, batch_size=10, store=tmp_path)
+    assert len(again.seen) == 100 - left
+
+
+@pytest.mark.parametrize(("more", "cut_line"), [(b"", True), (b"half a row", True), (b"half a row", False)])
+def test_what_a_killed_process_left_is_nothing_to_speak_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, more: bytes, cut_line: bool
+) -> None:
+    embed(Recorder(), batch_size=10, store=tmp_path)
+    with (tmp_path / "rows.f32").open("ab") as rows:
+        rows.write(more)
+    if cut_line:
+        cut(tmp_path / "batches", -5)
+    again = Recorder()
+    np.testing.assert_array_equal(embed(again, batch_size=10, store=tmp_path), expected())
+    assert again.seen == (list(range(90, 100)) if cut_line else [])
+    assert caplog.messages == []
+
+
+def test_rows_of_an_earlier_version_which_have_no_checksums_are_computed_anew(tmp_path: Path) -> None:
+    (tmp_path / "rows.f32").write_bytes(np.zeros((100, 2), np.float32).tobytes())
+    (tmp_path / "dimension").write_text("2")
+    np.testing.assert_array_equal(embed(Recorder(), store=tmp_path), expected())
+
+
+def test_a_disk_that_gives_back_other_bytes_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = KeptRows._append
+
+    def worn(self: KeptRows, rows: BinaryIO, batches: BinaryIO, batch: np.ndarray) -> None:
+        append(self, rows, batches, batch)
+        flip(tmp_path / "rows.f32", 5)
+
+    monkeypatch.setattr(KeptRows, "_append", worn)
+    with pytest.raises(UserError, match="does not give back what was just written there; check that disk"):
+        embed(Recorder(), count=20, store=tmp_path)
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_progress_counts_what_was_kept_as_done(tmp_path: Path, store: bool) -> None:
+    steps: list[object] = []
+
+    def progress(stage: str, total: int) -> Callable[[int], None]:
+        steps.append((stage, total))
+        return steps.append
+
+    kept = KeptRows(tmp_path) if store else None
+    with pytest.raises(UserError, match="caught fire"):
+        embed_in_batches(EmbeddingJob("recorder", "clip", 100, int, Recorder(fail_at=73), 10), kept, progress=progress)
+    assert steps == [("recorder: clips", 100), *([0] if store else []), *[10] * 7]
+    for done in ([70, 10, 10, 10], [100]) if store else ([10] * 10,):
+        steps.clear()
+        embed_in_batches(EmbeddingJob("recorder", "clip", 100, int, Recorder(), 10), kept, progress=progress)
+        assert steps == [("recorder: clips", 100), *done]
 
 
 def _embed_until_killed(store: Path) -> None:
@@ -120,6 +204,19 @@ def test_out_of_memory_halves_an_automatic_batch() -> None:
     assert sizes == [4] * 5
 
 
+def test_memory_that_does_not_hold_one_item_is_one_line() -> None:
+    sizes: list[int] = []
+
+    def none(items: Sequence[int]) -> np.ndarray:
+        sizes.append(len(items))
+        assert len(sizes) < 20, "tried without end"
+        raise OutOfMemoryError("would not fit")
+
+    with pytest.raises(UserError, match=r"narrow failed on clips 0 to 0 of 20: OutOfMemoryError.*; not one fits"):
+        embed_in_batches(EmbeddingJob("narrow", "clip", 20, int, none))
+    assert sizes == [20, 16, 8, 4, 2, 1]
+
+
 def test_out_of_memory_with_a_chosen_batch_gives_advice() -> None:
     with pytest.raises(UserError, match="try a smaller --batch-size"):
         embed(Recorder(fail_at=0, error=OutOfMemoryError("would not fit")), batch_size=10)
@@ -136,10 +233,11 @@ def test_a_changing_dimension_is_refused() -> None:
 def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     append = KeptRows._append
 
-    def full(self: KeptRows, file: BinaryIO, batch: np.ndarray) -> None:
+    def full(self: KeptRows, rows: BinaryIO, batches: BinaryIO, batch: np.ndarray) -> None:
         if batch[0, 0] >= 50:
+            rows.write(b"half a row")
             raise OSError(errno.ENOSPC, "No space left on device")
-        append(self, file, batch)
+        append(self, rows, batches, batch)
 
     monkeypatch.setattr(KeptRows, "_append", full)
     with pytest.raises(UserError, match=r"cannot keep embeddings in .*No space left on device.*LBAR_CACHE"):

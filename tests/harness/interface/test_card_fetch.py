@@ -14,6 +14,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.interface.card_fetch import fetch_files, join
+from harness.machine import damaged_files
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -64,8 +65,20 @@ def test_files_parts_and_folders(site: str) -> None:
     weights = Path("weights")
     assert (weights / "sub" / "whole.bin").read_bytes() == b"whole.bin" * 3
     assert (weights / "big.bin").read_bytes() == b"big.1.bin" * 3 + b"big.2.bin" * 3
-    assert sorted(path.name for path in (weights / "bpe").iterdir()) == ["merges.txt", "vocab.json"]
-    assert sorted(path.name for path in weights.iterdir() if path.name[0] != ".") == ["big.bin", "bpe", "sub"]
+    found = [path.relative_to(weights).as_posix() for path in weights.rglob("*") if path.is_file()]
+    assert sorted(name for name in found if name[0] != ".") == [
+        "big.bin",
+        "bpe/checksums.xxh128",
+        "bpe/merges.txt",
+        "bpe/vocab.json",
+        "checksums.xxh128",
+        "sub/checksums.xxh128",
+        "sub/whole.bin",
+    ]
+    assert not any(damaged_files(folder) for folder in (weights, weights / "bpe", weights / "sub"))
+    (weights / "bpe" / "merges.txt").write_bytes(b"other")
+    (weights / "big.bin").write_bytes(b"other")
+    assert (damaged_files(weights / "bpe"), damaged_files(weights)) == (["merges.txt"], ["big.bin"])
 
     Quiet.asked.clear()
     assert all(line.endswith("is there already") for line in fetch_files(name))

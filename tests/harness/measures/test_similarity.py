@@ -53,6 +53,14 @@ def test_tiles_are_the_cosine_matrix(queries, items, width):
     np.testing.assert_allclose(all_scores(text, audio), cosines_in_float64(text, audio), atol=1e-6)
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 60])
+@pytest.mark.parametrize("items", [0, 1, 2])
+def test_few_items_of_few_numbers(items, width):
+    """The strides of an array of one row need not be its width, as of one that was cut from a larger array."""
+    text, audio = normal(1, width), normal(3, 60, seed=1)[:items, :width]
+    np.testing.assert_allclose(all_scores(text, audio), cosines_in_float64(text, audio), atol=1e-6)
+
+
 @pytest.mark.parametrize("items", [2, 5, 13, 17, 131, 1045])
 @pytest.mark.parametrize("queries", [1, 3, 9, 65, 2100])
 @pytest.mark.parametrize("width", [37, 512])

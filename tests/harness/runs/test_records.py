@@ -55,13 +55,25 @@ def test_json_gives_back_an_equal_record(
     value: float, low: float, seconds: float, text: str, created: datetime
 ) -> None:
     fields = json.loads(HISTORIC.read_text(encoding="utf-8"))
-    fields["measures"][0] |= {"value": value, "low": low}
+    fields["measures"][0] |= {"value": value, "low": min(low, value), "high": value, "optimistic": value}
     fields["seconds"]["total"] = seconds
     fields["skipped"] = [{"clip": text, "reason": "broken"}]
     record = EvaluationRecord.model_validate(fields | {"created": created})
     again = EvaluationRecord.from_json(record.to_json())
     assert again == record
     assert again.created.utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize("changes", [{"value": 0.9}, {"value": 0.1}, {"low": 0.55}, {"high": 0.4}, {"optimistic": 0.4}])
+def test_a_measure_outside_of_its_own_interval_is_refused(changes: dict[str, float]) -> None:
+    fields = json.loads(HISTORIC.read_text(encoding="utf-8"))
+    sound = {"value": 0.5, "optimistic": 0.5, "low": 0.45, "high": 0.55}
+    fields["measures"][0] |= sound
+    EvaluationRecord.from_json(json.dumps(fields))
+    fields["measures"][0] |= changes
+    name = fields["measures"][0]["name"]
+    with pytest.raises(UserError, match=rf"damaged: measures\.0: .*{name} is [\d.]+ where its interval is from"):
+        EvaluationRecord.from_json(json.dumps(fields))
 
 
 def test_parts_are_built_from_what_they_describe() -> None:

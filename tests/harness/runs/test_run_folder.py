@@ -12,6 +12,7 @@ from uuid import uuid4
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import xxhash
 
 from harness.errors import UserError
 from harness.machine.code_digest import harness_code
@@ -231,6 +232,32 @@ def test_a_system_of_unknown_digest_is_never_reused(tmp_path: Path) -> None:
     unknown = record.model_copy(update={"system": record.system.model_copy(update={"digest": None})})
     write(tmp_path, unknown)
     assert finished(tmp_path, system={"digest": None}) is None
+
+
+@pytest.mark.parametrize("file", ["record.json", "per_query.parquet", "ranking.parquet", "embeddings/audio.npy"])
+def test_a_run_of_which_a_byte_flipped_is_named_and_not_used_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, file: str
+) -> None:
+    folder = write(tmp_path, here_and_now(), embeddings={"audio": np.eye(2, dtype=np.float32)})
+    assert finished(tmp_path) == folder
+    content = bytearray((folder / file).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / file).write_bytes(content)
+    assert finished(tmp_path) is None
+    if file == "record.json":
+        with pytest.raises(UserError, match=r"record\.json is damaged, or was changed.*run `lbar eval` again"):
+            read_record(folder)
+    else:
+        assert caplog.messages == [f"{folder}: {file} is damaged; this evaluation is made again"]
+
+
+def test_the_checksums_are_of_all_files(tmp_path: Path) -> None:
+    folder = write(tmp_path, new_record(), embeddings={"audio": np.eye(2, dtype=np.float32)})
+    lines = (folder / "checksums.xxh128").read_text().splitlines()
+    assert lines == [
+        f"{xxhash.xxh3_128_hexdigest((folder / name).read_bytes())}  {name}"
+        for name in ("embeddings/audio.npy", "per_query.parquet", "ranking.parquet", "record.json")
+    ]
 
 
 def test_the_record_is_readable_json(tmp_path: Path) -> None:

@@ -45,8 +45,9 @@ def test_a_run_without_its_answers_stands_without_a_letter(tmp_path: Path, make_
     assert all(entry.group for entry in standing.entries[1:])
     assert standing.notes == (f"{lost} has no per_query.parquet, so lost cannot be compared with the others",)
     (lost / "per_query.parquet").write_bytes(b"x")
-    (standing,) = standings(collect(tmp_path))
-    assert standing.notes[0].startswith("no groups: cannot read")
+    board = collect(tmp_path)
+    assert "lost" not in names(standings(board)[0])
+    assert [(aside.folder, "is damaged" in aside.reason) for aside in board.set_aside] == [(lost, True)]
 
 
 def test_published_results_stand_between_ours_without_a_place(tmp_path: Path, make_run: MakeRun) -> None:

@@ -42,20 +42,27 @@ def test_the_best_system_comes_back_from_the_registry_and_ranks_as_it_was_evalua
     texts = pq.read_table(folder / "per_query.parquet", columns=["text"])["text"].to_pylist()
     # Another process, as another person would: nothing but MLflow's own words.
     code = (
-        "import json, sys, warnings; warnings.simplefilter('ignore'); import mlflow\n"
+        "import json, pathlib, sys, warnings; warnings.simplefilter('ignore'); import mlflow\n"
         "model = mlflow.pyfunc.load_model('models:/lbar-everyday@best')\n"
-        "print(model.predict(json.load(sys.stdin)).to_json(orient='split'))"
+        "answers = model.predict(json.load(sys.stdin))\n"
+        "(clips,) = pathlib.Path(sys.argv[1]).rglob('clips.npy')\n"
+        "clips.write_bytes(clips.read_bytes()[:-1] + b'!')\n"
+        "try: mlflow.pyfunc.load_model('models:/lbar-everyday@best')\n"
+        "except Exception as error: print(error)\n"
+        "print(answers.to_json(orient='split'))"
     )
     environment = dict(os.environ, MLFLOW_TRACKING_URI=tracking_uri(everyday))
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, str(everyday)],
         input=json.dumps(texts),
         capture_output=True,
         text=True,
         env=environment,
     )
     assert done.returncode == 0, done.stderr
-    answered = json.loads(done.stdout.splitlines()[-1])
+    damaged, answers = done.stdout.splitlines()[-2:]
+    assert "clips.npy is damaged" in damaged, "a byte of it was changed in between"
+    answered = json.loads(answers)
     assert answered["columns"] == ["caption", "rank", "clip", "score"]
     ranking = pq.read_table(folder / "ranking.parquet").to_pydict()
     expected = [

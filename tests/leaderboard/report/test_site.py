@@ -106,17 +106,21 @@ def test_a_build_that_fails_leaves_the_old_page(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", "site"]
 
 
-def test_systems_whose_tables_are_lost_or_damaged_keep_their_page(tmp_path: Path, make_run: MakeRun) -> None:
+def test_a_system_whose_table_is_lost_keeps_its_page_and_a_damaged_one_stands_apart(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
     folders = {name: make_run(tmp_path / "runs", name) for name in ("good", "lost", "broken", "unranked")}
     (folders["lost"] / "per_query.parquet").unlink()
     (folders["broken"] / "per_query.parquet").write_bytes(b"x")
     (folders["unranked"] / "ranking.parquet").unlink()
     problems = built(tmp_path)
     assert any(str(folders["lost"]) in line for line in problems)
-    assert any(str(folders["broken"]) in line for line in problems)
+    ((apart, why),) = inlined(tmp_path / "site" / "index.html")["apart"]
+    assert apart == "broken, everyday"
+    assert "per_query.parquet is damaged" in why
     assert any("ranking.parquet" in line for line in problems)
     answered = {path.name.split("-")[0]: inlined(path)["answered"] for path in (tmp_path / "site/systems").iterdir()}
-    assert answered == {"good": True, "lost": False, "broken": False, "unranked": True}
+    assert answered == {"good": True, "lost": False, "unranked": True}
     assert {path.name.split("-")[0] for path in (tmp_path / "site/data").rglob("*-*.js")} == {"good", "unranked"}
 
 

@@ -14,7 +14,9 @@ import pytest
 import torch
 from torch import nn
 
+import systems
 from harness.errors import UserError
+from harness.machine import CHECKSUMS, damaged_files
 from systems.checkpoints.files import load_into, read_checkpoint, weights_digest, write_weights
 
 
@@ -59,6 +61,26 @@ def test_round_trip(module: nn.Module, tmp_path: Path, way: str) -> None:
     target = empty()
     load_into(target, checkpoint.state, path)
     assert_equal(target, module)
+
+
+@pytest.mark.parametrize("place", [300, 1000, -400])
+def test_a_byte_that_flipped_in_a_checkpoint_is_found(tmp_path: Path, place: int) -> None:
+    """Torch itself does not look: it maps the file into memory, or skips the archive's checks."""
+    path = tmp_path / "weights.pt"
+    torch.save({"weight": torch.arange(1000.0)}, path)
+    read_checkpoint(path)
+    content = bytearray(path.read_bytes())
+    content[place] ^= 8
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"weights\.pt is damaged: it does not pass the checks that torch wrote"):
+        read_checkpoint(path)
+
+
+def test_the_weights_that_come_with_it_are_what_they_were() -> None:
+    folder = Path(systems.__file__).parent / "weights"
+    assert damaged_files(folder) == []
+    named = [line.split("  ")[1] for line in (folder / CHECKSUMS).read_text().splitlines()]
+    assert named == sorted(path.name for path in folder.glob("*.safetensors"))
 
 
 def test_half_the_space_and_read_as_float32(module: nn.Module, tmp_path: Path) -> None:

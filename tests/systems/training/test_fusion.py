@@ -46,7 +46,7 @@ def train(cards: Path, out: Path, data_root: Path, **changes: object) -> str:
 def test_the_informative_member_is_preferred(cards: Path, small_clotho: Path, tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     told = train(cards, out, small_clotho, members=["small/card.yaml", "random", "random"])
-    assert sorted(path.name for path in (out / "mix").iterdir()) == ["card.yaml", "training.json"]
+    assert sorted(path.name for path in (out / "mix").iterdir()) == ["card.yaml", "checksums.xxh128", "training.json"]
     trained = json.loads((out / "mix" / "training.json").read_text())
     informative, *useless = trained["fitted"]["weights"]
     assert informative > 2 * sum(useless)

@@ -127,7 +127,12 @@ def test_train_writes_a_system_that_loads(card_file: Path, small_clotho: Path, t
     result = CliRunner().invoke(app, [str(card_file), "--out", str(tmp_path / "out"), "--data-root", str(small_clotho)])
     assert result.exit_code == 0, result.output
     folder = tmp_path / "out" / "small"
-    assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "small.safetensors", "training.json"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "card.yaml",
+        "checksums.xxh128",
+        "small.safetensors",
+        "training.json",
+    ]
     trained = json.loads((folder / "training.json").read_text())
     assert result.stdout.splitlines() == [
         f"{folder / 'card.yaml'}: mAP@10 {trained['validation']['mAP@10']:.4f} on the validation split"
@@ -135,6 +140,15 @@ def test_train_writes_a_system_that_loads(card_file: Path, small_clotho: Path, t
     system = load_system(str(folder / "card.yaml"))
     assert system.info.digest == trained["system_digest"]
     assert system.info.trained_on == ("clotho",)
+
+
+def test_weights_of_which_a_byte_flipped_are_refused(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:
+    train_linear(yaml.safe_load(card_file.read_text()), tmp_path, tmp_path, small_clotho)
+    weights = tmp_path / "small" / "small.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-2] + bytes([content[-2] ^ 4]) + content[-1:])
+    with pytest.raises(UserError, match=r"small\.safetensors is damaged, or was changed.*makes it anew"):
+        load_system(str(tmp_path / "small" / "card.yaml"))
 
 
 def test_training_again_replaces_it(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     folder = Path("weights/first")
     assert sorted(path.name for path in folder.iterdir() if path.name[0] != ".") == [
         "card.yaml",
+        "checksums.xxh128",
         "first.safetensors",
         "training.json",
     ]
@@ -147,6 +148,62 @@ def test_a_teacher_trained_again_is_another_teacher(card: dict[str, object], sma
     assert "trained before" not in train(taught, small_clotho)[0]
     Path("weights/taught/taught.safetensors").unlink()
     assert "trained before" not in train(taught, small_clotho)[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "harm"),
+    [
+        ("first.safetensors", lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])),
+        ("first.safetensors", lambda whole: whole[: len(whole) // 2]),
+        ("training.json", lambda whole: whole.replace(b'"reached": 0.', b'"reached": 1.')),
+    ],
+)
+def test_what_is_damaged_was_not_trained_before(
+    card: dict[str, object], small_clotho: Path, file: str, harm: Callable[[bytes], bytes]
+) -> None:
+    once = TRAINING | {"epochs": 1}
+    train(card, small_clotho, training=once)
+    path = Path("weights/first") / file
+    whole = path.read_bytes()
+    path.write_bytes(harm(whole))
+    if file == "first.safetensors":
+        with pytest.raises(UserError, match=r"first\.safetensors is damaged, or was changed.*train it, again"):
+            load_system("weights/first/card.yaml", device="cpu")
+    line, told = train(card, small_clotho, training=once)
+    assert "trained before" not in line
+    assert any("trained before, but weights/first/" in one and one.endswith("; trained again") for one in told)
+    if file == "first.safetensors":
+        assert path.read_bytes() == whole
+    assert "trained before" in train(card, small_clotho, training=once)[0]
+
+
+def test_weights_of_an_earlier_version_that_were_cut_short_were_not_trained_before(
+    card: dict[str, object], small_clotho: Path
+) -> None:
+    once = TRAINING | {"epochs": 1}
+    train(card, small_clotho, training=once)
+    Path("weights/first/checksums.xxh128").unlink()
+    assert "trained before" in train(card, small_clotho, training=once)[0]
+    path = Path("weights/first/first.safetensors")
+    path.write_bytes(path.read_bytes()[:-1])
+    line, told = train(card, small_clotho, training=once)
+    assert "trained before" not in line
+    assert any("cannot be read as safetensors" in one for one in told)
+
+
+def test_a_card_that_was_edited_since_counts_and_is_named(
+    card: dict[str, object], small_clotho: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    once = TRAINING | {"epochs": 1}
+    train(card, small_clotho, training=once)
+    path = Path("weights/first/card.yaml")
+    load_system(str(path), device="cpu")
+    assert caplog.messages == []
+    path.write_text(path.read_text() + "about: mine\n")
+    assert "trained before" in train(card, small_clotho, training=once)[0]
+    assert load_system(str(path), device="cpu").info.card["about"] == "mine"
+    (line,) = caplog.messages
+    assert line.startswith("card weights/first/card.yaml was edited, or damaged, since training wrote it")
 
 
 def test_paths_of_others_go_from_the_card(card: dict[str, object], small_clotho: Path) -> None:

@@ -98,6 +98,7 @@ def test_a_run_holds_all_the_record_says(out: Path) -> None:
         assert run.data.params["environment.packages.numpy"] == "2.4.6"
         assert run.data.params["environment.accelerator.name"] == "NVIDIA H200"
         assert {file.path for file in client.list_artifacts(run_id)} == {
+            "checksums.xxh128",
             "record.json",
             "per_query.parquet",
             "ranking.parquet",

@@ -62,7 +62,7 @@ def test_a_run_whose_record_is_damaged_in_mlflow_is_named_and_the_others_come(
     copy, ((name, reason),) = local_copy(migrated_runs)
     assert [read_record(folder).system.name for folder in find_runs(copy)] == ["a"]
     assert name == bad.name
-    assert "is not JSON" in reason
+    assert "record.json is damaged" in reason
 
 
 def test_a_store_that_is_away_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,11 @@ def test_a_measurement_is_mirrored_once(folder: Path, speed: SpeedRecord) -> Non
         assert run.data.params["system.name"] == "small_linear"
         assert run.data.params["settings.batch_size"] == str(speed.settings.batch_size)
         assert run.data.tags["lbar.speed_id"] == speed.id
-        assert {file.path for file in client.list_artifacts(run_id)} == {"record.json", "samples.parquet"}
+        assert {file.path for file in client.list_artifacts(run_id)} == {
+            "checksums.xxh128",
+            "record.json",
+            "samples.parquet",
+        }
 
 
 def test_track_mirrors_what_is_there(folder: Path) -> None:

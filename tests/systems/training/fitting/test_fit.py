@@ -14,6 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from harness.audio.store import PcmStore
 from harness.datasets.known import load
 from harness.errors import UserError
+from harness.machine import is_sound_archive
 from systems.checkpoints.files import weights_digest
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
@@ -92,6 +93,21 @@ def test_stopped_and_gone_on_is_as_never_stopped(
     assert all(torch.equal(tensor, as_whole[name]) for name, tensor in best.items())
     again = fit(fitting(card, data), tmp_path / "moved")
     assert again.best == found.best
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
+def test_with_a_damaged_checkpoint_it_begins_again(
+    dual_card: Card, data: TrainingSet, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    whole = fit(fitting(dual_card(), data, epochs=1), tmp_path)
+    path = tmp_path / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    again = fit(fitting(dual_card(), data, epochs=1), tmp_path)
+    assert [epoch.loss for epoch in again.epochs] == [epoch.loss for epoch in whole.epochs]
+    assert caplog.messages == [f"{path} is missing or damaged; the training begins again"]
+    assert is_sound_archive(path)
 
 
 def test_the_best_epoch_is_kept(dual_card: Card, data: TrainingSet, tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""The table of a run's queries, read only where it is as it was written and gives what the record says."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import UserError
+from harness.machine import require_undamaged
+from harness.runs import EvaluationRecord
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PER_QUERY = "per_query.parquet"
+_MEND = "evaluate the system again"
+_ROUNDING = 1e-9
+
+
+def read_per_query(folder: Path, record: EvaluationRecord, columns: Sequence[str]) -> "pa.Table":
+    """Some columns of a run's table, in this order.
+
+    Raises:
+        UserError: the table is missing or damaged, lacks a column, or does not give the measures of the record.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / PER_QUERY
+    require_undamaged(path, _MEND)
+    try:
+        # A file is read faster as a whole than through pyarrow's own file systems and threads.
+        with path.open("rb") as file:
+            table = pq.ParquetFile(file).read(columns=list(columns), use_threads=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {_MEND}") from error
+    missing = [name for name in columns if name not in table.column_names]
+    if missing:
+        raise UserError(f"{path} has no column {', '.join(missing)}; {_MEND}")
+    for measure in record.measures:
+        if measure.name in columns:
+            mean = table[measure.name].to_numpy().mean() if table.num_rows else float("nan")
+            if not abs(mean - measure.value) <= _ROUNDING:
+                raise UserError(
+                    f"{path} gives {measure.name} {mean:.4f} where the record beside it says {measure.value:.4f}: one "
+                    f"of them is damaged or was changed; {_MEND}"
+                )
+    return table
+
+
+def require_per_query(folder: Path, record: EvaluationRecord) -> None:
+    """Refuse a run whose table is damaged, or does not give the measures of the record; it may also have none.
+
+    Where a checksum says that the table is as it was written, it is not read.
+
+    Raises:
+        UserError: as `read_per_query`.
+    """
+    path = folder / PER_QUERY
+    if path.is_file() and not require_undamaged(path, _MEND):
+        read_per_query(folder, record, [measure.name for measure in record.measures])
