@@ -6,6 +6,7 @@ again by the id of its record.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import KINDS, find_runs, kind_of_run, read_any_record
 from harness.runs.speed_record import SpeedRecord
 from harness.runs.tracking.client import experiment_of, failure, open_client, prepare_store, runs_of
+from harness.runs.tracking.in_time import in_time
 from harness.runs.tracking.inputs import log_inputs
 from harness.runs.tracking.values import MIRRORED
 
@@ -42,9 +44,12 @@ def mirror(run_folder: Path, *, out: Path) -> str:
 
 
 def try_mirror(run_folder: Path, *, out: Path) -> str | None:
-    """As `mirror`, but a failure is returned as one line to show and never raised: the folder is what counts."""
+    """As `mirror`, but it may take 10 seconds (`LBAR_TRACKING_SECONDS`), and a failure is returned as one line to show.
+
+    Nothing is raised: the folder is what counts.
+    """
     try:
-        mirror(run_folder, out=out)
+        in_time(partial(mirror, run_folder, out=out), out)
     except UserError as error:
         return f"{error}; the run itself is safe in {run_folder}, `lbar track` mirrors it later"
     return None
