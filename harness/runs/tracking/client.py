@@ -14,6 +14,7 @@ from filelock import FileLock
 from harness.errors import UserError
 from harness.runs.tracking.database import make_whole
 from harness.runs.tracking.in_time import unhurried
+from harness.runs.tracking.moved_files import follow
 from harness.runs.tracking.place import (
     artifact_location,
     refuse_other_disk,
@@ -59,6 +60,7 @@ def open_client(out: Path) -> Iterator["MlflowClient"]:
                 opened.enter_context(lock)
                 if database:
                     make_whole(database)
+                    follow(database)
             from mlflow import MlflowClient
 
             yield MlflowClient(uri)
@@ -120,11 +122,13 @@ def experiment_of(client: "MlflowClient", name: str, out: Path) -> str:
     Raises:
         UserError: the files of its runs would lie where others do not find them.
     """
-    if experiment := client.get_experiment_by_name(name):
-        refuse_other_disk(experiment.artifact_location, tracking_uri(out))
-        return str(experiment.experiment_id)
-    location = artifact_location(tracking_uri(out), name)
-    return str(client.create_experiment(name, artifact_location=location))
+    uri = tracking_uri(out)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        made = client.create_experiment(name, artifact_location=artifact_location(uri, name))
+        experiment = client.get_experiment(made)
+    refuse_other_disk(experiment.artifact_location, uri)
+    return str(experiment.experiment_id)
 
 
 def runs_of(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> list[Any]:

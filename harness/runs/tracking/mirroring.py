@@ -14,13 +14,15 @@ from harness.errors import UserError
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import KINDS, find_runs, kind_of_run, read_any_record
 from harness.runs.speed_record import SpeedRecord
-from harness.runs.tracking.client import experiment_of, failure, open_client, prepare_store, runs_of
-from harness.runs.tracking.in_time import in_time
+from harness.runs.tracking.client import experiment_of, open_client, prepare_store, runs_of
+from harness.runs.tracking.in_time import in_time, tracking_seconds
 from harness.runs.tracking.inputs import log_inputs
 from harness.runs.tracking.values import MIRRORED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_SECONDS = 600.0
 
 
 def mirror(run_folder: Path, *, out: Path) -> str:
@@ -66,6 +68,8 @@ class Outcome:
 def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[Path, Outcome]]:
     """Mirror all runs in `out`, or `folders` only; one that cannot be mirrored does not stop the others.
 
+    Each may take ten minutes (`LBAR_TRACKING_SECONDS`).
+
     Raises:
         UserError: MLflow cannot be reached at all.
     """
@@ -74,14 +78,14 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     outcomes: list[tuple[Path, Outcome]] = []
     if not folders:
         return outcomes
-    prepare_store(out)
-    with open_client(out) as client:
-        for folder in folders:
-            try:
-                outcome = Outcome(True, _mirror(client, folder, read_any_record(folder), out))
-            except Exception as error:
-                outcome = Outcome(False, str(error if isinstance(error, UserError) else failure(error, out)))
-            outcomes.append((folder, outcome))
+    # A server that answers at all may then take its time: large files over a slow line are what the command is for.
+    in_time(partial(prepare_store, out), out)
+    for folder in folders:
+        try:
+            outcome = Outcome(True, in_time(partial(mirror, folder, out=out), out, tracking_seconds(_SECONDS)))
+        except UserError as error:
+            outcome = Outcome(False, str(error))
+        outcomes.append((folder, outcome))
     return outcomes
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from harness.errors import UserError
 
@@ -60,7 +60,13 @@ def artifact_location(uri: str, experiment: str) -> str | None:
             f"machine, where they do not find them; set {_ROOT} to a folder or bucket that all of you reach, or start "
             "`mlflow server` before the database and set MLFLOW_TRACKING_URI to its address"
         )
-    return f"{root.rstrip('/') if '://' in root else Path(root).absolute().as_uri()}/{experiment}"
+    address = urlsplit(root)
+    if address.scheme not in ("", "file"):
+        return f"{root.rstrip('/')}/{experiment}"
+    # It is there from now on, which tells others that they reach it.
+    folder = Path(unquote(address.path) if address.scheme else root).absolute() / experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder.as_uri()
 
 
 def refuse_other_disk(location: str, uri: str) -> None:
@@ -77,7 +83,7 @@ def refuse_other_disk(location: str, uri: str) -> None:
     if sqlite_file(uri) or address.hostname in ("localhost", "127.0.0.1", "::1"):
         return
     named = urlsplit(location)
-    if named.scheme in ("", "file") and not Path(named.path).exists():
+    if named.scheme in ("", "file") and not Path(unquote(named.path)).exists():
         raise UserError(
             f"{without_password(uri)} keeps files in {location}, a folder that this machine does not have; make it "
             f"reachable there, or move the files to where all of you reach them and set {_ROOT} for new experiments"
