@@ -31,12 +31,12 @@ from .speed_record import WorkloadRecord as WorkloadRecord
 from .timing_samples import Effort as Effort
 from .timing_samples import Samples as Samples
 from .tracking.client import prepare_store as prepare_store
-from .tracking.client import tracking_place as tracking_place
-from .tracking.client import tracking_uri as tracking_uri
 from .tracking.curves import Curves as Curves
 from .tracking.mirroring import mirror as mirror
 from .tracking.mirroring import mirror_all as mirror_all
 from .tracking.mirroring import try_mirror as try_mirror
+from .tracking.place import tracking_place as tracking_place
+from .tracking.place import tracking_uri as tracking_uri
 from .tracking.registry import register_version as register_version
 from .tracking.registry import registered_version as registered_version
 from .tracking.registry import save_model as save_model

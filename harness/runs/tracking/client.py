@@ -5,13 +5,23 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
 from harness.errors import UserError
+from harness.runs.tracking.database import make_whole
+from harness.runs.tracking.in_time import unhurried
+from harness.runs.tracking.moved_files import follow
+from harness.runs.tracking.place import (
+    artifact_location,
+    refuse_other_disk,
+    sqlite_file,
+    tracking_uri,
+    without_password,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,6 +33,10 @@ _ENVIRONMENT = {
     # A server that is away should cost seconds, not the four minutes MLflow waits by default.
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    # Nor the hour after which a server may ask to come back.
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    # A connection that is kept would go on writing into a file that another has taken the place of.
+    "MLFLOW_SQLALCHEMYSTORE_POOLCLASS": "NullPool",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,26 +45,25 @@ _ENVIRONMENT = {
 _LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
 
 
-def tracking_uri(out: Path) -> str:
-    """Where runs are mirrored to: `MLFLOW_TRACKING_URI`, or a SQLite file in the folder of run folders."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(out / 'mlflow.db').absolute()}"
-
-
-def tracking_place(out: Path) -> str:
-    """The same for a person to read: without a password."""
-    return _without_password(tracking_uri(out))
-
-
 @contextmanager
 def open_client(out: Path) -> Iterator["MlflowClient"]:
     """An MLflow client for `out`, one process at a time, quiet; any failure inside becomes a `UserError`."""
+    uri = tracking_uri(out)
+    database = sqlite_file(uri)
+    # Two processes must not migrate one database, nor each take the other's unfinished copy for an abandoned one.
+    lock = FileLock(out / ".tracking.lock", timeout=120)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        # Two processes must not migrate one database, nor each take the other's unfinished copy for an abandoned one.
-        with FileLock(out / ".tracking.lock", timeout=120), quiet():
+        with ExitStack() as opened:
+            opened.enter_context(quiet())
+            with unhurried() if database else nullcontext():
+                opened.enter_context(lock)
+                if database:
+                    make_whole(database)
+                    follow(database)
             from mlflow import MlflowClient
 
-            yield MlflowClient(tracking_uri(out))
+            yield MlflowClient(uri)
     except UserError:
         raise
     except Exception as error:
@@ -85,11 +98,7 @@ def failure(error: Exception, out: Path) -> UserError:
     message = " ".join(str(error).split()) or type(error).__name__
     # Where a connection failed, only the innermost reason is of use.
     cause = re.search(r"\(Caused by \w+\(['\"](.+?)['\"]\)", message)
-    return UserError(cut(_without_password(f"MLflow at {tracking_uri(out)} failed: {cause[1] if cause else message}")))
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]+@", "//", text)
+    return UserError(cut(without_password(f"MLflow at {tracking_uri(out)} failed: {cause[1] if cause else message}")))
 
 
 def cut(text: str) -> str:
@@ -108,13 +117,18 @@ def prepare_store(out: Path) -> None:
 
 
 def experiment_of(client: "MlflowClient", name: str, out: Path) -> str:
-    """The id of an experiment, which is made where it does not exist."""
-    if experiment := client.get_experiment_by_name(name):
-        return str(experiment.experiment_id)
-    # A server has its own place for artifacts; a bare database would put them into the working directory.
-    served = tracking_uri(out).startswith(("http", "databricks"))
-    location = None if served else (out / "mlartifacts" / name).absolute().as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
+    """The id of an experiment, which is made where it does not exist.
+
+    Raises:
+        UserError: the files of its runs would lie where others do not find them.
+    """
+    uri = tracking_uri(out)
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        made = client.create_experiment(name, artifact_location=artifact_location(uri, name))
+        experiment = client.get_experiment(made)
+    refuse_other_disk(experiment.artifact_location, uri)
+    return str(experiment.experiment_id)
 
 
 def runs_of(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) -> list[Any]:

@@ -6,6 +6,7 @@ again by the id of its record.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,15 @@ from harness.errors import UserError
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import KINDS, find_runs, kind_of_run, read_any_record
 from harness.runs.speed_record import SpeedRecord
-from harness.runs.tracking.client import experiment_of, failure, open_client, prepare_store, runs_of
+from harness.runs.tracking.client import experiment_of, open_client, prepare_store, runs_of
+from harness.runs.tracking.in_time import in_time, tracking_seconds
 from harness.runs.tracking.inputs import log_inputs
 from harness.runs.tracking.values import MIRRORED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+_SECONDS = 600.0
 
 
 def mirror(run_folder: Path, *, out: Path) -> str:
@@ -42,9 +46,12 @@ def mirror(run_folder: Path, *, out: Path) -> str:
 
 
 def try_mirror(run_folder: Path, *, out: Path) -> str | None:
-    """As `mirror`, but a failure is returned as one line to show and never raised: the folder is what counts."""
+    """As `mirror`, but it may take 10 seconds (`LBAR_TRACKING_SECONDS`), and a failure is returned as one line to show.
+
+    Nothing is raised: the folder is what counts.
+    """
     try:
-        mirror(run_folder, out=out)
+        in_time(partial(mirror, run_folder, out=out), out)
     except UserError as error:
         return f"{error}; the run itself is safe in {run_folder}, `lbar track` mirrors it later"
     return None
@@ -61,6 +68,8 @@ class Outcome:
 def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[Path, Outcome]]:
     """Mirror all runs in `out`, or `folders` only; one that cannot be mirrored does not stop the others.
 
+    Each may take ten minutes (`LBAR_TRACKING_SECONDS`).
+
     Raises:
         UserError: MLflow cannot be reached at all.
     """
@@ -69,14 +78,14 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     outcomes: list[tuple[Path, Outcome]] = []
     if not folders:
         return outcomes
-    prepare_store(out)
-    with open_client(out) as client:
-        for folder in folders:
-            try:
-                outcome = Outcome(True, _mirror(client, folder, read_any_record(folder), out))
-            except Exception as error:
-                outcome = Outcome(False, str(error if isinstance(error, UserError) else failure(error, out)))
-            outcomes.append((folder, outcome))
+    # A server that answers at all may then take its time: large files over a slow line are what the command is for.
+    in_time(partial(prepare_store, out), out)
+    for folder in folders:
+        try:
+            outcome = Outcome(True, in_time(partial(mirror, folder, out=out), out, tracking_seconds(_SECONDS)))
+        except UserError as error:
+            outcome = Outcome(False, str(error))
+        outcomes.append((folder, outcome))
     return outcomes
 
 

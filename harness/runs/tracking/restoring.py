@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 from harness.machine import cache_root, damaged_files, embedding_key
 from harness.runs.run_folder import INCOMPLETE, find_runs, place_folder, read_any_record
-from harness.runs.tracking.client import open_client, runs_of, tracking_uri
+from harness.runs.tracking.client import open_client, runs_of
+from harness.runs.tracking.place import refuse_other_disk, tracking_uri
 from harness.runs.tracking.values import MIRRORED
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _download(client: "MlflowClient", run_id: str, out: Path) -> Path:
     folder = out / f"{INCOMPLETE}{run_id}"
     try:
         folder.mkdir()
+        refuse_other_disk(client.get_run(run_id).info.artifact_uri, tracking_uri(out))
         # A model that was registered from the run is a folder among its artifacts; a run folder has only files there.
         for file in client.list_artifacts(run_id):
             if not file.is_dir:

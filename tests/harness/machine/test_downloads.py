@@ -1,14 +1,17 @@
 import errno
 import hashlib
+import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
 from harness.errors import UserError
+from harness.machine import downloads
 from harness.machine.downloads import download
 from harness.machine.progress import Advance
 
@@ -17,11 +20,17 @@ MD5 = hashlib.md5(CONTENT).hexdigest()
 CUT = 4 * 65536
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """The other side has hung up."""
+
+
 class Publisher:
     """An HTTP server on loopback that serves `content` and can be told to misbehave.
 
-    `cuts[i]` is the number of body bytes after which answer `i` breaks off; `asked` and
-    `encodings` are headers received.
+    `cuts[i]` is the number of body bytes after which answer `i` breaks off, `length` the announced length (`""` the
+    right one), `shift` how far what is continued is off, `pause` the seconds between bytes that come one by one;
+    `asked` and `encodings` are headers received.
     """
 
     def __init__(self) -> None:
@@ -29,9 +38,13 @@ class Publisher:
         self.cuts: list[int] = []
         self.honours_range = True
         self.headers: dict[str, str] = {}
+        self.length: str | None = ""
+        self.shift = 0
+        self.pause = 0.0
         self.status: int | None = None
         self.asked: list[str | None] = []
         self.encodings: list[str | None] = []
+        self.closed = Event()
         publisher = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,22 +63,29 @@ class Publisher:
                     return
                 body = publisher.content[start:]
                 self.send_response(206 if start else 200)
-                self.send_header("Content-Length", str(len(body)))
+                if publisher.length is not None:
+                    self.send_header("Content-Length", publisher.length or str(len(body)))
+                if start:
+                    begin = start + publisher.shift
+                    self.send_header("Content-Range", f"bytes {begin}-{len(publisher.content) - 1}/*")
                 for name, value in publisher.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 sent = len(body) if not publisher.cuts else publisher.cuts.pop(0)
+                while publisher.pause and not publisher.closed.wait(publisher.pause):
+                    self.wfile.write(b"x")
                 self.wfile.write(body[:sent])
 
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/file.bin"
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     def close(self) -> None:
+        self.closed.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -209,10 +229,12 @@ def test_a_disk_that_fills_up_keeps_what_arrived(
     assert "the disk is full" in refusal(publisher, target)
     monkeypatch.undo()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert target.with_name("file.bin.part").read_bytes() == CONTENT[:CUT]
+    kept = target.with_name("file.bin.part").read_bytes()
+    assert kept == CONTENT[: len(kept)]
+    assert 0 < len(kept) <= CUT
     download(publisher.url, target, MD5)
     assert target.read_bytes() == CONTENT
-    assert publisher.asked == [None, f"bytes={CUT}-"]
+    assert publisher.asked == [None, f"bytes={len(kept)}-"]
 
 
 def test_a_folder_that_cannot_be_made(publisher: Publisher, tmp_path: Path) -> None:
@@ -276,3 +298,115 @@ def test_an_empty_file_is_none(publisher: Publisher, target: Path) -> None:
     with pytest.raises(UserError, match="is an empty file"):
         download(publisher.url, target, None)
     assert not target.exists()
+
+
+def test_without_a_checksum_a_server_has_to_say_how_much_comes(publisher: Publisher, target: Path) -> None:
+    """A body that ends with the connection may have been cut short."""
+    publisher.length = None
+    publisher.cuts = [CUT]
+    with pytest.raises(
+        UserError, match="does not say how many bytes will come, and there is no checksum.*give its `md5:`"
+    ):
+        download(publisher.url, target, None)
+    assert not target.exists()
+    publisher.cuts = []
+    download(publisher.url, target, MD5)
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("length", ["abc", "-5", "1e9", "9" * 30])
+def test_an_announcement_that_is_no_number(publisher: Publisher, target: Path, length: str) -> None:
+    publisher.length = length
+    assert f"the server announces {length!r} bytes, which is no number" in refusal(publisher, target)
+
+
+def test_more_than_there_is_room_for(publisher: Publisher, target: Path) -> None:
+    publisher.length = str(10**17)
+    assert "needs 100,000,000,000,000,000 bytes, and" in refusal(publisher, target)
+
+
+@pytest.mark.parametrize("checksum", [MD5, None])
+def test_what_is_continued_at_another_byte_is_requested_from_the_start(
+    publisher: Publisher, target: Path, checksum: str | None
+) -> None:
+    publisher.cuts = [CUT]
+    publisher.shift = 7
+    download(publisher.url, target, checksum)
+    assert target.read_bytes() == CONTENT
+    assert publisher.asked == [None, f"bytes={CUT}-", None]
+
+
+def test_without_checksum_and_version_a_later_call_begins_anew(publisher: Publisher, target: Path) -> None:
+    publisher.cuts = [CUT, 0]
+    with pytest.raises(UserError, match="it broke off"):
+        download(publisher.url, target, None)
+    publisher.content = CONTENT[::-1]
+    download(publisher.url, target, None)
+    assert target.read_bytes() == CONTENT[::-1]
+
+
+def test_a_server_that_sends_hardly_anything_is_given_up(
+    publisher: Publisher, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.5)
+    publisher.pause = 0.1
+    message = refusal(publisher, target)
+    assert re.search("only [2-9] bytes came in [01] s; what arrived is kept", message)
+    assert target.with_name("file.bin.part").stat().st_size > 1
+
+
+def test_many_answers_of_a_byte_each_are_given_up_too(
+    publisher: Publisher, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.5)
+    publisher.cuts = [1] * 100_000
+    assert "what arrived is kept: run the same command again to continue, at another time" in refusal(publisher, target)
+
+
+def test_an_answer_that_never_begins(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header comes a byte at a time, each before the time-out of a connection."""
+    monkeypatch.setattr(downloads, "_PATIENCE_SECONDS", 0.5)
+    ended = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                while not ended.wait(0.1):
+                    connection.sendall(b"H")
+
+        thread = Thread(target=drip)
+        thread.start()
+        try:
+            with pytest.raises(UserError, match="no connection.*no answer within 0.5 s"):
+                download(f"http://127.0.0.1:{server.getsockname()[1]}/x", target, MD5)
+        finally:
+            ended.set()
+            thread.join()
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/x", "file:///etc/passwd", "example.org/x"])
+def test_an_address_that_is_not_on_the_web(url: str, target: Path) -> None:
+    with pytest.raises(UserError, match=f"{url} is not on the web; expected an address that begins with https:"):
+        download(url, target, None)
+
+
+def test_an_open_line_needs_a_checksum(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloads, "_answer", fail)
+    with pytest.raises(UserError, match="http://example.org/x is not encrypted, and without a checksum .* `md5:`"):
+        download("http://example.org/x", target, None)
+    for url, checksum in (("http://example.org/x", MD5), ("https://example.org/x", None)):
+        with pytest.raises(AssertionError, match="asked"):
+            download(url, target, checksum)
+
+
+def fail(*_: object) -> None:
+    raise AssertionError("asked")
+
+
+def test_an_encrypted_address_that_leads_to_an_open_line(
+    publisher: Publisher, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "_LOOPBACK", ())
+    with pytest.raises(UserError, match="https://x leads to http://127.0.0.1:.*, which is not encrypted"):
+        downloads._refuse_open_line("https://x", publisher.url, None)

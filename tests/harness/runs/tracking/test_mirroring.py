@@ -22,6 +22,7 @@ from harness.runs.run_folder import find_runs, read_record, write_run
 from harness.runs.tracking import client as tracking
 from harness.runs.tracking import mirroring
 from harness.runs.tracking.mirroring import mirror, mirror_all, try_mirror
+from harness.runs.tracking.place import tracking_uri
 from harness.runs.tracking.restoring import restore
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def test_a_half_mirrored_run_is_replaced(out: Path, monkeypatch: pytest.MonkeyPa
 
         patch.setattr(MlflowClient, breaks_at, die)
         with pytest.raises(KeyboardInterrupt):
-            mirroring._mirror(MlflowClient(tracking.tracking_uri(out)), folder, read_record(folder), out)
+            mirroring._mirror(MlflowClient(tracking_uri(out)), folder, read_record(folder), out)
     run_id = mirror(folder, out=out)
     with looking_at(out) as client:
         (run,) = all_runs(client)
@@ -392,9 +393,8 @@ def test_a_server_killed_while_it_is_told_of_a_run_gets_the_run_once(
 
     with server, monkeypatch.context() as patch:
         patch.setattr(MlflowClient, "log_artifact", kill_after_one)
-        warning = try_mirror(folder, out=out)
-    assert warning is not None
-    assert "the run itself is safe in" in warning
+        with pytest.raises(UserError, match="MLflow at http"):
+            mirror(folder, out=out)
     assert len(told) == 2
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from harness.cli.app import build
 from harness.errors import UserError
 from harness.runs.run_folder import find_runs, read_record
-from harness.runs.tracking import client as tracking
 from harness.runs.tracking.mirroring import mirror_all
+from harness.runs.tracking.place import tracking_place
 from harness.runs.tracking.restoring import local_copy, restore
 
 MakeRun = Callable[..., Path]
@@ -70,4 +70,4 @@ def test_a_store_that_is_away_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError, match="MLflow at http://127.0.0.1:9 failed: .*refused"):
         local_copy(tmp_path)
-    assert tracking.tracking_place(tmp_path) == "http://127.0.0.1:9"
+    assert tracking_place(tmp_path) == "http://127.0.0.1:9"
