@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -75,28 +75,35 @@ def look_at(name: str) -> Listing:
         return Listing(name, target, problem="; ".join((str(error), *error.problems)))
 
 
-def needed_files(name: str, containers: tuple[Path, ...] = ()) -> list[Needed]:
+def needed_files(name: str) -> list[Needed]:
     """The files of a system and of its members, each once; none for a system without a card.
 
     Args:
         name: a registered name, a card's path or `package.module:factory`.
-        containers: the cards of the systems that it is a member of, the outermost first.
 
     Raises:
         UserError: there is no such system or member, or systems are members of each other in a circle.
     """
-    target = target_of(name)
-    if not is_card(target):
-        return []
-    path = Path(target).resolve()
-    if path in containers:
-        circle = " → ".join(card.stem for card in (*containers[containers.index(path) :], path))
-        raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
-    fields, folder = read_card(target)
-    card = common_part(fields)
-    found = [Needed(name, file, place_of(file, folder)) for file in card.files.values()]
-    for member in card.members:
-        found += needed_files(located(member, folder), (*containers, path))
+    seen: set[Path] = set()
+
+    def visit(name: str, containers: tuple[Path, ...]) -> Iterator[Needed]:
+        """Its files and its members', unless they were visited; `containers` are the systems it is a member of."""
+        target = target_of(name)
+        path = Path(target).resolve()
+        if path in containers:
+            circle = " → ".join(card.stem for card in (*containers[containers.index(path) :], path))
+            raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
+        if not is_card(target) or path in seen:
+            return
+        seen.add(path)
+        fields, folder = read_card(target)
+        card = common_part(fields)
+        for file in card.files.values():
+            yield Needed(name, file, place_of(file, folder))
+        for member in card.members:
+            yield from visit(located(member, folder), (*containers, path))
+
+    found = list(visit(name, ()))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
 
 

@@ -1,3 +1,8 @@
+from .bounded_file import open_file as open_file
+from .bounded_file import parse_json as parse_json
+from .bounded_file import read_bounded as read_bounded
+from .bounded_file import read_json as read_json
+from .bounded_file import read_yaml as read_yaml
 from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
@@ -14,6 +19,8 @@ from .memory import keep_freed_memory as keep_freed_memory
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack
 from .packed_matrix import product as product
+from .plain_names import PlainName as PlainName
+from .plain_names import plain_name as plain_name
 from .progress import Advance as Advance
 from .progress import Progress as Progress
 from .progress import bars as bars

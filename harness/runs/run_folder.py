@@ -4,7 +4,6 @@
 and whatever files the caller adds. `<UTC time>-<system>-speed/` holds `record.json` and `samples.parquet`.
 """
 
-import json
 import re
 import shutil
 import time
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.machine import harness_code, kind_of
+from harness.machine import harness_code, kind_of, read_json
 from harness.runs.any_record import Record, SystemRecord
 from harness.runs.records import DatasetRecord, EvaluationRecord, Settings
 from harness.runs.speed_record import SpeedRecord
@@ -201,7 +200,7 @@ def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
 def kind_of_run(folder: Path) -> str | None:
     """The field `kind` of a run folder's record; `None` where it cannot be read or is missing."""
     try:
-        fields = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        fields = read_json(folder / "record.json")
     except (OSError, ValueError):
         return None
     kind = fields.get("kind") if isinstance(fields, dict) else None

@@ -1,8 +1,9 @@
 """The curves of a training, from the record that it leaves beside its weights."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+
+from harness.machine import read_json
 
 _SAME = ("audio", "text", "windows", "shared", "temperature")
 
@@ -15,7 +16,7 @@ def read_curves(card: Mapping[str, object], path: Path) -> dict[str, object] | N
         path: the file `training.json`.
     """
     try:
-        trained = json.loads(path.read_text(encoding="utf-8"))
+        trained = read_json(path)
         trained_card = trained["said"]["card"]
         if any(trained_card.get(field) != card.get(field) for field in _SAME):
             return None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
+from harness.machine import open_file
 from harness.runs import PER_QUERY_COLUMNS
 from leaderboard.runs.collecting import Row
 
@@ -75,7 +76,7 @@ def _read(row: Row, columns: list[str]) -> "pa.Table":
     path = row.folder / "per_query.parquet"
     try:
         # A file is read faster as a whole than through pyarrow's own file systems and threads.
-        with path.open("rb") as file:
+        with open_file(path) as file:
             table = pq.ParquetFile(file).read(columns=columns, use_threads=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; evaluate the system again") from error

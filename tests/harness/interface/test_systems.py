@@ -200,3 +200,11 @@ def test_every_registered_card_is_sound() -> None:
     assert [listing.problem for listing in found if listing.problem] == []
     assert {"random", "linear", "passt-m3-clotho", "tiny-passt"} <= {listing.name for listing in found}
     assert all(listing.card and listing.card.name == listing.name for listing in found)
+
+
+def test_members_that_multiply_are_visited_once(folder: Path) -> None:
+    (folder / "m0.yaml").write_text(CARD.format(name="m0", files="{w: {path: w.bin}}"))
+    for n in range(1, 30):
+        members = f"members: [m{n - 1}.yaml, m{n - 1}.yaml]"
+        (folder / f"m{n}.yaml").write_text(f"factory: m:f\nname: m{n}\n{members}\n")
+    assert [needed.file.path for needed in look_at("m29.yaml").files] == ["w.bin"]
