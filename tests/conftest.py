@@ -57,7 +57,7 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the person who runs the tests gets in, and nothing gets out into their cache."""
     monkeypatch.setenv("LBAR_CACHE", str(session_cache))
-    for name in ("LBAR_DATA", "LBAR_RUNS", "LBAR_WEIGHTS", "MLFLOW_TRACKING_URI"):
+    for name in ("LBAR_DATA", "LBAR_RUNS", "LBAR_TRUST", "LBAR_WEIGHTS", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -94,6 +94,7 @@ def migrated_runs(tmp_path: Path, migrated: Path) -> Path:
 def participant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory that holds a participant's module, `tone_system`."""
     (tmp_path / "tone_system.py").write_bytes((PARTICIPANT / "tone_system.py").read_bytes())
+    monkeypatch.setenv("LBAR_TRUST", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     yield tmp_path

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Runs
+from harness.cli import DataRoot, Runs, Trust
 from harness.errors import UserError
 
 mlflow = typer.Typer(
@@ -47,6 +47,7 @@ def register_best(
     protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
     out: Runs = Path("runs"),
     data_root: DataRoot = Path("data"),
+    trust: Trust = False,  # noqa: ARG001
 ) -> None:
     """Register the best system of every text-to-audio protocol as a model that takes captions and ranks clips.
 

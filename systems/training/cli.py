@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Device
+from harness.cli import DataRoot, Device, Trust
 
 
 def train(
@@ -30,6 +30,7 @@ def train(
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    trust: Trust = False,  # noqa: ARG001
 ) -> None:
     """Train systems.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import AsJson, DataRoot, Device, print_json
+from harness.cli import AsJson, DataRoot, Device, Trust, print_json
 
 if TYPE_CHECKING:
     from systems.training.data.training_set import TrainingSet
@@ -21,7 +21,12 @@ Card = Annotated[str, typer.Argument(help="A system or card (*.yaml) whose secti
 
 
 @correspondences.command("estimate")
-def estimate_all(card: Card, data_root: DataRoot = Path("data"), device: Device = "auto") -> None:
+def estimate_all(
+    card: Card,
+    data_root: DataRoot = Path("data"),
+    device: Device = "auto",
+    trust: Trust = False,  # noqa: ARG001
+) -> None:
     """Compute and keep the teachers' embeddings of the training data.
 
     `lbar train` does so by itself. A computation that was interrupted goes on where it stopped.
@@ -38,6 +43,7 @@ def inspect_one(
     most: Annotated[int, typer.Option("--most", min=1, help="How many clips.")] = 10,
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
+    trust: Trust = False,  # noqa: ARG001
     as_json: AsJson = False,
 ) -> None:
     """Show the clips that a caption is estimated to match, and whether it does where that is known."""
@@ -59,7 +65,11 @@ def inspect_one(
 
 @correspondences.command("agreement")
 def measure_agreement(
-    card: Card, data_root: DataRoot = Path("data"), device: Device = "auto", as_json: AsJson = False
+    card: Card,
+    data_root: DataRoot = Path("data"),
+    device: Device = "auto",
+    trust: Trust = False,  # noqa: ARG001
+    as_json: AsJson = False,
 ) -> None:
     """Measure how well the estimates agree with what each caption is true of, where that is known."""
     from dataclasses import asdict

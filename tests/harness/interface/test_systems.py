@@ -62,7 +62,8 @@ def test_module_and_factory(participant: Path) -> None:
     assert system.embed_text(["a"]).dtype == np.float32
 
 
-def test_a_card(participant: Path) -> None:
+def test_a_card(participant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LBAR_TRUST", "1")
     (participant / "mine.yaml").write_text("factory: participant_module:from_card\nname: mine\nfactor: 3\n")
     system = load_system("mine.yaml", precision="bf16")
     assert system.card["factor"] == 3
@@ -99,7 +100,8 @@ def test_wrong_names(participant: Path, name: str, message: str) -> None:
         ("factory: participant_module:absent", "cannot be imported"),
     ],
 )
-def test_wrong_cards(participant: Path, text: str, message: str) -> None:
+def test_wrong_cards(participant: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    monkeypatch.setenv("LBAR_TRUST", "1")
     (participant / "card.yaml").write_text(text)
     with pytest.raises(UserError) as caught:
         load_system(f".{os.sep}card.yaml")
