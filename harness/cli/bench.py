@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust
-from harness.cli.printing import end_with, print_json, say
+from harness.cli.printing import echo, end_with, print_json, say
 
 WorkloadNames = Annotated[
     list[str] | None,
@@ -60,5 +60,5 @@ def bench(
         print_json([record.model_dump(mode="json") for _, record in batch.runs])
     else:
         for _, record in batch.runs:
-            typer.echo(report(record))
+            echo(report(record))
     end_with(batch.failures)

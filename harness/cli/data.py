@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot
-from harness.cli.printing import print_json, say
+from harness.cli.printing import echo, print_json, say
 from harness.datasets import dataset_names
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
@@ -33,8 +33,8 @@ def verify(
         print_json([{"split": one.check, "path": one.file, "message": one.found} for one in findings])
     else:
         for finding in findings:
-            typer.echo(f"{finding.check}: {finding.found}")
-        typer.echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
+            echo(f"{finding.check}: {finding.found}")
+        echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
     if findings:
         raise typer.Exit(1)
 
@@ -50,7 +50,7 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
 
     with bars() as progress:
         for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
-            typer.echo(line)
+            echo(line)
 
 
 @data_app.command()
@@ -78,7 +78,7 @@ def leaks(
         print_json(report.to_json())
     else:
         for leak in report.leaks:
-            typer.echo(str(leak))
-        typer.echo(report.summary())
+            echo(str(leak))
+        echo(report.summary())
     if report.leaks:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.commands import companion
 from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust
-from harness.cli.printing import end_with, print_json, print_table, say
+from harness.cli.printing import echo, end_with, print_json, print_table, say
 from harness.cli.submission import Audio, MaybeProfileName, Queries, format_of, predict_all
 from harness.errors import UserError
 
@@ -90,9 +90,9 @@ def check_system(
         print_json([{"check": finding.check, "message": finding.found} for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{system}: {finding.found}")
+            echo(f"{system}: {finding.found}")
         if not findings:
-            typer.echo(f"{system}: nothing found; it does what the harness relies on")
+            echo(f"{system}: nothing found; it does what the harness relies on")
     if findings:
         raise typer.Exit(1)
 

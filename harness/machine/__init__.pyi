@@ -30,5 +30,7 @@ from .stages import StageMeter as StageMeter
 from .stages import is_metered as is_metered
 from .stages import metered as metered
 from .stages import stage as stage
+from .visible_text import visible as visible
+from .visible_text import visible_json as visible_json
 from .whole_file import copy as copy
 from .whole_file import write_text as write_text
