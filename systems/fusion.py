@@ -189,6 +189,7 @@ def build_members(card: FusionCard, folder: Path, *, device: str, precision: str
     Raises:
         UserError: members cannot be built (all of them are listed), or fusions are members of each other in a circle.
     """
+    mine = f"fusion {card.name!r}"
     counting = [member for member, share in zip(card.members, card.shares, strict=True) if share]
     built: list[BuiltSystem] = []
     failed: dict[str, str] = {}
@@ -196,14 +197,18 @@ def build_members(card: FusionCard, folder: Path, *, device: str, precision: str
         try:
             # This refuses members in a circle, which building would follow without end.
             needed_files(located(member, folder))
-            built.append(build_system(located(member, folder), device=device, precision=precision))
+            built.append(
+                build_system(
+                    located(member, folder), device=device, precision=precision, named_by=f"fusion {card.name!r}"
+                )
+            )
         except UserError as error:
             failed[member] = "; ".join(error.problems) or str(error)
     if failed:
         problems = [f"{member}: {problem}" for member, problem in failed.items()]
         if len(problems) == 1:
-            raise UserError(f"fusion {card.name!r} lacks a member: {problems[0]}")
-        raise UserError(f"fusion {card.name!r} lacks members: {', '.join(failed)}", problems)
+            raise UserError(f"{mine} lacks a member: {problems[0]}")
+        raise UserError(f"{mine} lacks members: {', '.join(failed)}", problems)
     return built
 
 

@@ -59,7 +59,7 @@ def surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
     monkeypatch.setenv("LBAR_CACHE", str(session_cache))
-    for name in ("LBAR_DATA", "LBAR_RUNS", "LBAR_WEIGHTS", "MLFLOW_TRACKING_URI"):
+    for name in ("LBAR_DATA", "LBAR_RUNS", "LBAR_TRUST", "LBAR_WEIGHTS", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -96,6 +96,7 @@ def migrated_runs(tmp_path: Path, migrated: Path) -> Path:
 def participant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory that holds a participant's module, `tone_system`."""
     (tmp_path / "tone_system.py").write_bytes((PARTICIPANT / "tone_system.py").read_bytes())
+    monkeypatch.setenv("LBAR_TRUST", "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     yield tmp_path

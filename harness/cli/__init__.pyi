@@ -7,7 +7,10 @@ from .options import Device as Device
 from .options import Precision as Precision
 from .options import ProtocolName as ProtocolName
 from .options import Runs as Runs
+from .options import Trust as Trust
+from .printing import echo as echo
 from .printing import print_json as print_json
 from .printing import print_table as print_table
 from .printing import say as say
+from .printing import show as show
 from .printing import show_error as show_error

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs
-from harness.cli.printing import end_with, print_json, say
+from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust
+from harness.cli.printing import echo, end_with, print_json, say
 
 WorkloadNames = Annotated[
     list[str] | None,
@@ -32,6 +32,7 @@ def bench(
         int | None,
         typer.Option("--clips", min=1, help="Real clips in one iteration; by default what takes half a second."),
     ] = None,
+    trust: Trust = False,  # noqa: ARG001
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast systems are.
@@ -59,5 +60,5 @@ def bench(
         print_json([record.model_dump(mode="json") for _, record in batch.runs])
     else:
         for _, record in batch.runs:
-            typer.echo(report(record))
+            echo(report(record))
     end_with(batch.failures)

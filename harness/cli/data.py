@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot
-from harness.cli.printing import in_bytes, print_json, print_table, say
+from harness.cli.printing import echo, in_bytes, print_json, print_table, say
 from harness.datasets import dataset_names
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def verify(
         print_json([{"split": one.check, "path": one.file, "message": one.found} for one in findings])
     else:
         for finding in findings:
-            typer.echo(f"{finding.check}: {finding.found}")
-        typer.echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
+            echo(f"{finding.check}: {finding.found}")
+        echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
     if findings:
         raise typer.Exit(1)
 
@@ -54,7 +54,7 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
 
     with bars() as progress:
         for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
-            typer.echo(line)
+            echo(line)
 
 
 @data_app.command()
@@ -87,7 +87,7 @@ def size(
     else:
         print_table(("in", "size", "for"), [(one.where, _amount(one), one.what) for one in needed])
         for name, folder in folders.items():
-            typer.echo(f"{name}: {in_bytes(sums[name])} needed in {folder}, {in_bytes(disks[name].free)} free")
+            echo(f"{name}: {in_bytes(sums[name])} needed in {folder}, {in_bytes(disks[name].free)} free")
     # Several folders may lie on one disk.
     on_disk = {
         disk: sum(sums[name] for name in folders if disks[name].number == disk.number) for disk in disks.values()
@@ -128,7 +128,7 @@ def leaks(
         print_json(report.to_json())
     else:
         for leak in report.leaks:
-            typer.echo(str(leak))
-        typer.echo(report.summary())
+            echo(str(leak))
+        echo(report.summary())
     if report.leaks:
         raise typer.Exit(1)

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.commands import companion
-from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs
-from harness.cli.printing import end_with, print_json, print_table, say
+from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust
+from harness.cli.printing import echo, end_with, print_json, print_table, say
 from harness.cli.submission import Audio, MaybeProfileName, Queries, format_of, predict_all
 from harness.errors import UserError
 
@@ -34,6 +34,7 @@ def evaluate_systems(
     keep_embeddings: Annotated[bool, typer.Option(help="Store the embeddings in the run folder.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Evaluate even where a finished run is there.")] = False,
     audio: Audio = None,
+    trust: Trust = False,  # noqa: ARG001
     queries: Queries = None,
     profile: MaybeProfileName = None,
     as_json: AsJson = False,
@@ -77,6 +78,7 @@ def check_system(
     system: Annotated[str, typer.Argument(help="A registered name, a card (*.yaml) or package.module:factory.")],
     device: Device = "auto",
     precision: Precision = "fp32",
+    trust: Trust = False,  # noqa: ARG001
     as_json: AsJson = False,
 ) -> None:
     """Check that a system does what the harness relies on, and list what its author has to mend."""
@@ -88,9 +90,9 @@ def check_system(
         print_json([{"check": finding.check, "message": finding.found} for finding in findings])
     else:
         for finding in findings:
-            typer.echo(f"{system}: {finding.found}")
+            echo(f"{system}: {finding.found}")
         if not findings:
-            typer.echo(f"{system}: nothing found; it does what the harness relies on")
+            echo(f"{system}: nothing found; it does what the harness relies on")
     if findings:
         raise typer.Exit(1)
 

@@ -1,5 +1,6 @@
 """Options that several commands have, in every package alike."""
 
+from os import environ
 from pathlib import Path
 from typing import Annotated
 
@@ -12,4 +13,13 @@ DataRoot = Annotated[
 Runs = Annotated[Path, typer.Option("--out", envvar="LBAR_RUNS", help="Folder of run folders.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
 Precision = Annotated[str, typer.Option("--precision", help="fp32 or bf16.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        envvar="LBAR_TRUST",
+        callback=lambda trusted: environ.update({"LBAR_TRUST": "1"} if trusted else {}) or trusted,
+        help="Run code that a card names, though it is neither lbar's nor a registered package's.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]

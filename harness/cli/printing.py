@@ -1,22 +1,51 @@
-"""How commands print: lines for people on standard error, tables and JSON documents on standard output."""
+"""How commands print: lines for people on standard error, tables and JSON documents on standard output.
+
+Names and captions may be anybody's: whatever is printed goes through here, so that nothing in them steers the terminal.
+"""
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.errors import UserError
+from harness.machine import visible, visible_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def echo(text: str) -> None:
+    """Print text on standard output."""
+    typer.echo(visible(text))
 
 
 def print_json(document: object) -> None:
     """Print one JSON document on standard output."""
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+    typer.echo(visible_json(json.dumps(document, ensure_ascii=False, indent=2)))
+
+
+def show(render: "Callable[[int], RenderableType]") -> None:
+    """Print what rich lays out on standard output.
+
+    Args:
+        render: makes it for a width, which is the terminal's, and 100 where standard output is none.
+    """
+    from rich.console import Console
+    from rich.segment import Segment, Segments
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 100
+    laid_out = console.render(render(console.width))
+    console.print(Segments(one if one.control else Segment(visible(one.text), one.style) for one in laid_out))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns, each as wide as its widest cell; an empty header is left out."""
-    lines = [header, *rows] if header else rows
+    lines = [[" ".join(visible(cell).split("\n")) for cell in row] for row in ([header, *rows] if header else rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))] if lines else []
     for line in lines:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
@@ -34,7 +63,7 @@ def in_bytes(count: int) -> str:
 
 def say(line: str) -> None:
     """Print a line on standard error, where it does not mix with what the command answers."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{visible(line)}\n")
 
 
 def show_error(error: UserError, subject: str = "lbar") -> None:

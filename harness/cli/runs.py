@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot, Runs
-from harness.cli.printing import print_json, print_table
+from harness.cli.printing import echo, print_json, print_table
 
 
 def track(
@@ -22,10 +22,10 @@ def track(
     failed = False
     outcomes = mirror_all(out, folders)
     if not outcomes:
-        typer.echo(f"no runs in {out}")
+        echo(f"no runs in {out}")
     for folder, outcome in outcomes:
         failed = failed or not outcome.done
-        typer.echo(f"{folder.name}: {outcome.message}")
+        echo(f"{folder.name}: {outcome.message}")
     if failed:
         raise typer.Exit(2)
 
@@ -64,4 +64,4 @@ def restore(
 
     for name in names or (None,):
         for folder in restore_runs(name, out=out):
-            typer.echo(str(folder))
+            echo(str(folder))

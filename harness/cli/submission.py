@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot, ProtocolName
-from harness.cli.printing import print_json, say, show_error
+from harness.cli.printing import echo, print_json, say, show_error
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def score(
     if as_json:
         print_json(result.to_json())
     else:
-        typer.echo(result.to_text())
+        echo(result.to_text())
 
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
@@ -96,7 +96,7 @@ def _print_packages(packages: "list[PackageScore]", task: "RetrievalTask", *, as
 
 def _print_blocks(blocks: "Iterable[str]") -> None:
     for block in blocks:
-        typer.echo(block)
+        echo(block)
 
 
 def validate(
@@ -131,7 +131,7 @@ def validate(
     else:
         if mended is not None:
             _print_blocks(mended.repairs.to_text())
-            typer.echo(f"{mended.path}: the mended copy" if mended.path else f"{path}: nothing can be mended safely")
+            echo(f"{mended.path}: the mended copy" if mended.path else f"{path}: nothing can be mended safely")
         _print_blocks(result.to_text())
     if not result.is_valid:
         raise typer.Exit(1)
@@ -164,7 +164,7 @@ def submit(
         if meta.exists():
             raise UserError(f"{meta} is there already and stays as it is; name another file with --meta")
         write_text(meta, template(edition))
-        typer.echo(f"{meta}: fill it in, then `lbar submit RUN --profile {profile} --meta {meta} --report report.pdf`")
+        echo(f"{meta}: fill it in, then `lbar submit RUN --profile {profile} --meta {meta} --report report.pdf`")
         return
     made = make(runs or [], edition, meta, report, out, data_root, say=say)
     document = {"package": made.path and str(made.path), "labels": made.labels} | made.validation.to_json()
@@ -173,7 +173,7 @@ def submit(
     else:
         _print_blocks(made.validation.to_text())
         if made.path:
-            typer.echo(f"{made.path}: {', '.join(made.labels)}")
+            echo(f"{made.path}: {', '.join(made.labels)}")
         else:
             say("no package was written")
     if made.path is None:
@@ -212,4 +212,4 @@ def predict_all(
         print_json([str(folder) for folder in folders])
     else:
         for folder in folders:
-            typer.echo(str(folder))
+            echo(str(folder))

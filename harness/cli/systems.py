@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import AsJson
-from harness.cli.printing import print_json, print_table
+from harness.cli.printing import echo, print_json, print_table
 
 if TYPE_CHECKING:
     from harness.interface import Listing
@@ -46,7 +46,7 @@ def fetch_system(
 
     with bars() as progress:
         for line in fetch_files(name, training=training, progress=progress):
-            typer.echo(line)
+            echo(line)
 
 
 def as_row(listing: "Listing") -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.machine import open_file
 
 MOST_LISTED = 1000
 LONGEST_LINE = 1 << 24
@@ -30,7 +31,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     begins = 1
     try:
         # `newline=""` keeps a line end inside quotes as it is.
-        with path.open("rb") as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+        with open_file(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
             # `strict` refuses a quote that would swallow the rest of the file.
             reader = csv.reader(_lines(text), strict=True)
             try:

@@ -14,7 +14,7 @@ from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
 from harness.evaluation.scoring import conditions_of, score_task
 from harness.interface import System, checked_info
-from harness.machine import Progress, require_undamaged, silent
+from harness.machine import Progress, open_file, require_undamaged, silent
 from harness.measures import top_k
 from harness.predictions import DEPTH, write_predictions
 from harness.protocols import Protocol, Relevance, RetrievalTask
@@ -88,6 +88,7 @@ def read_scores(folder: Path, record: PredictionRecord) -> Array:
     path = folder / SCORES
     require_undamaged(path, "make the prediction again")
     try:
+        open_file(path).close()
         scores: Array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(f"cannot read {path}: {error}; make the prediction again") from error

@@ -9,9 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 
 from harness.errors import UserError, listing
 from harness.interface.names import is_card, registered
+from harness.machine import PlainName, plain_name
 
 Url = Annotated[str, Field(pattern="^https?://")]
-FileName = Annotated[str, Field(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
 
 
 class CardFile(BaseModel, frozen=True, extra="forbid"):
@@ -33,8 +33,8 @@ class CardFile(BaseModel, frozen=True, extra="forbid"):
     path: str
     bundled: str | None = None
     urls: tuple[Url, ...] = ()
-    contents: dict[FileName, Url] = {}
-    instead: tuple[str, ...] = ()
+    contents: dict[PlainName, Url] = {}
+    instead: tuple[PlainName, ...] = ()
     md5: str | None = None
     page: str = ""
     origin: str = ""
@@ -45,6 +45,9 @@ class CardFile(BaseModel, frozen=True, extra="forbid"):
     def _is_one_thing(self) -> Self:
         if self.urls and self.contents:
             raise ValueError("a file has `urls`, a folder has `contents`; not both")
+        if len(self.urls) > 1:
+            # They lie under these names until they are joined.
+            list(map(plain_name, self.part_names()))
         return self
 
     @property

@@ -1,8 +1,9 @@
 """Cards: YAML files that say what a system is, each on its own or built on others."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import count
 from os.path import relpath
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,9 +16,12 @@ from harness.interface.card_files import CardFile
 from harness.interface.names import is_card, target_of
 from harness.interface.system import SystemInfo
 from harness.interface.training_section import SYSTEM_FIELDS, TrainingSection
-from harness.machine import CHECKSUMS, require_undamaged
+from harness.machine import CHECKSUMS, PlainName, plain_name, read_yaml, require_undamaged
 
 _log = logging.getLogger(__name__)
+
+_MOST_CARDS = 100
+"""Cards that one card may be built of, a base counted wherever it is named."""
 
 
 class Published(BaseModel, frozen=True, extra="forbid"):
@@ -60,7 +64,7 @@ class Card(BaseModel):
 
     factory: str
     trainer: str | None = None
-    name: str
+    name: PlainName
     about: str = ""
     parameters: int | None = None
     pretrained_on: tuple[str, ...] = ()
@@ -164,13 +168,18 @@ def read_card(name: str) -> tuple[dict[str, object], Path]:
         UserError: there is no such card, it cannot be read, or cards build on each other in a circle.
     """
     path = _path_of(name)
-    card = _composed(path, path.parent, ())
+    card = _composed(path, path.parent, (), count(1))
     if not isinstance(card.get("factory"), str):
         raise UserError(f"card {path} has no line `factory: package.module:function` that says what builds the system")
+    name = card.get("name", path.stem)
+    if not isinstance(name, str):
+        raise UserError(f"card {path}: `name:` is {name!r:.80}; expected a text, in quotes if it is a number")
     try:
-        return {key: _named(value, str(card.get("name", path.stem))) for key, value in card.items()}, path.parent
-    except RecursionError:
-        raise UserError(f"card {path} contains itself: an anchor (&) is used within what it names") from None
+        # Folders and files are called by it.
+        plain_name(name)
+    except ValueError as error:
+        raise UserError(f"card {path}: `name:` is {name!r:.80}: {error}") from None
+    return {key: _named(value, name) for key, value in card.items()}, path.parent
 
 
 def _path_of(name: str) -> Path:
@@ -180,8 +189,10 @@ def _path_of(name: str) -> Path:
     return Path(target)
 
 
-def _composed(path: Path, folder: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """The fields of a card and of the cards it builds on, paths made to go from a folder."""
+def _composed(path: Path, folder: Path, above: tuple[Path, ...], read: Iterator[int]) -> dict[str, Any]:
+    """The fields of a card and of the cards it builds on, paths made to go from a folder; `read` counts the cards."""
+    if next(read) > _MOST_CARDS:
+        raise UserError(f"card {path} and those that stand on it read more than {_MOST_CARDS} cards; take bases out")
     if path.resolve() in above:
         circle = " → ".join(card.name for card in (*above[above.index(path.resolve()) :], path))
         raise UserError(f"cards build on each other in a circle: {circle}; take one `base:` out")
@@ -194,23 +205,21 @@ def _composed(path: Path, folder: Path, above: tuple[Path, ...]) -> dict[str, An
     composed: dict[str, Any] = {}
     for base in bases:
         below = path.parent / base if is_card(base) else _path_of(base)
-        composed = _merged(composed, _composed(below, folder, (*above, path.resolve())))
+        composed = _merged(composed, _composed(below, folder, (*above, path.resolve()), read))
     composed.pop("published", None)
     return _merged(composed, own)
 
 
 def _loaded(path: Path) -> dict[str, Any]:
-    import yaml
-
     try:
         require_undamaged(path, "")
     except UserError:
         _warn_of_change(path)
     try:
-        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+        card = read_yaml(path)
     except FileNotFoundError:
         raise UserError(f"there is no card {path}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"card {path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(card, dict):
         raise UserError(f"card {path} is no list of fields such as `factory: package.module:function`")

@@ -1,21 +1,26 @@
 """From the name of a system to the system: the files it needs, and building it."""
 
 import inspect
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
 from harness.errors import UserError, one_line
 from harness.interface.card_files import CardFile, missing_line, place_of
 from harness.interface.cards import Card, common_part, read_card
-from harness.interface.names import is_card, located, registered, target_of
+from harness.interface.names import GROUP, is_card, located, registered, target_of
 from harness.interface.system import System
 from harness.machine import resolve
 
 PRECISIONS = ("fp32", "bf16")
+
+TRUST = "LBAR_TRUST"
+"""Environment variable: set to 1, as `--trust` does, it lets cards name code that is neither ours nor registered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,28 +80,35 @@ def look_at(name: str) -> Listing:
         return Listing(name, target, problem="; ".join((str(error), *error.problems)))
 
 
-def needed_files(name: str, containers: tuple[Path, ...] = ()) -> list[Needed]:
+def needed_files(name: str) -> list[Needed]:
     """The files of a system and of its members, each once; none for a system without a card.
 
     Args:
         name: a registered name, a card's path or `package.module:factory`.
-        containers: the cards of the systems that it is a member of, the outermost first.
 
     Raises:
         UserError: there is no such system or member, or systems are members of each other in a circle.
     """
-    target = target_of(name)
-    if not is_card(target):
-        return []
-    path = Path(target).resolve()
-    if path in containers:
-        circle = " → ".join(card.stem for card in (*containers[containers.index(path) :], path))
-        raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
-    fields, folder = read_card(target)
-    card = common_part(fields)
-    found = [Needed(name, file, place_of(file, folder)) for file in card.files.values()]
-    for member in card.members:
-        found += needed_files(located(member, folder), (*containers, path))
+    seen: set[Path] = set()
+
+    def visit(name: str, containers: tuple[Path, ...]) -> Iterator[Needed]:
+        """Its files and its members', unless they were visited; `containers` are the systems it is a member of."""
+        target = target_of(name)
+        path = Path(target).resolve()
+        if path in containers:
+            circle = " → ".join(card.stem for card in (*containers[containers.index(path) :], path))
+            raise UserError(f"systems are members of each other in a circle: {circle}; take one out of `members:`")
+        if not is_card(target) or path in seen:
+            return
+        seen.add(path)
+        fields, folder = read_card(target)
+        card = common_part(fields)
+        for file in card.files.values():
+            yield Needed(name, file, place_of(file, folder))
+        for member in card.members:
+            yield from visit(located(member, folder), (*containers, path))
+
+    found = list(visit(name, ()))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
 
 
@@ -120,7 +132,9 @@ def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> 
     return build_system(name, device=device, precision=precision).system
 
 
-def build_system(name: str, *, device: str = "auto", precision: str = "fp32", compiled: bool = False) -> BuiltSystem:
+def build_system(
+    name: str, *, device: str = "auto", precision: str = "fp32", compiled: bool = False, named_by: str = ""
+) -> BuiltSystem:
     """Build a system from a registered name, a card's path (`*.yaml`) or `package.module:factory`.
 
     A factory gets those of `device`, `precision` and `compiled` that are among its parameters. The factory that a card
@@ -131,10 +145,12 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32", co
         device: what it is to run on: a device by the name PyTorch gives it, or `auto`.
         precision: `fp32` or `bf16`.
         compiled: whether `torch.compile` compiles its encoders first.
+        named_by: the card or record that names the system; empty where the person does, whose word is enough for a
+            `package.module:factory` that is neither ours nor registered.
 
     Raises:
         UserError: there is no such system, it cannot be built, a file it needs is missing, or it cannot compute in
-            this precision or be compiled.
+            this precision or be compiled; or a card names code that is not trusted, see `import_named`.
     """
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
@@ -142,8 +158,8 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32", co
     arguments: tuple[object, ...] = ()
     if is_card(target):
         card, folder = read_card(target)
-        arguments, target = (card, folder), str(card["factory"])
-    factory = import_named(target, named_by=name)
+        arguments, target, named_by = (card, folder), str(card["factory"]), named_by or name
+    factory = import_named(target, named_by=named_by or name, trusted=not named_by or name in registered())
     takes = options_of(factory)
     if precision != "fp32" and "precision" not in takes:
         raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
@@ -160,14 +176,28 @@ def build_system(name: str, *, device: str = "auto", precision: str = "fp32", co
     return BuiltSystem(cast(System, system), chosen, precision)
 
 
-def import_named(target: str, *, named_by: str) -> Callable[..., object]:
+def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callable[..., object]:
     """Import `package.module:function`, which may also lie in the working directory; messages begin with `named_by`.
 
+    Importing runs code. What a card or a record names may be a stranger's: it is imported only from our own packages,
+    from those that have registered systems, or where the person says so by `--trust`.
+
+    Args:
+        target: what is imported.
+        named_by: what names it, a card for example.
+        trusted: whether the person has named it, or installed what names it.
+
     Raises:
-        UserError: it cannot be imported, or is not callable.
+        UserError: it is not trusted, cannot be imported, or is not callable.
     """
     module_name, _, attribute = target.partition(":")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+    known = module_name.partition(".")[0] in _known_packages()
+    if not (known or trusted or os.environ.get(TRUST) == "1"):
+        raise UserError(
+            f"{named_by} names {target}, code that is neither lbar's nor a registered package's, and was not run; "
+            f"read it, and if you trust who wrote it add --trust (or set {TRUST}=1)"
+        )
+    if not known and "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(import_module(module_name), attribute)
@@ -176,6 +206,12 @@ def import_named(target: str, *, named_by: str) -> Callable[..., object]:
     if not callable(found):
         raise UserError(f"{named_by}: {target} is not a function or a class")
     return cast(Callable[..., object], found)
+
+
+def _known_packages() -> set[str]:
+    """The packages whose code any card may name: ours, and those that have registered systems."""
+    entries = (entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group=GROUP))
+    return {"harness", "systems", *entries}
 
 
 def options_of(factory: Callable[..., object]) -> set[str]:

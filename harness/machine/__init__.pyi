@@ -1,3 +1,8 @@
+from .bounded_file import open_file as open_file
+from .bounded_file import parse_json as parse_json
+from .bounded_file import read_bounded as read_bounded
+from .bounded_file import read_json as read_json
+from .bounded_file import read_yaml as read_yaml
 from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
@@ -23,6 +28,8 @@ from .memory import keep_freed_memory as keep_freed_memory
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack
 from .packed_matrix import product as product
+from .plain_names import PlainName as PlainName
+from .plain_names import plain_name as plain_name
 from .progress import Advance as Advance
 from .progress import Progress as Progress
 from .progress import bars as bars
@@ -32,6 +39,8 @@ from .stages import StageMeter as StageMeter
 from .stages import is_metered as is_metered
 from .stages import metered as metered
 from .stages import stage as stage
+from .visible_text import visible as visible
+from .visible_text import visible_json as visible_json
 from .whole_file import append as append
 from .whole_file import copy as copy
 from .whole_file import write_text as write_text

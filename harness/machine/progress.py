@@ -1,8 +1,12 @@
-"""The progress of long work: a callback per stage, shown as bars where standard error is a terminal."""
+"""The progress of long work: a callback per stage, shown as bars on a terminal, elsewhere in a line a minute."""
 
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+from harness.machine.visible_text import visible
 
 Advance = Callable[[int], None]
 """Called after each step with the number of items it has finished."""
@@ -21,9 +25,51 @@ def silent(stage: str, total: int) -> Advance:  # noqa: ARG001
     return lambda _: None
 
 
+def lines(every: float = 60.0, write: Callable[[str], object] | None = None) -> Progress:
+    """Progress in lines with rate and time left, for a log: one whenever so many seconds have passed.
+
+    Args:
+        every: seconds between two lines; work that takes less leaves none.
+        write: receives each line with its end; by default standard error.
+    """
+    last = time.monotonic()
+
+    def start(stage: str, total: int) -> Advance:
+        began, done = time.monotonic(), 0
+
+        def advance(step: int) -> None:
+            nonlocal last, done
+            done += step
+            now = time.monotonic()
+            if now - last < every or done <= 0:
+                return
+            last = now
+            rate = done / (now - began)
+            counted = f"{done:,} of {total:,}" if total > 0 else f"{done:,}"
+            left = f", {duration((total - done) / rate)} left" if total > done else ""
+            speed = f"{rate:,.0f} a second" if rate >= 1 else f"{duration(1 / rate)} each"
+            (write or sys.stderr.write)(f"{visible(stage)}: {counted}, {speed}{left}\n")
+
+        return advance
+
+    return start
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(5.2), duration(200), duration(8000), duration(200_000)
+    ('5 s', '3 min', '2 h 13 min', '55 h 33 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(int(seconds // 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Bars with rate and time left on standard error; nothing where that is not a terminal."""
+    """Bars with rate and time left on standard error; `lines` where that is not a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
@@ -35,15 +81,16 @@ def bars() -> Iterator[Progress]:
 
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield silent
+        yield lines()
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
+    described = TextColumn("{task.description}", markup=False)
+    columns = (described, BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with RichProgress(*columns, console=console, transient=True) as shown:
 
         def start(stage: str, total: int) -> Advance:
             for ended in [task.id for task in shown.tasks if task.finished]:
                 shown.remove_task(ended)
-            task = shown.add_task(stage, total=total)
+            task = shown.add_task(visible(stage), total=total)
             return lambda step: shown.advance(task, step)
 
         yield start

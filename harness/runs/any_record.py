@@ -1,6 +1,5 @@
 """What records of every kind have in common: frozen, typed, readable as JSON by every later version."""
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from harness.errors import UserError
-from harness.machine import require_undamaged
+from harness.machine import parse_json, read_bounded, require_undamaged
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -76,7 +75,7 @@ class Record(Part):
             UserError: it is not JSON, is a record of another kind, is damaged, or was written by a newer version.
         """
         try:
-            fields = json.loads(text)
+            fields = parse_json(text)
         except ValueError as error:
             raise UserError(
                 f"{source} is not JSON ({error}); restore it from a copy, or delete its folder and run "
@@ -98,7 +97,8 @@ class Record(Part):
             return cls.model_validate(fields)
         except ValidationError as error:
             problems = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg']}" for e in error.errors()]
-            raise UserError(f"{source} is damaged: {'; '.join(problems)}", problems) from error
+            more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
+            raise UserError(f"{source} is damaged: {'; '.join(problems[:5])}{more}", problems) from error
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -110,7 +110,7 @@ class Record(Part):
         path = folder / cls.FILE
         require_undamaged(path, f"delete its folder and run `{cls.COMMAND}` again")
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_bounded(path).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(
                 f"cannot read {path}: {error}; expected a run folder as `{cls.COMMAND}` writes it"

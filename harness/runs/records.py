@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
 
-from harness.machine import Environment
+from harness.machine import Environment, PlainName
 from harness.measures import MeasureRecord
 from harness.protocols import Direction
 from harness.runs.any_record import Part, Record, SystemRecord, require_reasons
@@ -15,7 +15,7 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 class ProtocolRecord(Part):
     """The rules that were followed; see `harness.protocols.named.Protocol`."""
 
-    name: str
+    name: PlainName
     digest: str
     primary: str
     direction: Direction
@@ -27,10 +27,10 @@ class DatasetRecord(Part):
     `digest` is over names, captions and relevance, `audio_digest` over the audio files.
     """
 
-    name: str
-    split: str
-    digest: str
-    audio_digest: str | None
+    name: PlainName
+    split: PlainName
+    digest: PlainName
+    audio_digest: PlainName | None
     clips: NonNegativeInt
     queries: NonNegativeInt
 

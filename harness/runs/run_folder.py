@@ -5,7 +5,6 @@ and whatever files the caller adds. `<UTC time>-<system>-speed/` holds `record.j
 has the checksums of its files, with which they are compared when they are read.
 """
 
-import json
 import logging
 import re
 import shutil
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.machine import damaged_files, harness_code, kind_of, write_checksums
+from harness.machine import damaged_files, harness_code, kind_of, read_json, write_checksums
 from harness.runs.any_record import Record, SystemRecord
 from harness.runs.records import DatasetRecord, EvaluationRecord, Settings
 from harness.runs.speed_record import SpeedRecord
@@ -206,7 +205,7 @@ def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
 def kind_of_run(folder: Path) -> str | None:
     """The field `kind` of a run folder's record; `None` where it cannot be read or is missing."""
     try:
-        fields = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+        fields = read_json(folder / "record.json")
     except (OSError, ValueError):
         return None
     kind = fields.get("kind") if isinstance(fields, dict) else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.machine import copy
+from harness.machine import copy, read_bounded
 from harness.predictions import rank_file
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.document import read_meta
@@ -139,7 +139,7 @@ def _notes(systems: Sequence[SubmittedSystem], profile: Profile) -> Iterator[str
 def _person(path: Path) -> dict[str, Any]:
     """The content of the person's meta file."""
     try:
-        document = read_meta(path.read_bytes())
+        document = read_meta(read_bounded(path))
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror or error}; `lbar submit --init` writes one to fill in"

@@ -30,8 +30,17 @@ def to_csv(standings: Sequence[Standing]) -> str:
     )
     for standing in standings:
         for entry in standing.entries:
-            writer.writerow(_csv_row(standing, entry, names))
+            writer.writerow(map(_no_formula, _csv_row(standing, entry, names)))
     return file.getvalue()
+
+
+def _no_formula(value: object) -> object:
+    """A cell that no spreadsheet takes for a formula: a text that would begin one gets an apostrophe before it.
+
+    >>> _no_formula("=1+1"), _no_formula("linear"), _no_formula(-0.5)
+    ("'=1+1", 'linear', -0.5)
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _csv_row(standing: Standing, entry: Entry, names: Sequence[str]) -> list[object]:

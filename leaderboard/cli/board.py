@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import AsJson, DataRoot, Runs, print_json
+from harness.cli import AsJson, DataRoot, Runs, echo, print_json, say, show
 from harness.errors import UserError
 from harness.protocols import get_protocol
 from leaderboard.board import axis_names
@@ -73,22 +73,17 @@ def board(
         print_json(to_json(shown, found.set_aside))
     elif format is not Format.table:
         writers = {Format.csv: to_csv, Format.markdown: to_markdown, Format.latex: to_latex}
-        typer.echo(writers[format](shown).rstrip("\n"))
+        echo(writers[format](shown).rstrip("\n"))
     elif shown or found.set_aside:
         _print_table(shown, found)
     else:
-        typer.echo(f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one")
+        echo(f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one")
 
 
 def _print_table(standings: "list[Standing]", found: "Board") -> None:
-    from rich.console import Console
-
     from leaderboard.board import render
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 100
-    console.print(render(standings, found.set_aside, console.width))
+    show(lambda width: render(standings, found.set_aside, width))
 
 
 def _draw(standings: "list[Standing]", against: str, path: Path) -> None:
@@ -108,5 +103,5 @@ def _write_page(standings: "list[Standing]", found: "Board", site: Path, data_ro
     with bars() as progress:
         problems = build(standings, found.set_aside, site, data_root, progress=progress)
     for line in problems:
-        typer.echo(line, err=True)
-    typer.echo(f"{site / 'index.html'}: open it in a browser", err=True)
+        say(line)
+    say(f"{site / 'index.html'}: open it in a browser")

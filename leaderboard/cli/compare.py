@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import AsJson, Runs, print_json
+from harness.cli import AsJson, Runs, print_json, show
 
 
 def compare(
@@ -24,10 +24,8 @@ def compare(
 
     A single run is compared with everything that was published for its protocol.
     """
-    from rich.console import Console
-
     from harness.protocols import get_protocol
-    from leaderboard.comparison import against_published, compare_rows, render, to_json
+    from leaderboard.comparison import MOST_PUBLISHED, against_published, compare_rows, render, to_json
     from leaderboard.runs import find_rows, published_for
 
     comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name))
@@ -39,7 +37,4 @@ def compare(
     if as_json:
         print_json(to_json(comparison, against))
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 100
-    console.print(render(comparison, against))
+    show(lambda _: render(comparison, against, None if published else MOST_PUBLISHED))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import AsJson, Runs, print_json, say
+from harness.cli import AsJson, Runs, echo, print_json, say
 
 
 def gate(
@@ -46,8 +46,8 @@ def gate(
         print_json([asdict(result) for result in results])
     else:
         for result in results:
-            typer.echo(f"{result.gate} {result.subject}: {result.message}")
+            echo(f"{result.gate} {result.subject}: {result.message}")
             for query in result.queries:
-                typer.echo(f"  {query}")
+                echo(f"  {query}")
     if not all(result.passed for result in results):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Runs
+from harness.cli import DataRoot, Runs, Trust, echo, say
 from harness.errors import UserError
 
 mlflow = typer.Typer(
@@ -33,7 +33,7 @@ def look(
         raise UserError(f"runs are mirrored to {tracking_place(out)}, which has pages of its own; open that address")
     # The tables are made, or brought up to date, before the server asks for them.
     prepare_store(out)
-    typer.echo(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C", err=True)
+    say(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     try:
@@ -47,6 +47,7 @@ def register_best(
     protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
     out: Runs = Path("runs"),
     data_root: DataRoot = Path("data"),
+    trust: Trust = False,  # noqa: ARG001
 ) -> None:
     """Register the best system of every text-to-audio protocol as a model that takes captions and ranks clips.
 
@@ -65,4 +66,4 @@ def register_best(
         raise UserError(f"no comparable runs of {', '.join(wanted) or 'text-to-audio'} in {out}; `lbar eval` makes one")
     with bars() as progress:
         for standing in chosen:
-            typer.echo(register(standing, out=out, data_root=data_root, progress=progress))
+            echo(register(standing, out=out, data_root=data_root, progress=progress))

@@ -4,6 +4,7 @@ from .comparing import against_published as against_published
 from .comparing import compare as compare
 from .comparing import compare_rows as compare_rows
 from .comparing import groups_by_primary as groups_by_primary
+from .comparison_table import MOST_PUBLISHED as MOST_PUBLISHED
 from .comparison_table import empty_table as empty_table
 from .comparison_table import render as render
 from .comparison_table import to_json as to_json

@@ -1,6 +1,7 @@
 """A comparison for the terminal: differences pair by pair, groups, and published figures."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from rich import box
@@ -9,10 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.comparison.comparing import AgainstPublished, Comparison, Difference
+from leaderboard.runs import Published
+
+MOST_PUBLISHED = 5
+"""Published systems that are shown beside each of ours, where nobody named any."""
 
 
-def render(comparison: Comparison, published: Sequence[AgainstPublished]) -> Group:
-    """Everything `lbar compare` shows."""
+def render(comparison: Comparison, published: Sequence[AgainstPublished], most: int | None = MOST_PUBLISHED) -> Group:
+    """Everything `lbar compare` shows.
+
+    Args:
+        comparison: of systems with each other.
+        published: their measures beside published figures.
+        most: how many published systems are shown beside each of ours; a line counts the others. `None` shows all.
+    """
     first = comparison.records[0]
     title = f"{first.protocol.name}, {first.protocol.direction}, {first.dataset.queries:,} queries"
     parts: list[RenderableType] = [Text(title, style="bold"), ""]
@@ -22,7 +33,7 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished]) -> Gro
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
         parts += [Text(explained(comparison), style="dim")]
     if published:
-        parts += [*([""] if comparison.differences else []), _published(published)]
+        parts += [*([""] if comparison.differences else []), *_published(published, most)]
     return Group(*parts)
 
 
@@ -85,7 +96,26 @@ def p_text(p_value: float) -> str:
     return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
-def _published(found: Sequence[AgainstPublished]) -> Table:
+def _published(found: Sequence[AgainstPublished], most: int | None) -> Iterator[RenderableType]:
+    """The first published systems beside each of ours, and a line on how many there are."""
+    beside: dict[str, list[Published]] = {}
+    for one in found:
+        if one.published not in beside.setdefault(one.system, []):
+            beside[one.system].append(one.published)
+    shown = [one for one in found if one.published in beside[one.system][:most]]
+    yield _figures(shown)
+    if len(shown) < len(found):
+        verdicts = Counter(one.verdict for one in found)
+        counts = ", ".join(f"{verdicts[verdict]:,} {verdict}" for verdict in ("above", "within", "below"))
+        systems = max(map(len, beside.values()))
+        yield ""
+        yield Text(
+            f"Shown are the first {most} of {systems:,} published systems; of {len(found):,} figures {counts} our "
+            "interval. All are in --json; --published SYSTEM names one."
+        )
+
+
+def _figures(found: Sequence[AgainstPublished]) -> Table:
     table = empty_table(Text("Against published figures (reported; no queries, so no paired test)"))
     table.add_column("published", overflow="fold")
     table.add_column("measure", no_wrap=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.machine import write_text
+from harness.machine import read_json, write_text
 from harness.measures import Ranks, parse_measure
 from leaderboard.runs import Row, read_answers
 
@@ -42,7 +42,7 @@ def read_baseline(path: Path = QUALITY_BASELINE) -> Baseline:
         UserError: the file cannot be read, is damaged, or of another version.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = read_json(path)
         if fields["schema_version"] != _SCHEMA:
             raise UserError(f"{path} has schema version {fields['schema_version']}, expected {_SCHEMA}; store it anew")
         systems = {

@@ -5,7 +5,6 @@ work, measured in the same process just before and after, so that they are compa
 stage counts as slower only if two repeats agree, since a machine may be slow for a moment.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -13,7 +12,7 @@ from statistics import median
 from pydantic import BaseModel, PositiveFloat, ValidationError
 
 from harness.errors import UserError, listing
-from harness.machine import write_text
+from harness.machine import read_json, write_text
 from leaderboard.gates.result import GateRequest, GateResult
 
 NAME = "speed"
@@ -132,9 +131,9 @@ def read_speeds(path: Path) -> Speeds:
         UserError: it is missing, damaged, or of another schema.
     """
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = read_json(path)
     except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}; `{MEASURE}` writes one") from error
+        raise UserError(f"cannot read {path}: {error.strerror or error}; `{MEASURE}` writes one") from error
     except ValueError as error:
         raise UserError(f"{path} is not JSON ({error}); write it again with `{MEASURE}`") from error
     version = fields.get("schema_version") if isinstance(fields, dict) else None

@@ -80,7 +80,7 @@ def _as_evaluated(row: Row) -> tuple[BuiltSystem, RetrievalSystem]:
     """Build the system of a run, which has to be the one that was evaluated and has to embed clips."""
     record = row.record
     try:
-        built = build_system(record.system.name, precision=record.settings.precision)
+        built = build_system(record.system.name, precision=record.settings.precision, named_by=str(row.folder))
     except UserError as error:
         raise UserError(f"{record.system.name} is the best, but cannot be loaded by that name here: {error}") from error
     system = built.system

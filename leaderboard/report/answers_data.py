@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.machine import require_undamaged
+from harness.machine import open_file, require_undamaged
 from leaderboard.report.clips import Material
 from leaderboard.report.encoding import coded, packed
 from leaderboard.runs import Answers, Row
@@ -46,7 +46,7 @@ def best_items(row: Row, queries: int, items: Items) -> NDArray[np.int64]:
     path = row.folder / "ranking.parquet"
     require_undamaged(path, "evaluate the system again")
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             table = pq.ParquetFile(file, read_dictionary=["item"]).read(columns=["item"], use_threads=False)
         column = table["item"].combine_chunks()
     except (OSError, ValueError, KeyError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from harness.interface import weights_root
+from harness.machine import plain_name
 from harness.runs import EvaluationRecord
 from leaderboard.board import Entry, Standing, axis_names, get_axis, reasons
 from leaderboard.runs import SetAside
@@ -130,4 +131,9 @@ def _curves(record: EvaluationRecord, weights: Path) -> dict[str, object] | None
     """Loss and validation measure of every epoch, if the record of this training lies in the weights folder."""
     from leaderboard.report.curves import read_curves
 
-    return read_curves(record.system.card or {}, weights / record.system.name / "training.json")
+    try:
+        folder = weights / plain_name(record.system.name)
+    except ValueError:
+        # No system is trained into a folder by such a name.
+        return None
+    return read_curves(record.system.card or {}, folder / "training.json")

@@ -1,7 +1,6 @@
 """What is known of the clips and captions of a standing, if their data set is on this machine."""
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from harness.datasets import RetrievalDataset, known_dataset, load, read_annotations
 from harness.errors import UserError
+from harness.machine import read_json
 from harness.protocols import PROTOCOLS, Protocol, pose
 from leaderboard.board import Standing
 
@@ -102,7 +102,7 @@ def _events(dataset: RetrievalDataset) -> dict[str, int]:
     path = dataset.root / f"scenes_{dataset.split}.json"
     if not known_dataset(dataset.name).composed or not path.is_file():
         return {}
-    scenes = json.loads(path.read_text(encoding="utf-8"))
+    scenes = read_json(path)
     return {scene["name"]: len(scene["sounds"]) for scene in scenes}
 
 

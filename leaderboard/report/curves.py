@@ -1,11 +1,10 @@
 """The curves of a training, from the record that it leaves beside its weights."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.machine import require_undamaged
+from harness.machine import read_json, require_undamaged
 
 _SAME = ("audio", "text", "windows", "shared", "temperature")
 
@@ -19,7 +18,7 @@ def read_curves(card: Mapping[str, object], path: Path) -> dict[str, object] | N
     """
     try:
         require_undamaged(path, "train the system again")
-        trained = json.loads(path.read_text(encoding="utf-8"))
+        trained = read_json(path)
         trained_card = trained["said"]["card"]
         if any(trained_card.get(field) != card.get(field) for field in _SAME):
             return None

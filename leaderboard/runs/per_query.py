@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.machine import require_undamaged
+from harness.machine import open_file, require_undamaged
 from harness.runs import EvaluationRecord
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def read_per_query(folder: Path, record: EvaluationRecord, columns: Sequence[str
     require_undamaged(path, _MEND)
     try:
         # A file is read faster as a whole than through pyarrow's own file systems and threads.
-        with path.open("rb") as file:
+        with open_file(path) as file:
             table = pq.ParquetFile(file).read(columns=list(columns), use_threads=False)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {_MEND}") from error

@@ -1,10 +1,10 @@
 """A model's folder as transformers writes it: `config.json`, and the weights in one file or in shards."""
 
-import json
 import os
 from pathlib import Path
 
 from harness.errors import UserError, one_line
+from harness.machine import read_json
 from systems.checkpoints.files import StateDict, read_checkpoint
 
 # Transformers reads this when it is first imported: nothing is to be downloaded.
@@ -55,7 +55,7 @@ def read_model_weights(directory: Path) -> StateDict:
 def _read_object(path: Path) -> dict[str, object]:
     """The JSON object in a file."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except FileNotFoundError:
         raise UserError(f"there is no {path} to read a model by; {COPY_AGAIN}") from None
     except (OSError, ValueError) as error:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Device
+from harness.cli import DataRoot, Device, Trust, echo
 
 
 def train(
@@ -30,6 +30,7 @@ def train(
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    trust: Trust = False,  # noqa: ARG001
 ) -> None:
     """Train systems.
 
@@ -51,7 +52,7 @@ def train(
     for train_it in trainers:
         with bars() as progress:
             line = train_it(out, data_root, progress)
-        typer.echo(line)
+        echo(line)
 
 
 def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: str, precision: str) -> None:
@@ -73,4 +74,4 @@ def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: st
             return trainer_for(variant, folder, cards[0], device=where, precision=precision)(out, data_root, progress)
 
     runs = Path(os.environ.get("LBAR_RUNS", "runs"))
-    typer.echo(search(card, read_grid(grid), out, runs, train_one, devices, typer.echo))
+    echo(search(card, read_grid(grid), out, runs, train_one, devices, echo))

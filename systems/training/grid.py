@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from harness.cli import own_command
 from harness.errors import UserError
 from harness.interface import is_card
-from harness.machine import embedding_key, require_undamaged, write_checksums, write_text
+from harness.machine import embedding_key, read_json, read_yaml, require_undamaged, write_checksums, write_text
 from harness.runs import Curves
 
 Train = Callable[[Mapping[str, object], str], str]
@@ -27,11 +27,9 @@ def read_grid(path: Path) -> dict[str, list[Any]]:
     Raises:
         UserError: the file is missing, or is no such grid.
     """
-    import yaml
-
     try:
-        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        grid = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"grid {path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(grid, dict) or not grid or not all(isinstance(one, list) and one for one in grid.values()):
         raise UserError(f"grid {path} is no grid; expected lines such as `supervised: [0, 0.5]`, a list for each field")
@@ -133,7 +131,7 @@ def _trained(
             free.put(device)
         path = out / one["name"] / "training.json"
         require_undamaged(path, "delete its folder and run the same command again")
-        record = json.loads(path.read_text())
+        record = read_json(path)
         return line, Tried(one["name"], dict(chosen), record["reached"], record["measure"]), record.get("key")
 
     with ThreadPoolExecutor(len(devices)) as pool:
@@ -149,7 +147,7 @@ def _kept(best: Path, target: Path, name: str) -> Path:
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(best, unfinished, ignore=shutil.ignore_patterns(".lock"))
     # Both folders lie in the same folder, so that the relative paths in the card hold in the copy.
-    card = yaml.safe_load((unfinished / "card.yaml").read_text(encoding="utf-8")) | {"name": name}
+    card = read_yaml(unfinished / "card.yaml") | {"name": name}
     (unfinished / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
     write_checksums(unfinished, ["card.yaml"])
     shutil.rmtree(target, ignore_errors=True)

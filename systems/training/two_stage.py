@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 from harness.cli import say
 from harness.errors import UserError
 from harness.interface import CardFile, located, named_from, parse_card, read_card, required_file, required_files
-from harness.machine import Progress, embedding_key, exclusive, require_undamaged, resolve, silent, write_text
+from harness.machine import (
+    Progress,
+    embedding_key,
+    exclusive,
+    read_json,
+    require_undamaged,
+    resolve,
+    silent,
+    write_text,
+)
 from harness.runs import Curves
 from systems.checkpoints import read_checkpoint, weights_digest, write_weights
 from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
@@ -262,7 +271,7 @@ def _params(decisive: Mapping[str, object], prefix: str = "") -> dict[str, str]:
 def _read(path: Path) -> dict[str, object]:
     """A JSON document; empty where there is none."""
     try:
-        content = json.loads(path.read_text())
+        content = read_json(path)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

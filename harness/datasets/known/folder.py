@@ -1,6 +1,7 @@
 """Any folder of recordings with one captions CSV; what it holds, only its owner knows."""
 
 import csv
+import io
 from pathlib import Path
 
 from harness.datasets.csv_file import refuse
@@ -8,7 +9,9 @@ from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.readers.captions_csv import captions_by_clip, is_captions_header, read_csv
 from harness.errors import UserError
-from harness.machine import Progress
+from harness.machine import Progress, open_file
+
+_LONGEST_HEADER = 1 << 20
 
 
 def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
@@ -47,8 +50,11 @@ def _captions_file(data_root: Path) -> Path:
 
 
 def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        return next(csv.reader(lines), [])
+    try:
+        with open_file(path) as file, io.TextIOWrapper(file, "utf-8-sig", "replace", newline="") as lines:
+            return next(csv.reader(iter(lambda: lines.readline(_LONGEST_HEADER), "")), [])
+    except (OSError, csv.Error):
+        return []
 
 
 ENTRY = DatasetEntry(

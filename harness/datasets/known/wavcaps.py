@@ -1,6 +1,5 @@
 """WavCaps: machine-written captions for four sources of sound, for training only."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +8,10 @@ from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.readers.layout import possible_homes
 from harness.errors import UserError
-from harness.machine import Progress
+from harness.machine import Progress, read_json
+
+_MOST_BYTES = 1 << 30
+"""Bytes of one of its JSON files; the largest has about 100 MB."""
 
 SOURCES = {
     "AudioSet_SL": ("as_final.json",),
@@ -71,9 +73,11 @@ def _home(data_root: Path) -> Path:
 def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
     """Clip name and caption of each entry."""
     try:
-        for item in json.loads(path.read_bytes())["data"]:
+        for item in read_json(path, most=_MOST_BYTES)["data"]:
             # AudioSet ids carry the extension of the videos' audio, the archives hold FLAC.
             yield f"{source}/{str(item['id']).removesuffix('.wav')}.flac", str(item["caption"])
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f'{path}: not a WavCaps file ({error!r}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'

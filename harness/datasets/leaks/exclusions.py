@@ -1,6 +1,5 @@
 """Lists of clips that must not be trained on, because they are in an evaluation set."""
 
-import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from harness.datasets.clip_names import stem
 from harness.datasets.readers.captions_csv import read_csv
 from harness.errors import UserError
+from harness.machine import read_json
 
 _ID = re.compile(r"\d+|Y[\w-]{11}")
 
@@ -38,9 +38,9 @@ def _csv_entries(path: Path) -> Iterable[str]:
 
 def _json_entries(path: Path) -> Iterable[str]:
     try:
-        by_source: dict[str, list[str]] = json.loads(path.read_bytes())
+        by_source: dict[str, list[str]] = read_json(path)
         return [str(entry) for entries in by_source.values() for entry in entries]
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{path}: not an exclusion list ({error}); expected JSON lists by source") from error

@@ -1,12 +1,14 @@
 """The FreeSound number or AudioSet video of each clip of a data set, as exclusion lists spell it."""
 
 import csv
+import io
 from pathlib import Path
 
 from harness.datasets.clip_names import title
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import known_dataset
 from harness.errors import UserError
+from harness.machine import open_file
 
 
 def identifiers(dataset: RetrievalDataset) -> tuple[str | None, ...]:
@@ -46,7 +48,7 @@ def _sound_ids(path: Path) -> dict[str, str]:
     """FreeSound number by file name, of the clips that have one (`Not found` is none)."""
     try:
         # Clotho's own files are Latin-1, copies are UTF-8. Names and numbers are ASCII in both.
-        with path.open(encoding="latin-1", newline="") as lines:
+        with open_file(path) as file, io.TextIOWrapper(file, "latin-1", newline="") as lines:
             table = csv.DictReader(lines)
             columns = [name.removeprefix("\xef\xbb\xbf") for name in table.fieldnames or ()]
             table.fieldnames = columns

@@ -7,10 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, Field, PositiveInt, ValidationError, field_validator, model_validator
 
 from harness.errors import UserError, listing
 from harness.interface import is_card
+from harness.machine import plain_name, read_yaml
 from harness.predictions import IN_USE, RANK, Columns, columns_of, header_of
 
 Kind = Literal["ranked-list", "score-matrix", "other"]
@@ -91,6 +92,19 @@ class Profile(BaseModel, frozen=True, extra="forbid"):
             raise ValueError(f"label lacks the group {', '.join(sorted(missing))}, as in (?P<index>[1-4])")
         return self
 
+    @field_validator("package", "folder", "output", "meta", "report", "reports", "name")
+    @classmethod
+    def _are_names(cls, templates: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        """Names of files and folders, in which only the parts of a label stand in braces."""
+        for template in (templates,) if isinstance(templates, str) else templates:
+            filled = re.sub(r"\{(label|author|institute|task)\}", "x", template)
+            if {"{", "}"} & set(filled):
+                raise ValueError(
+                    f"{template!r:.80} has braces around something else than label, author, institute, task"
+                )
+            plain_name(filled)
+        return templates
+
     @cached_property
     def label_pattern(self) -> re.Pattern[str]:
         """The regular expression of a label."""
@@ -162,8 +176,6 @@ def get_profile(name: str) -> Profile:
 
 def _fields(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a profile, with those of the profiles it builds on."""
-    import yaml
-
     known = editions()
     if not is_card(name) and name not in known:
         raise UserError(
@@ -173,8 +185,8 @@ def _fields(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     if str(path.resolve()) in above:
         raise UserError(f"profile {path} builds on itself; take its line `base:` out")
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        fields = read_yaml(path)
+    except (OSError, ValueError) as error:
         raise UserError(f"profile {path} cannot be read: {' '.join(str(error).split())}") from None
     if not isinstance(fields, dict):
         raise UserError(

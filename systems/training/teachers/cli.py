@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import AsJson, DataRoot, Device, print_json
+from harness.cli import AsJson, DataRoot, Device, Trust, echo, print_json
 
 if TYPE_CHECKING:
     from systems.training.data.training_set import TrainingSet
@@ -21,14 +21,19 @@ Card = Annotated[str, typer.Argument(help="A system or card (*.yaml) whose secti
 
 
 @correspondences.command("estimate")
-def estimate_all(card: Card, data_root: DataRoot = Path("data"), device: Device = "auto") -> None:
+def estimate_all(
+    card: Card,
+    data_root: DataRoot = Path("data"),
+    device: Device = "auto",
+    trust: Trust = False,  # noqa: ARG001
+) -> None:
     """Compute and keep the teachers' embeddings of the training data.
 
     `lbar train` does so by itself. A computation that was interrupted goes on where it stopped.
     """
     teachers, data = _estimated(card, data_root, device)
     for teacher in teachers:
-        typer.echo(f"{teacher.name}: {len(data.clips)} clips, {len(data.captions)} captions, {teacher.nbytes:,} bytes")
+        echo(f"{teacher.name}: {len(data.clips)} clips, {len(data.captions)} captions, {teacher.nbytes:,} bytes")
 
 
 @correspondences.command("inspect")
@@ -38,6 +43,7 @@ def inspect_one(
     most: Annotated[int, typer.Option("--most", min=1, help="How many clips.")] = 10,
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
+    trust: Trust = False,  # noqa: ARG001
     as_json: AsJson = False,
 ) -> None:
     """Show the clips that a caption is estimated to match, and whether it does where that is known."""
@@ -51,15 +57,19 @@ def inspect_one(
     if as_json:
         print_json({"caption": data.captions[index], "matches": [asdict(match) for match in matches]})
         return
-    typer.echo(data.captions[index])
+    echo(data.captions[index])
     for match in matches:
         true = {None: "", True: "true", False: "not true"}[match.true]
-        typer.echo(f"  {match.estimate:6.3f}  {match.clip}  {'its own clip, ' if match.own else ''}{true}".rstrip(", "))
+        echo(f"  {match.estimate:6.3f}  {match.clip}  {'its own clip, ' if match.own else ''}{true}".rstrip(", "))
 
 
 @correspondences.command("agreement")
 def measure_agreement(
-    card: Card, data_root: DataRoot = Path("data"), device: Device = "auto", as_json: AsJson = False
+    card: Card,
+    data_root: DataRoot = Path("data"),
+    device: Device = "auto",
+    trust: Trust = False,  # noqa: ARG001
+    as_json: AsJson = False,
 ) -> None:
     """Measure how well the estimates agree with what each caption is true of, where that is known."""
     from dataclasses import asdict
@@ -71,12 +81,12 @@ def measure_agreement(
     if as_json:
         print_json(asdict(found) | {"teachers": [teacher.name for teacher in teachers]})
         return
-    typer.echo(f"{', '.join(teacher.name for teacher in teachers)}: a caption is true of {found.matches:.2f} clips")
-    typer.echo("mean average precision, with 95 % intervals")
-    typer.echo(f"  over all clips    of the estimates                {found.estimated}")
-    typer.echo(f"                    of the caption's own clip alone {found.assumed}")
-    typer.echo(f"  over other clips  of the estimates                {found.others_estimated}")
-    typer.echo(f"                    of a random order               {found.others_assumed}")
+    echo(f"{', '.join(teacher.name for teacher in teachers)}: a caption is true of {found.matches:.2f} clips")
+    echo("mean average precision, with 95 % intervals")
+    echo(f"  over all clips    of the estimates                {found.estimated}")
+    echo(f"                    of the caption's own clip alone {found.assumed}")
+    echo(f"  over other clips  of the estimates                {found.others_estimated}")
+    echo(f"                    of a random order               {found.others_assumed}")
 
 
 def _estimated(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":

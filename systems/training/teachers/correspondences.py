@@ -96,7 +96,7 @@ def teach(
 
 def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, progress: Progress) -> Teacher:
     try:
-        built = build_system(name, device=device)
+        built = build_system(name, device=device, named_by="the card")
     except UserError as error:
         raise UserError(f"teacher {name!r} cannot be used: {error}", error.problems) from error
     system = built.system

@@ -93,7 +93,7 @@ def test_the_same_part_twice_is_no_circle(tmp_path: Path) -> None:
         ({"top": "base: [a.yaml, 3]\n"}, "expected a card's path or name, or a list of them"),
         ({"top": "base: a.yaml\n", "a": "name: a\n"}, "top.yaml has no line `factory:"),
         ({"top": "base: a.yaml\n", "a": "- 1\n"}, "a.yaml is no list of fields"),
-        ({"top": "factory: m:f\nname: &n {a: *n}\n"}, "contains itself"),
+        ({"top": "factory: m:f\nname: &n {a: *n}\n"}, "one that contains itself"),
     ],
 )
 def test_cards_that_do_not_hold_together(tmp_path: Path, cards: dict[str, str], message: str) -> None:
@@ -148,3 +148,9 @@ def test_a_file_is_no_folder() -> None:
     both = {"path": "x", "urls": ["http://a/x"], "contents": {"y": "http://a/y"}}
     with pytest.raises(UserError, match="a file has `urls`, a folder has `contents`; not both"):
         parse_card(Card, {"factory": "m:f", "name": "mine", "files": {"weights": both}})
+
+
+def test_bases_that_multiply_are_bounded(tmp_path: Path) -> None:
+    write(tmp_path, c0="factory: m:f\n", **{f"c{n}": f"base: [c{n - 1}.yaml, c{n - 1}.yaml]\n" for n in range(1, 30)})
+    with pytest.raises(UserError, match="read more than 100 cards; take bases out"):
+        read_card(str(tmp_path / "c29.yaml"))

@@ -62,7 +62,8 @@ def test_module_and_factory(participant: Path) -> None:
     assert system.embed_text(["a"]).dtype == np.float32
 
 
-def test_a_card(participant: Path) -> None:
+def test_a_card(participant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LBAR_TRUST", "1")
     (participant / "mine.yaml").write_text("factory: participant_module:from_card\nname: mine\nfactor: 3\n")
     system = load_system("mine.yaml", precision="bf16")
     assert system.card["factor"] == 3
@@ -99,7 +100,8 @@ def test_wrong_names(participant: Path, name: str, message: str) -> None:
         ("factory: participant_module:absent", "cannot be imported"),
     ],
 )
-def test_wrong_cards(participant: Path, text: str, message: str) -> None:
+def test_wrong_cards(participant: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str) -> None:
+    monkeypatch.setenv("LBAR_TRUST", "1")
     (participant / "card.yaml").write_text(text)
     with pytest.raises(UserError) as caught:
         load_system(f".{os.sep}card.yaml")
@@ -200,3 +202,11 @@ def test_every_registered_card_is_sound() -> None:
     assert [listing.problem for listing in found if listing.problem] == []
     assert {"random", "linear", "passt-m3-clotho", "tiny-passt"} <= {listing.name for listing in found}
     assert all(listing.card and listing.card.name == listing.name for listing in found)
+
+
+def test_members_that_multiply_are_visited_once(folder: Path) -> None:
+    (folder / "m0.yaml").write_text(CARD.format(name="m0", files="{w: {path: w.bin}}"))
+    for n in range(1, 30):
+        members = f"members: [m{n - 1}.yaml, m{n - 1}.yaml]"
+        (folder / f"m{n}.yaml").write_text(f"factory: m:f\nname: m{n}\n{members}\n")
+    assert [needed.file.path for needed in look_at("m29.yaml").files] == ["w.bin"]

@@ -1,5 +1,6 @@
 """Each check by itself: one thing is spoilt in a sound package, and its code is found, and nothing else."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import pytest
 
 from harness.interface.findings import Finding
+from harness.predictions import spelling
 from harness.submission.editions.profiles import editions, get_profile
 from harness.submission.findings import to_text
 from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.output import file as output_file
+from harness.submission.output.expected import of_task
 from harness.submission.output.list_checks import (
     CAPTION_CHECKS,
     COUNT_CHECKS,
@@ -406,6 +409,24 @@ def test_rounded_results_agree(world: Any, text: str) -> None:
     assert found(world, replace(META, "    R@1: 0.5", f"    R@1: {text}")) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "codes"),
+    [
+        # A system such as tags has no parameters; a plausible number has at least four digits.
+        ("total_parameters: 1000001", "total_parameters: 0", []),
+        ("total_parameters: 1000001", "total_parameters: 1", ["M018"]),
+        ("total_parameters: 1000001", "total_parameters: -1", ["M017"]),
+        # Everything found and nothing found are results like others, which the output does not have here.
+        ("    R@1: 0.5", "    R@1: 1.0", ["S001"]),
+        ("    R@1: 0.5", "    R@1: 0", ["S001"]),
+        ("    R@1: 0.5", "    R@1: 1.0000001", ["M020"]),
+        ("    R@1: 0.5", "    R@1: -0.0000001", ["M020", "S001"]),
+    ],
+)
+def test_boundaries_of_numbers_in_a_meta_file(world: Any, old: str, new: str, codes: list[str]) -> None:
+    assert sorted(finding.check for finding in found(world, replace(META, old, new))) == codes
+
+
 def test_without_the_queries_there_are_hints_only(world: Any) -> None:
     files = world.files("dcase2024")
     files[OUTPUT] = files[OUTPUT].replace(b"rain.wav", b"rain")
@@ -509,7 +530,10 @@ def test_what_is_no_output_at_all_is_not_read_to_its_end(
     assert [(one.check, "columns" in one.found) for one in result.findings.kept] == [("F001", True)]
 
 
-def test_a_wrong_name_is_compared_once(world: Any) -> None:
+def test_a_wrong_name_is_compared_once(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One comparison is all there is for eight rows with the name.
+    monkeypatch.setattr(spelling, "_MOST_COMPARED", 1)
+    world = dataclasses.replace(world, expected=of_task(world.task))
     rows = [row[:] for row in world.rows_of("dcase2024")]
     for row in rows[1:]:
         row[10] = "raain.wav"

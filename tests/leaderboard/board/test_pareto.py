@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given
@@ -60,10 +61,15 @@ def test_it_is_drawn_and_the_same_every_time(tmp_path: Path, suffix: str) -> Non
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-def test_names_that_look_like_mathematics_are_drawn_as_they_are(tmp_path: Path) -> None:
+@pytest.mark.parametrize("label", ["$x_{ $ <b>", "$x^2$", r"\$ and $y$"])
+def test_names_that_look_like_mathematics_are_drawn_as_they_are(tmp_path: Path, label: str) -> None:
     one = standing((1, 0.5))
-    named = replace(one, entries=(replace(one.entries[0], label="$x_{ $ <b>"),))
+    named = replace(one, entries=(replace(one.entries[0], label=label),))
     draw(named, get_axis("parameters"), tmp_path / "a.svg")
+    drawn = (tmp_path / "a.svg").read_text()
+    # Before the drawing of each text the file has the text itself; letters of mathematics would be oblique.
+    assert f"<!-- {escape(label)} -->" in drawn
+    assert "Oblique" not in drawn
 
 
 def test_what_cannot_be_drawn_is_one_line(tmp_path: Path, make_run: MakeRun) -> None:

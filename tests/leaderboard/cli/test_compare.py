@@ -40,7 +40,18 @@ def test_one_run_stands_beside_everything_published(tmp_path: Path, make_run: Ma
     assert document["differences"] == []
     assert len(document["published"]) > 100
     assert {one["source"] for one in document["published"]} > {"arXiv 2408.11641 Table 1"}
+    shown = run("mine", "--out", tmp_path)
+    systems = list(dict.fromkeys(one["published"] for one in document["published"]))
+    verdicts = [one["verdict"] for one in document["published"]]
+    flat = " ".join(shown.split())
+    assert f"Shown are the first 5 of {len(systems)} published systems; of {len(verdicts)} figures" in flat
+    for verdict in ("above", "within", "below"):
+        assert f"{verdicts.count(verdict)} {verdict}" in flat
+    assert [name.split()[0] in shown for name in systems[:5]] == [True] * 5
+    assert sum(name in flat for name in systems) <= 5
+    assert len(shown.splitlines()) < 60
     shown = run("mine", "--out", tmp_path, "--published", "DCASE 2024 baseline")
+    assert "Shown are" not in shown
     assert shown.count("DCASE 2024 baseline (2024)") == 1
     assert "interval" in shown
     make_run(tmp_path, "other")

@@ -40,3 +40,16 @@ def test_many_letters_are_a_range() -> None:
     assert found[:3] == ("a", "ab", "abc")
     assert found[5] == "a-f"
     assert found[40] == "aj-ao"
+
+
+def test_three_letters_are_written_out_and_four_are_a_range() -> None:
+    def middle(reach: int, before: int = 0) -> str:
+        """The letters of a system that cannot be told apart from `reach` neighbours, after `before` that can be."""
+        count = before + 2 * reach + 1
+        apart = [(i, j) for i, j in combinations(range(count), 2) if i < before or j - i > reach]
+        return letters(count, apart)[before + reach]
+
+    assert [middle(reach) for reach in (0, 1, 2, 3)] == ["a", "ab", "abc", "a-d"]
+    # Names of two letters would run into each other.
+    assert [middle(1, before) for before in (23, 24, 25)] == ["xy", "yz", "z-aa"]
+    assert middle(0, 26) == "aa"

@@ -7,6 +7,7 @@ import pytest
 
 from harness.protocols.named import PROTOCOLS, get_protocol
 from harness.runs.records import EvaluationRecord, ProtocolRecord
+from harness.runs.run_folder import read_record
 from leaderboard.runs.collecting import collect, labels, stage_of
 
 HISTORIC = Path(__file__).parents[2] / "data" / "evaluation_v1.json"
@@ -62,8 +63,8 @@ def test_a_newer_run_that_is_not_comparable_hides_nothing(tmp_path: Path) -> Non
     )
     board = collect(tmp_path)
     assert [row.folder for row in board.rows] == [stands]
-    assert [(run.folder, run.reason) for run in board.set_aside] == [
-        (newest, "2 of 200 clips skipped; another process used the GPU")
+    assert [(run.folder, run.record, run.reason) for run in board.set_aside] == [
+        (newest, read_record(newest), "2 of 200 clips skipped; another process used the GPU")
     ]
 
 
@@ -86,7 +87,7 @@ def test_what_cannot_be_read_is_named_and_stops_nothing(tmp_path: Path, text: st
     board = collect(tmp_path)
     assert [row.folder for row in board.rows] == [stands]
     (run,) = board.set_aside
-    assert run.record is None
+    assert (run.folder, run.record) == (tmp_path / "broken", None)
     assert str(tmp_path / "broken" / "record.json") in run.reason
 
 
@@ -129,10 +130,12 @@ def test_two_folders_with_one_run_count_once(tmp_path: Path) -> None:
 def test_a_system_that_may_have_learned_what_it_is_asked_is_never_ranked(tmp_path: Path) -> None:
     record = new_record()
     leaky = record.system.model_copy(update={"card": {"training": {"leaks": "allow", "data": ["clotho"]}}})
-    put(tmp_path, new_record(system=leaky))
+    folder = put(tmp_path, new_record(system=leaky))
     board = collect(tmp_path)
     assert board.rows == ()
-    assert "its card allows leaks" in board.set_aside[0].reason
+    (run,) = board.set_aside
+    assert (run.folder, run.record and run.record.system) == (folder, leaky)
+    assert "its card allows leaks" in run.reason
 
 
 def test_names_side_by_side() -> None:
@@ -145,6 +148,19 @@ def test_names_side_by_side() -> None:
     later = new_record(1)
     assert labels([plain, later]) == ("linear 5f5f5f5f 2026-01-02 03:04:05", "linear 5f5f5f5f 2026-01-02 04:04:05")
     assert [len(name) for name in labels([new_record(name="x" * 10_000)])] == [60]
+
+
+def test_runs_that_differ_in_nothing_but_their_id_have_names_of_their_own() -> None:
+    first, second, third = new_record(), new_record(), new_record(name="other")
+    date = "2026-01-02 03:04:05"
+    assert labels([first, second, third]) == (
+        f"linear 5f5f5f5f {date} {first.id[:8]}",
+        f"linear 5f5f5f5f {date} {second.id[:8]}",
+        "other",
+    )
+    # Names that agree when they are cut are told apart as well.
+    long = [new_record(name=f"{'x' * 100}{end}", digest=None) for end in "ab"]
+    assert len(set(labels(long))) == 2
 
 
 def test_the_stage_is_what_the_card_says() -> None:

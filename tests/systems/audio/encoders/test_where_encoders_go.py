@@ -79,6 +79,7 @@ def card(
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(encoders, "__path__", [*encoders.__path__, str(folder)])
     monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("LBAR_TRUST", "1")
     monkeypatch.chdir(tmp_path)
     card = dual_card().model_dump(mode="json", exclude_unset=True) | {
         "trainer": "systems.training.two_stage:train_dual_encoder",

@@ -1,0 +1,152 @@
+"""Files that others wrote, read within bounds: only a file is read, never more of it than such a file may have.
+
+A pipe in the place of a file would never end, a file of gigabytes would fill the memory, and so would a few hundred
+bytes of YAML whose anchors (&, *) stand for billions of entries.
+"""
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MOST_BYTES = 32 << 20
+"""Bytes of a record, or of another document in JSON; the largest known has a tenth of this."""
+MOST_YAML_BYTES = 64 << 10
+"""Bytes of a YAML file that a person writes."""
+MOST_ENTRIES = 20_000
+"""Entries of a YAML file, an anchor's counted wherever it is used."""
+DEEPEST = 60
+"""How deep lists and mappings lie in each other in a YAML file."""
+
+_TOO_DEEP = f"lists or mappings more than {DEEPEST} deep in each other, or one that contains itself; look for stray ["
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading; a folder, a pipe or a device is refused, without waiting for it.
+
+    Raises:
+        OSError: it is no file, or cannot be opened.
+    """
+    # A pipe would be waited for without O_NONBLOCK, which changes nothing for a file.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    except ValueError:
+        raise OSError(f"{str(path)!r:.200} cannot be the name of a file") from None
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError("it is a pipe or a device, not a file")
+
+
+def read_bounded(path: Path, most: int = MOST_BYTES) -> bytes:
+    """The content of a file of at most so many bytes.
+
+    Raises:
+        OSError: it is no file, cannot be read, or is larger.
+    """
+    with open_file(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"it has more than {most:,} bytes, which no such file has")
+    return content
+
+
+def read_json(path: Path, most: int = MOST_BYTES) -> Any:
+    """The JSON document in a file.
+
+    Raises:
+        OSError: see `read_bounded`.
+        ValueError: it is not JSON.
+    """
+    return parse_json(read_bounded(path, most))
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse a JSON document.
+
+    Raises:
+        ValueError: it is not JSON, or lists lie too deep in each other.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("lists within lists without end") from None
+
+
+def read_yaml(path: Path) -> Any:
+    """The document in a YAML file: mappings whose keys are texts, lists, texts, numbers, truth values and `None`.
+
+    Raises:
+        OSError: see `read_bounded`; a YAML file has at most `MOST_YAML_BYTES`.
+        ValueError: it is not YAML, holds something else, or is too large when its anchors are written out.
+    """
+    import yaml
+
+    text = read_bounded(path, MOST_YAML_BYTES).decode("utf-8-sig")
+    try:
+        node = yaml.compose(text, Loader=_loader())
+        if node is None:
+            return None
+        # Counted before values are made of it: making them would write anchors out.
+        if any(count > MOST_ENTRIES for count, _ in enumerate(_nodes(node, 1), 1)):
+            raise ValueError(f"more than {MOST_ENTRIES:,} entries; write the values out, without anchors (&, *)")
+        document = yaml.SafeLoader("").construct_document(node)
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(" ".join(str(error).split())[:300] or type(error).__name__) from None
+    return _plain(document)
+
+
+@cache
+def _loader() -> Any:
+    """PyYAML's safe loader, which gives up where lists and mappings lie too deep in each other."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.depth += 1
+            if self.depth > DEEPEST:
+                raise ValueError(_TOO_DEEP)
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    return Loader
+
+
+def _nodes(node: Any, depth: int) -> Iterator[Any]:
+    """A node of PyYAML's tree and all below it, those of an anchor wherever it is used."""
+    if depth > DEEPEST:
+        raise ValueError(_TOO_DEEP)
+    yield node
+    if isinstance(node.value, list):
+        for entry in node.value:
+            for inner in entry if isinstance(entry, tuple) else (entry,):
+                yield from _nodes(inner, depth + 1)
+
+
+def _plain(value: Any) -> Any:
+    """The value, with dates as texts; what JSON has no equal of is refused."""
+    from datetime import date
+
+    if isinstance(value, dict):
+        if unfit := next((key for key in value if not isinstance(key, str)), None):
+            raise ValueError(f"the key {unfit!r:.80} is no text; put it in quotes")
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if not isinstance(value, str | int | float | None):
+        raise ValueError(f"a value of type {type(value).__name__}; leave tags (!!) out")
+    if isinstance(value, int) and value.bit_length() > 63:
+        raise ValueError("a number of more than 18 digits; put quotes around it if it is a text")
+    return value
