@@ -308,5 +308,6 @@ class _Validator:
             return
         values = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
         self._result.scores[label] = values
-        known = self._metas.get(meta.name) if meta else None
-        self._look(SCORE_CHECKS, Scored(task, values, known, meta.name if meta else ""), file)
+        known, below = self._metas.get(meta.name) if meta else None, ranked.below_chance(task)
+        scored = Scored(task, ranked.format, values, known, meta.name if meta else "", below)
+        self._look(SCORE_CHECKS, scored, file)

@@ -223,3 +223,28 @@ def test_a_matrix_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     assert found.scores == small.scores
     assert list(found.scores) == ["x"]
     assert peak < 3e6
+
+
+def test_a_matrix_of_distances_is_worse_than_chance(tmp_path: Path) -> None:
+    clips, queries = [f"{n}.wav" for n in range(30)], [f"query {n}" for n in range(60)]
+    task = RetrievalTask(
+        Protocol("distant", "folder", "all", measures=("mAP@10", "R@10")),
+        tuple(Clip(name, Path(name)) for name in clips),
+        tuple(queries),
+        Relevance.from_lists([[n % 30] for n in range(60)]),
+        tuple(clips[n % 30] for n in range(60)),
+    )
+    scores = np.random.default_rng(0).standard_normal((60, 30))
+    scores[np.arange(60), np.arange(60) % 30] += 2
+    path = tmp_path / "x.output.csv"
+    for sign, checks in ((1, []), (-1, ["S002"])):
+        rows = [[text, *map(repr, row)] for text, row in zip(queries, (sign * scores).tolist(), strict=True)]
+        path.write_text("".join(",".join(row) + "\n" for row in [["index", *clips], *rows]))
+        result = validate(path, get_profile("dcase2025"), of_task(task))
+        assert [one.check for one in result.findings.kept] == checks
+    (finding,) = result.findings.kept
+    assert finding.found == f"mAP@10 {result.scores['x']['mAP@10']:.4f} on distant, which is significantly worse"
+    assert finding.expected.startswith("clearly more than 0.09")
+    assert finding.mend == (
+        "a larger score is a better match: look whether these are distances, and write their negatives"
+    )
