@@ -16,7 +16,7 @@ from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask
 from harness.submission.editions.profiles import get_profile
 from harness.submission.findings import to_text
-from harness.submission.output.expected import of_files, of_protocol, of_task
+from harness.submission.output.expected import Expected, of_files, of_protocol, of_task
 from harness.submission.validation import Validation, validate
 
 OTHER_TASK = """\
@@ -248,3 +248,43 @@ def test_a_matrix_of_distances_is_worse_than_chance(tmp_path: Path) -> None:
     assert finding.mend == (
         "a larger score is a better match: look whether these are distances, and write their negatives"
     )
+
+
+def said_before_the_verdict(result: Validation) -> list[str]:
+    *before, verdict = result.to_text()
+    assert verdict.startswith("Muestermann_ABC.zip: valid for dcase2024: 0 errors")
+    return [line for line in before if "compared" in line or "rehearsal" in line]
+
+
+def test_what_was_not_compared_is_said_before_the_verdict(world: Any) -> None:
+    files, whole = world.files("dcase2024"), world.expected
+    path = world.zip(files)
+    known = {
+        ("captions", "names of clips"): None,
+        ("names of clips",): Expected("queries.csv", whole.queries, ()),
+        ("captions",): Expected("audio", (), whole.clips),
+        (): Expected("both", whole.queries, whole.clips),
+    }
+    for missing, expected in known.items():
+        result = validate(path, get_profile("dcase2024"), expected)
+        document = json.loads(json.dumps(result.to_json()))
+        assert (result.not_compared, document["not_compared"]) == (missing, list(missing))
+        assert (result.is_rehearsal, document["rehearsal"]) == (False, False)
+        advice = "say --audio DIR and --queries FILE for a hidden set, or --protocol NAME"
+        told = [f"{' and '.join(missing)} were not compared with anything; {advice}"] if missing else []
+        assert said_before_the_verdict(result) == told
+
+
+def test_a_rehearsal_is_said_before_the_verdict(world: Any) -> None:
+    result = validate(world.zip(world.files("dcase2024")), get_profile("dcase2024"), world.expected)
+    assert said_before_the_verdict(result) == [
+        "a rehearsal: the outputs answer small, whose ground truth is known; challenges take those on their hidden set "
+        "(--audio DIR --queries FILE)"
+    ]
+    assert result.to_json()["rehearsal"] is True
+
+
+def test_a_meta_file_alone_is_compared_with_nothing(world: Any) -> None:
+    (name,) = [name for name in world.files("dcase2024") if name.endswith(".yaml")]
+    result = validate(world.write({name: world.files("dcase2024")[name]}) / name, get_profile("dcase2024"))
+    assert (result.not_compared, result.is_rehearsal) == ((), False)
