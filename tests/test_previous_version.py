@@ -64,6 +64,15 @@ def rounded(value: Any) -> Any:
     return pytest.approx(value, rel=1e-9, abs=1e-12) if isinstance(value, float) else value
 
 
+def known(value: Any, before: Any) -> Any:
+    """A document without the keys that were added since."""
+    if isinstance(value, dict) and isinstance(before, dict):
+        return {key: known(entry, before[key]) for key, entry in value.items() if key in before}
+    if isinstance(value, list) and isinstance(before, list) and len(value) == len(before):
+        return [known(*pair) for pair in zip(value, before, strict=True)]
+    return value
+
+
 def run_of(system: str, protocol: str) -> Path:
     (folder,) = (KEPT / "runs").glob(f"*-{system}-{protocol}")
     return folder
@@ -196,10 +205,10 @@ def test_a_package_is_scored_and_validated_as_before(copied: Path) -> None:
     scored = lbar(
         "score", "submission/rehearsal/Muster_ABC.zip", "--protocol", "folder", "--data-root", "data/tones", "--json"
     )
-    assert json.loads(scored) == rounded(expected("score.json"))
+    assert known(json.loads(scored), expected("score.json")) == rounded(expected("score.json"))
     hidden = ["--audio", "data/tones", "--queries", "data/queries.csv", "--profile", "dcase2024", "--json"]
     validated = json.loads(lbar("validate", "submission/hidden_set/Muster_ABC.zip", *hidden))
-    assert validated == expected("validate.json")
+    assert known(validated, expected("validate.json")) == expected("validate.json")
 
 
 @pytest.mark.slow

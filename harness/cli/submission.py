@@ -123,6 +123,7 @@ def validate(
     if protocol and (queries or audio):
         raise UserError("--protocol names queries and clips already; leave out --queries and --audio, or --protocol")
     expected = of_protocol(protocol, data_root) if protocol else of_files(queries, audio)
+    _say_folders(audio)
     edition = get_profile(profile)
     mended = mend(path, edition, expected, data_root) if fix else None
     result = look(mended.path if mended and mended.path else path, edition, expected, data_root=data_root)
@@ -146,6 +147,7 @@ def submit(
     meta: Annotated[Path, typer.Option("--meta", help="Your meta file, with the authors.")] = Path("meta.yaml"),
     report: Annotated[Path, typer.Option("--report", help="The technical report.")] = Path("report.pdf"),
     out: Annotated[Path, typer.Option("--out", help="Folder for the zip.")] = Path(),
+    replace: Annotated[bool, typer.Option("--replace", help="Replace another package of the same name.")] = False,
     init: Annotated[bool, typer.Option("--init", help="Write a meta file to fill in, and nothing else.")] = False,
     data_root: DataRoot = Path("data"),
     as_json: AsJson = False,
@@ -166,7 +168,7 @@ def submit(
         write_text(meta, template(edition))
         echo(f"{meta}: fill it in, then `lbar submit RUN --profile {profile} --meta {meta} --report report.pdf`")
         return
-    made = make(runs or [], edition, meta, report, out, data_root, say=say)
+    made = make(runs or [], edition, meta, report, out, data_root, say=say, replace=replace)
     document = {"package": made.path and str(made.path), "labels": made.labels} | made.validation.to_json()
     if as_json:
         print_json(document)
@@ -178,6 +180,13 @@ def submit(
             say("no package was written")
     if made.path is None:
         raise typer.Exit(1)
+
+
+def _say_folders(audio: Path | None) -> None:
+    from harness.evaluation import audio_files, from_folders_within
+
+    if audio is not None and (line := from_folders_within(audio, audio_files(audio))):
+        say(line)
 
 
 def format_of(profile: str | None) -> "Format | None":
@@ -201,6 +210,7 @@ def predict_all(
     if queries is None or audio is None or not systems:
         raise UserError("a hidden set is named by both --audio DIR and --queries FILE, and its systems one by one")
     task = hidden_task(queries, audio)
+    _say_folders(audio)
     folders = []
     with bars() as progress, redirect_stdout(sys.stderr):
         for name in systems:

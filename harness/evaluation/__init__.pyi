@@ -7,6 +7,7 @@ from .embedding import clip_job as clip_job
 from .evaluating import Run as Run
 from .evaluating import evaluate as evaluate
 from .hidden_set import audio_files as audio_files
+from .hidden_set import from_folders_within as from_folders_within
 from .hidden_set import hidden_task as hidden_task
 from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries

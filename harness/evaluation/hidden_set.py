@@ -1,6 +1,8 @@
 """A hidden evaluation set: queries and clips whose relevance is not known, and a system's predictions for it."""
 
 import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -9,7 +11,7 @@ import numpy as np
 
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import read_rows
-from harness.errors import UserError
+from harness.errors import UserError, listing
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
 from harness.evaluation.scoring import conditions_of, score_task
@@ -121,18 +123,46 @@ def read_queries(path: Path) -> tuple[str, ...]:
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """The recordings in a folder, by name; files whose names begin with a dot are left out.
+    """The recordings in a folder and in the folders in it, by name; what begins with a dot is left out.
 
     Raises:
-        UserError: it is not a folder, or has no recordings.
+        UserError: it is not a folder, has no recordings, or has two of one name, of which an output could mean either.
     """
     from harness.datasets import AUDIO_SUFFIXES
 
     try:
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
+        recordings = [path for path in _files_below(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
     except OSError as error:
         raise UserError(f"{folder} is not a folder of recordings: {error.strerror or error}") from error
-    found = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")]
+    found = {path.name: path for path in reversed(recordings)}
+    twice = [f"{found[path.name]} and {path}" for path in recordings if found[path.name] != path]
+    if twice:
+        raise listing(f"{folder} has recordings of one name, of which outputs could mean either; leave one", twice)
     if not found:
         raise UserError(f"{folder} holds no recordings ({', '.join(sorted(AUDIO_SUFFIXES))})")
-    return [folder / name for name in found]
+    return [found[name] for name in sorted(found)]
+
+
+def from_folders_within(folder: Path, recordings: Iterable[Path]) -> str:
+    """A line that says which recordings lie in folders within, where some do; else an empty one."""
+    places = Counter(path.parent.relative_to(folder).as_posix() for path in recordings)
+    places.pop(".", None)
+    if not places:
+        return ""
+    named = ", ".join(f"{name} ({count:,})" for name, count in sorted(places.items())[:5])
+    others = f" and {len(places) - 5:,} more" if len(places) > 5 else ""
+    return f"{folder}: recordings in folders within it are taken too: {named}{others}"
+
+
+def _files_below(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """Files first, then those of each folder within; a link that leads back is passed over."""
+    entries = sorted((one for one in os.scandir(folder) if not one.name.startswith((".", "__MACOSX"))), key=_name)
+    yield from (folder / entry.name for entry in entries if entry.is_file())
+    seen |= {folder.resolve()}
+    for entry in entries:
+        if entry.is_dir() and Path(entry.path).resolve() not in seen:
+            yield from _files_below(folder / entry.name, seen)
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name

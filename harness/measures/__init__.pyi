@@ -1,3 +1,5 @@
+from .chance import BelowChance as BelowChance
+from .chance import below_chance as below_chance
 from .exact_search import ExactIndex as ExactIndex
 from .measure import MEASURES as MEASURES
 from .measure import Measure as Measure

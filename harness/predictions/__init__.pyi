@@ -9,6 +9,7 @@ from .ranked_list import write_ranked_list as write_ranked_list
 from .score_matrix import is_score_matrix as is_score_matrix
 from .score_matrix import read_score_matrix as read_score_matrix
 from .score_matrix import write_score_matrix as write_score_matrix
+from .scoring import WRONG_WAY as WRONG_WAY
 from .scoring import FileScore as FileScore
 from .scoring import rank_file as rank_file
 from .scoring import score_file as score_file

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from harness.datasets import refuse
 from harness.errors import UserError
 from harness.measures import (
+    BelowChance,
     Measure,
     MeasureRecord,
     Ranks,
+    below_chance,
     parse_measure,
     per_query_values,
     rank_scores,
@@ -27,6 +29,12 @@ from harness.predictions.ranked_list import IN_USE, Columns, read_ranked_list
 from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
 from harness.predictions.writing import FORMATS, detect
 from harness.protocols import Relevance, RetrievalTask
+
+WRONG_WAY = {
+    "ranked-list": "the best clip comes first: look whether the lists were sorted the other way round",
+    "score-matrix": "a larger score is a better match: look whether these are distances, and write their negatives",
+}
+"""What may make a file of each format score worse than chance."""
 
 _SCORES_PER_BLOCK = 1 << 20
 
@@ -43,6 +51,7 @@ class FileScore:
         ranks: of the relevant clips.
         surplus: number of rows whose captions are no queries of the protocol; they were passed over.
         left_out: measures whose cut-off is beyond the end of the file's lists.
+        below_chance: the first measure beside a random order's, where it is significantly worse.
     """
 
     protocol: str
@@ -52,6 +61,7 @@ class FileScore:
     ranks: Ranks
     surplus: int
     left_out: tuple[str, ...]
+    below_chance: BelowChance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, without the values of single queries."""
@@ -63,6 +73,7 @@ class FileScore:
             "tied_fraction": self.ranks.tied_fraction,
             "surplus": self.surplus,
             "left_out": list(self.left_out),
+            "below_chance": self.below_chance and asdict(self.below_chance),
         }
 
     def to_text(self) -> str:
@@ -74,6 +85,8 @@ class FileScore:
             lines.append(f"{self.ranks.tied_fraction:.2%} of the queries tie; with ties counted in favour: {best}")
         if self.left_out:
             lines.append(f"left out, because the lists are too short: {', '.join(self.left_out)}")
+        if self.below_chance:
+            lines.append(f"{self.below_chance}; {WRONG_WAY[self.format]}")
         if self.surplus:
             lines.append(f"{self.surplus:,} rows passed over: the protocol does not ask for them")
         return "\n".join(lines)
@@ -100,6 +113,7 @@ def score_file(path: Path, task: RetrievalTask, format: str = "auto", known: Seq
         ranks=ranked.ranks,
         surplus=ranked.surplus,
         left_out=ranked.left_out,
+        below_chance=ranked.below_chance(task),
     )
 
 
@@ -119,6 +133,10 @@ class RankedFile(NamedTuple):
     within: tuple[Measure, ...]
     left_out: tuple[str, ...]
     surplus: int
+
+    def below_chance(self, task: RetrievalTask) -> BelowChance | None:
+        """The first measure beside a random order's, where the file is significantly worse."""
+        return below_chance(self.ranks, self.within[0], task.clusters, len(task.items))
 
 
 def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> RankedFile:  # noqa: A002

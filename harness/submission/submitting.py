@@ -1,5 +1,6 @@
 """From runs to the zip that a challenge takes."""
 
+import filecmp
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ def submit(
     out: Path,
     data_root: Path,
     say: Callable[[str], None] = print,
+    *,
+    replace: bool = False,
 ) -> Submission:
     """Write a package and validate it.
 
@@ -52,9 +55,11 @@ def submit(
         out: folder for the zip.
         data_root: folder with the data sets.
         say: receives a line on what the person should know.
+        replace: whether the zip may take the place of another one of the same name.
 
     Raises:
-        UserError: a run, the meta file or the report cannot be used, or the zip cannot be written.
+        UserError: a run, the meta file or the report cannot be used, another package of the same name is there, or the
+            zip cannot be written.
     """
     if profile.kind == "other":
         raise UserError(f"profile {profile.name} does not say what an output is; only those of LBAR can be written")
@@ -74,9 +79,19 @@ def submit(
         packed = Path(folder) / "package.zip"
         pack(packed, {f"{profile.top_folder}/{name}": path for name, path in files.items()})
         validation = validate(packed, profile, writer.expected, name=target.name)
-        if validation.is_valid:
+        if validation.is_valid and (replace or not _is_another(target, packed)):
             copy(packed, target)
+        elif validation.is_valid:
+            raise UserError(
+                f"{target} is there already, is another package and stays as it is; move it away, name another folder "
+                "with --out, or say --replace"
+            )
     return Submission(target if validation.is_valid else None, tuple(labels), validation)
+
+
+def _is_another(target: Path, packed: Path) -> bool:
+    """Whether there is something else in a package's place; the same runs make the same bytes."""
+    return target.exists() and not (target.is_file() and filecmp.cmp(target, packed, shallow=False))
 
 
 @dataclass(frozen=True)

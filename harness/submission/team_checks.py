@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from harness.interface import Finding
+from harness.measures import BelowChance
+from harness.predictions import WRONG_WAY
 from harness.protocols import RetrievalTask
 from harness.submission.findings import Checks, counted, shown
 from harness.submission.meta.file import Field, Meta
@@ -80,15 +82,19 @@ class Scored:
 
     Attributes:
         task: what it answers.
+        format: of the output.
         values: the score by measure.
         meta: its meta file, where it has one.
         meta_file: path of that.
+        below_chance: its scores beside those of a random order, where they are significantly worse.
     """
 
     task: RetrievalTask
+    format: str
     values: Mapping[str, float]
     meta: Meta | None
     meta_file: str
+    below_chance: BelowChance | None = None
 
 
 SCORE_CHECKS = Checks[Scored]()
@@ -115,6 +121,10 @@ def _results_agree(scored: Scored) -> Iterator[Finding]:
 
 @SCORE_CHECKS("S002", "warning", "The system does better than chance.")
 def _above_chance(scored: Scored) -> Iterator[Finding]:
+    if (below := scored.below_chance) is not None:
+        found = f"{below.measure} {below.value:.4f} on {scored.task.protocol.name}, which is significantly worse"
+        yield Finding(found, f"clearly more than {below.chance:.4f}, which is chance", WRONG_WAY[scored.format])
+        return
     chance = 10 / len(scored.task.items)
     recall = scored.values.get("R@10")
     if recall is not None and chance < 0.5 and recall < _ABOVE_CHANCE * chance:

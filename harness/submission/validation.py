@@ -69,6 +69,8 @@ class Validation:
         findings: what is wrong.
         compared_with: the data set whose queries and clips the outputs were compared with; `None` where these are not
             known.
+        not_compared: what of the outputs was therefore not compared with anything.
+        is_rehearsal: whether they were compared with a data set whose ground truth is known.
         scores: each output's scores by its label, where the ground truth is known and the output has no error.
         looked_at: the outputs and meta files that were checked.
     """
@@ -77,6 +79,8 @@ class Validation:
     profile: Profile
     findings: Findings = field(default_factory=Findings)
     compared_with: str | None = None
+    not_compared: tuple[str, ...] = ()
+    is_rehearsal: bool = False
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     looked_at: list[str] = field(default_factory=list)
 
@@ -99,6 +103,8 @@ class Validation:
             "errors": self.errors,
             "warnings": self.findings.number("warning"),
             "compared_with": self.compared_with,
+            "not_compared": list(self.not_compared),
+            "rehearsal": self.is_rehearsal,
             "scores": self.scores,
             "findings": [to_json(finding) for finding in self.findings.in_order()],
             "counts": [
@@ -112,10 +118,15 @@ class Validation:
         yield from self.findings.to_text()
         for label, values in self.scores.items():
             yield f"{label}: " + ", ".join(f"{name} {value:.4f}" for name, value in values.items())
-        if self.compared_with is None and any(file.endswith(".csv") for file in self.looked_at):
+        if self.not_compared:
             yield (
-                "names and captions were not compared with anything; say --audio DIR and --queries FILE for a hidden "
-                "set, or --protocol NAME"
+                f"{' and '.join(self.not_compared)} were not compared with anything; say --audio DIR and --queries "
+                "FILE for a hidden set, or --protocol NAME"
+            )
+        if self.is_rehearsal:
+            yield (
+                f"a rehearsal: the outputs answer {self.compared_with}, whose ground truth is known; challenges take "
+                "those on their hidden set (--audio DIR --queries FILE)"
             )
         errors, warnings = self.errors, self.findings.number("warning")
         verdict = "valid" if self.is_valid else "not valid"
@@ -164,9 +175,14 @@ class _Validator:
             self._file(self._tree.members[0])
         else:
             self._whole()
-        if self._result.looked_at and self._compared.expected is not None:
-            self._result.compared_with = self._compared.expected.what
-        return self._result
+        result, expected = self._result, self._compared.expected
+        if result.looked_at and expected is not None:
+            result.compared_with = expected.what
+        if any(file.lower().endswith(".csv") for file in result.looked_at):
+            compared = {"captions": expected and expected.queries, "names of clips": expected and expected.clips}
+            result.not_compared = tuple(what for what, known in compared.items() if not known)
+            result.is_rehearsal = expected is not None and expected.task is not None
+        return result
 
     def _look(self, checks: Checks[Looked], subject: Looked, file: str = "") -> None:
         self._result.findings.look(checks, subject, file or self._tree.name)
@@ -308,5 +324,6 @@ class _Validator:
             return
         values = {str(measure): float(measure(ranked.ranks).mean()) for measure in ranked.within}
         self._result.scores[label] = values
-        known = self._metas.get(meta.name) if meta else None
-        self._look(SCORE_CHECKS, Scored(task, values, known, meta.name if meta else ""), file)
+        known, below = self._metas.get(meta.name) if meta else None, ranked.below_chance(task)
+        scored = Scored(task, ranked.format, values, known, meta.name if meta else "", below)
+        self._look(SCORE_CHECKS, scored, file)

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.evaluation.hidden_set import Prediction, hidden_task, predict, read_scores
+from harness.evaluation.hidden_set import (
+    Prediction,
+    audio_files,
+    from_folders_within,
+    hidden_task,
+    predict,
+    read_scores,
+)
 from harness.evaluation.options import Options
 from harness.interface.systems import load_system
 from harness.predictions.ranked_list import read_ranked_list
@@ -60,3 +67,38 @@ def test_what_is_damaged_is_said(prediction: Prediction) -> None:
     (prediction.folder / "prediction.json").write_text('{"kind": "prediction", "schema_version": 1}')
     with pytest.raises(UserError, match="is damaged"):
         PredictionRecord.read(prediction.folder)
+
+
+def recordings(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_recordings_in_folders_within_are_taken_and_said(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "set", "c.wav", "part/b.FLAC", "part/deep/a.wav", "notes/readme.txt", ".hidden/x.wav")
+    recordings(root, "__MACOSX/y.wav", "part/._b.wav")
+    (root / "part" / "loop").symlink_to(root)
+    found = audio_files(root)
+    assert [path.relative_to(root).as_posix() for path in found] == ["part/deep/a.wav", "part/b.FLAC", "c.wav"]
+    assert from_folders_within(root, found) == (
+        f"{root}: recordings in folders within it are taken too: part (1), part/deep (1)"
+    )
+    many = [root / f"{number}/{number}.wav" for number in range(7)]
+    assert from_folders_within(root, many).endswith("0 (1), 1 (1), 2 (1), 3 (1), 4 (1) and 2 more")
+    assert from_folders_within(root, many[:5]).endswith("4 (1)")
+    assert from_folders_within(root, [root / "c.wav"]) == ""
+
+
+def test_two_recordings_of_one_name_are_refused_and_both_named(tmp_path: Path) -> None:
+    root = recordings(tmp_path / "set", "a/x.wav", "b/x.wav", "b/y.wav")
+    with pytest.raises(UserError, match=r"outputs could mean either; leave one: .*a/x\.wav and .*b/x\.wav$"):
+        audio_files(root)
+
+
+def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"holds no recordings \(.*\.wav.*\)"):
+        audio_files(recordings(tmp_path / "set", "part/readme.txt"))
+    with pytest.raises(UserError, match="is not a folder of recordings: No such file"):
+        audio_files(tmp_path / "absent")

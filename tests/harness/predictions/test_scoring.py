@@ -255,3 +255,37 @@ def test_captions_that_several_clips_share(shared: Path, tmp_path: Path) -> None
     assert (len(distinct), hits) == (4633, 4729)
     assert values(score_file(tmp_path / "all.csv", task)) == {"R@1": 1}
     assert values(score_file(tmp_path / "distinct.csv", task)) == {"R@1": pytest.approx(hits / 4875)}
+
+
+def answers(folder: Path, sign: float) -> tuple[RetrievalTask, Path, Path]:
+    """Forty queries for twenty clips; scores and lists, the wrong way round where `sign` is -1."""
+    clips = [f"{n}.wav" for n in range(20)]
+    task = make_task([f"caption {n}" for n in range(40)], [[n % 20] for n in range(40)], clips, ("mAP@10", "R@1"))
+    scores = np.random.default_rng(0).standard_normal((40, 20)).astype(np.float32)
+    scores[np.arange(40), np.arange(40) % 20] += 2
+    write_score_matrix(folder / "scores.csv", task.queries, clips, sign * scores)
+    best = top_k(sign * scores, 10)[0]
+    write_ranked_list(folder / "lists.csv", task.queries, [[clips[clip] for clip in row] for row in best])
+    return task, folder / "scores.csv", folder / "lists.csv"
+
+
+def test_a_matrix_of_distances_and_lists_with_the_worst_first_are_said_to_be_worse_than_chance(tmp_path: Path) -> None:
+    for path, advice in zip(answers(tmp_path, -1)[1:], ("distances", "the other way round"), strict=True):
+        result = score_file(path, answers(tmp_path, -1)[0])
+        assert result.below_chance is not None
+        (line,) = [line for line in result.to_text().splitlines() if "worse than chance" in line]
+        assert line.startswith(f"worse than chance: mAP@10 {result.measures[0].value:.4f}, and a random order has 0.14")
+        assert advice in line
+        said = json.loads(json.dumps(result.to_json()))["below_chance"]
+        assert said["measure"] == "mAP@10"
+        assert said["value"] == pytest.approx(result.measures[0].value)
+        assert said["chance"] == pytest.approx(0.1464, abs=0.005)
+        assert said["p_value"] <= 0.001
+
+
+def test_what_is_right_is_not_said_to_be_worse_than_chance(tmp_path: Path) -> None:
+    task, *paths = answers(tmp_path, 1)
+    for path in paths:
+        result = score_file(path, task)
+        assert (result.below_chance, result.to_json()["below_chance"]) == (None, None)
+        assert "chance" not in result.to_text()

@@ -50,7 +50,9 @@ class Desk:
         folder.mkdir(exist_ok=True)
         (folder / "report.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
 
-    def submit(self, edition: Profile, *runs: Path, data_root: Path = Path("data"), meta: str = "") -> Submission:
+    def submit(
+        self, edition: Profile, *runs: Path, data_root: Path = Path("data"), meta: str = "", replace: bool = False
+    ) -> Submission:
         (self.folder / "meta.yaml").write_text(meta or filled_in(edition), encoding="utf-8")
         return submit(
             runs,
@@ -60,6 +62,7 @@ class Desk:
             self.folder / "out",
             data_root,
             self.said.append,
+            replace=replace,
         )
 
 
@@ -362,3 +365,24 @@ def test_an_output_that_cannot_be_scored_does_not_stop_the_others(world: Any, tm
     assert broken in str(error)
     with pytest.raises(UserError, match="holds no output"):
         score_package(world.zip({"a.txt": b"x"}), world.task)
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_another_package_of_the_same_name_is_not_replaced_unasked(
+    hidden: Callable[[str, str], Prediction], everyday: Callable[..., Run], desk: Desk
+) -> None:
+    """A rehearsal bears the same name as what is to be handed in."""
+    edition = get_profile("dcase2024")
+    real = desk.submit(edition, hidden("tone_system:ToneSystem", "dcase2024").folder)
+    assert real.path is not None
+    content = real.path.read_bytes()
+    rehearsal = everyday("linear", "dcase2024").folder
+    with pytest.raises(UserError, match=r"Muster_ABC\.zip is there already, is another package .*or say --replace$"):
+        desk.submit(edition, rehearsal)
+    assert real.path.read_bytes() == content
+    assert [path.name for path in real.path.parent.iterdir()] == ["Muster_ABC.zip"]
+    replaced = desk.submit(edition, rehearsal, replace=True)
+    assert replaced.path == real.path
+    assert real.path.read_bytes() != content
+    assert replaced.validation.is_rehearsal
+    assert desk.submit(edition, rehearsal).path == real.path

@@ -16,7 +16,7 @@ from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask
 from harness.submission.editions.profiles import get_profile
 from harness.submission.findings import to_text
-from harness.submission.output.expected import of_files, of_protocol, of_task
+from harness.submission.output.expected import Expected, of_files, of_protocol, of_task
 from harness.submission.validation import Validation, validate
 
 OTHER_TASK = """\
@@ -223,3 +223,68 @@ def test_a_matrix_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
     assert found.scores == small.scores
     assert list(found.scores) == ["x"]
     assert peak < 3e6
+
+
+def test_a_matrix_of_distances_is_worse_than_chance(tmp_path: Path) -> None:
+    clips, queries = [f"{n}.wav" for n in range(30)], [f"query {n}" for n in range(60)]
+    task = RetrievalTask(
+        Protocol("distant", "folder", "all", measures=("mAP@10", "R@10")),
+        tuple(Clip(name, Path(name)) for name in clips),
+        tuple(queries),
+        Relevance.from_lists([[n % 30] for n in range(60)]),
+        tuple(clips[n % 30] for n in range(60)),
+    )
+    scores = np.random.default_rng(0).standard_normal((60, 30))
+    scores[np.arange(60), np.arange(60) % 30] += 2
+    path = tmp_path / "x.output.csv"
+    for sign, checks in ((1, []), (-1, ["S002"])):
+        rows = [[text, *map(repr, row)] for text, row in zip(queries, (sign * scores).tolist(), strict=True)]
+        path.write_text("".join(",".join(row) + "\n" for row in [["index", *clips], *rows]))
+        result = validate(path, get_profile("dcase2025"), of_task(task))
+        assert [one.check for one in result.findings.kept] == checks
+    (finding,) = result.findings.kept
+    assert finding.found == f"mAP@10 {result.scores['x']['mAP@10']:.4f} on distant, which is significantly worse"
+    assert finding.expected.startswith("clearly more than 0.09")
+    assert finding.mend == (
+        "a larger score is a better match: look whether these are distances, and write their negatives"
+    )
+
+
+def said_before_the_verdict(result: Validation) -> list[str]:
+    *before, verdict = result.to_text()
+    assert verdict.startswith("Muestermann_ABC.zip: valid for dcase2024: 0 errors")
+    return [line for line in before if "compared" in line or "rehearsal" in line]
+
+
+def test_what_was_not_compared_is_said_before_the_verdict(world: Any) -> None:
+    files, whole = world.files("dcase2024"), world.expected
+    path = world.zip(files)
+    known = {
+        ("captions", "names of clips"): None,
+        ("names of clips",): Expected("queries.csv", whole.queries, ()),
+        ("captions",): Expected("audio", (), whole.clips),
+        (): Expected("both", whole.queries, whole.clips),
+    }
+    for missing, expected in known.items():
+        result = validate(path, get_profile("dcase2024"), expected)
+        document = json.loads(json.dumps(result.to_json()))
+        assert (result.not_compared, document["not_compared"]) == (missing, list(missing))
+        assert (result.is_rehearsal, document["rehearsal"]) == (False, False)
+        advice = "say --audio DIR and --queries FILE for a hidden set, or --protocol NAME"
+        told = [f"{' and '.join(missing)} were not compared with anything; {advice}"] if missing else []
+        assert said_before_the_verdict(result) == told
+
+
+def test_a_rehearsal_is_said_before_the_verdict(world: Any) -> None:
+    result = validate(world.zip(world.files("dcase2024")), get_profile("dcase2024"), world.expected)
+    assert said_before_the_verdict(result) == [
+        "a rehearsal: the outputs answer small, whose ground truth is known; challenges take those on their hidden set "
+        "(--audio DIR --queries FILE)"
+    ]
+    assert result.to_json()["rehearsal"] is True
+
+
+def test_a_meta_file_alone_is_compared_with_nothing(world: Any) -> None:
+    (name,) = [name for name in world.files("dcase2024") if name.endswith(".yaml")]
+    result = validate(world.write({name: world.files("dcase2024")[name]}) / name, get_profile("dcase2024"))
+    assert (result.not_compared, result.is_rehearsal) == ((), False)
