@@ -17,16 +17,19 @@ correspondences = typer.Typer(
     help="Estimate which clips match which captions, and inspect that.",
 )
 
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave broken clips out.")]
 Card = Annotated[str, typer.Argument(help="A system or card (*.yaml) whose section `training:` names teachers.")]
 
 
 @correspondences.command("estimate")
-def estimate_all(card: Card, data_root: DataRoot = Path("data"), device: Device = "auto") -> None:
+def estimate_all(
+    card: Card, data_root: DataRoot = Path("data"), device: Device = "auto", skip_broken: SkipBroken = False
+) -> None:
     """Compute and keep the teachers' embeddings of the training data.
 
     `lbar train` does so by itself. A computation that was interrupted goes on where it stopped.
     """
-    teachers, data = _estimated(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
     for teacher in teachers:
         typer.echo(f"{teacher.name}: {len(data.clips)} clips, {len(data.captions)} captions, {teacher.nbytes:,} bytes")
 
@@ -38,6 +41,7 @@ def inspect_one(
     most: Annotated[int, typer.Option("--most", min=1, help="How many clips.")] = 10,
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
+    skip_broken: SkipBroken = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the clips that a caption is estimated to match, and whether it does where that is known."""
@@ -45,7 +49,7 @@ def inspect_one(
 
     from systems.training.teachers.inspection import best_matches, find_caption
 
-    teachers, data = _estimated(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
     index = find_caption(data, caption)
     matches = best_matches(teachers, data, index, most)
     if as_json:
@@ -59,14 +63,18 @@ def inspect_one(
 
 @correspondences.command("agreement")
 def measure_agreement(
-    card: Card, data_root: DataRoot = Path("data"), device: Device = "auto", as_json: AsJson = False
+    card: Card,
+    data_root: DataRoot = Path("data"),
+    device: Device = "auto",
+    skip_broken: SkipBroken = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how well the estimates agree with what each caption is true of, where that is known."""
     from dataclasses import asdict
 
     from systems.training.teachers.inspection import agreement
 
-    teachers, data = _estimated(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
     found = agreement(teachers, data)
     if as_json:
         print_json(asdict(found) | {"teachers": [teacher.name for teacher in teachers]})
@@ -79,7 +87,9 @@ def measure_agreement(
     typer.echo(f"                    of a random order               {found.others_assumed}")
 
 
-def _estimated(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":
+def _estimated(
+    card: str, data_root: Path, device: str, *, skip_broken: bool
+) -> "tuple[tuple[Teacher, ...], TrainingSet]":
     from functools import partial
 
     from harness.errors import UserError
@@ -95,5 +105,5 @@ def _estimated(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher,
         raise UserError(f"{card} names no teachers; expected a card with `teachers:` in its section `training:`")
     config = config.with_parents(partial(located, folder=folder))
     with bars() as progress:
-        data = load_training_data(config, data_root, progress).training_set
+        data = load_training_data(config, data_root, progress, skip_broken=skip_broken).training_set
         return teach(config.teachers, data, device=device, progress=progress), data
