@@ -27,6 +27,7 @@ from harness.interface import (
     located,
     needed_files,
     parse_card,
+    trained_without,
     unequal_widths,
 )
 from harness.machine import system_code
@@ -273,7 +274,8 @@ def _resampled(clip: Array, rate: int, wanted: int) -> Array:
 
 def _info(card: FusionCard, members: Sequence[Member], way: str) -> SystemInfo:
     infos = [member.system.info for member in members]
-    info = card.info(
+    without = (f"{one.name} {line}" for one in infos for line in trained_without(one.card))
+    info = card.model_copy(update={"trained_without": (*card.trained_without, *without)}).info(
         sample_rate=max(one.sample_rate for one in infos),
         parameters=sum(one.parameters for one in infos),
         digest=_digest(members, way),

@@ -89,7 +89,7 @@ class LinearWeights:
         """Read a weights file.
 
         Raises:
-            UserError: the file is missing or damaged, or is of another kind.
+            UserError: the file is missing or damaged, is of another kind, or holds what is not finite.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -102,6 +102,10 @@ class LinearWeights:
             raise UserError(
                 f"{path} cannot be read as weights of `linear` ({one_line(error)}); `lbar train linear` makes them anew"
             ) from None
+        if broken := [name for name, array in arrays.items() if not np.isfinite(array).all()]:
+            raise UserError(
+                f"{path} cannot be used: {', '.join(broken)} hold NaN or infinity; `lbar train linear` makes them anew"
+            )
         return cls(vocabulary, **arrays)
 
     def _arrays(self) -> dict[str, Array]:

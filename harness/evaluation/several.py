@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
-from harness.interface import BuiltSystem, build_system, checked_info, listings
+from harness.interface import BuiltSystem, build_system, checked_info, listings, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
@@ -101,6 +101,8 @@ def evaluate_all(
         own_options = replace(options, device=built.device, precision=built.precision)
         done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
         say(_result(name, done))
+        for line in trained_without(done.record.system.card):
+            say(f"{name} was trained {line}")
         return done
 
     return run_each(

@@ -10,6 +10,7 @@ from .cards import common_part as common_part
 from .cards import parse_card as parse_card
 from .cards import read_card as read_card
 from .cards import recorded_training_of as recorded_training_of
+from .cards import trained_without as trained_without
 from .cards import training_of as training_of
 from .conformance import check as check
 from .findings import Finding as Finding

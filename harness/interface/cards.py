@@ -51,6 +51,8 @@ class Card(BaseModel):
         parameters: number of parameters, for tables; a test compares it with the system that is built.
         pretrained_on: names of the data sets its parts were trained on before they became this system.
         trained_on: names of the data sets the system as a whole was trained on.
+        trained_without: what its training, and those of the systems it stands on, left out for being broken, a line
+            each; `lbar train --skip-broken` writes it.
         licence: of its weights.
         source: where it comes from: a paper, an address.
         files: the files it needs beside the card, by what they are to it (`weights`, `tokenizer`).
@@ -69,6 +71,7 @@ class Card(BaseModel):
     parameters: int | None = None
     pretrained_on: tuple[str, ...] = ()
     trained_on: tuple[str, ...] = ()
+    trained_without: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
     files: dict[str, CardFile] = {}
@@ -126,6 +129,12 @@ def common_part(card: Mapping[str, object]) -> Card:
         UserError: one of these fields is missing or of the wrong kind.
     """
     return parse_card(Card, {field: card[field] for field in Card.model_fields if field in card})
+
+
+def trained_without(card: Mapping[str, object] | None) -> tuple[str, ...]:
+    """What a card says under `trained_without`; the card may be anybody's, as in a record, and say what it likes."""
+    said = (card or {}).get("trained_without")
+    return tuple(map(str, said)) if isinstance(said, list | tuple) else ()
 
 
 class _TrainedCard(BaseModel):

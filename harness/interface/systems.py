@@ -215,7 +215,7 @@ def _known_packages() -> set[str]:
 
 
 def options_of(factory: Callable[..., object]) -> set[str]:
-    """Those of `device`, `precision` and `compiled` that a factory or trainer takes; it need not take any."""
+    """Those of the options below that a factory or a trainer takes; it need not take any."""
     parameters = inspect.signature(factory).parameters
     any_name = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    return {option for option in ("device", "precision", "compiled") if any_name or option in parameters}
+    return {option for option in ("device", "precision", "compiled", "skip_broken") if any_name or option in parameters}

@@ -27,7 +27,8 @@ class WindowConfig(BaseModel, frozen=True, extra="forbid"):
         seconds: length of a window, at least 0.2. `None`: each clip is one window.
         longest_seconds: only this much of a clip, from its beginning, is used. `None`: all of it.
         averaging: `true-length`: a step is weighted by the share of it that is sound rather than padding, and a last
-            window with less than 0.1 s of sound is left out. `published`: every step with any sound has weight 1.
+            window with less than 0.1 s of sound is left out. `published`: every step with any sound has weight 1, as
+            in the training of every published checkpoint; a card that does not say which gets this for such a file.
     """
 
     seconds: Annotated[float, Field(ge=SHORTEST)] | None = 10

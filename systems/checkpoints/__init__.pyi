@@ -1,3 +1,4 @@
+from .files import Checkpoint as Checkpoint
 from .files import StateDict as StateDict
 from .files import load_into as load_into
 from .files import read_checkpoint as read_checkpoint
@@ -5,8 +6,10 @@ from .files import weights_digest as weights_digest
 from .files import write_weights as write_weights
 from .layouts import Layout as Layout
 from .layouts import Prefixes as Prefixes
+from .layouts import published_layout as published_layout
 from .layouts import system_state as system_state
 from .layouts import translated as translated
 from .model_folder import COPY_AGAIN as COPY_AGAIN
 from .model_folder import read_model_config as read_model_config
 from .model_folder import read_model_weights as read_model_weights
+from .wrappers import unwrapped as unwrapped

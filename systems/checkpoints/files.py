@@ -11,8 +11,9 @@ import logging
 import pickle
 import re
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from torch import Tensor, nn
 
 from harness.errors import UserError, one_line
 from harness.machine import is_sound_archive, require_undamaged
+from systems.checkpoints.wrappers import COMPILED, unwrapped, weights_in
 
 StateDict = dict[str, Tensor]
 
 _UNKNOWN_GLOBAL = re.compile(r"[Uu]nsupported (?:global: GLOBAL|GLOBAL|class) (\S+)")
-_MOST_LISTED = 10
+_MOST_LISTED = 5
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +52,7 @@ class Checkpoint:
 
     Attributes:
         path: the file.
-        state: its tensors by name, mapped from the file.
+        state: its tensors by name, mapped from the file; what `torch.compile` inserts into names is taken out.
         settings: `hyper_parameters`, if the training framework wrote them into the file.
     """
 
@@ -60,7 +62,7 @@ class Checkpoint:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a weights file: safetensors, a plain state dict or a Lightning checkpoint.
+    """Read a weights file: safetensors, a plain state dict, or one that a training framework put among other things.
 
     Raises:
         UserError: the file is missing or damaged, is no weights file, or names something that is not data.
@@ -70,11 +72,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not path.is_file():
         raise UserError(f"there is no weights file {path}")
     known = require_undamaged(path, "get it, or train it, again")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    if not known and _is_zip(path) and not is_sound_archive(path):
+    is_safetensors = path.suffix == ".safetensors"
+    if not (known or is_safetensors) and _is_zip(path) and not is_sound_archive(path):
         raise UserError(f"{path} is damaged: it does not pass the checks that torch wrote into it; get it again")
-    return _read_torch(path)
+    checkpoint = _read_safetensors(path) if is_safetensors else _read_torch(path)
+    state = {name.replace(COMPILED, ""): tensor for name, tensor in checkpoint.state.items()}
+    if len(state) < len(checkpoint.state):
+        twice = next(
+            name for name in checkpoint.state if COMPILED in name and name.replace(COMPILED, "") in checkpoint.state
+        )
+        raise UserError(f"{path} holds {twice.replace(COMPILED, '')} twice, with and without {COMPILED}; get it again")
+    return replace(checkpoint, state=state)
 
 
 def _read_safetensors(path: Path) -> Checkpoint:
@@ -103,11 +111,11 @@ def _read_torch(path: Path) -> Checkpoint:
             f"{path} was not read: it holds {named[1]}, which is no plain data and could run code; get a file with "
             "the weights alone, as safetensors or as a state dict"
         ) from None
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not state or not all(isinstance(value, Tensor) for value in state.values()):
+    state = weights_in(content)
+    if state is None:
         raise UserError(f"{path} holds no weights; expected a state dict, or a Lightning checkpoint with one")
-    settings = content.get("hyper_parameters") if state is not content else None
-    return Checkpoint(path, dict(state), settings if isinstance(settings, dict) else {})
+    settings = content.get("hyper_parameters")
+    return Checkpoint(path, state, settings if isinstance(settings, dict) else {})
 
 
 def _is_zip(path: Path) -> bool:
@@ -119,7 +127,8 @@ def _is_zip(path: Path) -> bool:
 def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
     """Load weights into a module; float32 tensors are taken over without a copy.
 
-    Names that the module does not have are ignored, with a warning in the log: some published files have more.
+    A prefix that all names share, such as `module.`, is left out where the module does not have it. Names that the
+    module does not have are ignored, with a warning in the log: some published files have more.
 
     Args:
         module: may be on the meta device.
@@ -127,9 +136,12 @@ def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
         path: the file they come from, for messages.
 
     Raises:
-        UserError: weights are missing or have another shape; all of them are listed, and the surplus ones too.
+        UserError: weights are missing, have another shape or are not finite; the first of them are listed, and of the
+            surplus ones.
     """
     expected = module.state_dict()
+    # The first of those that fit equally well, so that a name is left as it is where that serves.
+    state = max(unwrapped(state), key=lambda names: len(expected.keys() & names.keys()))
     missing = [f"missing: {name} {_shape(tensor)}" for name, tensor in expected.items() if name not in state]
     unequal = [
         f"unequal: {name} is {_shape(state[name])}, expected {_shape(tensor)}"
@@ -139,16 +151,40 @@ def load_into(module: nn.Module, state: StateDict, path: Path) -> None:
     ]
     surplus = [f"surplus: {name} {_shape(tensor)}" for name, tensor in state.items() if name not in expected]
     if missing or unequal:
+        differ = f"of {len(expected)} names {len(missing)} are missing and {len(unequal)} of another shape"
+        if len(missing) == len(expected):
+            differ = f"it names {_beginnings(state)} where {_beginnings(expected)} are expected"
         raise UserError(
-            f"{path} does not hold the weights of this {type(module).__name__}: of {len(expected)} names "
-            f"{len(missing)} are missing and {len(unequal)} of another shape; check that card and file belong together",
+            f"{path} does not hold the weights of this {type(module).__name__}: {differ}; "
+            "check that card and file belong together",
             [*_first(missing), *_first(unequal), *_first(surplus)],
         )
     if surplus:
         _log.warning("%s: %d names are not used; %s", path, len(surplus), "; ".join(_first(surplus)))
     # Half precision is widened; everything else stays as it is.
     found = {name: state[name].float() if state[name].is_floating_point() else state[name] for name in expected}
+    if broken := [name for name, tensor in found.items() if not _is_finite(tensor)]:
+        raise UserError(
+            f"{path} cannot be used: {len(broken)} of its {len(found)} weights hold NaN or infinity "
+            f"({', '.join(_first(broken))}); take a file from before its training went wrong, or get it again"
+        )
     module.load_state_dict(found, assign=True)
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are finite; the sum shows it in one pass, unless finite numbers add up to infinity."""
+    return bool(tensor.sum().isfinite() or tensor.isfinite().all())
+
+
+def _beginnings(names: Iterable[str]) -> str:
+    """What names begin with, the most frequent first.
+
+    >>> _beginnings(["audio.a", "audio.b", "text.a"])
+    '2 weights audio.…, 1 text.…'
+    """
+    counts = Counter(f"{first}.…" if rest else first for first, _, rest in (name.partition(".") for name in names))
+    lines = [f"{count} {first}" for first, count in counts.most_common()]
+    return ", ".join(_first(lines)).replace(" ", " weights ", 1)
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -161,7 +197,7 @@ def weights_digest(module: nn.Module) -> str:
 
 
 def _first(lines: list[str]) -> list[str]:
-    """The first ten lines, and how many more there are."""
+    """The first five lines, and how many more there are."""
     more = len(lines) - _MOST_LISTED
     return [*lines[:_MOST_LISTED], f"and {more} more"] if more > 0 else lines
 

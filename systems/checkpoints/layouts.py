@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from harness.errors import UserError
 from systems.checkpoints.files import Checkpoint, StateDict
+from systems.checkpoints.wrappers import unwrapped
 
 Prefixes = tuple[tuple[str, str | None], ...]
 """What a name may begin with, and what replaces this; `None` leaves the tensor out. The first that fits counts."""
@@ -22,13 +23,11 @@ class Layout:
         name: of the kind of file, for messages.
         sign: the beginning of a name that only this kind has.
         prefixes: how its names are translated.
-        inserted: what some files have in the middle of names; it is deleted first.
     """
 
     name: str
     sign: str
     prefixes: Prefixes
-    inserted: str = ""
 
 
 SYSTEM_LAYOUTS = (
@@ -58,7 +57,6 @@ SYSTEM_LAYOUTS = (
             ("text_projection.", "text_projection."),
             ("tau", None),
         ),
-        inserted="_orig_mod.",
     ),
 )
 """Of whole systems; a file without any of their signs is taken for one of ours, with the names of `DualEncoder`."""
@@ -84,17 +82,30 @@ def translated(checkpoint: Checkpoint, layouts: Sequence[Layout]) -> StateDict:
     Raises:
         UserError: two tensors of the file would get one name.
     """
-    layout = next((one for one in layouts if any(name.startswith(one.sign) for name in checkpoint.state)), None)
+    layout, state = _recognised(checkpoint, layouts)
     if layout is None:
-        return checkpoint.state
+        return state
     renamed: StateDict = {}
-    for name, tensor in checkpoint.state.items():
-        plain = name.replace(layout.inserted, "") if layout.inserted else name
-        prefix, replacement = next(((p, r) for p, r in layout.prefixes if plain.startswith(p)), ("", ""))
+    for name, tensor in state.items():
+        prefix, replacement = next(((p, r) for p, r in layout.prefixes if name.startswith(p)), ("", ""))
         if replacement is None:
             continue
-        ours = replacement + plain.removeprefix(prefix)
+        ours = replacement + name.removeprefix(prefix)
         if ours in renamed:
             raise UserError(f"{checkpoint.path} holds {ours} twice (as {layout.name}); get it again")
         renamed[ours] = tensor
     return renamed
+
+
+def _recognised(checkpoint: Checkpoint, layouts: Sequence[Layout]) -> tuple[Layout | None, StateDict]:
+    """The layout of a checkpoint, and its tensors under the names that this layout has; see `unwrapped`."""
+    for state in unwrapped(checkpoint.state):
+        for layout in layouts:
+            if any(name.startswith(layout.sign) for name in state):
+                return layout, state
+    return None, checkpoint.state
+
+
+def published_layout(checkpoint: Checkpoint) -> Layout | None:
+    """The layout of a whole system that somebody else trained; `None` for one of ours."""
+    return _recognised(checkpoint, SYSTEM_LAYOUTS)[0]

@@ -9,11 +9,18 @@ import torch
 from torch import Tensor
 
 from harness.audio import Array, Pcm
-from harness.errors import listing
+from harness.errors import UserError, listing
 from harness.interface import parse_card, required_files
 from harness.machine import stage, system_code
 from systems.audio import SAMPLE_RATE
-from systems.checkpoints import load_into, read_checkpoint, system_state, weights_digest
+from systems.checkpoints import (
+    Checkpoint,
+    load_into,
+    published_layout,
+    read_checkpoint,
+    system_state,
+    weights_digest,
+)
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.inference import prepare
 from systems.dual_encoder.model import DualEncoder
@@ -90,8 +97,11 @@ def from_card(
     directory, *weights = required_files(parsed.files, wanted, folder, parsed.name)
     text = parsed.text
     tokenizer = CaptionTokenizer.read(directory, text.vocabulary, text.longest, text.normalised)
-    model = DualEncoder.seeded(parsed, seed) if seed is not None else read_model(parsed, weights[0])
-    return DualEncoderSystem(parsed, model, tokenizer, device, precision, compiled)
+    if seed is not None:
+        return DualEncoderSystem(parsed, DualEncoder.seeded(parsed, seed), tokenizer, device, precision, compiled)
+    checkpoint = read_checkpoint(weights[0])
+    parsed = _averaged_as_trained(parsed, checkpoint)
+    return DualEncoderSystem(parsed, _model(parsed, checkpoint), tokenizer, device, precision, compiled)
 
 
 def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
@@ -100,12 +110,33 @@ def read_model(card: DualEncoderCard, weights: Path) -> DualEncoder:
     Raises:
         UserError: the file cannot be read, or was made for another system than the card's.
     """
-    checkpoint = read_checkpoint(weights)
+    return _model(card, read_checkpoint(weights))
+
+
+def _model(card: DualEncoderCard, checkpoint: Checkpoint) -> DualEncoder:
+    weights = checkpoint.path
     if problems := contradictions(checkpoint.settings, card):
         raise listing(f"{weights} was trained with other settings than card {card.name!r}; correct the card", problems)
     model = DualEncoder.empty(card)
     load_into(model, system_state(checkpoint, card.audio.authors_prefixes), weights)
     return model
+
+
+def _averaged_as_trained(card: DualEncoderCard, checkpoint: Checkpoint) -> DualEncoderCard:
+    """The card, whose windows are averaged as they were when the checkpoint was trained: its layout tells.
+
+    Raises:
+        UserError: the card itself says otherwise.
+    """
+    layout = published_layout(checkpoint)
+    if layout is None or card.windows.averaging == "published":
+        return card
+    if "averaging" in card.windows.model_fields_set:
+        raise UserError(
+            f"card {card.name!r} says `averaging: {card.windows.averaging}`, but {checkpoint.path} is {layout.name}, "
+            "trained with another; write `windows: {averaging: published}` in the card"
+        )
+    return card.model_copy(update={"windows": card.windows.model_copy(update={"averaging": "published"})})
 
 
 def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokenizer) -> str | None:

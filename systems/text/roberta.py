@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, PositiveInt, model_validator
 from torch import Tensor
 
 from harness.errors import UserError
-from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights
+from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights, unwrapped
 from systems.text.captions import END, PAD, START, batches, pad
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def read_pretrained(directory: Path, config: TextConfig) -> "RobertaModel":
         UserError: files are missing or damaged, or hold another model than `config` says.
     """
     _refuse_other_model(directory, config)
-    found = {name.removeprefix("roberta."): weight for name, weight in read_model_weights(directory).items()}
+    *_, weights = unwrapped(read_model_weights(directory))
+    found = {name.removeprefix("roberta."): weight for name, weight in weights.items()}
     model = build_empty(config)
     expected = model.state_dict().keys()
     _refuse_more_layers(directory, [name for name in found if name not in expected])

@@ -3,11 +3,15 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harness.cli import DataRoot, Device, Trust, echo
+
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Train without broken clips; the card and all records say so.")
+]
 
 
 def train(
@@ -31,6 +35,7 @@ def train(
     device: Device = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
     trust: Trust = False,  # noqa: ARG001
+    skip_broken: SkipBroken = False,
 ) -> None:
     """Train systems.
 
@@ -46,16 +51,21 @@ def train(
     # Systems that are trained later find those trained here in the weights folder.
     os.environ["LBAR_WEIGHTS"] = str(out)
     if grid is not None:
-        _search(cards, grid, out, data_root, device, precision)
+        _search(cards, grid, out, data_root, device, precision, skip_broken=skip_broken)
         return
-    trainers = [trainer_of(card, device=device, precision=precision, seed=seed) for card in cards_of(cards, protocol)]
+    trainers = [
+        trainer_of(card, device=device, precision=precision, seed=seed, skip_broken=skip_broken)
+        for card in cards_of(cards, protocol)
+    ]
     for train_it in trainers:
         with bars() as progress:
             line = train_it(out, data_root, progress)
         echo(line)
 
 
-def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: str, precision: str) -> None:
+def _search(
+    cards: list[str], grid: Path, out: Path, data_root: Path, device: str, precision: str, *, skip_broken: bool
+) -> None:
     from harness.errors import UserError
     from harness.interface import read_card
     from harness.machine import bars
@@ -69,9 +79,10 @@ def _search(cards: list[str], grid: Path, out: Path, data_root: Path, device: st
 
     def train_one(variant: Mapping[str, object], where: str) -> str:
         if len(devices) > 1:
-            return train_in_process(cards[0], variant, out, data_root, where, precision)
+            return train_in_process(cards[0], variant, out, data_root, where, precision, skip_broken=skip_broken)
+        options: dict[str, Any] = {"device": where, "precision": precision, "skip_broken": skip_broken}
         with bars() as progress:
-            return trainer_for(variant, folder, cards[0], device=where, precision=precision)(out, data_root, progress)
+            return trainer_for(variant, folder, cards[0], **options)(out, data_root, progress)
 
     runs = Path(os.environ.get("LBAR_RUNS", "runs"))
     echo(search(card, read_grid(grid), out, runs, train_one, devices, echo))

@@ -17,7 +17,8 @@ from harness.machine import Progress, silent
 from harness.measures import MeasureRecord
 from harness.protocols import RetrievalTask
 from systems.fusion import FusionCard, add_similarity, build_members, fuse
-from systems.training.data.training_set import decoded, task_on
+from systems.training.data.decoding import LeftOut, decoded, to_json
+from systems.training.data.training_set import task_on
 from systems.training.export import export
 
 NON_MATCHING = 200_000
@@ -62,7 +63,13 @@ class Fitted(NamedTuple):
 
 
 def train_fusion(
-    card: Mapping[str, object], folder: Path, out: Path, data_root: Path, progress: Progress = silent
+    card: Mapping[str, object],
+    folder: Path,
+    out: Path,
+    data_root: Path,
+    progress: Progress = silent,
+    *,
+    skip_broken: bool = False,
 ) -> str:
     """Fit weights on the validation split and write `out/<name>/{card.yaml,training.json}`.
 
@@ -73,8 +80,8 @@ def train_fusion(
         A line that names the written card and says what both weightings reach.
 
     Raises:
-        UserError: the card does not fit, members cannot be built or fused, data are missing or broken, or the folder
-            cannot be written.
+        UserError: the card does not fit, members cannot be built or fused, data are missing, or broken and not to be
+            skipped, or the folder cannot be written.
     """
     parsed = parse_card(FusionCard, card)
     splits = splits_for("validation")
@@ -88,12 +95,15 @@ def train_fusion(
     systems = [member.system for member in fuse(equal, [one.system for one in built]).members]
 
     dataset = load(parsed.dataset, splits[parsed.dataset], data_root, progress=progress)
+    stores = {rate: PcmStore.of(dataset.name, rate) for rate in {system.info.sample_rate for system in systems}}
+    broken: tuple[LeftOut, ...] = ()
+    for store in stores.values():
+        # What is broken at one rate is so at all of them, and is left out at the first.
+        dataset, more = decoded(dataset, store, progress, skip_broken=skip_broken)
+        broken += more
     if len(dataset.clips) < 2:
         raise UserError(f"{dataset.name} {dataset.split} has one clip; a fusion is fitted on what tells clips apart")
     task = task_on(dataset)
-    stores = {rate: PcmStore.of(dataset.name, rate) for rate in {system.info.sample_rate for system in systems}}
-    for store in stores.values():
-        decoded(dataset, store, progress)
     embedded = [
         _embedded(system, how, PreparedTask(task, stores[system.info.sample_rate]), progress)
         for system, how in zip(systems, built, strict=True)
@@ -101,13 +111,15 @@ def train_fusion(
     own_clip = np.array([query.clip for query in dataset.queries])
     fitted = _fitted(task, embedded, draw_pairs(own_clip, len(dataset.clips)), equal)
     kept = equal.model_copy(update={"weights": fitted.weights}) if fitted.kept == "fitted" else equal
+    kept = kept.model_copy(update={"trained_without": tuple(map(str, broken))})
     written = _written(kept, dataset.name, folder, out / kept.name)
     counting = [system for system, share in zip(systems, kept.shares, strict=True) if share]
     digests = {"captions_digest": dataset.digest, "audio_digest": store.files_digest(dataset.clips)}
     path = export(
         out / kept.name,
         written.model_dump(mode="json", exclude_defaults=True),
-        {"dataset": dataset.name, "validation": digests} | _record(fitted, fuse(written, counting).info.digest),
+        {"dataset": dataset.name, "validation": digests, "broken": to_json(broken)}
+        | _record(fitted, fuse(written, counting).info.digest),
     )
     return f"{path}: {_summary(fitted)}"
 

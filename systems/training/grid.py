@@ -155,7 +155,14 @@ def _kept(best: Path, target: Path, name: str) -> Path:
 
 
 def train_in_process(
-    base: str, variant: Mapping[str, object], out: Path, data_root: Path, device: str, precision: str
+    base: str,
+    variant: Mapping[str, object],
+    out: Path,
+    data_root: Path,
+    device: str,
+    precision: str,
+    *,
+    skip_broken: bool = False,
 ) -> str:
     """Train a variant of the card `base` in a process of its own, whose messages go to standard error.
 
@@ -170,7 +177,7 @@ def train_in_process(
     base = str(Path(base).resolve()) if is_card(base) else base
     write_text(card, json.dumps({"base": base, "name": name, "training": variant["training"]}))
     options = ("--out", str(out), "--data-root", str(data_root), "--device", device, "--precision", precision)
-    command = own_command("train", str(card), *options)
+    command = own_command("train", str(card), *options, *(["--skip-broken"] if skip_broken else []))
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise UserError(

@@ -17,7 +17,8 @@ from harness.machine import Progress, silent
 from harness.measures import MeasureRecord
 from systems.audio import SAMPLE_RATE
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
-from systems.training.data.training_set import decoded, task_on
+from systems.training.data.decoding import decoded, to_json
+from systems.training.data.training_set import task_on
 from systems.training.export import export
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def train_linear(
     out: Path,
     data_root: Path,
     progress: Progress = silent,
+    *,
+    skip_broken: bool = False,
 ) -> str:
     """Fit on the development split and write `out/<name>/{card.yaml,<name>.safetensors,training.json}`.
 
@@ -38,14 +41,16 @@ def train_linear(
         A line that names the card and says what it reaches on the validation split.
 
     Raises:
-        UserError: the card does not fit, data are missing or broken, or the folder cannot be written.
+        UserError: the card does not fit, data are missing, or broken and not to be skipped, or the folder cannot be
+            written.
     """
     parsed = parse_card(LinearCard, card)
     store = PcmStore.of(parsed.dataset, SAMPLE_RATE)
-    development, validation = (
-        decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress)
+    (development, untrained), (validation, unmeasured) = (
+        decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress, skip_broken=skip_broken)
         for split in ("development", "validation")
     )
+    broken = (*untrained, *unmeasured)
     system = fit(parsed, development, store, progress)
     reached = validate(system, validation, store)
     digests: list[dict[str, object]] = [
@@ -56,6 +61,7 @@ def train_linear(
         "dataset": development.name,
         "development": digests[0],
         "validation": digests[1] | {reached.name: reached.value},
+        "broken": to_json(broken),
         "system_digest": system.info.digest,
         "packages": {name: version(name) for name in ("numpy", "scikit-learn", "torch")},
     }
@@ -64,6 +70,7 @@ def train_linear(
         update={
             "parameters": system.info.parameters,
             "trained_on": (parsed.dataset,),
+            "trained_without": tuple(map(str, broken)),
             "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it")},
         }
     )

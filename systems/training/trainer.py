@@ -14,7 +14,14 @@ Trainer = Callable[[Path, Path, Progress], str]
 result."""
 
 
-def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32", seed: int | None = None) -> Trainer:
+def trainer_of(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    seed: int | None = None,
+    skip_broken: bool = False,
+) -> Trainer:
     """The trainer of a card, by its registered name or its path (`*.yaml`); see `trainer_for`.
 
     Raises:
@@ -26,31 +33,42 @@ def trainer_of(name: str, *, device: str = "auto", precision: str = "fp32", seed
         if not isinstance(training, dict):
             raise UserError(f"{name} has no section `training:`, so that a seed decides nothing; leave --seed out")
         card = card | {"training": training | {"seed": seed}}
-    return trainer_for(card, folder, name, device=device, precision=precision)
+    return trainer_for(card, folder, name, device=device, precision=precision, skip_broken=skip_broken)
 
 
 def trainer_for(
-    card: Mapping[str, object], folder: Path, name: str, *, device: str = "auto", precision: str = "fp32"
+    card: Mapping[str, object],
+    folder: Path,
+    name: str,
+    *,
+    device: str = "auto",
+    precision: str = "fp32",
+    skip_broken: bool = False,
 ) -> Trainer:
     """The trainer of a card that has been read.
 
     Args:
         card: its line `trainer: package.module:function` names a function that takes the card as a dictionary, the
-            folder the card lies in, and what a `Trainer` takes. Of `device` and `precision` the function gets those
-            that are among its parameters.
+            folder the card lies in, and what a `Trainer` takes. Of `device`, `precision` and `skip_broken` the
+            function gets those that are among its parameters.
         folder: the card's.
         name: how the user named the card, for messages.
         device: the name PyTorch gives it, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
+        skip_broken: train without broken clips.
 
     Raises:
-        UserError: the card has no trainer, or one that does not train in this precision.
+        UserError: the card has no trainer, or one that does not train in this precision or without broken clips.
     """
     if not isinstance(card.get("trainer"), str):
         raise UserError(f"{name} cannot be trained: its card has no line `trainer: package.module:function`")
     function = import_named(str(card["trainer"]), named_by=name)
-    options = {"device": device, "precision": precision}
+    options = {"device": device, "precision": precision, "skip_broken": skip_broken}
     taken = {option: value for option, value in options.items() if option in options_of(function)}
     if precision != "fp32" and "precision" not in taken:
         raise UserError(f"{name} is trained in one precision only; leave --precision {precision} out")
+    if skip_broken and "skip_broken" not in taken:
+        raise UserError(
+            f"{name} has a trainer that does not leave out broken clips; mend them instead of --skip-broken"
+        )
     return cast(Trainer, partial(function, card, folder, **taken))

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING
 
 from harness.cli import say
 from harness.errors import UserError
-from harness.interface import CardFile, located, named_from, parse_card, read_card, required_file, required_files
+from harness.interface import (
+    CardFile,
+    located,
+    named_from,
+    parse_card,
+    read_card,
+    required_file,
+    required_files,
+    trained_without,
+)
 from harness.machine import (
     Progress,
     embedding_key,
@@ -29,6 +38,7 @@ from harness.runs import Curves
 from systems.checkpoints import read_checkpoint, weights_digest, write_weights
 from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
 from systems.text import CaptionTokenizer
+from systems.training.data.decoding import LeftOut, to_json
 from systems.training.data.loading import TrainingData, load_training_data
 from systems.training.data.training_set import load_split
 from systems.training.export import export
@@ -63,6 +73,11 @@ class _Training:
     model: DualEncoder
 
     @property
+    def broken(self) -> tuple[LeftOut, ...]:
+        """What was left out for being broken, of what is trained on and of what chooses the checkpoint."""
+        return (*self.data.broken, *self.validation.broken)
+
+    @property
     def weights(self) -> Path:
         """The file of the trained weights."""
         return self.home / f"{self.card.name}.safetensors"
@@ -89,6 +104,7 @@ def train_dual_encoder(
     *,
     device: str = "auto",
     precision: str = "fp32",
+    skip_broken: bool = False,
     say: Say = say,
 ) -> str:
     """Train a dual encoder as its card's section `training:` says.
@@ -104,6 +120,7 @@ def train_dual_encoder(
         progress: opened for decoding, for the teachers' embeddings, and for each epoch.
         device: the name PyTorch gives it, or `auto`.
         precision: `fp32`, `bf16` or `fp16`.
+        skip_broken: train without broken clips, and say so in the record and the card; otherwise they are an error.
         say: receives a line per epoch; by default the lines go to standard error.
 
     Returns:
@@ -119,7 +136,7 @@ def train_dual_encoder(
     where = resolve(device)
     if precision not in PRECISIONS or (precision, where) == ("fp16", "cpu"):
         raise UserError(f"{where} does not train in {precision!r}; expected {', '.join(PRECISIONS)}, fp16 not on a CPU")
-    training = _prepared(parsed, folder, out, data_root, progress, where, say)
+    training = _prepared(parsed, folder, out, data_root, progress, where, say, skip_broken=skip_broken)
     decisive = training.decisive(precision)
     if line_before := _trained_before(training, decisive, say):
         return line_before
@@ -140,7 +157,15 @@ def train_dual_encoder(
 
 
 def _prepared(
-    card: DualEncoderCard, folder: Path, out: Path, data_root: Path, progress: Progress, device: str, say: Say
+    card: DualEncoderCard,
+    folder: Path,
+    out: Path,
+    data_root: Path,
+    progress: Progress,
+    device: str,
+    say: Say,
+    *,
+    skip_broken: bool,
 ) -> _Training:
     """Load everything that a training needs, and compute the teachers' embeddings."""
     if card.training is None:
@@ -149,10 +174,11 @@ def _prepared(
     tokenizer_folder = required_file(card.files, "tokenizer", folder, card.name)
     text = card.text
     tokenizer = CaptionTokenizer.read(tokenizer_folder, text.vocabulary, text.longest, text.normalised)
-    data = load_training_data(config, data_root, progress)
-    for line in data.notes():
+    data = load_training_data(config, data_root, progress, skip_broken=skip_broken)
+    split = load_split(config.validation, "validation", data_root, progress)
+    validation = Validation.of(split, progress, skip_broken=skip_broken)
+    for line in (*data.notes(), *(f"trained {one}" for one in (*data.broken, *validation.broken))):
         say(f"{card.name}: {line}")
-    validation = Validation.of(load_split(config.validation, "validation", data_root, progress), progress)
     teachers = teach(config.teachers, data.training_set, device=device, progress=progress)
     model = start_of(card, config, folder)
     return _Training(card, config, out / card.name, tokenizer_folder, tokenizer, data, validation, teachers, model)
@@ -209,6 +235,7 @@ def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object]
         "epoch": best.number,
         "epochs": [asdict(epoch) for epoch in fitted.epochs],
         "leaks": {"what": training.config.leaks} | training.data.to_json(),
+        "broken": to_json(training.broken),
         "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in training.teachers],
         "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
     }
@@ -226,8 +253,21 @@ def _card_of(training: _Training) -> dict[str, object]:
         "training": training.config.with_parents(partial(named_from, home)),
         "random_weights": None,
         "parameters": sum(weight.numel() for weight in training.model.parameters()),
+        "trained_without": (*map(str, training.broken), *_inherited(training.config)),
     }
-    return card.model_copy(update=changes).model_dump(mode="json", exclude_unset=True)
+    fields = card.model_copy(update=changes).model_dump(mode="json", exclude_unset=True)
+    return {field: value for field, value in fields.items() if field != "trained_without" or value}
+
+
+def _inherited(config: TrainingConfig) -> list[str]:
+    """What the systems that it starts from or is taught by were trained without."""
+    lines: list[str] = []
+    for parent in config.parents:
+        # A system without a card does not say.
+        with suppress(UserError):
+            card = read_card(parent)[0]
+            lines += [f"{card['name']} {line}" for line in trained_without(card)]
+    return lines
 
 
 def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> DualEncoder:

@@ -1,6 +1,7 @@
 """A small data set in Clotho's layout, and cards and models to go with it."""
 
 import csv
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,6 +49,16 @@ def small_clotho(tmp_path_factory: pytest.TempPathFactory) -> Path:
             rows.append([f"{index}.wav", *(way.format(said) for way in WAYS)])
         with (root / f"clotho_captions_{split}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([["file_name", *(f"caption_{number}" for number in range(1, 6))], *rows])
+    return root
+
+
+@pytest.fixture
+def broken_clotho(small_clotho: Path, tmp_path: Path) -> Path:
+    """The same, with a development clip that is missing, one that is no audio, and an empty validation clip."""
+    root = shutil.copytree(small_clotho, tmp_path / "broken")
+    (root / "development" / "3.wav").unlink()
+    (root / "development" / "5.wav").write_bytes(b"no audio")
+    (root / "validation" / "2.wav").write_bytes(b"")
     return root
 
 

@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +104,13 @@ def test_missing_weights_say_how_to_make_them(small_card: LinearCard, tmp_path: 
 def test_damaged_weights(small_card: LinearCard, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "small.safetensors").write_bytes(content)
     with pytest.raises(UserError, match=r"small\.safetensors cannot be read"):
+        from_card(small_card.model_dump(), tmp_path)
+
+
+def test_weights_that_are_not_finite(small_card: LinearCard, weights: LinearWeights, tmp_path: Path) -> None:
+    broken = replace(weights, centre=np.array([1, np.nan, 1], np.float32))
+    (tmp_path / "small.safetensors").write_bytes(broken.to_bytes())
+    with pytest.raises(UserError, match=r"small\.safetensors cannot be used: centre hold NaN or infinity; `lbar train"):
         from_card(small_card.model_dump(), tmp_path)
 
 

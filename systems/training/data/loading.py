@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from harness.audio import PcmStore
@@ -11,7 +12,8 @@ from harness.interface import ancestors_of
 from harness.machine import Progress
 from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import TrainingConfig
-from systems.training.data.training_set import TrainingSet, decoded, load_split
+from systems.training.data.decoding import LeftOut, decoded
+from systems.training.data.training_set import TrainingSet, load_split
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,12 +25,14 @@ class TrainingData:
         leaks: training clips that are evaluation clips; the training set has them only where the card allows it.
         unchecked: what could not be compared with the evaluation clips, a line each.
         left_out: number of clips that were left out for being evaluation clips.
+        broken: what was left out for being broken.
     """
 
     training_set: TrainingSet
     leaks: tuple[Leak, ...]
     unchecked: tuple[str, ...]
     left_out: int
+    broken: tuple[LeftOut, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """The leaks, for a record."""
@@ -44,11 +48,14 @@ class TrainingData:
         ]
 
 
-def load_training_data(config: TrainingConfig, data_root: Path, progress: Progress) -> TrainingData:
+def load_training_data(
+    config: TrainingConfig, data_root: Path, progress: Progress, *, skip_broken: bool = False
+) -> TrainingData:
     """Load and decode the training splits a card names, and find out which of their clips are evaluation clips.
 
     Exclusion lists are applied first. Whatever else is an evaluation clip by id or title is left out as well, unless
-    the card allows it. In `config` the paths of other systems go from the working directory.
+    the card allows it, and with `skip_broken` whatever is broken. In `config` the paths of other systems go from the
+    working directory.
 
     Raises:
         UserError: a data set is unknown or not there, a list excludes nothing, clips are broken, or an ancestor was
@@ -65,11 +72,17 @@ def load_training_data(config: TrainingConfig, data_root: Path, progress: Progre
         leaked = {leak.training for leak in report.leaks}
         datasets = [_without(dataset, leaked) for dataset in datasets]
     stores = [PcmStore.of(dataset.name, SAMPLE_RATE) for dataset in datasets]
-    for dataset, store in zip(datasets, stores, strict=True):
-        decoded(dataset, store, progress)
     left_out = clips - sum(len(dataset.clips) for dataset in datasets)
+    whole, broken = zip(
+        *(
+            decoded(dataset, store, progress, skip_broken=skip_broken)
+            for dataset, store in zip(datasets, stores, strict=True)
+        ),
+        strict=True,
+    )
     unchecked = tuple(dict.fromkeys((*absent, *report.unchecked)))
-    return TrainingData(TrainingSet(tuple(datasets), tuple(stores)), tuple(report.leaks), unchecked, left_out)
+    training_set = TrainingSet(whole, tuple(stores))
+    return TrainingData(training_set, tuple(report.leaks), unchecked, left_out, tuple(chain.from_iterable(broken)))
 
 
 def _refuse_leaking_ancestors(config: TrainingConfig) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import RetrievalDataset, load, splits_for
 from harness.errors import UserError
-from harness.evaluation import broken_clips
 from harness.machine import Progress, embedding_key
 from harness.protocols import Protocol, RetrievalTask, pose
 
@@ -89,17 +88,6 @@ class Draw:
     clips: Indices
     captions: Indices
     first: int = 0
-
-
-def decoded(dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> RetrievalDataset:
-    """A data set all of whose clips the store holds.
-
-    Raises:
-        UserError: clips are broken or missing; all of them are listed.
-    """
-    if broken := store.ensure(dataset.clips, progress=progress):
-        raise broken_clips(broken, len(dataset.clips), f"mend them before training on {dataset.name} {dataset.split}")
-    return dataset
 
 
 def task_on(dataset: RetrievalDataset) -> RetrievalTask:

@@ -15,7 +15,8 @@ from harness.protocols import RetrievalTask
 from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder
 from systems.text import CaptionTokenizer
-from systems.training.data.training_set import decoded, task_on
+from systems.training.data.decoding import LeftOut, decoded
+from systems.training.data.training_set import task_on
 
 _CLIPS_AT_ONCE = 32
 
@@ -28,23 +29,25 @@ class Validation:
         task: to find each caption's clip.
         store: holds the clips.
         digest: of the task and of the samples of its clips.
+        broken: what was left out for being broken.
     """
 
     task: RetrievalTask
     store: PcmStore
     digest: str
+    broken: tuple[LeftOut, ...]
 
     @classmethod
-    def of(cls, dataset: RetrievalDataset, progress: Progress) -> "Validation":
+    def of(cls, dataset: RetrievalDataset, progress: Progress, *, skip_broken: bool = False) -> "Validation":
         """Decode a split.
 
         Raises:
-            UserError: clips are broken or missing.
+            UserError: clips are broken or missing, and not to be skipped.
         """
         store = PcmStore.of(dataset.name, SAMPLE_RATE)
-        decoded(dataset, store, progress)
+        dataset, broken = decoded(dataset, store, progress, skip_broken=skip_broken)
         task = task_on(dataset)
-        return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)))
+        return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)), broken)
 
     @property
     def name(self) -> str:

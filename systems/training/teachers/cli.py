@@ -17,6 +17,7 @@ correspondences = typer.Typer(
     help="Estimate which clips match which captions, and inspect that.",
 )
 
+SkipBroken = Annotated[bool, typer.Option("--skip-broken", help="Leave broken clips out.")]
 Card = Annotated[str, typer.Argument(help="A system or card (*.yaml) whose section `training:` names teachers.")]
 
 
@@ -25,13 +26,14 @@ def estimate_all(
     card: Card,
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
+    skip_broken: SkipBroken = False,
     trust: Trust = False,  # noqa: ARG001
 ) -> None:
     """Compute and keep the teachers' embeddings of the training data.
 
     `lbar train` does so by itself. A computation that was interrupted goes on where it stopped.
     """
-    teachers, data = _estimated(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
     for teacher in teachers:
         echo(f"{teacher.name}: {len(data.clips)} clips, {len(data.captions)} captions, {teacher.nbytes:,} bytes")
 
@@ -44,6 +46,7 @@ def inspect_one(
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
     trust: Trust = False,  # noqa: ARG001
+    skip_broken: SkipBroken = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the clips that a caption is estimated to match, and whether it does where that is known."""
@@ -51,7 +54,7 @@ def inspect_one(
 
     from systems.training.teachers.inspection import best_matches, find_caption
 
-    teachers, data = _estimated(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
     index = find_caption(data, caption)
     matches = best_matches(teachers, data, index, most)
     if as_json:
@@ -69,6 +72,7 @@ def measure_agreement(
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
     trust: Trust = False,  # noqa: ARG001
+    skip_broken: SkipBroken = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure how well the estimates agree with what each caption is true of, where that is known."""
@@ -76,7 +80,7 @@ def measure_agreement(
 
     from systems.training.teachers.inspection import agreement
 
-    teachers, data = _estimated(card, data_root, device)
+    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
     found = agreement(teachers, data)
     if as_json:
         print_json(asdict(found) | {"teachers": [teacher.name for teacher in teachers]})
@@ -89,7 +93,9 @@ def measure_agreement(
     echo(f"                    of a random order               {found.others_assumed}")
 
 
-def _estimated(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher, ...], TrainingSet]":
+def _estimated(
+    card: str, data_root: Path, device: str, *, skip_broken: bool
+) -> "tuple[tuple[Teacher, ...], TrainingSet]":
     from functools import partial
 
     from harness.errors import UserError
@@ -105,5 +111,5 @@ def _estimated(card: str, data_root: Path, device: str) -> "tuple[tuple[Teacher,
         raise UserError(f"{card} names no teachers; expected a card with `teachers:` in its section `training:`")
     config = config.with_parents(partial(located, folder=folder))
     with bars() as progress:
-        data = load_training_data(config, data_root, progress).training_set
+        data = load_training_data(config, data_root, progress, skip_broken=skip_broken).training_set
         return teach(config.teachers, data, device=device, progress=progress), data

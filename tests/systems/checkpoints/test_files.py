@@ -111,10 +111,68 @@ def test_missing_and_unequal_are_listed_surplus_is_told_of(module: nn.Module, ca
 
 
 def test_weights_of_something_else_are_not_a_page_of_names() -> None:
+    names = ("encoder.a", "encoder.b", *(f"layer{index}" for index in range(500)))
     with pytest.raises(UserError) as caught:
-        load_into(empty(), {f"layer{index}": torch.zeros(1) for index in range(500)}, Path("file.pt"))
-    assert len(caught.value.problems) < 25
-    assert caught.value.problems[-1] == "and 490 more"
+        load_into(empty(), {name: torch.zeros(1) for name in names}, Path("file.pt"))
+    assert str(caught.value) == (
+        "file.pt does not hold the weights of this Sequential: it names 2 weights encoder.…, 1 layer0, 1 layer1, "
+        "1 layer2, 1 layer3, and 496 more where 5 weights 1.…, 2 0.… are expected; "
+        "check that card and file belong together"
+    )
+    assert caught.value.problems == (
+        *(f"missing: {name}" for name in ("0.weight 4 x 3", "0.bias 4", *(f"1.{one} 4" for one in BATCH_NORM))),
+        "and 2 more",
+        *("surplus: encoder.a 1", "surplus: encoder.b 1", *(f"surplus: layer{index} 1" for index in range(3))),
+        "and 497 more",
+    )
+
+
+BATCH_NORM = ("weight", "bias", "running_mean")
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model"])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "module.model._orig_mod."])
+def test_what_wrapping_a_model_puts_around_its_weights(
+    module: nn.Module, tmp_path: Path, key: str, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = {prefix + name: tensor for name, tensor in module.state_dict().items()}
+    torch.save({key: state, "epoch": 3, "optimizer": {"lr": 0.1}}, tmp_path / "weights.pt")
+    torch.save(state, tmp_path / "plain.pt")
+    for path in (tmp_path / "weights.pt", tmp_path / "plain.pt"):
+        target = empty()
+        load_into(target, read_checkpoint(path).state, path)
+        assert_equal(target, module)
+    assert caplog.text == ""
+
+
+def test_a_prefix_that_is_the_modules_own_stays(tmp_path: Path) -> None:
+    own = nn.ModuleDict({"model": nn.Linear(2, 2)})
+    target = nn.ModuleDict({"model": nn.Linear(2, 2)})
+    load_into(target, dict(own.state_dict()), tmp_path)
+    assert_equal(target, own)
+
+
+def test_a_name_that_is_there_compiled_and_not(tmp_path: Path) -> None:
+    torch.save({"a.x": torch.zeros(1), "a._orig_mod.x": torch.zeros(1)}, tmp_path / "file.pt")
+    with pytest.raises(UserError, match=r"file\.pt holds a\.x twice, with and without _orig_mod\.; get it again"):
+        read_checkpoint(tmp_path / "file.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_finite_is_refused(module: nn.Module, value: float) -> None:
+    state = module.state_dict()
+    state["0.bias"] = torch.tensor([1, value, 1, 1], dtype=torch.float16)
+    with pytest.raises(
+        UserError, match=r"file\.pt cannot be used: 1 of its 7 weights hold NaN or infinity \(0\.bias\)"
+    ):
+        load_into(empty(), state, Path("file.pt"))
+
+
+def test_finite_numbers_whose_sum_is_not() -> None:
+    target = nn.Linear(2, 1)
+    state = {"weight": torch.full((1, 2), torch.finfo(torch.float32).max), "bias": torch.zeros(1)}
+    load_into(target, state, Path("file.pt"))
+    assert target.weight.isfinite().all()
 
 
 def test_an_unknown_global_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,8 +69,57 @@ def test_a_card_that_contradicts_the_checkpoint(shared: Path) -> None:
 @pytest.mark.shared
 def test_weights_of_another_architecture(shared: Path) -> None:
     card = GOLDEN_CARD | {"files": GOLDEN_CARD["files"] | {"weights": {"path": "../weights/mn04_as_mAP_432.pt"}}}  # type: ignore[operator]
-    with pytest.raises(UserError, match="does not hold the weights of this DualEncoder: of 80 names 80 are missing"):
+    with pytest.raises(UserError, match=r"mn04_as_mAP_432\.pt does not hold the weights of this DualEnc") as caught:
         from_card(card, shared / "golden")
+    assert str(caught.value).endswith(
+        "it names 308 weights features.…, 4 classifier.… where 39 weights audio.…, 37 text.…, 2 audio_projection.…, "
+        "2 text_projection.… are expected; "
+        "check that card and file belong together"
+    )
+
+
+AUTHORS = {
+    "text.": "sentence_embedding_model.",
+    "audio_projection.": "project_audio.0.",
+    "text_projection.": "project_sentence.0.",
+}
+BASELINE = {"text.": "text_embedding_model.", "audio_projection.": "audio_projection."}
+
+
+@pytest.mark.parametrize(
+    ("names", "of"), [(AUTHORS, "the authors' Lightning"), (BASELINE, "the DCASE 2025 baseline's")]
+)
+def test_a_published_layout_decides_the_averaging(
+    dual_card: Card, seeded_model: Seeded, tmp_path: Path, names: dict[str, str], of: str
+) -> None:
+    ours = seeded_model(dual_card()).state_dict()
+    write_weights(seeded_model(dual_card()), tmp_path / "ours.safetensors")
+    theirs = {}
+    for name, tensor in ours.items():
+        audio = name.replace("audio.", "audio_embedding_model.model.model.", 1) if name.startswith("audio.") else name
+        start, replacement = next(((a, b) for a, b in names.items() if name.startswith(a)), ("", ""))
+        theirs[audio if not start else name.replace(start, replacement, 1)] = tensor
+    torch.save(theirs, tmp_path / "theirs.ckpt")
+    tokenizer = dual_card().files["tokenizer"].model_dump()
+
+    def system(file: str, **windows: object) -> DualEncoderSystem:
+        said = dual_card().model_dump(mode="json", exclude={"windows", "files"}) | {"windows": windows}
+        return from_card(said | {"files": {"weights": {"path": file}, "tokenizer": tokenizer}}, tmp_path)
+
+    clips = [np.random.default_rng(0).uniform(-0.5, 0.5, 32_000 * seconds).astype(np.float32) for seconds in (11, 21)]
+    full, true = (system("ours.safetensors", averaging=one).embed_audio(clips) for one in ("published", "true-length"))
+    assert np.abs(full - true).max() > 1e-3 * np.abs(full).max()
+    found = system("theirs.ckpt", longest_seconds=30)
+    np.testing.assert_array_equal(found.embed_audio(clips), full)
+    said = system("theirs.ckpt", averaging="published")
+    assert found.info.digest == said.info.digest != system("ours.safetensors").info.digest
+    assert found.info.card is not None
+    assert found.info.card["windows"]["averaging"] == "published"
+    np.testing.assert_array_equal(system("ours.safetensors").embed_audio(clips), true)
+    with pytest.raises(
+        UserError, match=rf"`averaging: true-length`, but .*theirs\.ckpt is {of} .* write `windows: {{ave"
+    ):
+        system("theirs.ckpt", averaging="true-length")
 
 
 @pytest.mark.parametrize("encoder", ["passt", "atst", "mobilenet"])

@@ -97,6 +97,11 @@ def old(weights: dict[str, Tensor]) -> None:
     weights["embeddings.position_ids"] = torch.arange(40)[None]
 
 
+def wrapped(weights: dict[str, Tensor]) -> None:
+    for name in list(weights):
+        weights[f"module.roberta.{name}"] = weights.pop(name)
+
+
 def in_half(weights: dict[str, Tensor]) -> None:
     for name in weights:
         weights[name] = weights[name].half()
@@ -110,11 +115,12 @@ def in_half(weights: dict[str, Tensor]) -> None:
         as_bin,
         as_sharded_bin,
         lambda directory: as_bin(directory, old),
+        lambda directory: as_bin(directory, wrapped),
         with_head,
         lambda directory: (with_head(directory), as_bin(directory)),
         with_pooler,
     ],
-    ids=["safetensors", "shards", "bin", "bin shards", "old bin", "masked LM", "masked LM bin", "pooler"],
+    ids=["safetensors", "shards", "bin", "bin shards", "old bin", "wrapped", "masked LM", "masked LM bin", "pooler"],
 )
 def test_every_layout(
     directory: Path,

@@ -7,8 +7,10 @@ import yaml
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
+from harness.evaluation.several import evaluate_all
 from harness.interface.cards import parse_card, read_card
 from harness.interface.systems import load_system
+from harness.machine import silent
 from harness.protocols.named import get_protocol
 from systems.fusion import FusionCard
 from systems.linear import LinearCard
@@ -66,6 +68,28 @@ def test_the_informative_member_is_preferred(cards: Path, small_clotho: Path, tm
     options = Options(data_root=small_clotho, out=tmp_path / "runs")
     record = evaluate(system, get_protocol("clotho-validation"), options).record
     assert record.primary.value == pytest.approx(by_fitted, abs=1e-9)
+
+
+def test_what_members_and_fusion_were_trained_without(cards: Path, broken_clotho: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="1 of 8 clips .* or leave them out by --skip-broken"):
+        train(cards, tmp_path, broken_clotho)
+    trainer_of(str(cards / "small" / "card.yaml"), skip_broken=True)(cards / "again", broken_clotho, silent)
+    card, folder = read_card(str(cards / "mix.yaml"))
+    members = ["again/small/card.yaml", "random"]
+    train_fusion(card | {"members": members}, folder, tmp_path, broken_clotho, skip_broken=True)
+    record = json.loads((tmp_path / "mix" / "training.json").read_text())
+    assert [one["clip"] for one in record["broken"]["clotho validation"]] == ["2.wav"]
+    said: list[str] = []
+    options = Options(data_root=broken_clotho, out=tmp_path / "runs", device="cpu", skip_broken=True)
+    protocol = get_protocol("clotho-validation")
+    runs, failures = evaluate_all([str(tmp_path / "mix" / "card.yaml")], protocol, options, say=said.append)
+    assert not failures
+    (run,) = runs
+    own = "without 1 of 8 clips of clotho validation, which are broken: 2.wav"
+    development = "without 2 of 24 clips of clotho development, which are broken: 3.wav, 5.wav"
+    assert run.record.system.card is not None
+    assert run.record.system.card["trained_without"] == [own, f"small {development}", f"small {own}"]
+    assert f"{tmp_path / 'mix' / 'card.yaml'} was trained small {development}" in said
 
 
 def test_training_again_gives_the_same(cards: Path, small_clotho: Path, tmp_path: Path) -> None:

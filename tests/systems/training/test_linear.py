@@ -1,7 +1,6 @@
 """`linear`: against its definition, and what `lbar train` writes of it."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from harness.audio.store import PcmStore
 from harness.datasets import RetrievalDataset
 from harness.datasets.known import load
 from harness.errors import UserError
-from harness.interface.cards import read_card
+from harness.interface.cards import read_card, trained_without
 from harness.interface.systems import load_system
 from systems.linear import LinearCard, LinearSystem
 from systems.training.cli import train
@@ -159,15 +158,42 @@ def test_training_again_replaces_it(card_file: Path, small_clotho: Path, tmp_pat
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
 
 
-def test_broken_clips_are_all_named(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:
-    root = tmp_path / "data"
-    shutil.copytree(small_clotho, root)
-    (root / "development" / "3.wav").unlink()
-    (root / "development" / "5.wav").write_bytes(b"no audio")
-    with pytest.raises(UserError, match="2 of 24 clips") as caught:
-        train_linear(*read_card(str(card_file)), tmp_path / "out", root)
-    assert [name in problem for name, problem in zip(("3.wav", "5.wav"), caught.value.problems, strict=True)]
+def test_broken_clips_are_all_named(card_file: Path, broken_clotho: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="2 of 24 clips .* or leave them out by --skip-broken") as caught:
+        train_linear(*read_card(str(card_file)), tmp_path / "out", broken_clotho)
+    assert all(name in problem for name, problem in zip(("3.wav", "5.wav"), caught.value.problems, strict=True))
     assert not (tmp_path / "out").exists()
+
+
+def test_broken_clips_are_left_out_where_asked_for(card_file: Path, broken_clotho: Path, tmp_path: Path) -> None:
+    train_linear(*read_card(str(card_file)), tmp_path / "out", broken_clotho, skip_broken=True)
+    system = load_system(str(tmp_path / "out" / "small" / "card.yaml"))
+    assert trained_without(system.info.card) == (
+        "without 2 of 24 clips of clotho development, which are broken: 3.wav, 5.wav",
+        "without 1 of 8 clips of clotho validation, which are broken: 2.wav",
+    )
+    record = json.loads((tmp_path / "out" / "small" / "training.json").read_text())
+    assert {split: [one["clip"] for one in clips] for split, clips in record["broken"].items()} == {
+        "clotho development": ["3.wav", "5.wav"],
+        "clotho validation": ["2.wav"],
+    }
+    assert "5.wav" in record["broken"]["clotho development"][1]["reason"]
+    # The same weights as without these clips in the data set.
+    for split, names in {"development": ("3.wav", "5.wav"), "validation": ("2.wav",)}.items():
+        captions = broken_clotho / f"clotho_captions_{split}.csv"
+        rows = captions.read_text().splitlines()
+        captions.write_text("\n".join(row for row in rows if not row.startswith(names)) + "\n")
+    train_linear(*read_card(str(card_file)), tmp_path / "plain", broken_clotho)
+    plain = load_system(str(tmp_path / "plain" / "small" / "card.yaml"))
+    assert plain.info.digest == system.info.digest
+    assert trained_without(plain.info.card) == ()
+
+
+def test_data_of_which_everything_is_broken(card_file: Path, broken_clotho: Path, tmp_path: Path) -> None:
+    for path in (broken_clotho / "development").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="24 of 24 clips are broken or missing"):
+        train_linear(*read_card(str(card_file)), tmp_path / "out", broken_clotho, skip_broken=True)
 
 
 def test_a_folder_that_cannot_be_written(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:

@@ -7,16 +7,20 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from harness.cli.app import own_command
 from harness.errors import UserError
+from harness.interface.cards import trained_without
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.training_section import TrainingConfig
+from systems.training import two_stage
 from systems.training.fitting import fit
 from systems.training.trainer import trainer_of
 from systems.training.two_stage import train_dual_encoder
@@ -41,9 +45,12 @@ def card(
     return said
 
 
-def train(card: dict[str, object], small_clotho: Path, **more: object) -> tuple[str, list[str]]:
+def train(
+    card: dict[str, object], small_clotho: Path, *, skip_broken: bool = False, **more: object
+) -> tuple[str, list[str]]:
     told: list[str] = []
-    line = train_dual_encoder(card | more, Path(), Path("weights"), small_clotho, device="cpu", say=told.append)
+    options: dict[str, Any] = {"device": "cpu", "skip_broken": skip_broken, "say": told.append}
+    line = train_dual_encoder(card | more, Path(), Path("weights"), small_clotho, **options)
     return line, told
 
 
@@ -239,6 +246,30 @@ def test_evaluation_clips_are_left_out_or_told_of(card: dict[str, object], leaki
     elder = "weights/allowed/card.yaml"
     with pytest.raises(UserError, match="was allowed to learn from evaluation clips, and this card would learn them"):
         train(card, leaking, name="third", training=training | {"start": elder})
+
+
+def test_broken_clips_are_left_out_where_asked_for(
+    card: dict[str, object], small_clotho: Path, broken_clotho: Path
+) -> None:
+    training = TRAINING | {"epochs": 1}
+    with pytest.raises(UserError, match="2 of 24 clips .* before training on clotho development, or leave them out by"):
+        train(card, broken_clotho, training=training)
+    _, told = train(card, broken_clotho, training=training, skip_broken=True)
+    development = "without 2 of 24 clips of clotho development, which are broken: 3.wav, 5.wav"
+    validation = "without 1 of 8 clips of clotho validation, which are broken: 2.wav"
+    assert told[-3:-1] == [f"first: trained {development}", f"first: trained {validation}"]
+    record = json.loads(Path("weights/first/training.json").read_text())
+    assert [one["clip"] for one in record["broken"]["clotho development"]] == ["3.wav", "5.wav"]
+    path = "weights/first/card.yaml"
+    assert yaml.safe_load(Path(path).read_text())["trained_without"] == [development, validation]
+    # A system that stands on it says so too, and one that is trained again on whole data does not.
+    taught = training | {"start": path, "teachers": [path, "linear"], "supervised": 0.5}
+    train(card, small_clotho, name="taught", training=taught)
+    system = load_system("weights/taught/card.yaml", device="cpu")
+    assert trained_without(system.info.card) == (f"first {development}", f"first {validation}")
+    train(card, small_clotho, name="whole", training=training)
+    assert "trained_without" not in yaml.safe_load(Path("weights/whole/card.yaml").read_text())
+    assert two_stage._inherited(TrainingConfig(data=["clotho"], validation="clotho", start="mine:from_card")) == []
 
 
 def test_a_tracking_server_that_is_away_costs_a_line(
