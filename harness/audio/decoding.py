@@ -2,11 +2,13 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from harness.audio.clip import Array
+from harness.audio.sound_checks import extent, integer_scale, remark, steps_louder
 from harness.errors import UserError, one_line
 from harness.machine import stage
 
@@ -22,19 +24,41 @@ class BrokenAudio(UserError):  # noqa: N818
     """An audio file that cannot be used: missing, empty, cut short, not audio, or with samples NaN or infinite."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """An audio file decoded.
+
+    Attributes:
+        samples: float32 in [-1, 1], shape `(n,)`, `n` at least 1.
+        seconds: how long the file lasts.
+        rate: samples a second in the file.
+        steps_louder: how many times the samples can be doubled, and should be before they are rounded to 16 bits; 0
+            unless the file holds a quiet sound more exactly than that.
+        remark: the rest of a sentence on what is odd about the sound; `None` where nothing is.
+    """
+
+    samples: Array
+    seconds: float
+    rate: int
+    steps_louder: int
+    remark: str | None
+
+
 def decode(path: Path, sample_rate: int) -> Array:
+    """The samples of an audio file as one channel at the given rate, float32 in [-1, 1]; see `decode_recording`."""
+    return decode_recording(path, sample_rate).samples
+
+
+def decode_recording(path: Path, sample_rate: int) -> Recording:
     """Read an audio file as one channel at the given rate.
 
     The content decides the format, not the name (WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows). Channels
     are averaged, then resampled (soxr HQ, as the published systems do). Samples outside [-1, 1], which float files may
-    hold and resampling may produce, are clipped.
+    hold and resampling may produce, are clipped; integers that were written as floats are scaled first.
 
     Args:
         path: the file.
         sample_rate: Hz wanted.
-
-    Returns:
-        Float32 samples in [-1, 1], shape `(n,)`, `n` at least 1.
 
     Raises:
         BrokenAudio: no such file, empty, cut short, not audio, without samples, or with samples that are NaN or
@@ -44,15 +68,22 @@ def decode(path: Path, sample_rate: int) -> Array:
 
     with stage("decode"):
         file_status(path)
-        samples, rate = _read(path)
+        samples, rate, integers = _read(path)
+        seconds, channels = len(samples) / rate, extent(samples)
+        mono = channels
         if samples.ndim == 2:
             samples = samples.mean(axis=1)
+            mono = extent(samples)
+        if (scale := integer_scale(channels.largest)) != 1:
+            samples /= np.float32(scale)
     if rate != sample_rate:
         with stage("resample"):
             samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
     if not len(samples):
         raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
-    return np.clip(samples, -1, 1, out=samples)
+    np.clip(samples, -1, 1, out=samples)
+    louder = 0 if integers else steps_louder(samples)
+    return Recording(samples, seconds, rate, louder, remark(channels, mono))
 
 
 def file_status(path: Path) -> os.stat_result:
@@ -74,8 +105,8 @@ def file_status(path: Path) -> os.stat_result:
     return status
 
 
-def _read(path: Path) -> tuple[Array, int]:
-    """Samples of shape `(n,)` or `(n, channels)`, and their rate in Hz."""
+def _read(path: Path) -> tuple[Array, int, bool]:
+    """Samples of shape `(n,)` or `(n, channels)`, their rate in Hz, and whether the file holds 16-bit integers."""
     import soundfile
 
     try:
@@ -99,7 +130,7 @@ def _read(path: Path) -> tuple[Array, int]:
         samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
     elif not np.isfinite(samples).all():
         raise BrokenAudio(f"{path} holds samples that are NaN or infinite; write the file again")
-    return samples, rate
+    return samples, rate, integers
 
 
 def _cut_short(path: Path, found: str) -> BrokenAudio:

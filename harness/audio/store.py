@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.audio.clip import Array, Clip, Pcm
-from harness.audio.decoding import BrokenAudio, decode, file_status
+from harness.audio.decoding import BrokenAudio, decode_recording, file_status
 from harness.machine import Progress, cache_root, exclusive, silent, usable_cores
 
 Key = tuple[str, int, int, int]
@@ -23,12 +23,17 @@ _PIECE = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Where a clip lies in the samples file, and the digests of its samples and of the file they come from."""
+    """Where a clip lies in the samples file, and the digests of its samples and of the file they come from.
+
+    `louder` says how many times its samples were doubled before they were rounded, `remark` what is odd about it.
+    """
 
     start: int
     length: int
     digest: str
     file_digest: str
+    louder: int = 0
+    remark: str | None = None
 
 
 class PcmStore:
@@ -103,12 +108,26 @@ class PcmStore:
         pcm = self._view(clip, start, most)
         # Two fast passes: one that does both is slower.
         waveform: Array = pcm.astype(np.float32)
-        waveform *= np.float32(1 / 32768)
+        waveform *= np.float32(2.0 ** -(15 + self._entry(clip).louder))
         return waveform
 
     def read_pcm(self, clip: Clip) -> Pcm:
-        """The clip as it is stored, int16, shape `(n,)`, read-only. `ensure` must have succeeded for it."""
+        """The clip as it is stored, int16, shape `(n,)`, read-only. `ensure` must have succeeded for it.
+
+        Where the clip is not `as_loud_as_kept`, 32,768 stands for less than 1.
+        """
         return self._view(clip)
+
+    def as_loud_as_kept(self, clips: Sequence[Clip]) -> bool:
+        """Whether none of the clips is so quiet that its samples were made louder to be kept in 16 bits."""
+        return not any(self._entry(clip).louder for clip in clips)
+
+    def remarks(self, clips: Sequence[Clip]) -> list[tuple[Clip, str]]:
+        """The clips that are silent, out of range or odd in another way, and the rest of a sentence that says how."""
+        return [(clip, remark) for clip in clips if (remark := self._entry(clip).remark) is not None]
+
+    def _entry(self, clip: Clip) -> _Stored:
+        return self._stored[self._keys[clip.path]]
 
     def _view(self, clip: Clip, start: int = 0, most: int | None = None) -> Pcm:
         stored = self._stored[self._keys[clip.path]]
@@ -151,7 +170,14 @@ class PcmStore:
             try:
                 entry = json.loads(line)
                 key = (entry["path"], entry["size"], entry["mtime_ns"], entry["ctime_ns"])
-                stored = _Stored(self._samples_end, entry["length"], entry["xxh128"], entry["file_xxh128"])
+                stored = _Stored(
+                    self._samples_end,
+                    entry["length"],
+                    entry["xxh128"],
+                    entry["file_xxh128"],
+                    entry.get("louder", 0),
+                    entry.get("remark"),
+                )
             except (ValueError, KeyError, TypeError):
                 break
             if not line.endswith(b"\n") or stored.start + stored.length > available:
@@ -173,12 +199,16 @@ class PcmStore:
                 key = self._keys[path]
                 entry = dict(zip(("path", "size", "mtime_ns", "ctime_ns"), key, strict=True))
                 entry |= {"length": len(pcm), "xxh128": result.digest, "file_xxh128": result.file_digest}
+                entry |= {"louder": result.louder} if result.louder else {}
+                entry |= {"remark": result.remark} if result.remark else {}
                 line = json.dumps(entry).encode() + b"\n"
                 samples.write(pcm.data)
                 samples.flush()
                 index.write(line)
                 index.flush()
-                self._stored[key] = _Stored(self._samples_end, len(pcm), result.digest, result.file_digest)
+                self._stored[key] = _Stored(
+                    self._samples_end, len(pcm), result.digest, result.file_digest, result.louder, result.remark
+                )
                 self._samples_end += len(pcm)
                 self._index_end += len(line)
                 yield path, None
@@ -189,7 +219,7 @@ def _decoder() -> str:
     import soundfile
     import soxr
 
-    code = (Path(__file__).with_name(name).read_text() for name in ("decoding.py", "store.py"))
+    code = (Path(__file__).with_name(name).read_text() for name in ("decoding.py", "sound_checks.py", "store.py"))
     return _sha256(*code, soxr.__version__, soundfile.__libsndfile_version__)[:8]
 
 
@@ -209,6 +239,8 @@ class _Decoded:
     samples: Pcm
     digest: str
     file_digest: str
+    louder: int
+    remark: str | None
 
 
 def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
@@ -216,18 +248,21 @@ def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
     import xxhash
 
     try:
-        waveform = decode(path, sample_rate)
+        recording = decode_recording(path, sample_rate)
     except BrokenAudio as error:
         return error
     file_digest = xxhash.xxh3_128_hexdigest(path.read_bytes())
+    waveform, louder = recording.samples, recording.steps_louder
     pcm = np.empty(len(waveform), np.int16)
     # In pieces that stay in the processor's own cache.
     for start in range(0, len(waveform), _PIECE):
         piece = waveform[start : start + _PIECE]
-        piece *= 32768
+        piece *= np.float32(2.0 ** (15 + louder))
         np.rint(piece, out=piece)
         pcm[start : start + _PIECE] = np.minimum(piece, 32767, out=piece)
-    return _Decoded(pcm, xxhash.xxh3_128_hexdigest(pcm.data), file_digest)
+    # The same numbers stand for another sound where they were made louder.
+    digest = xxhash.xxh3_128_hexdigest(pcm.data, seed=louder)
+    return _Decoded(pcm, digest, file_digest, louder, recording.remark)
 
 
 def _in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:
