@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+_FEW = 5
+
 
 class UserError(Exception):
     """Something the user must change: one line saying what, where, what was expected, and how to mend it.
@@ -37,6 +39,17 @@ def listing(message: str, problems: Sequence[str]) -> UserError:
     if len(problems) == 1:
         return UserError(f"{message}: {problems[0]}")
     return UserError(f"{message} in {len(problems)} ways", problems)
+
+
+def first_few(lines: Sequence[str], all_are: str = "--json lists all") -> list[str]:
+    """The first five of many lines, and one that says how many more there are and where they all are.
+
+    >>> first_few(list("abcdefg"))
+    ['a', 'b', 'c', 'd', 'e', 'and 2 more; --json lists all']
+    """
+    if len(lines) <= _FEW:
+        return list(lines)
+    return [*lines[:_FEW], f"and {len(lines) - _FEW:,} more; {all_are}"]
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -3,8 +3,6 @@
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from harness.audio.clip import Array
 
 _SILENT = 1e-7
@@ -50,6 +48,7 @@ class Extent:
 def extent(samples: Array) -> Extent:
     """How far samples of shape `(n,)` or `(n, channels)` go.
 
+    >>> import numpy as np
     >>> extent(np.float32([0.5, 1.0]))
     Extent(largest=1.0, swing=0.25)
     """
@@ -64,6 +63,7 @@ def extent(samples: Array) -> Extent:
 def steps_louder(mono: Array) -> int:
     """How many times a quiet sound can be doubled and still is below half of full scale; 0 for one that is not quiet.
 
+    >>> import numpy as np
     >>> steps_louder(np.float32([0.5, -0.01])), steps_louder(np.float32([0.001, -0.001]))
     (0, 8)
     """

@@ -114,13 +114,14 @@ class PcmStore:
     def read_pcm(self, clip: Clip) -> Pcm:
         """The clip as it is stored, int16, shape `(n,)`, read-only. `ensure` must have succeeded for it.
 
-        Where the clip is not `as_loud_as_kept`, 32,768 stands for less than 1.
+        Only where `all_as_loud_as_kept`, 32,768 stands for 1.
         """
         return self._view(clip)
 
-    def as_loud_as_kept(self, clips: Sequence[Clip]) -> bool:
-        """Whether none of the clips is so quiet that its samples were made louder to be kept in 16 bits."""
-        return not any(self._entry(clip).louder for clip in clips)
+    @property
+    def all_as_loud_as_kept(self) -> bool:
+        """Whether no clip that `ensure` was asked for is so quiet that it was made louder to be kept in 16 bits."""
+        return not any(self._stored[key].louder for key in self._keys.values() if key in self._stored)
 
     def remarks(self, clips: Sequence[Clip]) -> list[tuple[Clip, str]]:
         """The clips that are silent, out of range or odd in another way, and the rest of a sentence that says how."""

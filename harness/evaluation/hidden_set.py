@@ -69,7 +69,9 @@ def predict(system: System, task: RetrievalTask, options: Options, *, progress: 
     for rows, tile in scored.tiles():
         scores[rows] = tile
         best[rows] = top_k(tile, DEPTH)[0]
-    record = PredictionRecord(**scored.record_fields(started), queries=task.queries, clips=task.items)
+    record = PredictionRecord(
+        **scored.record_fields(started), queries=task.queries, clips=task.items, remarked=prepared.remarked
+    )
 
     def write(folder: Path) -> None:
         np.save(folder / SCORES, scores)

@@ -7,11 +7,11 @@ from typing import cast
 
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import differences_from_published, load
-from harness.errors import UserError
+from harness.errors import UserError, first_few
 from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
 from harness.protocols import Protocol, RetrievalTask, pose
-from harness.runs import SkippedClip
+from harness.runs import RemarkedClip, SkippedClip
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,12 @@ class PreparedTask:
     store: PcmStore
     skipped: tuple[SkippedClip, ...] = ()
     reasons: tuple[str, ...] = ()
+
+    @property
+    def remarked(self) -> tuple[RemarkedClip, ...]:
+        """The clips whose sound is odd: silent, cancelled, out of range."""
+        remarks = self.store.remarks(self.task.clips)
+        return tuple(RemarkedClip(clip=clip.name, remark=remark) for clip, remark in remarks)
 
     @property
     def comparable(self) -> bool:
@@ -71,6 +77,15 @@ def prepare(
     return PreparedTask(task, store, skipped, tuple(reasons))
 
 
+def odd_sounds(remarked: Sequence[RemarkedClip], count: int) -> list[str]:
+    """Lines on those of `count` clips whose sound is odd, the first five by name; none where there are no such clips."""
+    if not remarked:
+        return []
+    clips = first_few([f"{one.clip} {one.remark}" for one in remarked], "the record lists all")
+    head = f"{len(remarked):,} of {count:,} clips hold odd sound, and are used all the same:"
+    return [head, *(f"  {line}" for line in clips)]
+
+
 def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str) -> UserError:
     """The error that lists all broken clips, or says in one line that there is no audio at all."""
     if len(broken) == count and not any(clip.path.exists() for clip, _ in broken):
@@ -86,7 +101,7 @@ def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str
 
 def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:
     """The function that reads a clip from a store for a system: as int16 where it accepts that, else as float32."""
-    if accepts_int16(system):
+    if accepts_int16(system) and store.all_as_loud_as_kept:
         # The type says float32, which every system has to accept.
         return cast("Callable[[Clip], Array]", store.read_pcm)
     return store.read

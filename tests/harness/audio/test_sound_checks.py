@@ -65,7 +65,7 @@ def test_a_quiet_sound_is_kept_as_it_is(tmp_path: Path, level: float, faint: boo
         assert store.ensure([clip]) == []
         np.testing.assert_allclose(store.read(clip), NOISE * 2 * level, atol=level / 250)
         np.testing.assert_allclose(store.read(clip, 10, 20), (NOISE * 2 * level)[10:30], atol=level / 250)
-        assert store.as_loud_as_kept([clip]) == (level > 2**-8)
+        assert store.all_as_loud_as_kept == (level > 2**-8)
         remarks = [remark for _, remark in store.remarks([clip])]
         assert remarks == ([f"is almost silent: {20 * np.log10(level):.0f} dB of full scale at its loudest"] * faint)
 
@@ -83,7 +83,7 @@ def test_16_bit_files_are_kept_as_they_always_were(tmp_path: Path) -> None:
     store = PcmStore(tmp_path / "store", RATE)
     store.ensure([clip])
     np.testing.assert_array_equal(store.read_pcm(clip), soundfile.read(clip.path, dtype="int16")[0])
-    assert store.as_loud_as_kept([clip])
+    assert store.all_as_loud_as_kept
 
 
 def test_no_sound_is_made_louder_than_half_of_full_scale() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from harness.errors import UserError
 from harness.evaluation.hidden_set import Prediction, hidden_task, predict, read_scores
@@ -60,3 +61,13 @@ def test_what_is_damaged_is_said(prediction: Prediction) -> None:
     (prediction.folder / "prediction.json").write_text('{"kind": "prediction", "schema_version": 1}')
     with pytest.raises(UserError, match="is damaged"):
         PredictionRecord.read(prediction.folder)
+
+
+def test_odd_sound_is_named(tones: Callable[..., Path], tmp_path: Path) -> None:
+    root = tones()
+    soundfile.write(root / "tone 3.wav", np.zeros(8000), 16_000)
+    (tmp_path / "q.csv").write_text("caption\n300\n")
+    record = predict(
+        load_system("random"), hidden_task(tmp_path / "q.csv", root), Options(out=tmp_path / "runs")
+    ).record
+    assert [one.clip for one in record.remarked] == ["tone 3.wav"]

@@ -7,7 +7,8 @@ import soundfile
 
 from harness.audio.clip import Clip
 from harness.audio.store import PcmStore
-from harness.evaluation.preparing import reader
+from harness.evaluation.preparing import odd_sounds, reader
+from harness.runs.records import RemarkedClip
 
 
 class Plain:
@@ -58,3 +59,25 @@ def test_the_earlier_name_of_the_attribute_goes_on_working_with_one_warning(clip
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         reader(Earlier(), store)  # type: ignore[arg-type]
+
+
+def test_a_sound_that_was_made_louder_to_be_kept_is_not_passed_as_int16(tmp_path: Path) -> None:
+    quiet = np.array([0.001, -0.0005], np.float32)
+    soundfile.write(tmp_path / "quiet.wav", quiet, 16_000, subtype="FLOAT")
+    clip, store = Clip("quiet.wav", tmp_path / "quiet.wav"), PcmStore(tmp_path / "store", 16_000)
+    store.ensure([clip])
+    np.testing.assert_allclose(reader(Accepting(), store)(clip), quiet, atol=1e-7)  # type: ignore[arg-type]
+
+
+def test_odd_sounds_are_said_in_a_few_lines() -> None:
+    remarked = [RemarkedClip(clip=f"{number}.wav", remark="is silent") for number in range(7)]
+    assert odd_sounds([], 9) == []
+    assert odd_sounds(remarked[:1], 9) == [
+        "1 of 9 clips hold odd sound, and are used all the same:",
+        "  0.wav is silent",
+    ]
+    assert odd_sounds(remarked, 1200) == [
+        "7 of 1,200 clips hold odd sound, and are used all the same:",
+        *(f"  {number}.wav is silent" for number in range(5)),
+        "  and 2 more; the record lists all",
+    ]
