@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import typer
 
-from harness.errors import UserError
+from harness.errors import UserError, first_few
 
 
 def print_json(document: object) -> None:
@@ -27,15 +27,16 @@ def say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
 
 
-def show_error(error: UserError, subject: str = "lbar") -> None:
-    """Print an error that the person can mend, and indented below it all problems it lists.
+def show_error(error: UserError, subject: str = "lbar", *, brief: bool = False) -> None:
+    """Print an error that the person can mend, and indented below it the problems it lists.
 
     Args:
         error: what is wrong.
         subject: what it is wrong with, such as a system's name; the line begins with it.
+        brief: print the first five problems, and that `--json` lists all.
     """
     say(f"{subject}: {error}")
-    for problem in error.problems:
+    for problem in first_few(error.problems) if brief else error.problems:
         say(f"  {problem}")
 
 

@@ -18,6 +18,7 @@ from .leaks.finding import find_leaks as find_leaks
 from .leaks.finding import leaks_of as leaks_of
 from .leaks.learned import without_listed as without_listed
 from .publication.deviations import differences_from_published as differences_from_published
+from .publication.deviations import of_other_lengths as of_other_lengths
 from .publication.fetch import fetch as fetch
 from .publication.verify import verify as verify
 from .readers.annotations import read_annotations as read_annotations

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import differences_from_published, load
+from harness.datasets import differences_from_published, load, of_other_lengths
 from harness.errors import UserError, first_few
 from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
@@ -73,12 +73,14 @@ def prepare(
         names = {clip.name for clip, _ in broken}
         task = task.without([index for index, clip in enumerate(task.clips) if clip.name in names])
         reasons.append(f"{len(broken)} broken clips were left out")
+    seconds = {clip: store.length(clip) / sample_rate for clip in task.clips}
+    reasons += of_other_lengths(protocol.dataset, seconds)
     skipped = tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
     return PreparedTask(task, store, skipped, tuple(reasons))
 
 
 def odd_sounds(remarked: Sequence[RemarkedClip], count: int) -> list[str]:
-    """Lines on those of `count` clips whose sound is odd, the first five by name; none where there are no such clips."""
+    """Lines on those of `count` clips whose sound is odd, the first five by name; none where there are none."""
     if not remarked:
         return []
     clips = first_few([f"{one.clip} {one.remark}" for one in remarked], "the record lists all")

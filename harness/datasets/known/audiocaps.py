@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
-from harness.datasets.entry import DatasetEntry, PublishedFile, Split
+from harness.datasets.entry import DatasetEntry, PublishedFile, Recordings, Split
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_file
 from harness.machine import Progress
@@ -110,6 +110,8 @@ ENTRY = DatasetEntry(
         PublishedFile(path, md5, _WAVCAPS if name == "test-957" else _AUDIOCAPS.format(path), name)
         for name, (path, _, _, md5) in _PUBLISHED.items()
     ),
+    # The videos may end before the 10 s do.
+    recordings=Recordings(seconds=(0, 10)),
     home=_home_of,
     by_hand="the audio of AudioCaps may not be passed on: get the videos' sound from YouTube yourself, 10 s from "
     "start_time, as {home}/audio/<train|val|test>/Y<youtube_id>.wav (or .flac, .mp3, .ogg)",

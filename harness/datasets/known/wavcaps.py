@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
-from harness.datasets.entry import DatasetEntry, Split
+from harness.datasets.entry import DatasetEntry, Recordings, Split
 from harness.datasets.readers.layout import possible_homes
 from harness.errors import UserError
 from harness.machine import Progress
@@ -87,6 +87,7 @@ ENTRY = DatasetEntry(
     training="train",
     title="WavCaps",
     url="https://github.com/XinhaoMei/WavCaps",
+    recordings=Recordings(rate=32_000),
     by_hand="WavCaps is for academic use and is not fetched: get json_files and Zip_files from the Hugging Face "
     "data set cvssp/WavCaps and unpack them as {home}/json_files and {home}/audio/<source>/<id>.flac",
     id_in_name=_id_of,

@@ -7,7 +7,8 @@ import soundfile
 
 from harness.audio.clip import Clip
 from harness.audio.store import PcmStore
-from harness.evaluation.preparing import odd_sounds, reader
+from harness.evaluation.preparing import odd_sounds, prepare, reader
+from harness.protocols.named import get_protocol
 from harness.runs.records import RemarkedClip
 
 
@@ -81,3 +82,14 @@ def test_odd_sounds_are_said_in_a_few_lines() -> None:
         *(f"  {number}.wav is silent" for number in range(5)),
         "  and 2 more; the record lists all",
     ]
+
+
+def test_clips_that_cannot_be_the_published_ones_make_a_result_incomparable(tmp_path: Path) -> None:
+    (tmp_path / "clotho_captions_evaluation.csv").write_text("file_name,caption_1\na.wav,x\nb.wav,y\n")
+    (tmp_path / "evaluation").mkdir()
+    for name, seconds in (("a", 15), ("b", 1)):
+        noise = np.random.default_rng(0).integers(-999, 999, 8000 * seconds, dtype=np.int16)
+        soundfile.write(tmp_path / f"evaluation/{name}.wav", noise, 8000)
+    prepared = prepare(get_protocol("clotho-dcase2024"), tmp_path, 8000)
+    expected = "1 of 2 clips are not as long as those of clotho, 15 to 30 s: 'b.wav' lasts 1.0 s"
+    assert prepared.reasons[-1] == expected
