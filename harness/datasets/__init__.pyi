@@ -22,4 +22,6 @@ from .publication.deviations import of_other_lengths as of_other_lengths
 from .publication.fetch import fetch as fetch
 from .publication.verify import verify as verify
 from .readers.annotations import read_annotations as read_annotations
-from .readers.layout import AUDIO_SUFFIXES as AUDIO_SUFFIXES
+from .readers.audio_files import AUDIO_SUFFIXES as AUDIO_SUFFIXES
+from .readers.audio_files import nearly_called as nearly_called
+from .readers.audio_files import what_is_there as what_is_there

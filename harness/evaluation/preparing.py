@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import cast
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import differences_from_published, load, of_other_lengths
+from harness.datasets import (
+    differences_from_published,
+    load,
+    nearly_called,
+    of_other_lengths,
+    what_is_there,
+)
 from harness.errors import UserError, first_few
 from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
@@ -91,14 +97,19 @@ def odd_sounds(remarked: Sequence[RemarkedClip], count: int) -> list[str]:
 def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str) -> UserError:
     """The error that lists all broken clips, or says in one line that there is no audio at all."""
     if len(broken) == count and not any(clip.path.exists() for clip, _ in broken):
-        folder = broken[0][0].path.parent
+        path = broken[0][0].path
         return UserError(
-            f"none of the {count} clips is in {folder}; unpack the audio there, or see `lbar data fetch` and "
-            "`lbar data verify`"
+            f"none of the {count} clips is in {path.parent}: {what_is_there(path)}; unpack the audio there, or see "
+            "`lbar data fetch` and `lbar data verify`"
         )
-    return UserError(
-        f"{len(broken)} of {count} clips are broken or missing; {mend}", [str(error) for _, error in broken]
-    )
+    misspelt = nearly_called(clip.path for clip, _ in broken if not clip.path.exists())
+    problems = [
+        f"{clip.path} does not exist, but {misspelt[clip.path]!r} is there; rename one"
+        if clip.path in misspelt
+        else str(error)
+        for clip, error in broken
+    ]
+    return UserError(f"{len(broken)} of {count} clips are broken or missing; {mend}", problems)
 
 
 def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:

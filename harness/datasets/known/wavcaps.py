@@ -1,12 +1,14 @@
 """WavCaps: machine-written captions for four sources of sound, for training only."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Recordings, Split
+from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.datasets.readers.layout import possible_homes
 from harness.errors import UserError
 from harness.machine import Progress
@@ -45,7 +47,26 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
             f"WavCaps in {home} is incomplete or damaged; `lbar data fetch wavcaps` says where to get it", problems
         )
     kept = {clip: texts for clip, texts in captions.items() if clip not in BROKEN}
-    return from_captions("wavcaps", split, home, kept, (home / "audio").joinpath)
+    return from_captions("wavcaps", split, home, kept, _audio_path(home, split, kept))
+
+
+def _audio_path(home: Path, split: str, clips: Iterable[str]) -> Callable[[str], Path]:
+    """Where the audio of a clip is: in a folder called as its source, or `<source>_flac` as the archives have it."""
+    folders: dict[str, list[Path]] = {source: [] for source in SOURCES}
+    # The archives unpack to a deep path of their own.
+    for folder, below, _ in os.walk(home):
+        below[:] = sorted(name for name in below if name != "json_files" and not name.startswith("."))
+        source = Path(folder).name.removesuffix("_flac")
+        if source in SOURCES:
+            folders[source].append(Path(folder))
+    files = {source: AudioFiles(found) for source, found in folders.items()}
+    found = {clip: files[source].find(name) for clip in clips for source, _, name in [clip.partition("/")]}
+
+    def expected(clip: str) -> Path:
+        source, _, name = clip.partition("/")
+        return [home / "audio" / source, *folders[source]][-1] / name
+
+    return one_each(f"wavcaps {split}", found, expected)
 
 
 def _id_of(name: str) -> str | None:

@@ -1,7 +1,6 @@
 """Look at a data set as it lies on disk, and list everything that is wrong with it."""
 
 import hashlib
-import html
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +12,8 @@ from harness.audio import Clip
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import known_dataset, load, selected_splits
 from harness.datasets.publication.deviations import differences_from_published
-from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_files
+from harness.datasets.readers.audio_files import AUDIO_SUFFIXES, nearly_called, what_is_there
+from harness.datasets.readers.layout import find_files
 from harness.errors import UserError
 from harness.interface import Finding
 from harness.machine import Progress, silent, usable_cores
@@ -96,11 +96,10 @@ def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> 
     surplus = [file for folder in folders if folder.is_dir() for file in sorted(folder.iterdir())]
     surplus = [file for file in surplus if file.suffix.lower() in AUDIO_SUFFIXES and file not in listed]
     if len(missing) == len(dataset.clips):
-        return [_all_missing(dataset, next(iter(folders)), surplus)]
-    by_spelling = {_spelling(file.name): file for file in surplus}
-    misspelt = {clip: by_spelling[_spelling(clip.name)] for clip in missing if _spelling(clip.name) in by_spelling}
-    findings = [_finding(dataset, clip.path, _missing(clip, misspelt.get(clip)), _THERE) for clip in missing]
-    explained = frozenset(misspelt.values())
+        return [_all_missing(dataset)]
+    misspelt = nearly_called(clip.path for clip in missing)
+    findings = [_finding(dataset, clip.path, _missing(clip, misspelt.get(clip.path)), _THERE) for clip in missing]
+    explained = frozenset(path.with_name(name) for path, name in misspelt.items())
     return findings + [
         _finding(dataset, file, f"{file} is a clip that the captions file does not list; move it away", _LISTED)
         for file in surplus
@@ -108,25 +107,20 @@ def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> 
     ]
 
 
-def _all_missing(dataset: RetrievalDataset, folder: Path, surplus: list[Path]) -> Finding:
-    found = f"it holds {len(surplus)} others, such as {surplus[0].name!r}" if surplus else "there is no audio there"
+def _all_missing(dataset: RetrievalDataset) -> Finding:
+    first = dataset.clips[0].path
     return _finding(
         dataset,
-        folder,
-        f"{folder} has none of the {len(dataset.clips)} clips of {dataset.split}: {found}; expected files such as "
-        f"{dataset.clips[0].path.name!r} (see `lbar data fetch {dataset.name}`)",
+        first.parent,
+        f"{first.parent} has none of the {len(dataset.clips)} clips of {dataset.split}: {what_is_there(first)} "
+        f"(see `lbar data fetch {dataset.name}`)",
     )
 
 
-def _missing(clip: Clip, misspelt: Path | None) -> str:
+def _missing(clip: Clip, misspelt: str | None) -> str:
     if misspelt is not None:
-        return f"{clip.path} is missing, but {misspelt.name!r} is there; rename it: names are compared to the letter"
+        return f"{clip.path} is missing, but {misspelt!r} is there; rename it: names are compared to the letter"
     return f"{clip.path} is missing; the captions file lists it"
-
-
-def _spelling(name: str) -> str:
-    """A name without what tools tend to change: blanks, HTML entities, colons, case."""
-    return html.unescape(name).replace(" ", "").replace(":", "_").lower()
 
 
 def _unusable(dataset: RetrievalDataset, progress: Progress) -> Iterator[Finding]:

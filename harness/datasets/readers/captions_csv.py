@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.datasets.csv_file import read_rows, refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
+from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.errors import UserError
 
 _NUMBERED = re.compile(r"caption_(\d+)")
@@ -96,9 +97,12 @@ def read_split(captions_csv: Path, audio: Path, name: str, split: str) -> Retrie
     """Read a split that is a captions CSV and a folder of audio files, called as its column `file_name` says.
 
     Raises:
-        UserError: something is wrong with the captions file.
+        UserError: something is wrong with the captions file, or several recordings could be meant by a clip.
     """
-    return from_captions(name, split, captions_csv.parent, captions_by_clip(read_csv(captions_csv)), audio.joinpath)
+    captions = captions_by_clip(read_csv(captions_csv))
+    files = AudioFiles([audio])
+    audio_path = one_each(f"{name} {split}", {clip: files.find(clip) for clip in captions}, audio.joinpath)
+    return from_captions(name, split, captions_csv.parent, captions, audio_path)
 
 
 def is_captions_header(header: Sequence[str]) -> bool:

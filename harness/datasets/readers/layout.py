@@ -5,8 +5,6 @@ from pathlib import Path
 
 from harness.errors import UserError
 
-AUDIO_SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"})
-
 
 def possible_homes(data_root: Path, dataset: str) -> list[Path]:
     """The data root itself, and its subfolders whose name begins with that of the data set, whatever the case."""

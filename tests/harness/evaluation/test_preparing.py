@@ -7,6 +7,7 @@ import soundfile
 
 from harness.audio.clip import Clip
 from harness.audio.store import PcmStore
+from harness.errors import UserError
 from harness.evaluation.preparing import odd_sounds, prepare, reader
 from harness.protocols.named import get_protocol
 from harness.runs.records import RemarkedClip
@@ -93,3 +94,23 @@ def test_clips_that_cannot_be_the_published_ones_make_a_result_incomparable(tmp_
     prepared = prepare(get_protocol("clotho-dcase2024"), tmp_path, 8000)
     expected = "1 of 2 clips are not as long as those of clotho, 15 to 30 s: 'b.wav' lasts 1.0 s"
     assert prepared.reasons[-1] == expected
+
+
+def folder_of(root: Path, name: str, *files: str) -> Path:
+    (root / "captions.csv").write_text(f"file_name,caption\n{name},x\nother.wav,y\n")
+    for file in files:
+        soundfile.write(root / file, SAMPLES, 16_000)
+    return root
+
+
+def test_of_clips_under_near_names_the_nearest_is_named(tmp_path: Path) -> None:
+    root = folder_of(tmp_path, "clip0.wav ", "clip0.wav")
+    with pytest.raises(UserError) as caught:
+        prepare(get_protocol("folder"), root, 16_000)
+    assert str(caught.value).startswith(
+        f"none of the 2 clips is in {root}: 'clip0.wav ' is looked for, 'clip0.wav' is there; names are compared to "
+    )
+    folder_of(tmp_path, "clip0.wav ", "other.wav")
+    with pytest.raises(UserError, match="1 of 2 clips are broken or missing") as caught:
+        prepare(get_protocol("folder"), root, 16_000)
+    assert caught.value.problems == (f"{root}/clip0.wav  does not exist, but 'clip0.wav' is there; rename one",)

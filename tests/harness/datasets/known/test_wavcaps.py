@@ -81,6 +81,44 @@ def test_empty_captions_and_repeated_entries_are_listed(wavcaps: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "audio/{}",
+        "audio/{}_flac",
+        "audio/{0}/{0}_flac",
+        "mnt/fast/WavCaps/data/waveforms/{}_flac",
+        "{}",
+        "Zip_files/{}",
+    ],
+)
+def test_audio_is_found_where_the_archives_unpack_it(wavcaps: Path, folder: str) -> None:
+    path = wavcaps / folder.format("FreeSound") / "5.flac"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    (wavcaps / folder.format("SoundBible")).mkdir(parents=True)
+    clips = {clip.name: clip.path for clip in load("wavcaps", "train", wavcaps).clips}
+    assert clips["FreeSound/5.flac"] == path
+    assert clips["SoundBible/5.flac"] == wavcaps / folder.format("SoundBible") / "5.flac"
+    assert clips["AudioSet_SL/Yr1nicOVtvkQ.flac"] == wavcaps / "audio/AudioSet_SL/Yr1nicOVtvkQ.flac"
+
+
+def test_a_source_in_two_folders_is_refused(wavcaps: Path) -> None:
+    paths = [wavcaps / "audio" / folder / "5.flac" for folder in ("FreeSound", "FreeSound_flac")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=f"by 1 of 5 clips: 'FreeSound/5.flac' could be {paths[0]} or {paths[1]}; keep"):
+        load("wavcaps", "train", wavcaps)
+
+
+@pytest.mark.shared
+def test_the_case_of_folders_with_a_suffix(shared: Path) -> None:
+    clips = load("wavcaps", "train", shared / "cases/wavcaps-suffix").clips
+    assert len(clips) == 12
+    assert all(clip.path.is_file() and clip.path.parent.name.endswith("_flac") for clip in clips)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize(
     ("file", "excluded"),

@@ -149,7 +149,8 @@ def test_audio_under_names_nobody_expects(tmp_path: Path) -> None:
     (tmp_path / "test.csv").write_text("audiocap_id,youtube_id,start_time,caption\n1,aaaaaaaaaaa,0,x\n")
     sound(tmp_path / "audio/0001.wav")
     assert any(
-        "has none of the 1 clips of test: it holds 1 others, such as '0001.wav'" in message
+        "has none of the 1 clips of test: 'Yaaaaaaaaaaa.wav' is looked for; it holds 1 others, such as '0001.wav'"
+        in message
         for message in messages(verify("audiocaps", tmp_path), "test")
     )
 
