@@ -1,4 +1,5 @@
 from .csv_file import NO_ROW as NO_ROW
+from .csv_file import SEPARATORS as SEPARATORS
 from .csv_file import read_rows as read_rows
 from .csv_file import refuse as refuse
 from .csv_file import write_rows as write_rows

@@ -1,9 +1,9 @@
 """Any folder of recordings with one captions CSV; what it holds, only its owner knows."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 
+from harness.datasets.csv_file import SEPARATORS, read_rows
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.readers.audio_files import AudioFiles, one_each
@@ -48,8 +48,10 @@ def _captions_file(data_root: Path) -> Path:
 
 
 def _header(path: Path) -> list[str]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        return next(csv.reader(lines), [])
+    try:
+        return next(read_rows(path, SEPARATORS), (1, []))[1]
+    except UserError:
+        return []
 
 
 ENTRY = DatasetEntry(

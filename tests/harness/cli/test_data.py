@@ -45,7 +45,7 @@ def captionless(silent: Path) -> Path:
 
 def test_problems_that_an_error_lists_do_not_flood(captionless: Path) -> None:
     command = ("eval", "random", "--protocol", "folder", "--data-root", captionless)
-    problems = [f"line {number + 2}: caption of '{clip}' is empty" for number, clip in enumerate(CLIPS)]
+    problems = [f"line {number + 2}: '{clip}' has no caption" for number, clip in enumerate(CLIPS)]
     head = f"{captionless}/captions.csv: not a valid captions file: 7 problems"
     code, out, err = lbar(*command)
     assert (code, out) == (2, [])

@@ -112,3 +112,18 @@ def test_very_many_problems_are_cut_short(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r": bad: 1005 problems$") as caught:
         refuse(tmp_path, problems, "bad")
     assert caught.value.problems == (*problems[:MOST_LISTED], "and 5 more")
+
+
+@pytest.mark.parametrize(
+    ("separators", "content", "rows"),
+    [
+        (",", "a;b\n1;2\n", [["a;b"], ["1;2"]]),
+        (",;\t", "a;b\n1,5;2\n", [["a", "b"], ["1,5", "2"]]),
+        (",;\t", "a,b;c\n1,2;3\n", [["a", "b;c"], ["1", "2;3"]]),
+        (",;\t", 'a\tb\n"1\n2"\t3\n', [["a", "b"], ["1\n2", "3"]]),
+        (",;\t", "caption\na; b\n", [["caption"], ["a; b"]]),
+    ],
+)
+def test_the_header_tells_the_separator(tmp_path: Path, separators: str, content: str, rows: list[list[str]]) -> None:
+    (tmp_path / "table.csv").write_text(content)
+    assert [cells for _, cells in read_rows(tmp_path / "table.csv", separators)] == rows

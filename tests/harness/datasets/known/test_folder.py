@@ -115,3 +115,9 @@ def test_real_clotho_clips_with_their_captions(shared: Path, tmp_path: Path) -> 
         ours = [query.text for query in dataset.queries if query.clip == index]
         assert ours == [query.text for query in captions_of[original]]
     assert verify("folder", tmp_path) == []
+
+
+def test_a_captions_file_with_semicolons_is_told_from_others(tmp_path: Path) -> None:
+    put(tmp_path / "captions.csv", "file_name;caption_1\na.wav;x, y\n")
+    put(tmp_path / "metadata.csv", "file_name;keywords\na.wav;x\n")
+    assert [query.text for query in load("folder", "all", tmp_path).queries] == ["x, y"]

@@ -112,12 +112,12 @@ def test_all_that_is_wrong_with_the_clips_is_listed_at_once(tmp_path: Path) -> N
 
 def test_captions_that_cannot_be_read_are_findings_of_their_split(tmp_path: Path) -> None:
     clotho(tmp_path, "a.wav")
-    (tmp_path / "clotho_captions_development.csv").write_text(HEADER + "a.wav,x,,,y,z\n")
+    (tmp_path / "clotho_captions_development.csv").write_text(HEADER + "a.wav,,,,,\nb.wav,, ,,,\n")
     (tmp_path / "clotho_captions_validation.csv").unlink()
     findings = verify("clotho", tmp_path)
     assert messages(findings, "development") == [
-        "line 2: caption_2 of 'a.wav' is empty",
-        "line 2: caption_3 of 'a.wav' is empty",
+        "line 2: 'a.wav' has no caption",
+        "line 3: 'b.wav' has no caption",
     ]
     (absent,) = messages(findings, "validation")
     assert "clotho_captions_validation.csv or" in absent
