@@ -3,7 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
-_FEW = 5
+FEW = 5
+"""Problems that are printed of very many."""
 
 
 class UserError(Exception):
@@ -41,15 +42,15 @@ def listing(message: str, problems: Sequence[str]) -> UserError:
     return UserError(f"{message} in {len(problems)} ways", problems)
 
 
-def first_few(lines: Sequence[str], all_are: str = "--json lists all") -> list[str]:
-    """The first five of many lines, and one that says how many more there are and where they all are.
+def first_few(lines: Sequence[str], all_are: str = "--json lists all", few: int = FEW) -> list[str]:
+    """The first few of many lines, and one that says how many more there are and where they all are.
 
     >>> first_few(list("abcdefg"))
     ['a', 'b', 'c', 'd', 'e', 'and 2 more; --json lists all']
     """
-    if len(lines) <= _FEW:
+    if len(lines) <= few:
         return list(lines)
-    return [*lines[:_FEW], f"and {len(lines) - _FEW:,} more; {all_are}"]
+    return [*lines[:few], f"and {len(lines) - few:,} more; {all_are}"]
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -33,10 +33,10 @@ def show_error(error: UserError, subject: str = "lbar", *, brief: bool = False) 
     Args:
         error: what is wrong.
         subject: what it is wrong with, such as a system's name; the line begins with it.
-        brief: print the first five problems, and that `--json` lists all.
+        brief: print the first five problems, and that `--json` lists all; otherwise the first thousand.
     """
     say(f"{subject}: {error}")
-    for problem in first_few(error.problems) if brief else error.problems:
+    for problem in first_few(error.problems) if brief else first_few(error.problems, "mend these first", few=1000):
         say(f"  {problem}")
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from harness.errors import UserError
 
-MOST_LISTED = 1000
 LONGEST_LINE = 1 << 24
 """Characters in a line; a file with a longer one is refused before it fills the memory."""
 SEPARATORS = ",;\t"
@@ -92,8 +91,7 @@ def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file")
 
     Args:
         path: the file that has them.
-        problems: one line each. A single one goes into the message itself; several are listed, of very many the first
-            `MOST_LISTED`.
+        problems: one line each. A single one goes into the message itself; several are listed.
         found: what the file is because of several of them, for the message.
 
     Raises:
@@ -103,10 +101,7 @@ def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file")
         return
     if len(problems) == 1:
         raise UserError(f"{path}: {problems[0]}")
-    listed = list(problems[:MOST_LISTED])
-    if len(problems) > MOST_LISTED:
-        listed.append(f"and {len(problems) - MOST_LISTED} more")
-    raise UserError(f"{path}: {found}: {len(problems)} problems", listed)
+    raise UserError(f"{path}: {found}: {len(problems)} problems", problems)
 
 
 def _not_utf8(file: Iterable[bytes]) -> str:

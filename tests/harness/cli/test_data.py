@@ -55,13 +55,14 @@ def test_problems_that_an_error_lists_do_not_flood(captionless: Path) -> None:
     assert json.loads("\n".join(out)) == {"error": head, "problems": problems}
 
 
-def test_a_command_without_json_lists_all(captionless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_json_lists_a_thousand(captionless: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harness import datasets
     from harness.errors import UserError
 
     def fetch(*_: object, **__: object) -> None:
-        raise UserError("many", CLIPS)
+        raise UserError("many", CLIPS * 200)
 
     monkeypatch.setattr(datasets, "fetch", fetch, raising=False)
     _, _, err = lbar("data", "fetch", "folder", "--data-root", captionless)
-    assert err == ["lbar: many", *(f"  {clip}" for clip in CLIPS)]
+    expected = [f"  {clip}" for clip in CLIPS * 200][:1000]
+    assert err == ["lbar: many", *expected, "  and 400 more; mend these first"]
