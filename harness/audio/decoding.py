@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.audio.clip import Array
+from harness.audio.ffmpeg import Unconverted, readable
 from harness.audio.sound_checks import extent, integer_scale, remark, steps_louder
 from harness.errors import UserError, one_line
 from harness.machine import stage
@@ -52,9 +53,10 @@ def decode(path: Path, sample_rate: int) -> Array:
 def decode_recording(path: Path, sample_rate: int) -> Recording:
     """Read an audio file as one channel at the given rate.
 
-    The content decides the format, not the name (WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows). Channels
-    are averaged, then resampled (soxr HQ, as the published systems do). Samples outside [-1, 1], which float files may
-    hold and resampling may produce, are clipped; integers that were written as floats are scaled first.
+    The content decides the format, not the name: WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows, and where
+    the program ffmpeg is installed also MPEG-4, AAC, Matroska, Windows Media and AMR. Channels are averaged, then
+    resampled (soxr HQ, as the published systems do). Samples outside [-1, 1], which float files may hold and resampling
+    may produce, are clipped; integers that were written as floats are scaled first.
 
     Args:
         path: the file.
@@ -110,11 +112,13 @@ def _read(path: Path) -> tuple[Array, int, bool]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(readable(path)) as file:
             # libsndfile turns integers into floats slowly; the numbers are the same.
             integers = file.subtype == "PCM_16"
             samples = file.read(dtype="int16" if integers else "float32")
             rate, announced, log = file.samplerate, file.frames, file.extra_info
+    except Unconverted as error:
+        raise BrokenAudio(str(error)) from None
     # The library's own errors are RuntimeErrors; a nonsensical header can also ask for more memory than there is.
     except (OSError, RuntimeError, ValueError, MemoryError) as error:
         reason = getattr(error, "error_string", one_line(error)).strip().rstrip(".")

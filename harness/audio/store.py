@@ -220,7 +220,10 @@ def _decoder() -> str:
     import soundfile
     import soxr
 
-    code = (Path(__file__).with_name(name).read_text() for name in ("decoding.py", "sound_checks.py", "store.py"))
+    code = (
+        Path(__file__).with_name(name).read_text()
+        for name in ("decoding.py", "ffmpeg.py", "sound_checks.py", "store.py")
+    )
     return _sha256(*code, soxr.__version__, soundfile.__libsndfile_version__)[:8]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.errors import UserError
 
 AUDIO_SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".m4a", ".mp3", ".ogg", ".opus", ".wav"})
+"""All of these are read; .m4a only where the program ffmpeg is installed."""
 
 _FEW_ENOUGH = 5000
 """Names among which the nearest is looked for letter by letter, which takes about a second of so many."""
