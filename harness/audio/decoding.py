@@ -72,12 +72,14 @@ def decode_recording(path: Path, sample_rate: int) -> Recording:
         file_status(path)
         samples, rate, integers = _read(path)
         seconds, channels = len(samples) / rate, extent(samples)
+        largest = channels.largest
+        if (scale := integer_scale(largest)) != 1:
+            samples /= np.float32(scale)
+            channels = extent(samples)
         mono = channels
         if samples.ndim == 2:
             samples = samples.mean(axis=1)
             mono = extent(samples)
-        if (scale := integer_scale(channels.largest)) != 1:
-            samples /= np.float32(scale)
     if rate != sample_rate:
         with stage("resample"):
             samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
@@ -85,7 +87,7 @@ def decode_recording(path: Path, sample_rate: int) -> Recording:
         raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
     np.clip(samples, -1, 1, out=samples)
     louder = 0 if integers else steps_louder(samples)
-    return Recording(samples, seconds, rate, louder, remark(channels, mono))
+    return Recording(samples, seconds, rate, louder, remark(largest, channels, mono))
 
 
 def file_status(path: Path) -> os.stat_result:

@@ -71,36 +71,34 @@ def steps_louder(mono: Array) -> int:
     return -1 - math.frexp(peak)[1] if _SILENT <= peak < _QUIET else 0
 
 
-def remark(channels: Extent, mono: Extent) -> str | None:
+def remark(largest: float, channels: Extent, mono: Extent) -> str | None:
     """What a listener should know of a recording before its result is believed; `None` of most.
 
     Args:
-        channels: of the samples as they are in the file.
+        largest: the largest absolute value in the file.
+        channels: of its samples, divided by their `integer_scale`.
         mono: of the average of the channels.
 
     Returns:
         The rest of a sentence that begins with the recording.
     """
-    scale = integer_scale(channels.largest)
     found: list[str] = []
-    if scale != 1:
+    if (scale := integer_scale(largest)) != 1:
         found.append(
-            f"has samples of up to {channels.largest:,.0f} where 1 is full scale: they were taken for integers and "
-            f"divided by {scale:,.0f}; write the file again so"
+            f"has samples of up to {largest:,.0f} where 1 is full scale: they were taken for integers and divided by "
+            f"{scale:,.0f}; write the file again so"
         )
-    elif channels.largest > _CLIPPED:
-        found.append(
-            f"has samples of up to {channels.largest:.1f} where 1 is full scale: it is clipped; write it again softer"
-        )
-    if channels.swing / scale < _SILENT:
+    elif largest > _CLIPPED:
+        found.append(f"has samples of up to {largest:.1f} where 1 is full scale: it is clipped; write it again softer")
+    if channels.swing < _SILENT:
         found.append("is silent: no sample differs from the others")
     elif mono.swing < _CANCELLED * channels.swing:
         found.append(
-            f"has channels that cancel each other: {_decibels(channels.swing / scale)} each, their average "
-            f"{_decibels(mono.swing / scale)}; keep one of them"
+            f"has channels that cancel each other: {_decibels(channels.swing)} each, their average "
+            f"{_decibels(mono.swing)}; keep one of them"
         )
-    elif mono.swing / scale < _FAINT:
-        found.append(f"is almost silent: {_decibels(mono.swing / scale)} at its loudest")
+    elif mono.swing < _FAINT:
+        found.append(f"is almost silent: {_decibels(mono.swing)} at its loudest")
     return "; it ".join(found) or None
 
 

@@ -99,7 +99,7 @@ def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str
     if len(broken) == count and not any(clip.path.exists() for clip, _ in broken):
         path = broken[0][0].path
         return UserError(
-            f"none of the {count} clips is in {path.parent}: {what_is_there(path)}; unpack the audio there, or see "
+            f"none of the {count} clips is in {path.parent}: {what_is_there(path)}; put the clips there, or see "
             "`lbar data fetch` and `lbar data verify`"
         )
     misspelt = nearly_called(clip.path for clip, _ in broken if not clip.path.exists())

@@ -62,14 +62,16 @@ def one_each(
     Raises:
         UserError: several files could be meant by a clip. All such clips are listed.
     """
-    several = {clip: paths for clip, paths in found.items() if len(paths) > 1}
-    distinct = {clip: sorted({path.resolve(): path for path in paths}.values()) for clip, paths in several.items()}
-    problems = [f"{clip!r} could be {' or '.join(map(str, paths))}" for clip, paths in distinct.items() if paths[1:]]
+    several = {clip: {path.resolve(): path for path in paths} for clip, paths in found.items() if len(paths) > 1}
+    problems = [
+        f"{clip!r} could be {' or '.join(sorted(map(str, distinct.values())))}; keep one"
+        for clip, distinct in several.items()
+        if len(distinct) > 1
+    ]
     if problems:
         count = f"{len(problems):,} of {len(found):,} clips"
         message = f"{dataset}: several recordings could be meant by {count}: {problems[0]}"
-        mend = "keep one, and move the others out of the data root"
-        raise UserError(f"{message}; {mend}", problems if problems[1:] else ())
+        raise UserError(f"{message}, and move the others out of the data root", problems if problems[1:] else ())
     return lambda clip: found[clip][0] if found.get(clip) else expected(clip)
 
 

@@ -45,6 +45,15 @@ def test_integers_written_as_floats_are_what_they_were_meant_to_be(tmp_path: Pat
     assert f"divided by {2**scale:,}" in found.remark
 
 
+@pytest.mark.parametrize("largest", [2.0**40, 3e38])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_however_large_samples_are_the_result_is_finite(tmp_path: Path, largest: float, channels: int) -> None:
+    samples = np.repeat((NOISE * 2)[:, None] * largest, channels, axis=1)
+    found = decode_recording(written(tmp_path / "a.wav", samples), RATE)
+    np.testing.assert_allclose(found.samples, NOISE / np.abs(NOISE).max(), atol=1e-6)
+    assert "were taken for integers" in str(found.remark)
+
+
 @pytest.mark.parametrize(("peak", "said"), [(0.9, False), (1.6, False), (2.5, True), (200.0, True)])
 def test_more_than_a_decoder_overshoots_is_said(tmp_path: Path, peak: float, said: bool) -> None:
     found = decode_recording(written(tmp_path / "a.wav", NOISE * 2 * peak), RATE)
