@@ -9,7 +9,7 @@ from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Recordings, Split
 from harness.datasets.readers.audio_files import AudioFiles, one_each
-from harness.datasets.readers.layout import possible_homes
+from harness.datasets.readers.layout import distinct, possible_homes
 from harness.errors import UserError
 from harness.machine import Progress
 
@@ -32,10 +32,12 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     captions: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
     for source, names in SOURCES.items():
-        path = next((path for name in names if (path := home / "json_files" / source / name).is_file()), None)
-        if path is None:
-            problems.append(f"{home / 'json_files' / source / names[0]} is missing")
+        paths = distinct(home / "json_files" / source / name for name in names)
+        if len(paths) != 1:
+            missing = f"{home / 'json_files' / source / names[0]} is missing"
+            problems.append(f"{' and '.join(map(str, paths))} differ; keep one" if paths else missing)
             continue
+        (path,) = paths
         for number, (clip, caption) in enumerate(_items(path, source)):
             if not caption.strip():
                 problems.append(f"{path}: the caption of entry {number} ({clip}) is empty")
@@ -79,14 +81,17 @@ def _id_of(name: str) -> str | None:
 
 
 def _home(data_root: Path) -> Path:
-    candidates = possible_homes(data_root, "wavcaps")
-    home = next((folder for folder in candidates if (folder / "json_files").is_dir()), None)
-    if home is None:
+    homes = [folder for folder in possible_homes(data_root, "wavcaps") if (folder / "json_files").is_dir()]
+    homes = list({folder.resolve(): folder for folder in homes}.values())
+    if len(homes) > 1:
+        places = " and ".join(map(str, homes))
+        raise UserError(f"wavcaps is in the data root several times: {places}; give one folder with --data-root")
+    if not homes:
         raise UserError(
             f"no folder json_files in {data_root} or a subfolder wavcaps*; "
             "`lbar data fetch wavcaps` says where to get it"
         )
-    return home
+    return homes[0]
 
 
 def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 import difflib
 import html
 import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -18,7 +19,10 @@ _FEW_ENOUGH = 5000
 
 
 class AudioFiles:
-    """The files in some folders, found by the name of a clip."""
+    """The files in some folders, found by the name of a clip.
+
+    Names are compared letter by letter, where `ä` is one letter however it is encoded: macOS writes it in two parts.
+    """
 
     def __init__(self, folders: Iterable[Path]) -> None:
         """List the folders, without what lies in folders below them; one that is not there is empty."""
@@ -26,13 +30,14 @@ class AudioFiles:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         for folder in self.folders:
             for name in file_names(folder):
-                self._by_name[name].append(folder / name)
+                self._by_name[_composed(name)].append(folder / name)
 
     def find(self, name: str) -> Sequence[Path]:
         """The files of this name; where there are none, those that differ in the audio suffix alone.
 
         That is upper or lower case, another format, or no suffix in the name.
         """
+        name = _composed(name)
         return self._by_name.get(name) or self.with_stem(_bare(name))
 
     def with_stem(self, stem: str) -> Sequence[Path]:
@@ -122,9 +127,13 @@ def what_is_there(path: Path) -> str:
     return f"{path.name!r} is looked for, {near!r} is there; names are compared to the letter"
 
 
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
 def _bare(name: str) -> str:
     return name.rpartition(".")[0] if is_audio(name) else name
 
 
 def _spelling(name: str) -> str:
-    return _bare(html.unescape(name).replace(" ", "").replace(":", "_").lower())
+    return _bare(html.unescape(_composed(name)).replace(" ", "").replace(":", "_").lower())

@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.datasets.csv_file import SEPARATORS, read_rows, refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.audio_files import AudioFiles, one_each
-from harness.errors import UserError
+from harness.errors import UserError, nearest
 
 _NUMBERED = re.compile(r"caption_(\d+)")
 
@@ -33,7 +33,9 @@ class CsvTable:
             UserError: the file has no such column.
         """
         if name not in self.header:
-            raise UserError(f"{self.path}: column {name} is missing; the header is {','.join(self.header)}")
+            near = nearest(name, self.header, cutoff=0.8)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise UserError(f"{self.path}: column {name} is missing; the header is {','.join(self.header)}{hint}")
         index = self.header.index(name)
         return tuple(row[index] for row in self.rows)
 

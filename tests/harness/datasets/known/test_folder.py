@@ -62,9 +62,16 @@ def test_no_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "file"), [("a", "a.wav"), ("a.WAV", "a.wav"), ("a.wav", "a.Flac"), ("a.b.c", "a.b.c.mp3")]
+    ("name", "file"),
+    [
+        ("a", "a.wav"),
+        ("a.WAV", "a.wav"),
+        ("a.wav", "a.Flac"),
+        ("a.b.c", "a.b.c.mp3"),
+        ("K\u00e4uzchen.wav", "Ka\u0308uzchen.wav"),
+    ],
 )
-def test_a_clip_is_found_where_only_the_audio_suffix_differs(tmp_path: Path, name: str, file: str) -> None:
+def test_a_clip_is_found_where_only_suffix_or_encoding_differ(tmp_path: Path, name: str, file: str) -> None:
     put(tmp_path / "mine.csv", f"file_name,caption\n{name},x\n")
     path = put(tmp_path / file)
     (clip,) = load("folder", "all", tmp_path).clips

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ def test_either_freesound_file(wavcaps: Path) -> None:
     folder = wavcaps / "json_files/FreeSound"
     (folder / "fsd_final_2s.json").rename(folder / "fsd_final.json")
     assert load("wavcaps", "train", wavcaps) == before
+
+
+def test_two_lists_of_the_same_source_are_refused(wavcaps: Path) -> None:
+    folder = wavcaps / "json_files/FreeSound"
+    (folder / "fsd_final.json").write_text('{"data": []}')
+    with pytest.raises(UserError, match="`lbar data fetch wavcaps`") as caught:
+        load("wavcaps", "train", wavcaps)
+    assert caught.value.problems == (f"{folder}/fsd_final.json and {folder}/fsd_final_2s.json differ; keep one",)
+
+
+def test_two_copies_of_wavcaps_are_refused(wavcaps: Path) -> None:
+    shutil.copytree(wavcaps, wavcaps.with_name("wavcaps_old"))
+    with pytest.raises(UserError, match=r"several times: .*/WavCaps and .*/wavcaps_old; give one"):
+        load("wavcaps", "train", wavcaps.parent)
 
 
 def test_every_missing_source_is_listed(wavcaps: Path) -> None:

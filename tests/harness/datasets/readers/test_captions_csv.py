@@ -116,6 +116,10 @@ def test_other_columns_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
         ("file_name,keywords\na.wav,x\n", r"column caption_1 is missing; .* the header is file_name,keywords"),
         ("file_name,caption_1,caption_3\na.wav,x,y\n", "column caption_2 is missing"),
         ("name,caption_1\na.wav,x\n", "column file_name is missing; the header is name,caption_1"),
+        (
+            "File name,caption_1\na.wav,x\n",
+            r"column file_name is missing; the header is File name,caption_1; did you mean 'File name'\?",
+        ),
         ("file_name,caption_1,caption_1\na.wav,x,y\n", "column 'caption_1' occurs twice"),
         ("file_name,caption_1,caption_2\na.wav,x,y\nb.wav,, \n", r"line 3: 'b.wav' has no caption"),
         ("file_name,caption\na.wav,x\na.wav,\n", r"line 3: 'a.wav' has no caption"),
