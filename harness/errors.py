@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+FEW = 5
+"""Problems that are printed of very many."""
+
 
 class UserError(Exception):
     """Something the user must change: one line saying what, where, what was expected, and how to mend it.
@@ -37,6 +40,17 @@ def listing(message: str, problems: Sequence[str]) -> UserError:
     if len(problems) == 1:
         return UserError(f"{message}: {problems[0]}")
     return UserError(f"{message} in {len(problems)} ways", problems)
+
+
+def first_few(lines: Sequence[str], all_are: str = "--json lists all", few: int = FEW) -> list[str]:
+    """The first few of many lines, and one that says how many more there are and where they all are.
+
+    >>> first_few(list("abcdefg"))
+    ['a', 'b', 'c', 'd', 'e', 'and 2 more; --json lists all']
+    """
+    if len(lines) <= few:
+        return list(lines)
+    return [*lines[:few], f"and {len(lines) - few:,} more; {all_are}"]
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 
 from harness.cli.app import own_command
-from harness.datasets.entry import PublishedFile, Split
+from harness.datasets.entry import PublishedFile, Recordings, Split
 from harness.datasets.known import clotho
 from harness.interface import card_fetch
 from harness.interface.cards import parse_card, read_card
@@ -76,7 +76,7 @@ def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
     files = tuple(PublishedFile(name, md5(site / name), f"{address}/{name}", split) for name, split in names)
-    monkeypatch.setattr(clotho, "ENTRY", replace(clotho.ENTRY, splits=splits, files=files))
+    monkeypatch.setattr(clotho, "ENTRY", replace(clotho.ENTRY, splits=splits, files=files, recordings=Recordings()))
     yield
     server.shutdown()
     server.server_close()

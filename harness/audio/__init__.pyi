@@ -2,7 +2,9 @@ from .clip import Array as Array
 from .clip import Clip as Clip
 from .clip import Pcm as Pcm
 from .decoding import BrokenAudio as BrokenAudio
+from .decoding import Recording as Recording
 from .decoding import decode as decode
+from .decoding import decode_recording as decode_recording
 from .expected_size import ExpectedSize as ExpectedSize
 from .expected_size import expected_size as expected_size
 from .fingerprints import Fingerprint as Fingerprint

@@ -1,8 +1,8 @@
-"""The index of the decoded clips in a folder: an entry of 72 bytes for each, in a file that only grows."""
+"""The index of the decoded clips in a folder: an entry of 88 bytes for each, in a file that only grows."""
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from os import fsencode
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio.decoding import file_status
+from harness.audio.sound_checks import Sound
 from harness.machine import append
 
 Entries = NDArray[np.void]
@@ -17,11 +18,11 @@ Entries = NDArray[np.void]
 
 ENTRY = np.dtype(
     {
-        "names": ["key", "place", "length", "digest", "file_digest", "check"],
-        "formats": [("<u8", 2), "<u8", "<u8", "V16", "V16", "<u8"],
+        "names": ["key", "place", "length", "digest", "file_digest", "louder", "sound", "check"],
+        "formats": [("<u8", 2), "<u8", "<u8", "V16", "V16", "<i4", ("<f4", 3), "<u8"],
     }
 )
-_PACKED = struct.Struct("<16sQQ16s16s")
+_PACKED = struct.Struct("<16sQQ16s16si3f")
 _CHECK = struct.Struct("<Q")
 
 NOT_KEPT = (1 << 64) - 1
@@ -38,6 +39,8 @@ class StoredClip:
         length: number of samples.
         digest: XXH3 of the samples, 16 bytes.
         file_digest: XXH3 of the file, 16 bytes.
+        louder: how many times the samples were doubled before they were rounded.
+        sound: what they are like.
     """
 
     key: bytes
@@ -45,16 +48,21 @@ class StoredClip:
     length: int
     digest: bytes
     file_digest: bytes
+    louder: int
+    sound: Sound
 
     def packed(self) -> bytes:
         """The entry as it is written, with a check of its own at the end."""
-        fields = _PACKED.pack(self.key, self.place, self.length, self.digest, self.file_digest)
+        fields = _PACKED.pack(
+            self.key, self.place, self.length, self.digest, self.file_digest, self.louder, *astuple(self.sound)
+        )
         return fields + _CHECK.pack(_hash(fields))
 
 
 def unpacked(entry: bytes) -> StoredClip:
     """What an entry says."""
-    return StoredClip(*_PACKED.unpack_from(entry))
+    *fields, largest, channels, mono = _PACKED.unpack_from(entry)
+    return StoredClip(*fields, Sound(largest, channels, mono))
 
 
 def undamaged(entries: Entries) -> NDArray[np.bool_]:
@@ -115,6 +123,11 @@ class HeldClips:
     def __init__(self) -> None:
         # Hashes of the paths in ascending order, and their entries; replaced together, as threads may read them.
         self._held: tuple[NDArray[np.uint64], Entries] = np.zeros(0, np.uint64), np.zeros(0, ENTRY)
+
+    @property
+    def all_as_loud_as_kept(self) -> bool:
+        """Whether no clip was made louder to be kept."""
+        return not self._held[1]["louder"].any()
 
     def hold(self, paths: Sequence[Path], entries: Entries) -> None:
         """Hold the entries of these paths, in place of former ones."""

@@ -2,11 +2,14 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from harness.audio.clip import Array
+from harness.audio.ffmpeg import Unconverted, readable
+from harness.audio.sound_checks import Sound, extent, integer_scale, steps_louder
 from harness.errors import UserError, one_line
 from harness.machine import stage
 
@@ -26,19 +29,47 @@ class BrokenAudio(UserError):  # noqa: N818
     """An audio file that cannot be used: missing, empty, cut short, not audio, or with samples NaN or infinite."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """An audio file decoded.
+
+    Attributes:
+        samples: float32 in [-1, 1], shape `(n,)`, `n` at least 1.
+        seconds: how long the file lasts.
+        rate: samples a second in the file.
+        steps_louder: how many times the samples can be doubled, and should be before they are rounded to 16 bits; 0
+            unless the file holds a quiet sound more exactly than that.
+        sound: what the samples are like.
+    """
+
+    samples: Array
+    seconds: float
+    rate: int
+    steps_louder: int
+    sound: Sound
+
+    @property
+    def remark(self) -> str | None:
+        """The rest of a sentence on what is odd about the sound; `None` where nothing is."""
+        return self.sound.remark
+
+
 def decode(path: Path, sample_rate: int) -> Array:
+    """The samples of an audio file as one channel at the given rate, float32 in [-1, 1]; see `decode_recording`."""
+    return decode_recording(path, sample_rate).samples
+
+
+def decode_recording(path: Path, sample_rate: int) -> Recording:
     """Read an audio file as one channel at the given rate.
 
-    The content decides the format, not the name (WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows). Channels
-    are averaged, then resampled (soxr HQ, as the published systems do). Samples outside [-1, 1], which float files may
-    hold and resampling may produce, are clipped.
+    The content decides the format, not the name: WAV, FLAC, Ogg, MP3, AIFF and what else libsndfile knows, and where
+    the program ffmpeg is installed also MPEG-4, AAC, Matroska, Windows Media and AMR. Channels are averaged, then
+    resampled (soxr HQ, as the published systems do). Samples outside [-1, 1], which float files may hold and resampling
+    may produce, are clipped; integers that were written as floats are scaled first.
 
     Args:
         path: the file.
         sample_rate: Hz wanted.
-
-    Returns:
-        Float32 samples in [-1, 1], shape `(n,)`, `n` at least 1.
 
     Raises:
         BrokenAudio: no such file, empty, cut short, not audio, without samples, or with samples that are NaN or
@@ -48,15 +79,24 @@ def decode(path: Path, sample_rate: int) -> Array:
 
     with stage("decode"):
         file_status(path)
-        samples, rate = _read(path)
+        samples, rate, integers = _read(path)
+        seconds, channels = len(samples) / rate, extent(samples)
+        largest = channels.largest
+        if (scale := integer_scale(largest)) != 1:
+            samples /= np.float32(scale)
+            channels = extent(samples)
+        mono = channels
         if samples.ndim == 2:
             samples = samples.mean(axis=1)
+            mono = extent(samples)
     if rate != sample_rate:
         with stage("resample"):
             samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
     if not len(samples):
         raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
-    return np.clip(samples, -1, 1, out=samples)
+    np.clip(samples, -1, 1, out=samples)
+    louder = 0 if integers else steps_louder(samples)
+    return Recording(samples, seconds, rate, louder, Sound(largest, channels.swing, mono.swing))
 
 
 def file_status(path: Path) -> os.stat_result:
@@ -78,16 +118,18 @@ def file_status(path: Path) -> os.stat_result:
     return status
 
 
-def _read(path: Path) -> tuple[Array, int]:
-    """Samples of shape `(n,)` or `(n, channels)`, and their rate in Hz."""
+def _read(path: Path) -> tuple[Array, int, bool]:
+    """Samples of shape `(n,)` or `(n, channels)`, their rate in Hz, and whether the file holds 16-bit integers."""
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(readable(path)) as file:
             # libsndfile turns integers into floats slowly; the numbers are the same.
             integers = file.subtype == "PCM_16"
             samples = file.read(dtype="int16" if integers else "float32")
             rate, announced, log = file.samplerate, file.frames, file.extra_info
+    except Unconverted as error:
+        raise BrokenAudio(str(error)) from None
     except READING_ERRORS as error:
         raise unreadable(path, error) from None
     check_header(path, rate, log)
@@ -97,7 +139,7 @@ def _read(path: Path) -> tuple[Array, int]:
         samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
     elif not np.isfinite(samples).all():
         raise BrokenAudio(f"{path} holds samples that are NaN or infinite; write the file again")
-    return samples, rate
+    return samples, rate, integers
 
 
 def unreadable(path: Path, error: BaseException) -> BrokenAudio:

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.audio.clip import Array, Pcm
-from harness.audio.decoding import BrokenAudio, decode
+from harness.audio.decoding import BrokenAudio, decode_recording
 from harness.audio.long_recordings import is_long, passages
+from harness.audio.sound_checks import Sound, extent
 from harness.machine import usable_cores
 
 _PIECE = 1 << 14
@@ -24,14 +25,18 @@ class Decoded:
     Attributes:
         samples: all of them; `None` of a long recording, which is read from its file each time.
         length: number of samples.
-        digest: XXH3 of the samples, 16 bytes.
+        digest: XXH3 of the samples, 16 bytes; of samples that were made louder another one than of others.
         file_digest: XXH3 of the file they come from, 16 bytes.
+        louder: how many times the samples were doubled before they were rounded.
+        sound: what they are like.
     """
 
     samples: Pcm | None
     length: int
     digest: bytes
     file_digest: bytes
+    louder: int
+    sound: Sound
 
 
 def decoded(path: Path, sample_rate: int) -> Decoded | BrokenAudio:
@@ -39,19 +44,38 @@ def decoded(path: Path, sample_rate: int) -> Decoded | BrokenAudio:
     import xxhash
 
     try:
-        long = is_long(path)
-        pieces = long_pieces(path, sample_rate) if long else iter([rounded(decode(path, sample_rate))])
-        digest, length = xxhash.xxh3_128(), 0
-        for piece in pieces:
-            digest.update(piece.data)
-            length += len(piece)
-        with path.open("rb") as file:
-            file_digest = hashlib.file_digest(file, xxhash.xxh3_128).digest()
+        if is_long(path):
+            return _decoded_in_passages(path, sample_rate)
+        recording = decode_recording(path, sample_rate)
+        louder = recording.steps_louder
+        samples = rounded(recording.samples, louder)
+        # The same numbers stand for another sound where they were made louder.
+        digest = xxhash.xxh3_128_digest(samples.data, seed=louder)
+        return Decoded(samples, len(samples), digest, _file_digest(path), louder, recording.sound)
     except BrokenAudio as error:
         return error
     except OSError as error:
         return BrokenAudio(f"{path} cannot be read: {error.strerror}; check its path and its permissions")
-    return Decoded(None if long else piece, length, digest.digest(), file_digest)
+
+
+def _decoded_in_passages(path: Path, sample_rate: int) -> Decoded:
+    """A long recording, of which little is in memory at a time; channels that cancel each other are not noticed."""
+    import xxhash
+
+    digest, length, largest, swing = xxhash.xxh3_128(), 0, 0.0, 0.0
+    for passage in passages(path, sample_rate):
+        found = extent(passage)
+        largest, swing = max(largest, found.largest), max(swing, found.swing)
+        digest.update(rounded(passage).data)
+        length += len(passage)
+    return Decoded(None, length, digest.digest(), _file_digest(path), 0, Sound(largest, swing, swing))
+
+
+def _file_digest(path: Path) -> bytes:
+    import xxhash
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, xxhash.xxh3_128).digest()
 
 
 def decoded_in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, Decoded | BrokenAudio]]:
@@ -78,13 +102,13 @@ def long_pieces(path: Path, sample_rate: int, start: int = 0, stop: int | None =
         yield rounded(passage)
 
 
-def rounded(waveform: Array) -> Pcm:
-    """A waveform in [-1, 1], which is used up, as 16-bit samples."""
+def rounded(waveform: Array, louder: int = 0) -> Pcm:
+    """A waveform in [-1, 1], which is used up, as 16-bit samples, doubled `louder` times before."""
     pcm = np.empty(len(waveform), np.int16)
     # In pieces that stay in the processor's own cache.
     for start in range(0, len(waveform), _PIECE):
         piece = waveform[start : start + _PIECE]
-        piece *= 32768
+        piece *= np.float32(2.0 ** (15 + louder))
         np.rint(piece, out=piece)
         pcm[start : start + _PIECE] = np.minimum(piece, 32767, out=piece)
     return pcm

@@ -110,16 +110,28 @@ class PcmStore:
             part = waveform[begin - start : begin - start + len(piece)]
             # Two fast passes: one that does both is slower.
             part[:] = piece
-            part *= np.float32(1 / 32768)
+            part *= np.float32(2.0 ** -(15 + stored.louder))
         return waveform
 
     def read_pcm(self, clip: Clip) -> Pcm:
-        """The clip as it is stored, int16, shape `(n,)`; see `read`."""
+        """The clip as it is stored, int16, shape `(n,)`; see `read`.
+
+        Only where `all_as_loud_as_kept`, 32,768 stands for 1.
+        """
         stored = self._stored(clip)
         samples = np.empty(stored.length, np.int16)
         for begin, piece in self._pieces(clip, stored, 0, stored.length):
             samples[begin : begin + len(piece)] = piece
         return samples
+
+    @property
+    def all_as_loud_as_kept(self) -> bool:
+        """Whether no clip that `ensure` was asked for is so quiet that it was made louder to be kept in 16 bits."""
+        return self._clips.all_as_loud_as_kept
+
+    def remarks(self, clips: Sequence[Clip]) -> list[tuple[Clip, str]]:
+        """The clips that are silent, out of range or odd in another way, and the rest of a sentence that says how."""
+        return [(clip, remark) for clip in clips if (remark := self._stored(clip).sound.remark) is not None]
 
     def length(self, clip: Clip) -> int:
         """Number of samples. `ensure` must have succeeded for the clip, else `KeyError`."""
@@ -171,7 +183,9 @@ class PcmStore:
 
     def _keep(self, key: bytes, clip: Decoded) -> Entries:
         place = NOT_KEPT if clip.samples is None else self._files.add(clip.samples, key)
-        return self._index.add(StoredClip(key, place, clip.length, clip.digest, clip.file_digest))
+        return self._index.add(
+            StoredClip(key, place, clip.length, clip.digest, clip.file_digest, clip.louder, clip.sound)
+        )
 
     def _pieces(self, clip: Clip, stored: StoredClip, start: int, stop: int) -> Iterator[tuple[int, Pcm]]:
         """Samples `start` to `stop` of a clip: the first's number, and a piece in memory that may be used again."""
@@ -229,8 +243,8 @@ def decoder_version() -> str:
     import soundfile
     import soxr
 
-    names = ("decoding.py", "rounding.py", "long_recordings.py", "clip_index.py", "sample_files.py")
-    code = (Path(__file__).with_name(name).read_text() for name in names)
+    names = ("decoding", "ffmpeg", "sound_checks", "rounding", "long_recordings", "clip_index", "sample_files")
+    code = (Path(__file__).with_name(f"{name}.py").read_text() for name in names)
     return _sha256(*code, soxr.__version__, soundfile.__libsndfile_version__)[:8]
 
 

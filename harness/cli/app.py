@@ -1,6 +1,7 @@
 """The command `lbar`: parses, calls, prints."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from harness.cli.cache import cache_app
 from harness.cli.commands import added_commands
 from harness.cli.data import data_app
 from harness.cli.evaluate import check_system, evaluate_systems, list_protocols
-from harness.cli.printing import say, show_error
+from harness.cli.printing import print_json, say, show_error
 from harness.cli.runs import doctor, restore, track
 from harness.cli.submission import score, submit, validate
 from harness.cli.systems import systems_app
@@ -20,17 +21,30 @@ from harness.errors import UserError
 
 
 class _Commands(TyperGroup):
-    """Prints an error that the user can mend in one line and exits with its code, for every command alike."""
+    """Prints an error that the user can mend in one line and exits with its code, for every command alike.
+
+    Of the problems that an error lists, commands that know `--json` print five, and with `--json` all of them.
+    """
 
     def invoke(self, ctx: Any) -> Any:
+        words = [*ctx._protected_args, *ctx.args]
         try:
             return super().invoke(ctx)
         except UserError as error:
-            show_error(error)
+            show_error(error, brief=_knows_json(self, words))
+            if "--json" in words:
+                print_json({"error": str(error), "problems": error.problems})
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             say("lbar: interrupted; what is done is kept, and the same command goes on from there")
             raise typer.Exit(3) from None
+
+
+def _knows_json(command: Any, words: Sequence[str]) -> bool:
+    """Whether the command that these words name has the option `--json`."""
+    for word in words:
+        command = getattr(command, "commands", {}).get(word, command)
+    return any("--json" in option.opts for option in command.params)
 
 
 def _print_version(wanted: bool) -> None:

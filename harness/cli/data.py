@@ -9,6 +9,7 @@ import typer
 from harness.cli.options import AsJson, DataRoot
 from harness.cli.printing import echo, in_bytes, print_json, print_table, say
 from harness.datasets import dataset_names
+from harness.errors import first_few
 
 if TYPE_CHECKING:
     from harness.datasets import Space
@@ -26,7 +27,8 @@ def verify(
 ) -> None:
     """Check a data set; list all that is wrong.
 
-    Checks that files are there, their counts and checksums, and that every clip decodes.
+    Checks that files are there, their counts and checksums, and that every clip decodes to sound of the length, the
+    rate and the loudness that can be expected. Of what is wrong with many clips, the first five are printed.
     """
     from harness.datasets import verify as verify_dataset
     from harness.machine import bars
@@ -36,8 +38,12 @@ def verify(
     if as_json:
         print_json([{"split": one.check, "path": one.file, "message": one.found} for one in findings])
     else:
+        kinds: dict[tuple[str, str], list[str]] = {}
         for finding in findings:
-            echo(f"{finding.check}: {finding.found}")
+            kinds.setdefault((finding.check, finding.rule or finding.found), []).append(finding.found)
+        for (split, _), lines in kinds.items():
+            for line in first_few(lines):
+                echo(f"{split}: {line}")
         echo(f"{name}: problems found: {len(findings)}" if findings else f"{name}: complete and intact")
     if findings:
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.errors import UserError
+from harness.errors import UserError, first_few
 from harness.machine import visible, visible_json
 
 if TYPE_CHECKING:
@@ -66,15 +66,16 @@ def say(line: str) -> None:
     sys.stderr.write(f"{visible(line)}\n")
 
 
-def show_error(error: UserError, subject: str = "lbar") -> None:
-    """Print an error that the person can mend, and indented below it all problems it lists.
+def show_error(error: UserError, subject: str = "lbar", *, brief: bool = False) -> None:
+    """Print an error that the person can mend, and indented below it the problems it lists.
 
     Args:
         error: what is wrong.
         subject: what it is wrong with, such as a system's name; the line begins with it.
+        brief: print the first five problems, and that `--json` lists all; otherwise the first thousand.
     """
     say(f"{subject}: {error}")
-    for problem in error.problems:
+    for problem in first_few(error.problems) if brief else first_few(error.problems, "mend these first", few=1000):
         say(f"  {problem}")
 
 

@@ -203,7 +203,7 @@ def predict_all(
     systems: list[str], queries: Path | None, audio: Path | None, options: "Options", *, as_json: bool
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
-    from harness.evaluation import hidden_task, predict
+    from harness.evaluation import hidden_task, odd_sounds, predict
     from harness.interface import build_system
     from harness.machine import bars
 
@@ -216,7 +216,10 @@ def predict_all(
         for name in systems:
             built = build_system(name, device=options.device, precision=options.precision)
             own = replace(options, device=built.device, precision=built.precision)
-            folders.append(predict(built.system, task, own, progress=progress).folder)
+            done = predict(built.system, task, own, progress=progress)
+            folders.append(done.folder)
+            for line in odd_sounds(done.record.remarked, len(task.items)):
+                say(line)
             say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
     if as_json:
         print_json([str(folder) for folder in folders])

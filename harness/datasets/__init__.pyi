@@ -1,4 +1,5 @@
 from .csv_file import NO_ROW as NO_ROW
+from .csv_file import SEPARATORS as SEPARATORS
 from .csv_file import read_rows as read_rows
 from .csv_file import refuse as refuse
 from .csv_file import write_rows as write_rows
@@ -18,9 +19,12 @@ from .leaks.finding import find_leaks as find_leaks
 from .leaks.finding import leaks_of as leaks_of
 from .leaks.learned import without_listed as without_listed
 from .publication.deviations import differences_from_published as differences_from_published
+from .publication.deviations import of_other_lengths as of_other_lengths
 from .publication.fetch import fetch as fetch
 from .publication.space import Space as Space
 from .publication.space import space_for as space_for
 from .publication.verify import verify as verify
 from .readers.annotations import read_annotations as read_annotations
-from .readers.layout import AUDIO_SUFFIXES as AUDIO_SUFFIXES
+from .readers.audio_files import AUDIO_SUFFIXES as AUDIO_SUFFIXES
+from .readers.audio_files import nearly_called as nearly_called
+from .readers.audio_files import what_is_there as what_is_there

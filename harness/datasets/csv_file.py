@@ -8,22 +8,29 @@ import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.machine import open_file
 
-MOST_LISTED = 1000
 LONGEST_LINE = 1 << 24
 """Characters in a line; a file with a longer one is refused before it fills the memory."""
+SEPARATORS = ",;\t"
+"""What spreadsheets write between cells, depending on the country."""
 NO_ROW = "there is no row below the header"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
 
-def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: Path, separators: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield every record, the header first, with the line of the file it begins on, counted from 1.
 
     Blank lines are passed over; a byte order mark and CRLF are accepted.
+
+    Args:
+        path: the file.
+        separators: what may separate cells; it is the first of these characters that the first line has.
 
     Raises:
         UserError: the file cannot be read, is not UTF-8, or not well-formed CSV.
@@ -32,9 +39,12 @@ def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         # `newline=""` keeps a line end inside quotes as it is.
         with open_file(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
-            # `strict` refuses a quote that would swallow the rest of the file.
-            reader = csv.reader(_lines(text), strict=True)
+            lines = _lines(text)
             try:
+                first = next(lines, "")
+                separator = next((one for one in separators if one in first), separators[0])
+                # `strict` refuses a quote that would swallow the rest of the file.
+                reader = csv.reader(chain([first], lines), delimiter=separator, strict=True)
                 for cells in reader:
                     if cells:
                         yield begins, cells
@@ -82,8 +92,7 @@ def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file")
 
     Args:
         path: the file that has them.
-        problems: one line each. A single one goes into the message itself; several are listed, of very many the first
-            `MOST_LISTED`.
+        problems: one line each. A single one goes into the message itself; several are listed.
         found: what the file is because of several of them, for the message.
 
     Raises:
@@ -93,10 +102,7 @@ def refuse(path: Path, problems: Sequence[str], found: str = "not a valid file")
         return
     if len(problems) == 1:
         raise UserError(f"{path}: {problems[0]}")
-    listed = list(problems[:MOST_LISTED])
-    if len(problems) > MOST_LISTED:
-        listed.append(f"and {len(problems) - MOST_LISTED} more")
-    raise UserError(f"{path}: {found}: {len(problems)} problems", listed)
+    raise UserError(f"{path}: {found}: {len(problems)} problems", problems)
 
 
 def _not_utf8(file: Iterable[bytes]) -> str:
@@ -108,7 +114,8 @@ def _not_utf8(file: Iterable[bytes]) -> str:
         except UnicodeDecodeError as error:
             return (
                 f"byte {start + error.start} (line {line}) is 0x{content[error.start]:02x}, which is not UTF-8; "
-                "save the file as UTF-8 (spreadsheets call it 'CSV UTF-8')"
+                f"{'it is UTF-16; ' if content[:2] in _UTF16_MARKS else ''}save the file as UTF-8 "
+                "(spreadsheets call it 'CSV UTF-8')"
             )
         start += len(content)
     return "it changed while it was read; read it again"

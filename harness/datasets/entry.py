@@ -45,17 +45,51 @@ class PublishedFile:
         md5: MD5 of its content, as published.
         url: its address.
         split: the split that needs it.
+        needed_for: what cannot be done without it, in a few words; empty where that is said elsewhere.
     """
 
     path: str
     md5: str
     url: str
     split: str
+    needed_for: str = ""
 
     @property
     def is_archive(self) -> bool:
         """Whether it is to be unpacked; it then holds one folder with the name of its split."""
         return self.path.endswith(".7z")
+
+
+_TOLERANCE = 1.0
+"""Seconds by which a recording may be shorter or longer: copies in other formats are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """What every recording of a data set is like.
+
+    Attributes:
+        seconds: the shortest and the longest; `None` where any length occurs.
+        rate: samples a second of the published files; `None` where any occurs.
+    """
+
+    seconds: tuple[float, float] | None = None
+    rate: int | None = None
+
+    def admits(self, seconds: float) -> bool:
+        """Whether a recording may last so long.
+
+        >>> Recordings((15, 30)).admits(30.2), Recordings((15, 30)).admits(2)
+        (True, False)
+        """
+        low, high = self.seconds or (0, float("inf"))
+        return low - _TOLERANCE <= seconds <= high + _TOLERANCE
+
+    @property
+    def lengths(self) -> str:
+        """The lengths in words."""
+        low, high = self.seconds or (0, float("inf"))
+        return f"{low:g} to {high:g} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +107,7 @@ class DatasetEntry:
         title: what a submission calls it; `None` where it is not a published data set.
         url: the address of its publication.
         files: what may be downloaded.
+        recordings: what is known of the published recordings.
         home: the folder that the paths of `files` are relative to, given a captions file.
         audio_folder: the folder of a split's audio, given a captions file and the split; archives are unpacked there.
         by_hand: a sentence on what must be got by other means. `{home}` stands for the folder of the data set,
@@ -94,6 +129,7 @@ class DatasetEntry:
     title: str | None = None
     url: str | None = None
     files: tuple[PublishedFile, ...] = ()
+    recordings: Recordings = Recordings()
     home: Callable[[Path], Path] = lambda captions_csv: captions_csv.parent
     audio_folder: Callable[[Path, str], Path] = lambda captions_csv, split: captions_csv.parent / split
     by_hand: str | None = None

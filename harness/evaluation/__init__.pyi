@@ -19,6 +19,7 @@ from .measuring import pair_tiles as pair_tiles
 from .options import Options as Options
 from .preparing import PreparedTask as PreparedTask
 from .preparing import broken_clips as broken_clips
+from .preparing import odd_sounds as odd_sounds
 from .preparing import prepare as prepare
 from .preparing import reader as reader
 from .several import Batch as Batch

@@ -66,6 +66,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
         skipped=prepared.skipped,
+        remarked=prepared.remarked,
         comparable=prepared.comparable,
         reasons=prepared.reasons,
     )

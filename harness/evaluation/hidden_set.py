@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import read_rows
+from harness.datasets import SEPARATORS, read_rows
 from harness.errors import UserError, listing
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
@@ -71,7 +71,9 @@ def predict(system: System, task: RetrievalTask, options: Options, *, progress: 
     for rows, tile in scored.tiles():
         scores[rows] = tile
         best[rows] = top_k(tile, DEPTH)[0]
-    record = PredictionRecord(**scored.record_fields(started), queries=task.queries, clips=task.items)
+    record = PredictionRecord(
+        **scored.record_fields(started), queries=task.queries, clips=task.items, remarked=prepared.remarked
+    )
 
     def write(folder: Path) -> None:
         np.save(folder / SCORES, scores)
@@ -105,7 +107,7 @@ def read_queries(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: it cannot be read, has no such column, or an empty caption.
     """
-    rows = read_rows(path)
+    rows = read_rows(path, SEPARATORS)
     _, header = next(rows, (1, []))
     if "caption" not in header:
         raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")

@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import cast
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import differences_from_published, load
-from harness.errors import UserError
+from harness.datasets import (
+    differences_from_published,
+    load,
+    nearly_called,
+    of_other_lengths,
+    what_is_there,
+)
+from harness.errors import UserError, first_few
 from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
 from harness.protocols import Protocol, RetrievalTask, pose
-from harness.runs import SkippedClip
+from harness.runs import RemarkedClip, SkippedClip
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +35,12 @@ class PreparedTask:
     store: PcmStore
     skipped: tuple[SkippedClip, ...] = ()
     reasons: tuple[str, ...] = ()
+
+    @property
+    def remarked(self) -> tuple[RemarkedClip, ...]:
+        """The clips whose sound is odd: silent, cancelled, out of range."""
+        remarks = self.store.remarks(self.task.clips)
+        return tuple(RemarkedClip(clip=clip.name, remark=remark) for clip, remark in remarks)
 
     @property
     def comparable(self) -> bool:
@@ -67,26 +79,42 @@ def prepare(
         names = {clip.name for clip, _ in broken}
         task = task.without([index for index, clip in enumerate(task.clips) if clip.name in names])
         reasons.append(f"{len(broken)} broken clips were left out")
+    seconds = {clip: store.length(clip) / sample_rate for clip in task.clips}
+    reasons += of_other_lengths(protocol.dataset, seconds)
     skipped = tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
     return PreparedTask(task, store, skipped, tuple(reasons))
+
+
+def odd_sounds(remarked: Sequence[RemarkedClip], count: int) -> list[str]:
+    """Lines on those of `count` clips whose sound is odd, the first five by name; none where there are none."""
+    if not remarked:
+        return []
+    clips = first_few([f"{one.clip} {one.remark}" for one in remarked], "the record lists all")
+    head = f"{len(remarked):,} of {count:,} clips hold odd sound, and are used all the same:"
+    return [head, *(f"  {line}" for line in clips)]
 
 
 def broken_clips(broken: Sequence[tuple[Clip, UserError]], count: int, mend: str) -> UserError:
     """The error that lists all broken clips, or says in one line that there is no audio at all."""
     if len(broken) == count and not any(clip.path.exists() for clip, _ in broken):
-        folder = broken[0][0].path.parent
+        path = broken[0][0].path
         return UserError(
-            f"none of the {count} clips is in {folder}; unpack the audio there, or see `lbar data fetch` and "
-            "`lbar data verify`"
+            f"none of the {count} clips is in {path.parent}: {what_is_there(path)}; put the clips there, or see "
+            "`lbar data fetch` and `lbar data verify`"
         )
-    return UserError(
-        f"{len(broken)} of {count} clips are broken or missing; {mend}", [str(error) for _, error in broken]
-    )
+    misspelt = nearly_called(clip.path for clip, _ in broken if not clip.path.exists())
+    problems = [
+        f"{clip.path} does not exist, but {misspelt[clip.path]!r} is there; rename one"
+        if clip.path in misspelt
+        else str(error)
+        for clip, error in broken
+    ]
+    return UserError(f"{len(broken)} of {count} clips are broken or missing; {mend}", problems)
 
 
 def reader(system: RetrievalSystem, store: PcmStore) -> Callable[[Clip], Array]:
     """The function that reads a clip from a store for a system: as int16 where it accepts that, else as float32."""
-    if accepts_int16(system):
+    if accepts_int16(system) and store.all_as_loud_as_kept:
         # The type says float32, which every system has to accept.
         return cast("Callable[[Clip], Array]", store.read_pcm)
     return store.read

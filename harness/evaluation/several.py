@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
-from harness.evaluation.preparing import PreparedTask, prepare
+from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
 from harness.interface import BuiltSystem, build_system, checked_info, listings, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
@@ -105,10 +105,21 @@ def evaluate_all(
             say(f"{name} was trained {line}")
         return done
 
+    said: list[str] = []
+
+    def prepare_task(rate: int) -> PreparedTask:
+        prepared = prepare(protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=progress)
+        lines = odd_sounds(prepared.remarked, len(prepared.task.clips))
+        if lines != said:
+            said[:] = lines
+            for line in lines:
+                say(line)
+        return prepared
+
     return run_each(
         names or _available(say),
         partial(build_system, device=options.device, precision=options.precision),
-        partial(prepare, protocol, options.data_root, skip_broken=options.skip_broken, progress=progress),
+        prepare_task,
         run,
         lambda done: try_mirror(done.folder, out=options.out),
         say,

@@ -9,6 +9,7 @@ from .records import DatasetRecord as DatasetRecord
 from .records import EvaluationRecord as EvaluationRecord
 from .records import PredictionRecord as PredictionRecord
 from .records import ProtocolRecord as ProtocolRecord
+from .records import RemarkedClip as RemarkedClip
 from .records import Seconds as Seconds
 from .records import Settings as Settings
 from .records import SkippedClip as SkippedClip

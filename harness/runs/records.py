@@ -1,8 +1,15 @@
 """What is kept of an evaluation and of a prediction."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from harness.machine import Environment, PlainName
 from harness.measures import MeasureRecord
@@ -42,6 +49,13 @@ class SkippedClip(Part):
     reason: str
 
 
+class RemarkedClip(Part):
+    """A clip whose sound is odd, and the rest of a sentence that says how; it was used all the same."""
+
+    clip: str
+    remark: str
+
+
 class Settings(Part):
     """How the evaluation was run; `batch_size` is `None` where it was found while running."""
 
@@ -61,7 +75,18 @@ class Seconds(Part):
     total: NonNegativeFloat
 
 
-class EvaluationRecord(Record):
+class _ClipsRecord(Record):
+    """The record of something done with clips, of which `remarked` lists those whose sound is odd."""
+
+    remarked: tuple[RemarkedClip, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_empty(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave an empty list out: versions of lbar that do not know the field can then read the record."""
+        return {name: value for name, value in fields(self).items() if name != "remarked" or value}
+
+
+class EvaluationRecord(_ClipsRecord):
     """One system under one protocol, once.
 
     `comparable` says whether the figures may be compared with others; where not, `reasons` says why. `tied_fraction` is
@@ -103,7 +128,7 @@ class EvaluationRecord(Record):
         return self.system.name, self.protocol.name
 
 
-class PredictionRecord(Record):
+class PredictionRecord(_ClipsRecord):
     """One system on queries and clips whose relevance is hidden.
 
     `queries` are the captions and `clips` the names of the ranked clips, verbatim and in the order of the scores.

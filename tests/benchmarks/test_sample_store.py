@@ -13,6 +13,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.audio.clip import Array, Clip
 from harness.audio.clip_index import ClipIndex, StoredClip
+from harness.audio.sound_checks import Sound
 from harness.audio.store import PcmStore
 
 CLIPS = 403_050
@@ -45,7 +46,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an index of as many clips as WavCaps has."""
     folder = tmp_path_factory.mktemp("large")
     digests = (xxhash.xxh3_128_digest(b"%d" % number) for number in range(CLIPS))
-    entries = (StoredClip(digest, 10**6 * number, 10**5, digest, digest) for number, digest in enumerate(digests))
+    sound = Sound(0.5, 0.5, 0.5)
+    entries = (
+        StoredClip(digest, 10**6 * number, 10**5, digest, digest, 0, sound) for number, digest in enumerate(digests)
+    )
     (folder / f"{RATE}hz.index").write_bytes(b"".join(entry.packed() for entry in entries))
     return folder
 

@@ -3,13 +3,17 @@
 Captions are not portable between the two versions, so `test` and `val` are 1.0, `test-v2` and `val-v2` are 2.0.
 """
 
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
-from harness.datasets.entry import DatasetEntry, PublishedFile, Split
+from harness.datasets.entry import DatasetEntry, PublishedFile, Recordings, Split
+from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
-from harness.datasets.readers.layout import AUDIO_SUFFIXES, find_file
+from harness.datasets.readers.layout import find_file
 from harness.machine import Progress
 
 _CAPTIONS_FILES = {
@@ -19,6 +23,8 @@ _CAPTIONS_FILES = {
        for split in ("val", "test")},
     "test-957": ("wavcaps_957_test.csv",),
 }  # fmt: skip
+# What downloaders call a clip: Y or not, the video, and where it starts and ends.
+_FILE = re.compile(r"Y?(?P<video>[\w-]{11})(_(?P<start>\d+(\.\d+)?)(_\d+(\.\d+)?)?)?")
 _CSV_FOLDERS = frozenset({"dataset", "dataset2.0", "csv_files_v1", "csv_files_v2"})
 _AUDIO_FOLDERS = ("{split}", "{split}_*", "audio*/{split}", "waveforms/{split}", "audio*", "waveforms")
 
@@ -42,28 +48,47 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     """Read one split; only its captions file must exist. A clip is named `Y<youtube_id>.wav`, whatever its file is."""
     path = find_file(data_root, "audiocaps", ENTRY.splits[split].captions_files)
     table = read_csv(path)
+    start_of: dict[str, str] = {}
+    rows_of: dict[str, list[str]] = {}
     if split == "test-957":
         captions = captions_by_clip(table)
-        start_of = {}
     else:
+        videos = table.column("youtube_id")
         captions = {_clip_name(video): texts for video, texts in captions_by_clip(table, "youtube_id").items()}
-        start_of = _start_times(path, table.column("youtube_id"), table.column("start_time"))
+        start_of = _start_times(path, videos, table.column("start_time"))
+        for video, row in zip(videos, table.column("audiocap_id"), strict=True):
+            rows_of.setdefault(_clip_name(video), []).append(row)
     home = _home_of(path)
     folders = _audio_folders(home, split.split("-")[0])
-    files = {
-        file.stem: file
-        for folder in reversed(folders)
-        for file in sorted(folder.iterdir())
-        if file.suffix.lower() in AUDIO_SUFFIXES
-    }
+    files = AudioFiles(folders)
+    by_video = _by_video(files)
 
-    def audio_path(clip: str) -> Path:
-        video = clip.removeprefix("Y").removesuffix(".wav")
-        stems = (f"Y{video}", video, f"{video}_{start_of.get(clip)}", f"Y{video}_{start_of.get(clip)}")
-        expected = (folders[0] if folders else home / "audio" / split.split("-")[0]) / clip
-        return next((files[stem] for stem in stems if stem in files), expected)
+    def candidates(clip: str) -> Sequence[Path]:
+        named = by_video.get(clip.removeprefix("Y").removesuffix(".wav"), ())
+        found = [file for file, start in named if _begins(start, start_of.get(clip))]
+        # Where each caption has a copy of the sound, that of the first will do.
+        return found or next(filter(None, map(files.with_stem, rows_of.get(clip, ()))), ())
 
+    found = {clip: candidates(clip) for clip in captions}
+    usual = folders[0] if folders else home / "audio" / split.split("-")[0]
+    audio_path = one_each(f"audiocaps {split}", found, usual.joinpath)
     return from_captions("audiocaps", split, path.parent, captions, audio_path)
+
+
+def _by_video(files: AudioFiles) -> dict[str, list[tuple[Path, str | None]]]:
+    """The recordings by the video of their name, each with the start that its name gives."""
+    found: dict[str, list[tuple[Path, str | None]]] = defaultdict(list)
+    for stem, paths in files.recordings.items():
+        if match := _FILE.fullmatch(stem):
+            found[match["video"]] += [(path, match["start"]) for path in paths]
+    return found
+
+
+def _begins(start: str | None, expected: str | None) -> bool:
+    """Whether a start in a file name, in seconds or milliseconds, is that of the clip, as far as both are known."""
+    if start is None or expected is None:
+        return True
+    return float(start) in (float(expected), 1000 * float(expected))
 
 
 def _home_of(captions_csv: Path) -> Path:
@@ -117,6 +142,8 @@ ENTRY = DatasetEntry(
         PublishedFile(path, md5, _WAVCAPS if name == "test-957" else _AUDIOCAPS.format(path), name)
         for name, (path, _, _, md5) in _PUBLISHED.items()
     ),
+    # The videos may end before the 10 s do.
+    recordings=Recordings(seconds=(0, 10)),
     home=_home_of,
     by_hand="the audio of AudioCaps may not be passed on: get the videos' sound from YouTube yourself, 10 s from "
     "start_time, as {home}/audio/<train|val|test>/Y<youtube_id>.wav (or .flac, .mp3, .ogg)",

@@ -5,7 +5,7 @@ Read are its official unpacked layout and that of aac-datasets.
 
 from pathlib import Path
 
-from harness.datasets.entry import DatasetEntry, PublishedFile, Split
+from harness.datasets.entry import DatasetEntry, PublishedFile, Recordings, Split
 
 _AAC_CSV_FOLDER = "clotho_csv_files"
 _AAC_AUDIO_FOLDER = "clotho_audio_files"
@@ -49,6 +49,7 @@ ENTRY = DatasetEntry(
             "15de2d0afb9c11950f15c46a70b335ba",
             _DCASE_2025.format("resources/metadata_eval.csv"),
             "evaluation",
+            "the protocol clotho-dcase2025",
         ),
         _file("clotho_metadata_development.csv", "170d20935ecfdf161ce1bb154118cda5", "development"),
         _file("clotho_metadata_validation.csv", "2e010427c56b1ce6008b0f03f41048ce", "validation"),
@@ -57,6 +58,7 @@ ENTRY = DatasetEntry(
         _file("clotho_audio_validation.7z", "7dba730be08bada48bd15dc4e668df59", "validation"),
         _file("clotho_audio_development.7z", "c8b05bc7acdb13895bb3c6a29608667e", "development"),
     ),
+    recordings=Recordings(seconds=(15, 30), rate=44_100),
     audio_folder=_audio_folder,
     # By Clotho itself, and by the graded relevances. File names are titles, even those that look like numbers.
     id_files=("clotho_metadata_{split}.csv", "{split}_audio_metadata.csv"),

@@ -1,15 +1,15 @@
 """Any folder of recordings with one captions CSV; what it holds, only its owner knows."""
 
-import csv
-import io
+from collections import Counter
 from pathlib import Path
 
-from harness.datasets.csv_file import refuse
+from harness.datasets.csv_file import SEPARATORS, read_rows
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
+from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.datasets.readers.captions_csv import captions_by_clip, is_captions_header, read_csv
 from harness.errors import UserError
-from harness.machine import Progress, open_file
+from harness.machine import Progress
 
 _LONGEST_HEADER = 1 << 20
 
@@ -19,18 +19,18 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     path = _captions_file(data_root)
     captions = captions_by_clip(read_csv(path))
     folders = [data_root, *sorted(sub for sub in data_root.iterdir() if sub.is_dir())]
-    places = {name: [folder / name for folder in folders if (folder / name).is_file()] for name in captions}
-    refuse(
-        path,
-        [
-            f"{name!r} is in several folders: {', '.join(map(str, found))}; keep one"
-            for name, found in places.items()
-            if len(found) > 1
-        ],
-        "clips are in several folders",
-    )
-    usual = next((found[0].parent for found in places.values() if found), data_root)
-    return from_captions("folder", split, data_root, captions, lambda name: (places[name] or [usual / name])[0])
+    files = AudioFiles(folders)
+    places = {name: files.find(name) for name in captions}
+    # A recording that is not there is expected where another is.
+    usual = next((found[0].parent for found in places.values() if found), _most_audio(files) or data_root)
+    audio_path = one_each(f"{path}", places, usual.joinpath)
+    return from_captions("folder", split, data_root, captions, audio_path)
+
+
+def _most_audio(files: AudioFiles) -> Path | None:
+    """The folder that holds the most recordings."""
+    count = Counter(path.parent for paths in files.recordings.values() for path in paths)
+    return count.most_common(1)[0][0] if count else None
 
 
 def _captions_file(data_root: Path) -> Path:
@@ -51,9 +51,8 @@ def _captions_file(data_root: Path) -> Path:
 
 def _header(path: Path) -> list[str]:
     try:
-        with open_file(path) as file, io.TextIOWrapper(file, "utf-8-sig", "replace", newline="") as lines:
-            return next(csv.reader(iter(lambda: lines.readline(_LONGEST_HEADER), "")), [])
-    except (OSError, csv.Error):
+        return next(read_rows(path, SEPARATORS), (1, []))[1]
+    except UserError:
         return []
 
 

@@ -1,12 +1,14 @@
 """WavCaps: machine-written captions for four sources of sound, for training only."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
-from harness.datasets.entry import DatasetEntry, Split
-from harness.datasets.readers.layout import possible_homes
+from harness.datasets.entry import DatasetEntry, Recordings, Split
+from harness.datasets.readers.audio_files import AudioFiles, one_each
+from harness.datasets.readers.layout import distinct, possible_homes
 from harness.errors import UserError
 from harness.machine import Progress, read_json
 
@@ -32,10 +34,12 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     captions: dict[str, tuple[str, ...]] = {}
     problems: list[str] = []
     for source, names in SOURCES.items():
-        path = next((path for name in names if (path := home / "json_files" / source / name).is_file()), None)
-        if path is None:
-            problems.append(f"{home / 'json_files' / source / names[0]} is missing")
+        paths = distinct(home / "json_files" / source / name for name in names)
+        if len(paths) != 1:
+            missing = f"{home / 'json_files' / source / names[0]} is missing"
+            problems.append(f"{' and '.join(map(str, paths))} differ; keep one" if paths else missing)
             continue
+        (path,) = paths
         for number, (clip, caption) in enumerate(_items(path, source)):
             if not caption.strip():
                 problems.append(f"{path}: the caption of entry {number} ({clip}) is empty")
@@ -47,7 +51,26 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
             f"WavCaps in {home} is incomplete or damaged; `lbar data fetch wavcaps` says where to get it", problems
         )
     kept = {clip: texts for clip, texts in captions.items() if clip not in BROKEN}
-    return from_captions("wavcaps", split, home, kept, (home / "audio").joinpath)
+    return from_captions("wavcaps", split, home, kept, _audio_path(home, split, kept))
+
+
+def _audio_path(home: Path, split: str, clips: Iterable[str]) -> Callable[[str], Path]:
+    """Where the audio of a clip is: in a folder called as its source, or `<source>_flac` as the archives have it."""
+    folders: dict[str, list[Path]] = {source: [] for source in SOURCES}
+    # The archives unpack to a deep path of their own.
+    for folder, below, _ in os.walk(home):
+        below[:] = sorted(name for name in below if name != "json_files" and not name.startswith("."))
+        source = Path(folder).name.removesuffix("_flac")
+        if source in SOURCES:
+            folders[source].append(Path(folder))
+    files = {source: AudioFiles(found) for source, found in folders.items()}
+    found = {clip: files[source].find(name) for clip in clips for source, _, name in [clip.partition("/")]}
+
+    def expected(clip: str) -> Path:
+        source, _, name = clip.partition("/")
+        return [home / "audio" / source, *folders[source]][-1] / name
+
+    return one_each(f"wavcaps {split}", found, expected)
 
 
 def _id_of(name: str) -> str | None:
@@ -60,14 +83,17 @@ def _id_of(name: str) -> str | None:
 
 
 def _home(data_root: Path) -> Path:
-    candidates = possible_homes(data_root, "wavcaps")
-    home = next((folder for folder in candidates if (folder / "json_files").is_dir()), None)
-    if home is None:
+    homes = [folder for folder in possible_homes(data_root, "wavcaps") if (folder / "json_files").is_dir()]
+    homes = list({folder.resolve(): folder for folder in homes}.values())
+    if len(homes) > 1:
+        places = " and ".join(map(str, homes))
+        raise UserError(f"wavcaps is in the data root several times: {places}; give one folder with --data-root")
+    if not homes:
         raise UserError(
             f"no folder json_files in {data_root} or a subfolder wavcaps*; "
             "`lbar data fetch wavcaps` says where to get it"
         )
-    return home
+    return homes[0]
 
 
 def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
@@ -91,6 +117,7 @@ ENTRY = DatasetEntry(
     training="train",
     title="WavCaps",
     url="https://github.com/XinhaoMei/WavCaps",
+    recordings=Recordings(rate=32_000),
     by_hand="WavCaps is for academic use and is not fetched: get json_files and Zip_files from the Hugging Face "
     "data set cvssp/WavCaps and unpack them as {home}/json_files and {home}/audio/<source>/<id>.flac",
     id_in_name=_id_of,

@@ -1,8 +1,10 @@
 """Whether a split is the one its publisher put out."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
+from harness.audio import Clip
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import dataset_names, known_dataset
 from harness.datasets.readers.layout import find_file
@@ -33,3 +35,21 @@ def differences_from_published(dataset: RetrievalDataset, data_root: Path) -> li
         f"{path} has {found} {what}, expected {expected}" for what, found, expected in counts if found != expected
     ]
     return differences
+
+
+def of_other_lengths(name: str, seconds: Mapping[Clip, float]) -> list[str]:
+    """A sentence on the clips that do not last as long as those of the published data set; none where all do.
+
+    Args:
+        name: of the data set.
+        seconds: how long each clip lasts.
+    """
+    published = known_dataset(name).recordings
+    others = [(clip, length) for clip, length in seconds.items() if not published.admits(length)]
+    if not others:
+        return []
+    clip, length = others[0]
+    return [
+        f"{len(others):,} of {len(seconds):,} clips are not as long as those of {name}, {published.lengths}: "
+        f"{clip.name!r} lasts {length:.1f} s"
+    ]

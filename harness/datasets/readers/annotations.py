@@ -48,7 +48,8 @@ def read_annotations(path: Path, dataset: RetrievalDataset) -> tuple[list[int], 
         ]
         problems += [f"line {line}: {name!r} is there twice" for name in dict.fromkeys(names) if names.count(name) > 1]
         relevant.append([clip_of[name] for name in names if name in clip_of])
-    refuse(path, problems, f"not annotations of {dataset.name} {dataset.split}")
+    cause = "" if asked else ", as none of its queries is a caption there (the file of another split or edition?)"
+    refuse(path, problems, f"not annotations of {dataset.name} {dataset.split}{cause}")
     return asked, relevant
 
 

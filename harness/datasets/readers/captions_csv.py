@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.datasets.csv_file import read_rows, refuse
+from harness.datasets.csv_file import SEPARATORS, read_rows, refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
-from harness.errors import UserError
+from harness.datasets.readers.audio_files import AudioFiles, one_each
+from harness.errors import UserError, nearest
 
 _NUMBERED = re.compile(r"caption_(\d+)")
 
@@ -32,13 +33,15 @@ class CsvTable:
             UserError: the file has no such column.
         """
         if name not in self.header:
-            raise UserError(f"{self.path}: column {name} is missing; the header is {','.join(self.header)}")
+            near = nearest(name, self.header, cutoff=0.8)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise UserError(f"{self.path}: column {name} is missing; the header is {','.join(self.header)}{hint}")
         index = self.header.index(name)
         return tuple(row[index] for row in self.rows)
 
 
 def read_csv(path: Path) -> CsvTable:
-    """Read a comma-separated UTF-8 file with a header.
+    """Read a UTF-8 file with a header, separated by commas, or else by semicolons or tabs.
 
     CRLF, LF and a byte order mark are accepted, blank lines skipped.
 
@@ -46,7 +49,7 @@ def read_csv(path: Path) -> CsvTable:
         UserError: the file is missing, empty, not UTF-8, not well-formed CSV, has a column twice, or rows with another
             number of cells than the header.
     """
-    records = list(read_rows(path))
+    records = list(read_rows(path, SEPARATORS))
     if not records:
         raise UserError(f"{path}: the file is empty; expected a header and one row per clip")
     (_, header), *body = records
@@ -63,12 +66,12 @@ def read_csv(path: Path) -> CsvTable:
 def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple[str, ...]]:
     """Group the captions of a table by clip, clips and captions in the order of the file.
 
-    Two forms are read: one row per clip with columns `caption_1` to `caption_n`, or one row per caption with a column
-    `caption`. `key` is the column that names the clip.
+    Two forms are read: one row per clip with columns `caption_1` to `caption_n`, of which a clip may leave some empty,
+    or one row per caption with a column `caption`. `key` is the column that names the clip.
 
     Raises:
-        UserError: a column is missing, a name or caption is empty, a name is a path, a clip has two rows in the first
-            form, or there is no row. All such problems are listed.
+        UserError: a column is missing, a name is empty, a clip has no caption, a row of the second form has none, a
+            name is a path, a clip has two rows in the first form, or there is no row. All such problems are listed.
     """
     names = table.column(key)
     columns = _caption_columns(table)
@@ -84,10 +87,10 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
         if name in first_line and columns != ["caption"]:
             problems.append(f"{key} {name!r} is on line {first_line[name]} and again on line {line}; keep one row")
         first_line.setdefault(name, line)
-        for column, cells in zip(columns, texts, strict=True):
-            if not cells[row].strip():
-                problems.append(f"line {line}: {column} of {name!r} is empty")
-            captions.setdefault(name, []).append(cells[row])
+        written = [cells[row] for cells in texts if cells[row].strip()]
+        if not written:
+            problems.append(f"line {line}: {name!r} has no caption")
+        captions.setdefault(name, []).extend(written)
     refuse(table.path, problems, "not a valid captions file")
     return {name: tuple(texts) for name, texts in captions.items()}
 
@@ -96,9 +99,12 @@ def read_split(captions_csv: Path, audio: Path, name: str, split: str) -> Retrie
     """Read a split that is a captions CSV and a folder of audio files, called as its column `file_name` says.
 
     Raises:
-        UserError: something is wrong with the captions file.
+        UserError: something is wrong with the captions file, or several recordings could be meant by a clip.
     """
-    return from_captions(name, split, captions_csv.parent, captions_by_clip(read_csv(captions_csv)), audio.joinpath)
+    captions = captions_by_clip(read_csv(captions_csv))
+    files = AudioFiles([audio])
+    audio_path = one_each(f"{name} {split}", {clip: files.find(clip) for clip in captions}, audio.joinpath)
+    return from_captions(name, split, captions_csv.parent, captions, audio_path)
 
 
 def is_captions_header(header: Sequence[str]) -> bool:

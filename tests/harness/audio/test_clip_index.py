@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 
 from harness.audio.clip_index import ENTRY, NOT_KEPT, ClipIndex, HeldClips, StoredClip, undamaged, unpacked
+from harness.audio.sound_checks import Sound
+
+SOUND = Sound(largest=0.75, channels=0.5, mono=0.25)
 
 
 def clip(number: int, **fields: int) -> StoredClip:
     sized = {"place": 10 * number, "length": number} | fields
-    return StoredClip(key(number), digest=bytes([number] * 16), file_digest=bytes([number + 1] * 16), **sized)
+    return StoredClip(
+        key(number),
+        digest=bytes([number] * 16),
+        file_digest=bytes([number + 1] * 16),
+        louder=number % 3,
+        sound=SOUND,
+        **sized,
+    )
 
 
 def key(number: int) -> bytes:
@@ -56,7 +66,7 @@ def test_an_entry_that_was_cut_is_written_over(index: ClipIndex) -> None:
     _, there = index.find([key(1)])
     assert there.all()
     index.add(clip(2))
-    assert index.file.stat().st_size == 5 * 72
+    assert index.file.stat().st_size == 5 * 88
     (entry,), _ = index.find([key(2)])
     assert unpacked(entry.tobytes()) == clip(2)
 

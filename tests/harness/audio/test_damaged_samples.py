@@ -169,12 +169,12 @@ def test_a_damaged_clip_whose_file_is_no_longer_the_same_is_an_error(
         store.read(clips[0])
 
 
-@pytest.mark.parametrize("byte", [0, 9, 17, 25, 33, 50, 66])
+@pytest.mark.parametrize("byte", [0, 9, 17, 25, 33, 50, 66, 70, 82])
 def test_a_damaged_entry_of_the_index_is_decoded_again(
     folder: Path, clips: list[Clip], byte: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = opened(folder, clips)
-    flip(folder / f"{RATE}hz.index", 72 * 3 + byte)
+    flip(folder / f"{RATE}hz.index", 88 * 3 + byte)
     store = opened(folder, clips)
     # With another key it is the entry of another file.
     said = f"what is kept in {folder} of 1 clips is damaged; it is decoded again"
@@ -213,4 +213,4 @@ def test_many_threads_read_a_damaged_clip(
     with ThreadPoolExecutor(4) as pool:
         for waveform in pool.map(store.read, [clips[0]] * 16):
             np.testing.assert_array_equal(waveform, expected)
-    assert (folder / f"{RATE}hz.index").stat().st_size == 72 * (len(clips) + 1)
+    assert (folder / f"{RATE}hz.index").stat().st_size == 88 * (len(clips) + 1)

@@ -28,7 +28,7 @@ from harness.errors import UserError
 
 RATE = 16_000
 INDEX, SAMPLES = f"{RATE}hz.index", f"{RATE}hz-0000.int16"
-ENTRY = 72
+ENTRY = 88
 
 
 def write(path: Path, seed: int, seconds: float = 0.1, rate: int = RATE) -> Clip:
@@ -113,7 +113,7 @@ def test_full_scale_stays_in_range(folder: Path, tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_decoded_again(folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
     PcmStore(folder, RATE).ensure(clips)
-    monkeypatch.setattr("harness.audio.rounding.decode", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("harness.audio.rounding.decode_recording", lambda *_: pytest.fail("decoded again"))
     assert PcmStore(folder, RATE).ensure(clips) == []
 
 

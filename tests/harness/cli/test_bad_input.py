@@ -194,7 +194,7 @@ def test_an_extra_clip_is_found_by_verify_and_does_not_matter_to_eval(lbar: Lbar
 CAPTIONS = {
     "duplicate name": (b"file_name,caption_1\na.wav,x\na.wav,y\n", "'a.wav' is on line 2 and again on line 3"),
     "column missing": (b"file_name,text\na.wav,x\n", "column caption_1 is missing"),
-    "empty caption": (b"file_name,caption\na.wav,\n", "line 2: caption of 'a.wav' is empty"),
+    "empty caption": (b"file_name,caption\na.wav,\n", "line 2: 'a.wav' has no caption"),
     "not UTF-8": (b"file_name,caption\na.wav,caf\xe9\n", "(line 2) is 0xe9, which is not UTF-8"),
     "empty file": (b"", "the file is empty"),
     "no row": (b"file_name,caption\n", "no row below the header"),

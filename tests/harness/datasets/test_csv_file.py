@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.datasets.csv_file import MOST_LISTED, read_rows, refuse, write_rows
+from harness.datasets.csv_file import read_rows, refuse, write_rows
 from harness.errors import UserError
 
 ROWS = [["caption", "file_name_1"], [' A dog, "Rex", barks ', "Käuzchen &#39;1&#39; .wav"]]
@@ -100,15 +100,23 @@ def test_one_problem_is_the_message(tmp_path: Path) -> None:
     assert caught.value.problems == ()
 
 
-def test_several_problems_are_counted_and_listed(tmp_path: Path) -> None:
-    problems = [f"line {line}" for line in range(MOST_LISTED)]
-    with pytest.raises(UserError, match=r": not a valid file: 1000 problems$") as caught:
+def test_several_problems_are_counted_and_all_are_listed(tmp_path: Path) -> None:
+    problems = [f"line {line}" for line in range(1500)]
+    with pytest.raises(UserError, match=r": not a valid file: 1500 problems$") as caught:
         refuse(tmp_path, problems)
     assert caught.value.problems == tuple(problems)
 
 
-def test_very_many_problems_are_cut_short(tmp_path: Path) -> None:
-    problems = [f"line {line}" for line in range(MOST_LISTED + 5)]
-    with pytest.raises(UserError, match=r": bad: 1005 problems$") as caught:
-        refuse(tmp_path, problems, "bad")
-    assert caught.value.problems == (*problems[:MOST_LISTED], "and 5 more")
+@pytest.mark.parametrize(
+    ("separators", "content", "rows"),
+    [
+        (",", "a;b\n1;2\n", [["a;b"], ["1;2"]]),
+        (",;\t", "a;b\n1,5;2\n", [["a", "b"], ["1,5", "2"]]),
+        (",;\t", "a,b;c\n1,2;3\n", [["a", "b;c"], ["1", "2;3"]]),
+        (",;\t", 'a\tb\n"1\n2"\t3\n', [["a", "b"], ["1\n2", "3"]]),
+        (",;\t", "caption\na; b\n", [["caption"], ["a; b"]]),
+    ],
+)
+def test_the_header_tells_the_separator(tmp_path: Path, separators: str, content: str, rows: list[list[str]]) -> None:
+    (tmp_path / "table.csv").write_text(content)
+    assert [cells for _, cells in read_rows(tmp_path / "table.csv", separators)] == rows

@@ -50,7 +50,7 @@ def birds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         rows = [f"{name},a bird calls,a call" for name in names]
         (root / "birds" / f"{split}.csv").write_text("\n".join(["file_name,caption_1,caption_2", *rows]) + "\n")
         for name in names:
-            soundfile.write(root / "birds" / split / name, np.zeros(800, np.float32), 8000)
+            soundfile.write(root / "birds" / split / name, np.random.default_rng(0).uniform(-0.5, 0.5, 800), 8000)
     yield root
     sys.modules.pop("harness.datasets.known.birds", None)
     vars(known).pop("birds", None)

@@ -207,3 +207,30 @@ def test_an_interrupted_cross_encoder_goes_on(tones: Tones, tmp_path: Path) -> N
 def test_pair_scores_of_the_wrong_shape_are_one_line(tones: Tones, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"score_pairs returned an array of shape \(8, 1\); expected \(8,\)"):
         evaluate(load_system("tone_system:PairsOfTheWrongShape"), FOLDER, options(tones(), tmp_path))
+
+
+def rewritten(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    samples, rate = soundfile.read(path)
+    soundfile.write(path, change(samples), rate, subtype="FLOAT")
+
+
+def test_quiet_sound_and_integers_as_floats_are_heard_as_they_were_meant(tones: Tones, tmp_path: Path) -> None:
+    where = options(tones(), tmp_path)
+    rewritten(where.data_root / "tone 0.wav", lambda samples: samples * 1e-5)
+    rewritten(where.data_root / "tone 1.wav", lambda samples: samples * 32768)
+    record = evaluate(load_system("tone_system:ToneSystem"), FOLDER, where).record
+    assert values(record)["R@1"] == 1
+    assert [one.clip for one in record.remarked] == ["tone 0.wav", "tone 1.wav"]
+    assert record.comparable
+
+
+def test_sound_that_cannot_be_heard_is_named_in_the_record(tones: Tones, tmp_path: Path) -> None:
+    where = options(tones(), tmp_path)
+    rewritten(where.data_root / "tone 2.wav", lambda samples: np.zeros_like(samples))
+    rewritten(where.data_root / "tone 5.wav", lambda samples: np.stack([samples, -samples], axis=1))
+    run = evaluate(load_system("random"), FOLDER, where)
+    said = {one.clip: one.remark.split(":")[0] for one in run.record.remarked}
+    assert said == {"tone 2.wav": "is silent", "tone 5.wav": "has channels that cancel each other"}
+    assert read_record(run.folder) == run.record
+    again = evaluate(load_system("random"), FOLDER, options(where.data_root, tmp_path, again=True))
+    assert again.record.remarked == run.record.remarked

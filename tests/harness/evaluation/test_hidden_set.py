@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from harness.errors import UserError
 from harness.evaluation.hidden_set import (
@@ -17,6 +18,7 @@ from harness.evaluation.hidden_set import (
 )
 from harness.evaluation.options import Options
 from harness.interface.systems import load_system
+from harness.machine import CHECKSUMS
 from harness.predictions.ranked_list import read_ranked_list
 from harness.runs.records import PredictionRecord
 from harness.runs.run_folder import find_runs
@@ -55,6 +57,9 @@ def test_it_is_no_evaluation(prediction: Prediction) -> None:
 
 def test_what_is_damaged_is_said(prediction: Prediction) -> None:
     np.save(prediction.folder / "scores.npy", np.zeros((2, 2), np.float32))
+    with pytest.raises(UserError, match=r"scores\.npy is damaged, or was changed since it was written"):
+        read_scores(prediction.folder, prediction.record)
+    (prediction.folder / CHECKSUMS).unlink()
     with pytest.raises(UserError, match=r"float32 scores of shape \(2, 2\), which are not the record's"):
         read_scores(prediction.folder, prediction.record)
     (prediction.folder / "scores.npy").write_bytes(b"x")
@@ -102,3 +107,13 @@ def test_a_folder_without_recordings_is_refused(tmp_path: Path) -> None:
         audio_files(recordings(tmp_path / "set", "part/readme.txt"))
     with pytest.raises(UserError, match="is not a folder of recordings: No such file"):
         audio_files(tmp_path / "absent")
+
+
+def test_odd_sound_is_named(tones: Callable[..., Path], tmp_path: Path) -> None:
+    root = tones()
+    soundfile.write(root / "tone 3.wav", np.zeros(8000), 16_000)
+    (tmp_path / "q.csv").write_text("caption\n300\n")
+    record = predict(
+        load_system("random"), hidden_task(tmp_path / "q.csv", root), Options(out=tmp_path / "runs")
+    ).record
+    assert [one.clip for one in record.remarked] == ["tone 3.wav"]

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from harness.errors import UserError
 from harness.evaluation import several as batch_module
@@ -70,3 +72,14 @@ def test_a_server_that_is_away_is_asked_once(options: Options, monkeypatch: pyte
     done = evaluate_all(["tone_system:ToneSystem", "tone_system:Undigested"], FOLDER, options, say=lines.append)
     assert len(done.runs) == 2
     assert sum("`lbar track` mirrors it later" in line for line in lines) == 1
+
+
+def test_odd_sound_is_said_once(options: Options) -> None:
+    soundfile.write(options.data_root / "tone 0.wav", np.zeros(8000), 16_000)
+    lines: list[str] = []
+    evaluate_all(["tone_system:Undigested", "random"], FOLDER, options, say=lines.append)
+    assert lines[:2] == [
+        "1 of 8 clips hold odd sound, and are used all the same:",
+        "  tone 0.wav is silent: no sample differs from the others",
+    ]
+    assert sum("odd sound" in line for line in lines) == 1

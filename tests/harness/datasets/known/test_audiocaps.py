@@ -56,6 +56,11 @@ def test_versions_are_told_apart(tmp_path: Path) -> None:
         "audio_32000Hz/test/-abc_DEF-12_30.flac",
         "waveforms/test/Y-abc_DEF-12.mp3",
         "audio/Y-abc_DEF-12_30.opus",
+        "audio/Y-abc_DEF-12_30_40.wav",
+        "test/-abc_DEF-12_30000_40000.wav",
+        "test/-abc_DEF-12_30.000_40.000.wav",
+        "test/1.wav",
+        "test/3.wav",
     ],
 )
 @pytest.mark.parametrize("captions", ["test.csv", "dataset/test.csv"])
@@ -67,11 +72,68 @@ def test_audio_is_found_under_the_names_people_give_it(tmp_path: Path, file: str
     assert absent.path == path.parent / "YYabcdefghij.wav"
 
 
-def test_the_folder_of_the_split_goes_first(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("audio/-abc_DEF-12.wav", "audio/test/-abc_DEF-12.wav"),
+        ("audio_16k/test/Y-abc_DEF-12.wav", "audio_32k/test/Y-abc_DEF-12.wav"),
+        ("test/Y-abc_DEF-12.ogg", "test/Y-abc_DEF-12.wav"),
+        ("test/-abc_DEF-12.wav", "test/-abc_DEF-12_30.wav"),
+    ],
+)
+def test_of_several_recordings_none_is_taken_in_silence(tmp_path: Path, one: str, other: str) -> None:
     put(tmp_path / "test.csv", CAPTIONS)
-    put(tmp_path / "audio/-abc_DEF-12.wav")
-    path = put(tmp_path / "audio/test/-abc_DEF-12.wav")
-    assert load("audiocaps", "test", tmp_path).clips[0].path == path
+    put(tmp_path / one)
+    put(tmp_path / other)
+    expected = (
+        f"audiocaps test: several recordings could be meant by 1 of 2 clips: 'Y-abc_DEF-12.wav' could be "
+        f"{tmp_path / one} or {tmp_path / other}; keep one, and move the others out of the data root"
+    )
+    with pytest.raises(UserError) as caught:
+        load("audiocaps", "test", tmp_path)
+    assert (str(caught.value), caught.value.problems) == (expected, ())
+
+
+def test_two_ways_to_the_same_file_are_no_two_recordings(tmp_path: Path) -> None:
+    put(tmp_path / "test.csv", CAPTIONS)
+    path = put(tmp_path / "audio_32k/test/Y-abc_DEF-12.wav")
+    (tmp_path / "test").symlink_to(path.parent)
+    assert load("audiocaps", "test", tmp_path).clips[0].path.resolve() == path
+
+
+def test_the_sound_of_another_part_of_the_video_is_not_taken(tmp_path: Path) -> None:
+    put(tmp_path / "test.csv", CAPTIONS)
+    put(tmp_path / "test/-abc_DEF-12_40_50.wav")
+    assert load("audiocaps", "test", tmp_path).clips[0].path == tmp_path / "test/Y-abc_DEF-12.wav"
+
+
+def test_files_named_by_the_row_of_the_captions(tmp_path: Path) -> None:
+    """One for each clip, or one for each caption, which then are copies."""
+    put(tmp_path / "test.csv", CAPTIONS)
+    paths = [put(tmp_path / "test" / name) for name in ("1.wav", "2.wav", "3.wav")]
+    assert [clip.path for clip in load("audiocaps", "test", tmp_path).clips] == paths[:2]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("case", ["ms", "startend", "audiocapid"])
+def test_names_that_downloaders_give(shared: Path, case: str) -> None:
+    clips = load("audiocaps", "test", shared / f"cases/ac-names-{case}").clips
+    assert len(clips) == 6
+    for number, clip in enumerate(clips):
+        assert clip.path.is_file()
+        assert clip.path.stem.lstrip("Y") in (
+            f"{1000 + 10 * number}",
+            f"aaaaaaaaaa{number}_{30 + number}_{40 + number}",
+            f"aaaaaaaaaa{number}_{30 + number}000_{40 + number}000",
+        )
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("case", "parts"), [("copies", 3), ("two-suffixes", 2)])
+def test_copies_are_refused_and_all_are_named(shared: Path, case: str, parts: int) -> None:
+    with pytest.raises(UserError, match=r"could be meant by 6 of 6 clips: 'Yaaaaaaaaaa0.wav' could be ") as caught:
+        load("audiocaps", "test", shared / f"cases/ac-{case}")
+    assert [len(problem.split(" or ")) for problem in caught.value.problems] == 6 * [parts]
 
 
 def test_without_audio_the_expected_place_is_given(tmp_path: Path) -> None:

@@ -43,7 +43,10 @@ def test_other_csv_files_are_passed_over(tmp_path: Path) -> None:
             r"has 2 captions files \(a.csv, b.csv\)",
         ),
         ({"a.csv": "file_name,text\na.wav,x\n"}, "column caption_1 is missing"),
-        ({"c.csv": "file_name,caption\na,x\n", "p/a": "", "q/a": ""}, "'a' is in several folders: .*p/a, .*q/a"),
+        (
+            {"c.csv": "file_name,caption\na,x\n", "p/a": "", "q/a": ""},
+            "1 of 1 clips: 'a' could be .*p/a or .*q/a; keep",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path: Path, files: dict[str, str], expected: str) -> None:
@@ -56,6 +59,42 @@ def test_what_is_wrong_is_said(tmp_path: Path, files: dict[str, str], expected: 
 def test_no_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="absent is not a folder"):
         load("folder", "all", tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("a", "a.wav"),
+        ("a.WAV", "a.wav"),
+        ("a.wav", "a.Flac"),
+        ("a.b.c", "a.b.c.mp3"),
+        ("K\u00e4uzchen.wav", "Ka\u0308uzchen.wav"),
+    ],
+)
+def test_a_clip_is_found_where_only_suffix_or_encoding_differ(tmp_path: Path, name: str, file: str) -> None:
+    put(tmp_path / "mine.csv", f"file_name,caption\n{name},x\n")
+    path = put(tmp_path / file)
+    (clip,) = load("folder", "all", tmp_path).clips
+    assert (clip.name, clip.path) == (name, path)
+
+
+def test_the_exact_name_goes_first_and_of_several_others_none_is_taken(tmp_path: Path) -> None:
+    put(tmp_path / "mine.csv", "file_name,caption\na.wav,x\nb,y\n")
+    exact = put(tmp_path / "a.wav")
+    put(tmp_path / "a.ogg")
+    put(tmp_path / "b.ogg")
+    assert [clip.path for clip in load("folder", "all", tmp_path).clips] == [exact, tmp_path / "b.ogg"]
+    put(tmp_path / "b.mp3")
+    with pytest.raises(UserError, match=r"by 1 of 2 clips: 'b' could be .*/b.mp3 or .*/b.ogg; keep one"):
+        load("folder", "all", tmp_path)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("case", ["no-suffix", "upper-suffix"])
+def test_cases_of_other_suffixes(shared: Path, case: str) -> None:
+    root = shared / f"cases/csv-{case}"
+    clips = load("folder", "all", root).clips
+    assert [clip.path for clip in clips] == [root / f"clip{number}.wav" for number in range(6)]
 
 
 @pytest.mark.shared
@@ -83,3 +122,9 @@ def test_real_clotho_clips_with_their_captions(shared: Path, tmp_path: Path) -> 
         ours = [query.text for query in dataset.queries if query.clip == index]
         assert ours == [query.text for query in captions_of[original]]
     assert verify("folder", tmp_path) == []
+
+
+def test_a_captions_file_with_semicolons_is_told_from_others(tmp_path: Path) -> None:
+    put(tmp_path / "captions.csv", "file_name;caption_1\na.wav;x, y\n")
+    put(tmp_path / "metadata.csv", "file_name;keywords\na.wav;x\n")
+    assert [query.text for query in load("folder", "all", tmp_path).queries] == ["x, y"]

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def test_either_freesound_file(wavcaps: Path) -> None:
     assert load("wavcaps", "train", wavcaps) == before
 
 
+def test_two_lists_of_the_same_source_are_refused(wavcaps: Path) -> None:
+    folder = wavcaps / "json_files/FreeSound"
+    (folder / "fsd_final.json").write_text('{"data": []}')
+    with pytest.raises(UserError, match="`lbar data fetch wavcaps`") as caught:
+        load("wavcaps", "train", wavcaps)
+    assert caught.value.problems == (f"{folder}/fsd_final.json and {folder}/fsd_final_2s.json differ; keep one",)
+
+
+def test_two_copies_of_wavcaps_are_refused(wavcaps: Path) -> None:
+    shutil.copytree(wavcaps, wavcaps.with_name("wavcaps_old"))
+    with pytest.raises(UserError, match=r"several times: .*/WavCaps and .*/wavcaps_old; give one"):
+        load("wavcaps", "train", wavcaps.parent)
+
+
 def test_every_missing_source_is_listed(wavcaps: Path) -> None:
     (wavcaps / "json_files/SoundBible/sb_final.json").unlink()
     (wavcaps / "json_files/FreeSound/fsd_final_2s.json").unlink()
@@ -79,6 +94,44 @@ def test_empty_captions_and_repeated_entries_are_listed(wavcaps: Path) -> None:
         "the caption of entry 0 (SoundBible/1.flac) is empty",
         "entry 1 (SoundBible/1.flac) is there twice",
     ]
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        "audio/{}",
+        "audio/{}_flac",
+        "audio/{0}/{0}_flac",
+        "mnt/fast/WavCaps/data/waveforms/{}_flac",
+        "{}",
+        "Zip_files/{}",
+    ],
+)
+def test_audio_is_found_where_the_archives_unpack_it(wavcaps: Path, folder: str) -> None:
+    path = wavcaps / folder.format("FreeSound") / "5.flac"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    (wavcaps / folder.format("SoundBible")).mkdir(parents=True)
+    clips = {clip.name: clip.path for clip in load("wavcaps", "train", wavcaps).clips}
+    assert clips["FreeSound/5.flac"] == path
+    assert clips["SoundBible/5.flac"] == wavcaps / folder.format("SoundBible") / "5.flac"
+    assert clips["AudioSet_SL/Yr1nicOVtvkQ.flac"] == wavcaps / "audio/AudioSet_SL/Yr1nicOVtvkQ.flac"
+
+
+def test_a_source_in_two_folders_is_refused(wavcaps: Path) -> None:
+    paths = [wavcaps / "audio" / folder / "5.flac" for folder in ("FreeSound", "FreeSound_flac")]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=f"by 1 of 5 clips: 'FreeSound/5.flac' could be {paths[0]} or {paths[1]}; keep"):
+        load("wavcaps", "train", wavcaps)
+
+
+@pytest.mark.shared
+def test_the_case_of_folders_with_a_suffix(shared: Path) -> None:
+    clips = load("wavcaps", "train", shared / "cases/wavcaps-suffix").clips
+    assert len(clips) == 12
+    assert all(clip.path.is_file() and clip.path.parent.name.endswith("_flac") for clip in clips)
 
 
 @pytest.mark.shared

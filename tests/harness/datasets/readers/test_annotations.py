@@ -80,3 +80,14 @@ def test_an_empty_or_other_file(tmp_path: Path, birds: RetrievalDataset) -> None
         read_annotations(tmp_path / "other.csv", birds)
     with pytest.raises(UserError, match="No such file"):
         read_annotations(tmp_path / "absent.csv", birds)
+
+
+def test_the_file_of_another_data_set_is_recognised(tmp_path: Path, birds: RetrievalDataset) -> None:
+    path = written(tmp_path, *(f"a dog {number},['c.wav']" for number in range(9)))
+    expected = (
+        f"{path}: not annotations of birds all, as none of its queries is a caption there (the file of another "
+        "split or edition?): 9 problems"
+    )
+    with pytest.raises(UserError) as caught:
+        read_annotations(path, birds)
+    assert str(caught.value) == expected

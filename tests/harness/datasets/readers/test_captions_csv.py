@@ -78,6 +78,29 @@ def test_both_forms_give_the_same_captions(tmp_path: Path) -> None:
     assert list(long) == [" b .wav", "a"]
 
 
+def test_a_clip_may_have_fewer_captions_than_others(tmp_path: Path) -> None:
+    table = read_csv(written(tmp_path, "file_name,caption_1,caption_2,caption_3\na,x,y,z\nb, v,,\nc,,, w \n"))
+    assert captions_by_clip(table) == {"a": ("x", "y", "z"), "b": (" v",), "c": (" w ",)}
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_what_spreadsheets_of_other_countries_write_is_read(tmp_path: Path, separator: str) -> None:
+    rows = (("file_name", "caption_1", "caption_2"), ("a.wav", "x, y", "&#39;z"), ("b;\t.wav", 'say "w"', "v"))
+    out = io.StringIO()
+    csv.writer(out, delimiter=separator).writerows(rows)
+    assert captions_by_clip(read_csv(written(tmp_path, "\ufeff" + out.getvalue()))) == {
+        "a.wav": ("x, y", "&#39;z"),
+        "b;\t.wav": ('say "w"', "v"),
+    }
+
+
+@pytest.mark.shared
+def test_the_case_with_semicolons(shared: Path) -> None:
+    captions = captions_by_clip(read_csv(shared / "cases/csv-semicolon/captions.csv"))
+    assert (len(captions), sum(map(len, captions.values()))) == (6, 12)
+    assert captions["clip0.wav"] == ("a dog barks loudly", "the sound of a dog barks loudly")
+
+
 def test_other_columns_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
     table = read_csv(written(tmp_path, "licence,file_name,caption_1\n\nCC0,a.wav,x\n\n"))
     assert captions_by_clip(table) == {"a.wav": ("x",)}
@@ -93,15 +116,24 @@ def test_other_columns_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
         ("file_name,keywords\na.wav,x\n", r"column caption_1 is missing; .* the header is file_name,keywords"),
         ("file_name,caption_1,caption_3\na.wav,x,y\n", "column caption_2 is missing"),
         ("name,caption_1\na.wav,x\n", "column file_name is missing; the header is name,caption_1"),
+        (
+            "File name,caption_1\na.wav,x\n",
+            r"column file_name is missing; the header is File name,caption_1; did you mean 'File name'\?",
+        ),
         ("file_name,caption_1,caption_1\na.wav,x,y\n", "column 'caption_1' occurs twice"),
-        ("file_name,caption_1,caption_2\na.wav,x,y\nb.wav,x, \n", r"line 3: caption_2 of 'b.wav' is empty"),
+        ("file_name,caption_1,caption_2\na.wav,x,y\nb.wav,, \n", r"line 3: 'b.wav' has no caption"),
+        ("file_name,caption\na.wav,x\na.wav,\n", r"line 3: 'a.wav' has no caption"),
+        ("file_name|caption\na.wav|x\n", r"column file_name is missing; the header is file_name\|caption"),
         ("file_name,caption_1\n,x\n", "line 2: file_name is empty"),
         ("file_name,caption_1\na.wav,x\nb.wav,y\na.wav,z\n", "'a.wav' is on line 2 and again on line 4"),
         ("file_name,caption_1\na.wav,x,y\n", "line 2: 3 cells where the header has 2"),
         ("file_name,caption_1\na.wav\n", "line 2: 1 cells where the header has 2"),
         ('file_name,caption_1\na.wav,"x\nb.wav,y\n', "line 2: not well-formed CSV"),
         (b"file_name,caption_1\na.wav,caf\xe9\n", r"byte 29 \(line 2\) is 0xe9, which is not UTF-8; save the file"),
-        ("file_name,caption_1\na.wav,x\n".encode("utf-16"), r"byte 0 \(line 1\) is 0xff, which is not UTF-8"),
+        (
+            "file_name,caption_1\na.wav,x\n".encode("utf-16"),
+            r"byte 0 \(line 1\) is 0xff, which is not UTF-8; it is UTF-16; save the file",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str | bytes, expected: str) -> None:
@@ -111,16 +143,15 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, content: str | bytes,
 def test_all_problems_are_listed(tmp_path: Path) -> None:
     error = refusal(written(tmp_path, "file_name,caption_1,caption_2\na.wav,,\na.wav,x,y\n"))
     assert error.problems == (
-        "line 2: caption_1 of 'a.wav' is empty",
-        "line 2: caption_2 of 'a.wav' is empty",
+        "line 2: 'a.wav' has no caption",
         "file_name 'a.wav' is on line 2 and again on line 3; keep one row",
     )
-    assert str(error).endswith("captions.csv: not a valid captions file: 3 problems")
+    assert str(error).endswith("captions.csv: not a valid captions file: 2 problems")
 
 
 def test_a_line_end_inside_quotes_counts_as_a_line(tmp_path: Path) -> None:
     error = refusal(written(tmp_path, 'file_name,caption_1\na.wav,"x\ny"\nb.wav,\n'))
-    assert "line 4: caption_1 of 'b.wav' is empty" in str(error)
+    assert "line 4: 'b.wav' has no caption" in str(error)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -41,3 +41,19 @@ def test_two_names_of_one_folder_are_one_copy(tmp_path: Path) -> None:
     put(tmp_path / "clotho" / "x.csv")
     (tmp_path / "clotho_latest").symlink_to(tmp_path / "clotho")
     assert find_file(tmp_path, "clotho", ("x.csv",)).is_file()
+
+
+def test_in_one_folder_copies_are_one_and_others_are_refused(tmp_path: Path) -> None:
+    put(tmp_path / "b.csv", tmp_path / "sub" / "a.csv")
+    for path in (tmp_path / "b.csv", tmp_path / "sub" / "a.csv"):
+        path.write_text("the same")
+    assert find_file(tmp_path, "clotho", ("sub/a.csv", "b.csv")) == tmp_path / "sub" / "a.csv"
+    (tmp_path / "b.csv").write_text("another")
+    with pytest.raises(UserError, match=r"several times: .*sub/a.csv and .*b.csv; give one folder .*, or move"):
+        find_file(tmp_path, "clotho", ("sub/a.csv", "b.csv"))
+
+
+def test_the_file_that_is_nearly_called_so_is_named(tmp_path: Path) -> None:
+    put(tmp_path / "clotho" / "Captions_evaluation (1).csv", tmp_path / "clotho" / "other.csv")
+    with pytest.raises(UserError, match=r"\(the nearest is .*/clotho/Captions_evaluation \(1\).csv\); get it with"):
+        find_file(tmp_path, "clotho", ("captions_evaluation.csv", "x.csv"))
