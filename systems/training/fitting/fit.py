@@ -20,7 +20,8 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint
 
 from harness.errors import UserError
-from harness.machine import is_sound_archive, keep_freed_memory
+from harness.machine import keep_freed_memory
+from systems.checkpoints import read_checkpoint
 from systems.training.fitting.checkpoint_file import WholeFiles
 from systems.training.fitting.module import Epoch, Fitting
 
@@ -121,10 +122,12 @@ def _resumed(folder: Path) -> Path | None:
     last = folder / "last.ckpt"
     if not last.exists():
         return None
-    damaged = [str(path) for path in (last, folder / "best.ckpt") if not is_sound_archive(path)]
-    if damaged:
-        _log.warning("%s is missing or damaged; the training begins again", " and ".join(damaged))
-        return None
+    for path in (last, folder / "best.ckpt"):
+        try:
+            read_checkpoint(path)
+        except UserError:
+            _log.warning("%s is missing or damaged; the training begins again", path)
+            return None
     return last
 
 

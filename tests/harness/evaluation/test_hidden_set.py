@@ -20,6 +20,7 @@ from harness.evaluation.options import Options
 from harness.interface.systems import load_system
 from harness.machine import CHECKSUMS
 from harness.predictions.ranked_list import read_ranked_list
+from harness.predictions.writing import predictions_in
 from harness.runs.records import PredictionRecord
 from harness.runs.run_folder import find_runs
 
@@ -55,7 +56,21 @@ def test_it_is_no_evaluation(prediction: Prediction) -> None:
     assert find_runs(prediction.folder.parent) == []
 
 
-def test_what_is_damaged_is_said(prediction: Prediction) -> None:
+@pytest.mark.parametrize("name", ["scores.npy", "prediction.json", "tone.output.csv"])
+def test_a_byte_that_flipped_is_found(prediction: Prediction, name: str) -> None:
+    content = (prediction.folder / name).read_bytes()
+    (prediction.folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(UserError, match=f"{name} is damaged, or was changed since it was written"):
+        if name.endswith(".json"):
+            PredictionRecord.read(prediction.folder)
+        elif name.endswith(".csv"):
+            predictions_in(prediction.folder)
+        else:
+            read_scores(prediction.folder, prediction.record)
+
+
+def test_what_is_damaged_is_said_where_there_are_no_checksums(prediction: Prediction) -> None:
+    (prediction.folder / "checksums.xxh128").unlink()
     np.save(prediction.folder / "scores.npy", np.zeros((2, 2), np.float32))
     with pytest.raises(UserError, match=r"scores\.npy is damaged, or was changed since it was written"):
         read_scores(prediction.folder, prediction.record)
