@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import read_rows
-from harness.errors import UserError
+from harness.errors import UserError, one_line
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
 from harness.evaluation.scoring import conditions_of, score_task
@@ -89,8 +89,9 @@ def read_scores(folder: Path, record: PredictionRecord) -> Array:
     try:
         open_file(path).close()
         scores: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"cannot read {path}: {error}; make the prediction again") from error
+    # A damaged header can fail in any way.
+    except Exception as error:
+        raise UserError(f"cannot read {path}: {one_line(error)}; make the prediction again") from error
     if scores.shape != (len(record.queries), len(record.clips)) or scores.dtype != np.float32:
         raise UserError(f"{path} has {scores.dtype} scores of shape {scores.shape}, which are not the record's")
     return scores

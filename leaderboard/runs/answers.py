@@ -78,12 +78,26 @@ def _read(row: Row, columns: list[str]) -> "pa.Table":
         # A file is read faster as a whole than through pyarrow's own file systems and threads.
         with open_file(path) as file:
             table = pq.ParquetFile(file).read(columns=columns, use_threads=False)
+        # Of a damaged file the bytes may be read, and stand for no texts or numbers.
+        table.validate(full=True)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; evaluate the system again") from error
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise UserError(f"{path} has no column {', '.join(missing)}; evaluate the system again")
+    kinds = {name: "texts" if name in PER_QUERY_COLUMNS[1:3] else "numbers" for name in columns}
+    unfit = [f"{name} is not {kind}" for name, kind in kinds.items() if not _holds(table[name], kind)]
+    if unfit:
+        raise UserError(f"{path}: column {'; '.join(unfit)}; evaluate the system again")
     return table
+
+
+def _holds(column: "pa.ChunkedArray", kind: str) -> bool:
+    """Whether a column holds texts or numbers, in every row."""
+    import pyarrow as pa
+
+    is_kind = pa.types.is_string if kind == "texts" else lambda t: pa.types.is_integer(t) or pa.types.is_floating(t)
+    return bool(is_kind(column.type)) and not column.null_count
 
 
 def _numbers(table: "pa.Table", name: str) -> NDArray[Any]:

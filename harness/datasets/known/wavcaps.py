@@ -7,7 +7,7 @@ from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.readers.layout import possible_homes
-from harness.errors import UserError
+from harness.errors import UserError, one_line
 from harness.machine import Progress, read_json
 
 _MOST_BYTES = 1 << 30
@@ -80,7 +80,7 @@ def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{path}: not a WavCaps file ({error!r}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
+            f'{path}: not a WavCaps file ({one_line(error)}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
         ) from error
 
 
