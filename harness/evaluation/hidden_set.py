@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import read_rows
+from harness.datasets import MOST_KEPT_BYTES, read_rows
 from harness.errors import UserError, one_line
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
@@ -103,7 +103,7 @@ def read_queries(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: it cannot be read, has no such column, or an empty caption.
     """
-    rows = read_rows(path)
+    rows = read_rows(path, MOST_KEPT_BYTES)
     _, header = next(rows, (1, []))
     if "caption" not in header:
         raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")
