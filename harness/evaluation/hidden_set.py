@@ -88,7 +88,7 @@ def read_scores(folder: Path, record: PredictionRecord) -> Array:
     path = folder / SCORES
     try:
         open_file(path).close()
-        scores: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+        scores: Array = np.lib.format.open_memmap(path, mode="r")
     # A damaged header can fail in any way.
     except Exception as error:
         raise UserError(f"cannot read {path}: {one_line(error)}; make the prediction again") from error
