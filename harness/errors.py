@@ -15,8 +15,22 @@ class UserError(Exception):
     """
 
     def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.problems = tuple(problems)
+        super().__init__(_line(message))
+        self.problems = tuple(map(_line, problems))
+
+
+_LONGEST_LINE = 1000
+
+
+def _line(text: str) -> str:
+    r"""The text as one line that a person can read, whatever stood in the file that it quotes; a long one is cut.
+
+    >>> _line("a\nb"), len(_line("x" * 10**6))
+    ('a b', 1003)
+    """
+    line = " ".join(text.splitlines())
+    half = _LONGEST_LINE // 2
+    return line if len(line) <= _LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:

@@ -1,3 +1,4 @@
+from .csv_file import MOST_KEPT_BYTES as MOST_KEPT_BYTES
 from .csv_file import NO_ROW as NO_ROW
 from .csv_file import SEPARATORS as SEPARATORS
 from .csv_file import read_rows as read_rows

@@ -18,12 +18,14 @@ LONGEST_LINE = 1 << 24
 """Characters in a line; a file with a longer one is refused before it fills the memory."""
 SEPARATORS = ",;\t"
 """What spreadsheets write between cells, depending on the country."""
+MOST_KEPT_BYTES = 1 << 30
+"""Bytes of a file whose rows are all kept in memory; the largest captions file known has a tenth of this."""
 NO_ROW = "there is no row below the header"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
 
-def read_rows(path: Path, separators: str = ",") -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: Path, separators: str = ",", most_bytes: int | None = None) -> Iterator[tuple[int, list[str]]]:
     """Yield every record, the header first, with the line of the file it begins on, counted from 1.
 
     Blank lines are passed over; a byte order mark and CRLF are accepted.
@@ -31,14 +33,17 @@ def read_rows(path: Path, separators: str = ",") -> Iterator[tuple[int, list[str
     Args:
         path: the file.
         separators: what may separate cells; it is the first of these characters that the first line has.
+        most_bytes: a larger file is refused; `None` where rows are not kept, so that any size will do.
 
     Raises:
-        UserError: the file cannot be read, is not UTF-8, or not well-formed CSV.
+        UserError: the file cannot be read, is too large, is not UTF-8, or not well-formed CSV.
     """
     begins = 1
     try:
         # `newline=""` keeps a line end inside quotes as it is.
         with open_file(path) as file, io.TextIOWrapper(file, "utf-8-sig", newline="") as text:
+            if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
+                raise UserError(f"{path}: more than {most_bytes:,} bytes; look whether it is the right file")
             lines = _lines(text)
             try:
                 first = next(lines, "")

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import SEPARATORS, read_rows
-from harness.errors import UserError, listing
+from harness.datasets import MOST_KEPT_BYTES, SEPARATORS, read_rows
+from harness.errors import UserError, listing, one_line
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
 from harness.evaluation.scoring import conditions_of, score_task
@@ -93,9 +93,10 @@ def read_scores(folder: Path, record: PredictionRecord) -> Array:
     require_undamaged(path, "make the prediction again")
     try:
         open_file(path).close()
-        scores: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"cannot read {path}: {error}; make the prediction again") from error
+        scores: Array = np.lib.format.open_memmap(path, mode="r")
+    # A damaged header can fail in any way.
+    except Exception as error:
+        raise UserError(f"cannot read {path}: {one_line(error)}; make the prediction again") from error
     if scores.shape != (len(record.queries), len(record.clips)) or scores.dtype != np.float32:
         raise UserError(f"{path} has {scores.dtype} scores of shape {scores.shape}, which are not the record's")
     return scores
@@ -107,7 +108,7 @@ def read_queries(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: it cannot be read, has no such column, or an empty caption.
     """
-    rows = read_rows(path, SEPARATORS)
+    rows = read_rows(path, SEPARATORS, MOST_KEPT_BYTES)
     _, header = next(rows, (1, []))
     if "caption" not in header:
         raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")

@@ -58,7 +58,8 @@ class CardFile(BaseModel, frozen=True, extra="forbid"):
     def is_whole(self, place: Path) -> bool:
         """Whether it lies at this place with all its contents, or in another layout."""
         if not self.contents:
-            return place.exists()
+            # Neither a pipe nor a device, which would be waited for.
+            return place.is_file() or place.is_dir()
         return all((place / name).is_file() for name in self.contents) or any(
             (place / name).is_file() for name in self.instead
         )

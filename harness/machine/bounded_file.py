@@ -75,7 +75,9 @@ def parse_json(text: str | bytes) -> Any:
         ValueError: it is not JSON, or lists lie too deep in each other.
     """
     try:
-        return json.loads(text)
+        return json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
     except RecursionError:
         raise ValueError("lists within lists without end") from None
 
@@ -89,8 +91,8 @@ def read_yaml(path: Path) -> Any:
     """
     import yaml
 
-    text = read_bounded(path, MOST_YAML_BYTES).decode("utf-8-sig")
     try:
+        text = read_bounded(path, MOST_YAML_BYTES).decode("utf-8-sig")
         node = yaml.compose(text, Loader=_loader())
         if node is None:
             return None
@@ -98,6 +100,8 @@ def read_yaml(path: Path) -> Any:
         if any(count > MOST_ENTRIES for count, _ in enumerate(_nodes(node, 1), 1)):
             raise ValueError(f"more than {MOST_ENTRIES:,} entries; write the values out, without anchors (&, *)")
         document = yaml.SafeLoader("").construct_document(node)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except (yaml.YAMLError, LookupError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(" ".join(str(error).split())[:300] or type(error).__name__) from None
     return _plain(document)

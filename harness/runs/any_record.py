@@ -96,7 +96,7 @@ class Record(Part):
         try:
             return cls.model_validate(fields)
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg']}" for e in error.errors()]
+            problems = [f"{'.'.join(map(str, e['loc'])) or 'record':.80}: {e['msg']:.200}" for e in error.errors()]
             more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
             raise UserError(f"{source} is damaged: {'; '.join(problems[:5])}{more}", problems) from error
 

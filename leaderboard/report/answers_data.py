@@ -48,11 +48,14 @@ def best_items(row: Row, queries: int, items: Items) -> NDArray[np.int64]:
     try:
         with open_file(path) as file:
             table = pq.ParquetFile(file, read_dictionary=["item"]).read(columns=["item"], use_threads=False)
+        table.validate(full=True)
         column = table["item"].combine_chunks()
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type) or column.null_count:
+        raise UserError(f"{path}: column item holds other things than names")
     kept, rest = divmod(len(column), queries)
     if rest or not kept:
         raise UserError(f"{path} has {len(column)} rows, which is not the same number for each of {queries} queries")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.machine import open_file, require_undamaged
-from harness.runs import EvaluationRecord
+from harness.runs import PER_QUERY_COLUMNS, EvaluationRecord
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,11 +30,17 @@ def read_per_query(folder: Path, record: EvaluationRecord, columns: Sequence[str
         # A file is read faster as a whole than through pyarrow's own file systems and threads.
         with open_file(path) as file:
             table = pq.ParquetFile(file).read(columns=list(columns), use_threads=False)
+        # Of a damaged file the bytes may be read, and stand for no texts or numbers.
+        table.validate(full=True)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {_MEND}") from error
     missing = [name for name in columns if name not in table.column_names]
     if missing:
         raise UserError(f"{path} has no column {', '.join(missing)}; {_MEND}")
+    kinds = {name: "texts" if name in PER_QUERY_COLUMNS[1:3] else "numbers" for name in columns}
+    unfit = [f"{name} is not {kind}" for name, kind in kinds.items() if not _holds(table[name], kind)]
+    if unfit:
+        raise UserError(f"{path}: column {'; '.join(unfit)}; {_MEND}")
     for measure in record.measures:
         if measure.name in columns:
             mean = table[measure.name].to_numpy().mean() if table.num_rows else float("nan")
@@ -44,6 +50,14 @@ def read_per_query(folder: Path, record: EvaluationRecord, columns: Sequence[str
                     f"of them is damaged or was changed; {_MEND}"
                 )
     return table
+
+
+def _holds(column: "pa.ChunkedArray", kind: str) -> bool:
+    """Whether a column holds texts or numbers, in every row."""
+    import pyarrow as pa
+
+    is_kind = pa.types.is_string if kind == "texts" else lambda t: pa.types.is_integer(t) or pa.types.is_floating(t)
+    return bool(is_kind(column.type)) and not column.null_count
 
 
 def require_per_query(folder: Path, record: EvaluationRecord) -> None:

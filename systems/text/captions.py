@@ -136,9 +136,9 @@ def _read_files(directory: Path) -> tuple[dict[str, int], list[tuple[str, str]]]
     from tokenizers.models import BPE
 
     whole, words, merges = (directory / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
-    if whole.exists():
+    if whole.is_file():
         return _read_whole(whole)
-    missing = [path.name for path in (words, merges) if not path.exists()]
+    missing = [path.name for path in (words, merges) if not path.is_file()]
     if len(missing) == 2:
         raise UserError(
             f"{directory} holds no tokenizer: neither tokenizer.json nor vocab.json and merges.txt; {_MEND}"

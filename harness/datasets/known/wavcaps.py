@@ -9,7 +9,7 @@ from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Recordings, Split
 from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.datasets.readers.layout import distinct, possible_homes
-from harness.errors import UserError
+from harness.errors import UserError, one_line
 from harness.machine import Progress, read_json
 
 _MOST_BYTES = 1 << 30
@@ -106,7 +106,7 @@ def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f'{path}: not a WavCaps file ({error!r}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
+            f'{path}: not a WavCaps file ({one_line(error)}); expected {{"data": [{{"id": ..., "caption": ...}}]}}'
         ) from error
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.datasets.csv_file import SEPARATORS, read_rows, refuse
+from harness.datasets.csv_file import MOST_KEPT_BYTES, SEPARATORS, read_rows, refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.errors import UserError, nearest
@@ -49,7 +49,7 @@ def read_csv(path: Path) -> CsvTable:
         UserError: the file is missing, empty, not UTF-8, not well-formed CSV, has a column twice, or rows with another
             number of cells than the header.
     """
-    records = list(read_rows(path, SEPARATORS))
+    records = list(read_rows(path, SEPARATORS, MOST_KEPT_BYTES))
     if not records:
         raise UserError(f"{path}: the file is empty; expected a header and one row per clip")
     (_, header), *body = records

@@ -60,13 +60,13 @@ def test_it_is_no_evaluation(prediction: Prediction) -> None:
 def test_a_byte_that_flipped_is_found(prediction: Prediction, name: str) -> None:
     content = (prediction.folder / name).read_bytes()
     (prediction.folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    readers: dict[str, Callable[[], object]] = {
+        ".json": lambda: PredictionRecord.read(prediction.folder),
+        ".csv": lambda: predictions_in(prediction.folder),
+        ".npy": lambda: read_scores(prediction.folder, prediction.record),
+    }
     with pytest.raises(UserError, match=f"{name} is damaged, or was changed since it was written"):
-        if name.endswith(".json"):
-            PredictionRecord.read(prediction.folder)
-        elif name.endswith(".csv"):
-            predictions_in(prediction.folder)
-        else:
-            read_scores(prediction.folder, prediction.record)
+        readers[Path(name).suffix]()
 
 
 def test_what_is_damaged_is_said_where_there_are_no_checksums(prediction: Prediction) -> None:

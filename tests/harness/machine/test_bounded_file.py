@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.datasets.csv_file import read_rows
+from harness.datasets.readers.captions_csv import read_csv
 from harness.errors import UserError
+from harness.evaluation.hidden_set import read_queries
+from harness.interface.card_files import CardFile, place_of
 from harness.interface.cards import read_card
 from harness.machine.bounded_file import MOST_YAML_BYTES, open_file, read_bounded, read_json, read_yaml
 from harness.runs import EvaluationRecord, find_runs, read_any_record
@@ -93,6 +96,8 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "record": ("record.json", read_record),
     "record of any kind": ("record.json", lambda path: read_any_record(path.parent)),
     "CSV": ("x.csv", lambda path: list(read_rows(path))),
+    "captions": ("x.csv", read_csv),
+    "queries": ("x.csv", read_queries),
 }
 
 
@@ -130,3 +135,16 @@ def test_bounds(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(ValueError, match="lists within lists"):
         read_json(path)
+
+
+def test_a_pipe_in_the_place_of_weights_is_not_there(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "weights.bin")
+    assert place_of(CardFile(path="weights.bin"), tmp_path) is None
+
+
+def test_a_pipe_in_the_place_of_a_tokenizer_is_missing(tmp_path: Path) -> None:
+    from systems.text import CaptionTokenizer
+
+    os.mkfifo(tmp_path / "tokenizer.json")
+    with pytest.raises(UserError, match="holds no tokenizer"):
+        CaptionTokenizer.read(tmp_path, 100)

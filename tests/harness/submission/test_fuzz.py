@@ -1,14 +1,6 @@
-"""Whatever bytes the readers get: an answer, in bounded time and memory, and never an exception.
+"""Whatever bytes the readers get: an answer, in bounded time, and never an exception; see also `tests/fuzz`."""
 
-A short run by default; LBAR_FUZZ_SECONDS is how long each reader is fuzzed otherwise (`tox -e fuzz`).
-"""
-
-import io
-import os
-import random
-import resource
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,38 +14,7 @@ from harness.submission.meta.document import read_meta
 from harness.submission.package.members import ZipTree
 from harness.submission.validation import validate
 
-SECONDS = float(os.environ.get("LBAR_FUZZ_SECONDS", "2"))
 LONGEST_ANSWER = 20.0
-MOST_ADDED_BYTES = 300 * 2**20
-
-TOKENS = {
-    "csv": b'" , \n \r\n \r \0 \xef\xbb\xbf \xff "" nan 1e999 ._ / a.wav'.split(b" "),
-    "yaml": b"!!null !!python/object:x &a *a <<: [ { \t ? : - |\n >\n !!int !!float 2024-99-99 ---\n ...\n %YAML ' \" "
-    b"\xe2\x80\xa8 \x85 # \n".split(b" "),
-    "zip": b"PK\3\4 PK\1\2 PK\5\6 PK\6\6 PK\6\7 \xff\xff\xff\xff \0\0\0\0 \xff\xff ../ \0".split(b" "),
-}
-
-
-def mutated(sample: bytes, tokens: list[bytes], random: random.Random) -> bytes:
-    """A sample with a few places overwritten, cut, doubled, or given a token."""
-    content = bytearray(sample)
-    for _ in range(random.choice((1, 1, 2, 4, 16, 64))):
-        place = random.randrange(len(content) + 1)
-        span = random.choice((1, 2, 8, 64, 512))
-        how = random.randrange(5)
-        if how == 0:
-            content[place : place + 1] = bytes([random.randrange(256)])
-        elif how == 1:
-            del content[place : place + span]
-        elif how == 2:
-            content[place:place] = content[place : place + span] * random.choice((1, 2, 50))
-        elif how == 3:
-            content[place:place] = random.choice(tokens) * random.choice((1, 1, 3, 200))
-        else:
-            content[place : place + 4] = random.choice(tokens)
-        if len(content) > 1 << 20:
-            del content[1 << 20 :]
-    return bytes(content)
 
 
 @pytest.fixture
@@ -71,47 +32,6 @@ def look(world: Any, tmp_path: Path) -> Callable[[str, str, bytes], None]:
         assert time.process_time() - started < LONGEST_ANSWER
 
     return at
-
-
-def samples(world: Any) -> dict[str, list[tuple[str, str, bytes]]]:
-    """By reader: name, edition and bytes of sound files."""
-    found: dict[str, list[tuple[str, str, bytes]]] = {"csv": [], "yaml": [], "zip": []}
-    for edition in ("dcase2024", "dcase2025"):
-        files = world.files(edition, 2)
-        for name, content in files.items():
-            kind = name.rpartition(".")[2]
-            if kind in found:
-                found[kind].append((name.rpartition("/")[2], edition, content))
-        for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            packed = io.BytesIO()
-            with zipfile.ZipFile(packed, "w", method) as file:
-                for name, content in files.items():
-                    file.writestr(name, content)
-            found["zip"].append(("Muestermann_ABC.zip", edition, packed.getvalue()))
-    return found
-
-
-@pytest.mark.parametrize("kind", ["csv", "yaml", "zip"])
-def test_mutations_of_sound_files(world: Any, look: Callable[[str, str, bytes], None], kind: str) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    ends = time.monotonic() + SECONDS
-    seed = 0 if SECONDS <= 2 else time.time_ns()
-    corpus = samples(world)[kind]
-    # Counted as well as timed, so that a slow machine tests something and a fast one stops.
-    for round_ in range(150 if SECONDS <= 2 else 10**9):
-        if time.monotonic() > ends and round_ >= 20:
-            break
-        draws = random.Random(seed + round_)
-        name, edition, sample = draws.choice(corpus)
-        content = mutated(sample, TOKENS[kind], draws)
-        try:
-            look(name, edition, content)
-        except Exception as error:
-            kept = Path(os.environ.get("LBAR_FUZZ_KEEP", ".")) / f"fuzz-{kind}-{seed + round_}-{name}"
-            kept.write_bytes(content)
-            raise AssertionError(f"seed {seed + round_}; the bytes are in {kept}") from error
-    added = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    assert added < MOST_ADDED_BYTES
 
 
 QUICK = settings(
