@@ -1,7 +1,10 @@
 """The command `lbar`: parses, calls, prints."""
 
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,11 +16,30 @@ from harness.cli.cache import cache_app
 from harness.cli.commands import added_commands
 from harness.cli.data import data_app
 from harness.cli.evaluate import check_system, evaluate_systems, list_protocols
-from harness.cli.printing import print_json, say, show_error
+from harness.cli.printing import print_json, say, show_error, written_out
 from harness.cli.runs import doctor, restore, track
 from harness.cli.submission import score, submit, validate
 from harness.cli.systems import systems_app
 from harness.errors import UserError
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Answer what `kill` and a closed terminal send as Ctrl-C, so that nothing is left running or lying about."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    ours = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+    for number in ours:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 class _Commands(TyperGroup):
@@ -29,7 +51,8 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         words = [*ctx._protected_args, *ctx.args]
         try:
-            return super().invoke(ctx)
+            with _ended_as_interrupted():
+                return super().invoke(ctx)
         except UserError as error:
             show_error(error, brief=_knows_json(self, words))
             if "--json" in words:
@@ -92,7 +115,8 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; the exit code is 0 done, 1 a check found something, 2 mend something, 3 interrupted."""
-    build()()
+    with written_out():
+        build()()
 
 
 def own_command(*arguments: str) -> list[str]:

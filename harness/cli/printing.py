@@ -3,10 +3,13 @@
 Names and captions may be anybody's: whatever is printed goes through here, so that nothing in them steers the terminal.
 """
 
+import errno
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 import typer
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 def echo(text: str) -> None:
     """Print text on standard output."""
     typer.echo(visible(text))
+
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG, errno.EPIPE)
 
 
 def print_json(document: object) -> None:
@@ -62,8 +68,44 @@ def in_bytes(count: int) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line on standard error, where it does not mix with what the command answers."""
-    sys.stderr.write(f"{visible(line)}\n")
+    """Print a line on standard error, where it does not mix with what the command answers.
+
+    Where nobody can read it, the work goes on.
+    """
+    try:
+        sys.stderr.write(f"{visible(line)}\n")
+    except OSError:
+        _discard(sys.stderr)
+
+
+@contextmanager
+def written_out() -> Iterator[None]:
+    """See to it that what is printed in the block arrives: where it cannot, that is a line and exit code 2.
+
+    Where the reader of a pipe has seen enough, the code is 1.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        # Where a file cannot be written, the error names it.
+        if error.filename is not None or error.errno not in _UNWRITABLE:
+            raise
+        _discard(sys.stdout)
+        if error.errno == errno.EPIPE:
+            raise SystemExit(1) from None
+        reason = error.strerror or str(error)
+        say(f"lbar: the output cannot be written: {reason}; make room there, or write it elsewhere")
+        raise SystemExit(2) from None
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is printed there vanish, also what Python tries to write at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def show_error(error: UserError, subject: str = "lbar", *, brief: bool = False) -> None:

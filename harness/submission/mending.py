@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.machine import copy
+from harness.machine import copy, temporary_folder
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.mending import mend_meta
 from harness.submission.output.expected import Comparison, Expected
@@ -55,8 +54,8 @@ def mend(path: Path, profile: Profile, expected: Expected | None, data_root: Pat
     if target.exists():
         raise UserError(f"{target} is there already and stays as it is; move it away")
     mended = Mended()
-    with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
-        mender = _Mender(tree, profile, Comparison(expected, profile, data_root), Path(folder), mended.repairs)
+    with temporary_folder() as folder:
+        mender = _Mender(tree, profile, Comparison(expected, profile, data_root), folder, mended.repairs)
         if isinstance(tree, FileTree):
             member = tree.members[0]
             staged = mender.file(member) if member.size <= largest(profile, member) else None

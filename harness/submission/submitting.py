@@ -1,14 +1,13 @@
 """From runs to the zip that a challenge takes."""
 
 import filecmp
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.machine import copy, read_bounded
+from harness.machine import copy, read_bounded, temporary_folder
 from harness.predictions import rank_file
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.document import read_meta
@@ -72,11 +71,11 @@ def submit(
     for note in _notes(systems, profile):
         say(note)
     target = out / profile.named(profile.package, labels[0])
-    with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
+    with temporary_folder() as folder:
         files = {profile.named(profile.report, labels[0]): report}
         for system, label in zip(systems, labels, strict=True):
-            files |= writer.files(system, label, Path(folder))
-        packed = Path(folder) / "package.zip"
+            files |= writer.files(system, label, folder)
+        packed = folder / "package.zip"
         pack(packed, {f"{profile.top_folder}/{name}": path for name, path in files.items()})
         validation = validate(packed, profile, writer.expected, name=target.name)
         if validation.is_valid and (replace or not _is_another(target, packed)):

@@ -1,7 +1,11 @@
 """`lbar mlflow`."""
 
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +19,8 @@ mlflow = typer.Typer(
     rich_markup_mode=None,
     help="Look at runs in MLflow, or register a protocol's best system there.",
 )
+
+_GRACE_SECONDS = 5
 
 
 @mlflow.callback()
@@ -37,9 +43,26 @@ def look(
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     try:
-        raise typer.Exit(2 if subprocess.run(command, check=False).returncode else 0)  # noqa: S603
+        with _with_its_children(command) as server:
+            raise typer.Exit(2 if server.wait() else 0)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+@contextmanager
+def _with_its_children(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that ends with the block, and with it all that it has started."""
+    # Jobs, which nobody gives to these pages, would be run by processes of their own.
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
+    process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
+    try:
+        yield process
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
 
 
 @mlflow.command("register")

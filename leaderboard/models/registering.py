@@ -1,7 +1,6 @@
 """The best system of a protocol in MLflow's model registry."""
 
 import json
-import tempfile
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.evaluation import TaskEmbedder, prepare
 from harness.interface import BuiltSystem, RetrievalSystem, build_system, is_pair_scorer
-from harness.machine import CHECKSUMS, Progress, silent, write_checksums
+from harness.machine import CHECKSUMS, Progress, silent, temporary_folder, write_checksums
 from harness.protocols import PROTOCOLS
 from harness.runs import mirror, register_version, registered_version, save_model
 from leaderboard.board import Standing
@@ -41,8 +40,8 @@ def register(standing: Standing, *, out: Path, data_root: Path, progress: Progre
     run_id = mirror(row.folder, out=out)
     if number := registered_version(name, ALIAS, record, out=out):
         return f"{record.system.name} is models:/{name}@{ALIAS} already (version {number})"
-    with tempfile.TemporaryDirectory() as folder:
-        model = _save(row, Path(folder), data_root, progress)
+    with temporary_folder() as folder:
+        model = _save(row, folder, data_root, progress)
         number = register_version(name, ALIAS, model, run_id, record, out=out)
     return f"{record.system.name} is now models:/{name}@{ALIAS} (version {number})"
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,7 +45,7 @@ def train(
     done again. With --grid every combination of values is trained, as many at a time as there are devices (--device
     cuda:0,cuda:1), and the one that reaches most on the validation split is kept under the card's name.
     """
-    from harness.machine import bars
+    from harness.machine import bars, silent
     from systems.training.graph import cards_of
     from systems.training.trainer import trainer_of
 
@@ -53,14 +54,17 @@ def train(
     if grid is not None:
         _search(cards, grid, out, data_root, device, precision, skip_broken=skip_broken)
         return
+    # Of several processes that torchrun has started, the first one speaks.
+    speaks = os.environ.get("RANK", "0") == "0"
     trainers = [
         trainer_of(card, device=device, precision=precision, seed=seed, skip_broken=skip_broken)
         for card in cards_of(cards, protocol)
     ]
     for train_it in trainers:
-        with bars() as progress:
+        with bars() if speaks else nullcontext(silent) as progress:
             line = train_it(out, data_root, progress)
-        echo(line)
+        if speaks:
+            echo(line)
 
 
 def _search(

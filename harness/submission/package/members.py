@@ -6,7 +6,6 @@ Nothing of a zip is written under a name that the zip gives, and nothing is unpa
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
 from harness.errors import UserError
+from harness.machine import temporary_folder
 from harness.submission.package.zip_directory import DamagedError, announced
 
 MOST_MEMBERS = 10_000
@@ -183,8 +183,8 @@ class ZipTree:
     @contextmanager
     def place(self, member: Member) -> Iterator[Path]:
         """The member, unpacked into a temporary folder under another name."""
-        with tempfile.TemporaryDirectory(prefix="lbar-") as folder:
-            target = Path(folder) / f"member{member.suffix if member.suffix.isascii() else ''}"[:40]
+        with temporary_folder() as folder:
+            target = folder / f"member{member.suffix if member.suffix.isascii() else ''}"[:40]
             try:
                 with zipfile.ZipFile(self.path) as opened:
                     info = opened.infolist()[member.position]

@@ -153,7 +153,9 @@ def interrupt_when(count: int, process: subprocess.Popen[str], how: signal.Signa
 
 
 @pytest.mark.parametrize(
-    ("how", "code"), [(signal.SIGINT, 3), (signal.SIGKILL, -signal.SIGKILL)], ids=["SIGINT", "SIGKILL"]
+    ("how", "code"),
+    [(signal.SIGINT, 3), (signal.SIGTERM, 3), (signal.SIGHUP, 3), (signal.SIGKILL, -signal.SIGKILL)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP", "SIGKILL"],
 )
 def test_an_interrupted_evaluation_goes_on(lbar: Lbar, tones: Tones, how: signal.Signals, code: int) -> None:
     arguments = (
@@ -195,3 +197,29 @@ def test_a_closed_pipe_is_no_error(lbar: Lbar) -> None:
     process = subprocess.run(command("protocols"), stdout=writer, stderr=subprocess.PIPE, text=True)
     os.close(writer)
     assert "Traceback" not in process.stderr
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs the device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argument", ["protocols", "--help"])
+def test_an_output_that_cannot_be_written_is_one_line(argument: str, unbuffered: str) -> None:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with FULL.open("w") as full:
+        done = subprocess.run(command(argument), stdout=full, stderr=subprocess.PIPE, text=True, env=environment)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "lbar: the output cannot be written: No space left on device; make room there, or write it elsewhere\n"
+    )
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs the device that is always full")
+def test_the_work_goes_on_where_its_lines_cannot_be_written(participant: Path, own_cache: Path, tones: Tones) -> None:
+    Path("runs").mkdir()
+    arguments = ("eval", "tone_system:ToneSystem", "--protocol", "folder", "--data-root", tones(), "--device", "cpu")
+    with FULL.open("w") as full:
+        done = subprocess.run(command(*arguments), stderr=full, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0
+    assert "mAP@10" in done.stdout

@@ -1,11 +1,14 @@
 import os
+import signal
 import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -18,7 +21,10 @@ MakeRun = Callable[..., Path]
 
 
 @pytest.mark.slow
-def test_the_pages_of_mlflow_show_the_local_store(migrated_runs: Path, make_run: MakeRun) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_pages_of_mlflow_show_the_local_store_until_the_command_ends(
+    how: signal.Signals, migrated_runs: Path, make_run: MakeRun
+) -> None:
     make_run(migrated_runs, "a")
     mirror_all(migrated_runs)
     with socket.socket() as probe:
@@ -34,8 +40,15 @@ def test_the_pages_of_mlflow_show_the_local_store(migrated_runs: Path, make_run:
             address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=everyday"
             assert b'"everyday"' in answer(address)
             assert b"<html" in answer(f"http://127.0.0.1:{port}/")
+            started = psutil.Process(shown.pid).children(recursive=True)
+            assert len(started) > 1
+            shown.send_signal(how)
+            assert shown.wait(30) == 0
+            _, alive = psutil.wait_procs(started, timeout=5)
+            assert not alive
         finally:
-            os.killpg(shown.pid, 15)
+            with suppress(ProcessLookupError):
+                os.killpg(shown.pid, 15)
 
 
 def answer(address: str) -> bytes:
