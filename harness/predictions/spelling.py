@@ -2,40 +2,48 @@
 
 import difflib
 import html
+import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _MOST_COMPARED = 12
+_BETWEEN_WORDS = re.compile(r"[\W_]+")
+_PUNCTUATION = re.compile(r"[^\w\s]|_")
 
 
 class Spellings:
     """Known names or captions, found in spite of the changes that programs make to them.
 
-    Programs strip blanks, un-escape `&#39;`, put paths before file names, write "_" for ":", or change case.
+    Programs strip blanks, un-escape `&#39;`, compose letters otherwise, put paths before file names, write "_" for ":",
+    change case, and delete punctuation or put blanks in its place.
     """
 
     def __init__(self, known: Sequence[str], *, file_names: bool = False) -> None:
         self._known = known
-        self._plain = plain_name if file_names else plain
-        self._by_plain: dict[str, list[str]] = defaultdict(list)
-        self._by_lower: dict[str, list[str]] = defaultdict(list)
+        self._levels = _OF_NAMES if file_names else _OF_CAPTIONS
+        self._tables: list[dict[str, list[str]]] = [defaultdict(list) for _ in self._levels]
         for text in dict.fromkeys(known):
-            self._by_plain[self._plain(text)].append(text)
-            self._by_lower[self._plain(text).casefold()].append(text)
+            for level, table in zip(self._levels, self._tables, strict=True):
+                table[level(text)].append(text)
         self._left = _MOST_COMPARED
         self._near: dict[str, str | None] = {}
 
     def same(self, text: str) -> str | None:
         """The one known text that differs only in what programs change; `None` where there is none, or several.
 
-        Case is looked at first: Clotho has `Fountain .wav` and `fountain.wav`.
+        The smallest changes are looked at first: Clotho has `Fountain .wav` and `fountain.wav`.
 
         >>> Spellings([" Birds.wav", "it&#39;s rain.wav"], file_names=True).same("audio/it's Rain.wav")
         'it&#39;s rain.wav'
+        >>> Spellings(["It's rain, again.", "Rain"]).same("its rain again")
+        "It's rain, again."
         """
-        bare = self._plain(text)
-        found = self._by_plain.get(bare) or self._by_lower.get(bare.casefold(), [])
-        return found[0] if len(found) == 1 else None
+        for level, table in zip(self._levels, self._tables, strict=True):
+            key = level(text)
+            if key and (found := table.get(key)):
+                return found[0] if len(found) == 1 else None
+        return None
 
     def meant(self, text: str) -> str | None:
         """The known text that may be meant: `same`, or else the one that is nearest letter by letter."""
@@ -48,19 +56,47 @@ class Spellings:
 
 
 def plain(text: str) -> str:
-    """A text without what programs tend to change in it, except for case.
+    """A text without what programs tend to change in it, except for case and punctuation.
 
     >>> plain(" It&#39;s  raining ")
     "It's raining"
     """
-    return " ".join(html.unescape(text).split())
+    return " ".join(_composed(text).split())
 
 
 def plain_name(name: str) -> str:
     """The same for a file name, without its folder and `.wav`, and with "_" for ":" as on some file systems."""
-    bare = html.unescape(name).replace("\\", "/").rpartition("/")[2]
+    bare = _composed(name).replace("\\", "/").rpartition("/")[2]
     stem = bare[:-4] if bare.lower().endswith(".wav") else bare
     return " ".join(stem.replace(":", "_").split())
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFKC", html.unescape(html.unescape(text)))
+
+
+def _without_punctuation(text: str) -> str:
+    return " ".join(_PUNCTUATION.sub("", text).casefold().split())
+
+
+def _words(text: str) -> str:
+    return _BETWEEN_WORDS.sub(" ", text).casefold().strip()
+
+
+_OF_CAPTIONS: tuple[Callable[[str], str], ...] = (
+    plain,
+    lambda text: plain(text).casefold(),
+    lambda text: _without_punctuation(plain(text)),
+    lambda text: _words(plain(text)),
+    # Punctuation may have been deleted from `&#39;` as it stands.
+    _without_punctuation,
+)
+# A name keeps its words apart: 12_34.wav is not 1234.wav.
+_OF_NAMES: tuple[Callable[[str], str], ...] = (
+    plain_name,
+    lambda name: plain_name(name).casefold(),
+    lambda name: _words(plain_name(name)),
+)
 
 
 def hint(meant: str | None) -> str:

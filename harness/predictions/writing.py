@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.machine import require_undamaged
 from harness.predictions.ranked_list import DEPTH, IN_USE, Columns, columns_of, write_ranked_list
 from harness.predictions.score_matrix import is_score_matrix, write_score_matrix
+from harness.predictions.separators import separated
 from harness.protocols import RetrievalTask
 
 Format = Literal["ranked-list", "score-matrix"]
@@ -98,6 +99,8 @@ def detect(path: Path, known: Sequence[Columns] = IN_USE) -> Format:
         return "ranked-list"
     if is_score_matrix(header):
         return "score-matrix"
+    if said := separated(path, known):
+        raise UserError(f"{path}: line {line}: {said}")
     raise UserError(
         f"{path}: line {line}: the header is {','.join(header)[:80]!r}; expected caption,file_name_1,...,file_name_10 "
         "(a ranked list, 2022 to 2024) or index,<clip>.wav,<clip>.wav,... (a score matrix, 2025)"

@@ -113,6 +113,13 @@ class Findings:
             of_check = replace(finding, check=check.code, level=check.level, rule=check.rule)
             self.kept.append(replace(of_check, file=where, line=line, column=column))
 
+    def promise_nothing(self, file: str) -> None:
+        """Take the advice to use `--fix` back from what was found in a file that `--fix` leaves as it is."""
+        for at, finding in enumerate(self.kept):
+            if finding.file == file and BY_FIX in finding.mend:
+                mend = finding.mend.removesuffix(BY_FIX).removesuffix("; ")
+                self.kept[at] = replace(finding, mend=mend)
+
     def number(self, level: Level) -> int:
         """The number of findings of a level, those that were not kept included."""
         return sum(count for (_, _, found), count in self.counts.items() if found == level)

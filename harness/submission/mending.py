@@ -4,12 +4,13 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.machine import copy, temporary_folder
+from harness.predictions import with_commas
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.mending import mend_meta
 from harness.submission.output.expected import Comparison, Expected
@@ -120,6 +121,13 @@ class _Mender:
         # Repairs of a file that then turns out to be unreadable do not count.
         done = Repairs()
         try:
+            if start.separator:
+                commas = target.with_name(f"{target.name}.commas")
+                with_commas(place, commas, start.separator)
+                done.add(Repair(name, "separator", start.separator, ",", start.line))
+                has = {"has_bom": start.has_bom, "has_carriage_returns": start.has_carriage_returns}
+                start = replace(read_start(commas, self._profile), **has)
+                place = commas
             mend_output(start, target, self._compared.guess(place), name, done)
         except UserError:
             return

@@ -31,6 +31,7 @@ from harness.submission.output.list_checks import (
     RANKED_NAME_CHECKS,
     RANKED_ROW_CHECKS,
     START_CHECKS,
+    UNREADABLE,
 )
 from harness.submission.output.matrix_checks import (
     COLUMN_NAME_CHECKS,
@@ -39,6 +40,7 @@ from harness.submission.output.matrix_checks import (
     ROW_CHECKS,
     MatrixColumns,
 )
+from harness.submission.output.respelling import mended_names
 from harness.submission.package.checks import PACKAGE_CHECKS, SYSTEM_CHECKS
 from harness.submission.package.layout import FIXED, Package, SystemFolder, only, understand
 from harness.submission.package.member_checks import (
@@ -240,6 +242,8 @@ class _Validator:
         self._result.looked_at.append(member.name)
         self._look(META_CHECKS, meta, member.name)
         self._look(AUTHOR_CHECKS, meta, member.name)
+        if meta.document.complaint is not None:
+            self._result.findings.promise_nothing(member.name)
 
     def _output(self, member: Member, label: str, meta: Member | None) -> None:
         with self._opened(member) as place:
@@ -248,13 +252,17 @@ class _Validator:
             self._result.looked_at.append(member.name)
             start = read_start(place, self._profile)
             self._look(START_CHECKS, start, member.name)
+            findings = self._result.findings
             if start.complaint or start.kind != self._profile.kind:
+                if start.complaint or start.kind is not None:
+                    findings.promise_nothing(member.name)
                 return
             expected = self._compared.guess(place)
             look = self._ranked_list if start.kind == "ranked-list" else self._score_matrix
             self._captions(look(start, expected, member.name), member.name)
-            found = self._result.findings.counts
-            if not any(level == "error" and file == member.name for _, file, level in found):
+            if findings.counts[UNREADABLE.code, member.name, UNREADABLE.level]:
+                findings.promise_nothing(member.name)
+            if not any(level == "error" and file == member.name for _, file, level in +findings.counts):
                 self._score(place, label, member.name, meta)
 
     def _ranked_list(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:
@@ -265,18 +273,20 @@ class _Validator:
         sound = set(expected.known_clips if expected else ())
         for row in table.rows:
             findings.look(RANKED_ROW_CHECKS, row, file, row.line)
-            for column, name in () if sound.issuperset(row.names) else row.cells:
-                if name not in sound and findings.look(
-                    RANKED_NAME_CHECKS, ClipName(name, expected), file, row.line, column
-                ):
+            if sound.issuperset(row.names):
+                continue
+            for (column, name), mended in zip(row.cells, mended_names(row.names, expected), strict=True):
+                looked = ClipName(name, expected, mended)
+                if name not in sound and findings.look(RANKED_NAME_CHECKS, looked, file, row.line, column):
                     sound.add(name)
         return table.captions()
 
     def _score_matrix(self, start: OutputStart, expected: Expected | None, file: str) -> Captions:
         findings, end, names = self._result.findings, MatrixEnd(), start.header[1:]
         findings.look(COLUMNS_CHECKS, MatrixColumns(names, expected), file, start.line)
-        for number, name in enumerate(names, 2):
-            findings.look(COLUMN_NAME_CHECKS, ClipName(name, expected), file, start.line, f"column {number}")
+        for number, (name, mended) in enumerate(zip(names, mended_names(names, expected), strict=True), 2):
+            looked = ClipName(name, expected, mended)
+            findings.look(COLUMN_NAME_CHECKS, looked, file, start.line, f"column {number}")
         captions: list[tuple[int, str]] = []
         complete = True
         for row in matrix_rows(start, end):

@@ -69,7 +69,9 @@ def _institute_not_institution(meta: Meta) -> Iterator[Finding]:
     for affiliation in _affiliations(meta):
         institution = affiliation.get("institution")
         if institution.entry:
-            yield institution.finding("the key institution", "institute", f"rename the key; {BY_FIX}")
+            both = affiliation.get("institute").entry is not None
+            mend = "leave one of the two keys" if both else f"rename the key; {BY_FIX}"
+            yield institution.finding("the key institution", "institute", mend)
 
 
 @AUTHOR_CHECKS("M014", "warning", "Affiliations are complete.")

@@ -64,10 +64,11 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class ClipName:
-    """A clip's name in an output, and what the output should answer (`None` where that is not known)."""
+    """A clip's name in an output, what the output should answer (`None` where unknown), and what `--fix` writes."""
 
     text: str
     expected: Expected | None
+    mended: str
 
     @property
     def is_known(self) -> bool:
@@ -83,9 +84,8 @@ class ClipName:
         """The check that a clip is called so, where the clips are known."""
         if self.expected is None or not self.expected.clips or self.is_known or not self.text.strip():
             return
-        spellings = self.expected.clip_spellings
-        meant = spellings.meant(self.text)
-        if meant is not None and spellings.same(self.text) == meant:
+        meant = self.expected.clip_spellings.meant(self.text)
+        if self.mended != self.text:
             mend = f"write it as the file is called; {BY_FIX}"
         else:
             mend = "look whether the clip belongs to this set, and write it as its file is called"

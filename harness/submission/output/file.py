@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from harness.datasets import read_rows
 from harness.errors import UserError
 from harness.interface import Finding
-from harness.predictions import columns_of, is_score_matrix
+from harness.predictions import columns_of, is_score_matrix, separated_header
 from harness.submission.editions.profiles import Kind, Profile
 from harness.submission.output.expected import Expected
+from harness.submission.output.respelling import mended_captions, mended_header
 
 MOST_ROWS = 1_000_000
 MOST_COLUMNS = 100_000
@@ -41,6 +42,7 @@ class OutputStart:
         has_bom: whether a byte order mark comes first.
         has_carriage_returns: whether lines end in CR LF.
         complaint: why it cannot be read.
+        separator: what stands between its cells where that is no comma; empty where it is one.
     """
 
     profile: Profile
@@ -51,6 +53,13 @@ class OutputStart:
     has_bom: bool
     has_carriage_returns: bool
     complaint: Finding | None
+    separator: str = ""
+
+    @property
+    def can_be_mended(self) -> bool:
+        """Whether `--fix` makes of its header one that this edition asks for."""
+        header = mended_header(self.header, self.profile, None)
+        return self.complaint is None and self.kind is None and _kind(header, self.profile) == self.profile.kind
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,17 @@ class Captions:
             return {}
         asked = self.expected.times_asked
         return {text: line for line, text in self.rows if text and text not in asked}
+
+    @property
+    def can_be_sorted(self) -> bool:
+        """Whether `--fix` brings the rows into the order of the queries: of a ranked list with one row for each."""
+        asked = self.expected.times_asked if self.expected else {}
+        return self.profile.kind == "ranked-list" and len(self.rows) == len(asked)
+
+    @cached_property
+    def mended(self) -> dict[str, str]:
+        """Captions that `--fix` replaces, each with the query it means."""
+        return mended_captions(self.texts, self.expected)
 
     @cached_property
     def answered(self) -> frozenset[str]:
@@ -207,7 +227,11 @@ def read_start(path: Path, profile: Profile) -> OutputStart:
     except UserError as error:
         complaint = complaint_of(path, error)
     has_bom, has_returns = first.startswith(codecs.BOM_UTF8), b"\r\n" in first
-    return OutputStart(profile, path, line, tuple(header), _kind(header, profile), has_bom, has_returns, complaint)
+    kind, separator = _kind(header, profile), ""
+    if kind is None:
+        separator, separated = separated_header(path, profile.known_columns)
+        header, complaint = (list(separated), None) if separator else (header, complaint)
+    return OutputStart(profile, path, line, tuple(header), kind, has_bom, has_returns, complaint, separator)
 
 
 def _kind(header: Sequence[str], profile: Profile) -> Kind | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.interface import Finding
-from harness.predictions import hint
+from harness.predictions import SEPARATORS, hint
 from harness.submission.findings import BY_FIX, Checks, complaint, counted, shown
 from harness.submission.output.expected import ClipName
 from harness.submission.output.file import NO_ROWS, Captions, OutputStart, RankedRow, RankedRows
@@ -42,10 +42,12 @@ def _right_kind(start: OutputStart) -> Iterator[Finding]:
     if start.complaint or start.kind == profile.kind:
         return
     found = _KINDS.get(start.kind or "", f"the header {shown(','.join(start.header)[:80])}")
+    if start.separator:
+        found = f"{SEPARATORS[start.separator]} between the cells of {found}"
     if start.kind:
         mend = "hand in what this edition asks for, or name the edition it is for with --profile"
     else:
-        mend = f"write that header; if only the columns' names differ, {BY_FIX}"
+        mend = f"write that header; {BY_FIX}" if start.can_be_mended else "write that header"
     yield Finding(found, f"{_KINDS[profile.kind]}: {','.join(_example(start))}", mend, line=start.line)
 
 
@@ -63,7 +65,7 @@ def _example(start: OutputStart) -> list[str]:
     return [*start.profile.header(2), "…", start.profile.header()[-1]]
 
 
-RANKED_CHECKS("F006", "error", "The file can be read to its end.")(complaint)
+UNREADABLE = RANKED_CHECKS("F006", "error", "The file can be read to its end.")(complaint)
 
 
 @RANKED_CHECKS("R001", "error", "The list has rows.")
@@ -101,7 +103,7 @@ def _no_empty_cell(name: ClipName) -> Iterator[Finding]:
 def _no_paths(name: ClipName) -> Iterator[Finding]:
     if name.is_path and not name.is_known:
         bare = name.text.replace("\\", "/").rpartition("/")[2]
-        mend = f"leave the folders out; with the clips known, {BY_FIX}"
+        mend = f"leave the folders out; {BY_FIX}" if name.mended != name.text else "leave the folders out"
         yield Finding(f"a path, {shown(name.text)}", f"the bare file name, {shown(bare)}", mend)
 
 
@@ -162,9 +164,12 @@ def _no_unknown_query(captions: Captions) -> Iterator[Finding]:
     expected = f"one of the {len(captions.expected.times_asked):,} queries of {captions.expected.what}, to the letter"
     missing = {text for text in captions.expected.times_asked if text not in captions.answered}
     for text, line in captions.unknown.items():
-        meant = captions.expected.query_spellings.meant(text) if missing else None
-        if meant in missing:
+        mended = captions.mended.get(text)
+        meant = mended or (captions.expected.query_spellings.meant(text) if missing else None)
+        if mended:
             mend = f"write the caption verbatim, outer blanks included; {BY_FIX}"
+        elif meant in missing:
+            mend = "write the caption verbatim, or leave the row out"
         else:
             meant, mend = None, "leave the row out"
         yield Finding(f"{shown(text)}, which is not asked{hint(meant)}", expected, mend, line=line)
@@ -176,7 +181,7 @@ def _every_query_answered(captions: Captions) -> Iterator[Finding]:
         return
     queries = captions.expected.times_asked
     # A caption in another spelling is found as unknown; the query it means is not reported as missing too.
-    respelt = {captions.expected.query_spellings.same(text) for text in captions.unknown}
+    respelt = set(captions.mended.values())
     for text in queries:
         if text not in captions.answered and text not in respelt:
             yield Finding(f"no row for {shown(text)}", f"a row for each of the {len(queries):,} queries", "add the row")
@@ -193,7 +198,8 @@ def _in_order(captions: Captions) -> Iterator[Finding]:
     for before, after in pairwise(known):
         if place[after] < place[before]:
             found = f"{shown(after)} after {shown(before)}"
-            mend = f"sort the rows, if you like; it does not change the score; {BY_FIX}"
+            mend = "sort the rows, if you like; it does not change the score"
+            mend += f"; {BY_FIX}" if captions.can_be_sorted else ""
             yield Finding(found, "rows in the order of the queries' file", mend, line=first[after])
             return
 

@@ -513,7 +513,7 @@ def test_findings_of_one_mistake_take_bounded_room(world: Any) -> None:
     assert len(result.findings.kept) == 1000
     assert result.errors == 3000
     text = list(result.to_text())
-    assert len(text) == 7
+    assert len(text) == 8
     assert "2,995 more like the last" in text[5]
 
 
