@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 from harness.cli import own_command
 from harness.errors import UserError
 from harness.interface import is_card
-from harness.machine import embedding_key, read_json, read_yaml, require_undamaged, write_checksums, write_text
+from harness.machine import (
+    embedding_key,
+    exclusive,
+    read_json,
+    read_yaml,
+    require_undamaged,
+    write_checksums,
+    write_text,
+)
 from harness.runs import Curves
 
 Train = Callable[[Mapping[str, object], str], str]
@@ -106,8 +114,9 @@ def search(
         table.append(tried)
     table.sort(key=lambda tried: -tried.reached)
     best = table[0]
-    folder = _kept(out / best.name, out / card["name"], card["name"])
-    (folder / "grid.json").write_text(json.dumps([tried._asdict() for tried in table], indent=2) + "\n")
+    content = json.dumps([tried._asdict() for tried in table], indent=2) + "\n"
+    with exclusive(out / ".grid" / f"{card['name']}.lock", "a grid's best system", "LBAR_WEIGHTS"):
+        folder = _kept(out / best.name, out / card["name"], card["name"], content)
     return f"{folder / 'card.yaml'}: the best of {len(table)}, {best.measure} {best.reached:.4f} by {best.chosen}"
 
 
@@ -139,19 +148,27 @@ def _trained(
         yield from (map if len(devices) == 1 else pool.map)(train_one, combinations(grid))
 
 
-def _kept(best: Path, target: Path, name: str) -> Path:
-    """Copy the best one's folder to the card's own name, and return the copy."""
+def _kept(best: Path, target: Path, name: str, table: str) -> Path:
+    """Copy the best one's folder to the card's own name, with `grid.json`, and return the copy.
+
+    What was there before is out of the way only while the copy is renamed; what a killed process left is cleared away.
+    """
     import yaml
 
-    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished, before = (target.with_name(f".{target.name}.{what}") for what in ("unfinished", "before"))
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(best, unfinished, ignore=shutil.ignore_patterns(".lock"))
     # Both folders lie in the same folder, so that the relative paths in the card hold in the copy.
     card = read_yaml(unfinished / "card.yaml") | {"name": name}
     (unfinished / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")
     write_checksums(unfinished, ["card.yaml"])
-    shutil.rmtree(target, ignore_errors=True)
-    return unfinished.replace(target)
+    (unfinished / "grid.json").write_text(table, encoding="utf-8")
+    if target.exists():
+        shutil.rmtree(before, ignore_errors=True)
+        target.rename(before)
+    unfinished.rename(target)
+    shutil.rmtree(before, ignore_errors=True)
+    return target
 
 
 def train_in_process(

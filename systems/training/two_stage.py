@@ -146,6 +146,8 @@ def train_dual_encoder(
     # Of several processes that train together, the first one writes.
     writes = os.environ.get("RANK", "0") == "0"
     with exclusive(training.home / ".lock", "a training", "LBAR_WEIGHTS") if writes else nullcontext():
+        if writes and (line_before := _trained_before(training, decisive)):
+            return _alone(line_before)
         if writes:
             _refuse_change(epochs, decisive)
         fitted = fit(fitting, epochs, device=where, precision=precision)
@@ -198,6 +200,17 @@ def _trained_before(training: _Training, decisive: Mapping[str, object], say: Sa
     # A card that was changed is named in a warning.
     read_card(str(card))
     return f"{card}: trained before, {record['measure']} {record['reached']:.4f} on the validation split"
+
+
+def _alone(line: str) -> str:
+    """The line on a training that another process has finished while this one waited for it.
+
+    Raises:
+        UserError: further processes take part, which would wait for this one without end; the error stops them.
+    """
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise UserError(f"{line}: another process did so meanwhile, and nothing is left to do")
+    return line
 
 
 def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) -> "Fitting":

@@ -88,8 +88,13 @@ def test_the_best_is_kept_and_nothing_trained_twice(
     kept, best = (load_system(f"weights/{name}/card.yaml", device="cpu") for name in ("mine", table[0]["name"]))
     assert kept.info.name == "mine"
     assert kept.info.digest == best.info.digest
+    # What a killed process left behind is no obstacle, and is cleared away.
+    for leftover in ("weights/.mine.unfinished", "weights/.mine.before"):
+        Path(leftover).mkdir()
     code, said = run("mine.yaml", "--grid", "grid.yaml")
     assert code == 0
+    assert {path.name for path in Path("weights").iterdir()} == {"mine", ".grid", *(row["name"] for row in table)}
+    assert json.loads(Path("weights/mine/grid.json").read_text()) == table
     assert said.count("trained before") == 4
     with open_client(migrated_runs) as client:
         runs = client.search_runs([client.get_experiment_by_name("training").experiment_id])

@@ -5,7 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.errors import UserError
 from harness.interface.cards import trained_without
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
+from harness.machine import exclusive
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.training_section import TrainingConfig
@@ -95,6 +97,32 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     teachers = json.loads(Path("weights/second/training.json").read_text())["teachers"]
     assert [teacher["name"] for teacher in teachers] == ["first", "linear"]
     assert teachers[0]["digest"] == first.info.digest
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_training_that_another_process_finished_meanwhile_is_not_done_again(
+    card: dict[str, object], small_clotho: Path, monkeypatch: pytest.MonkeyPatch, processes: str
+) -> None:
+    training = TRAINING | {"epochs": 1}
+
+    @contextmanager
+    def held_by_another(*lock: Any) -> Iterator[None]:
+        monkeypatch.setattr(two_stage, "exclusive", exclusive)
+        monkeypatch.setenv("WORLD_SIZE", "1")
+        train(card, small_clotho, training=training)
+        monkeypatch.setenv("WORLD_SIZE", processes)
+        with exclusive(*lock):
+            yield
+
+    monkeypatch.setattr(two_stage, "exclusive", held_by_another)
+    if processes == "1":
+        line, told = train(card, small_clotho, training=training)
+        assert line.startswith("weights/first/card.yaml: trained before, mAP@10 0.")
+        assert not any("epoch" in one for one in told)
+    else:
+        # The other processes of this training wait for the first one, which has to stop them.
+        with pytest.raises(UserError, match="first/card.yaml: trained before, .*: another process did so meanwhile"):
+            train(card, small_clotho, training=training)
 
 
 @pytest.mark.slow
