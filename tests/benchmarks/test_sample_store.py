@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from harness.audio.clip import Array, Clip
 from harness.audio.clip_index import ClipIndex, StoredClip
 from harness.audio.sound_checks import Sound
 from harness.audio.store import PcmStore
+from harness.interface import load_system
 
 CLIPS = 403_050
 RATE = 32_000
@@ -132,3 +135,32 @@ def test_a_passage_of_a_long_recording(benchmark: BenchmarkFixture, tmp_path: Pa
     store.ensure([clip])
     waveform = benchmark.pedantic(store.read, (clip, 1_234 * RATE, SECONDS * RATE), rounds=15)
     assert len(waveform) == SECONDS * RATE
+
+
+@pytest.mark.benchmark(group="samples of a training step")
+def test_the_share_of_the_checks_in_an_evaluation(
+    benchmark: BenchmarkFixture, clips: list[Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What checking costs, as a share of a second evaluation by one of the fastest systems: reading and embedding."""
+    store, system = PcmStore(tmp_path, RATE), load_system("tiny-mn", device="cpu")
+    store.ensure(clips)
+    batch = clips[:16]
+
+    def seconds(work: Callable[[], object]) -> float:
+        def once() -> float:
+            begun = process_time()
+            work()
+            return process_time() - begun
+
+        return min(once() for _ in range(7))
+
+    def read() -> list[Array]:
+        return [store.read(clip) for clip in batch]
+
+    evaluating = seconds(lambda: system.embed_audio(read()))
+    checked = benchmark.pedantic(lambda: seconds(read), rounds=3)
+    monkeypatch.setattr("harness.audio.sample_files._check", lambda block, key, index: bytes(block.obj[:8]))
+    share = (checked - seconds(read)) / evaluating
+    benchmark.extra_info["share"] = share
+    print(f"checks take {share:.2%} of {evaluating:.2f} s")  # noqa: T201
+    assert share < 0.05
