@@ -61,8 +61,8 @@ class StoredClip:
 
 def unpacked(entry: bytes) -> StoredClip:
     """What an entry says."""
-    *fields, largest, channels, mono = _PACKED.unpack_from(entry)
-    return StoredClip(*fields, Sound(largest, channels, mono))
+    key, place, length, digest, file_digest, louder, *sound = _PACKED.unpack_from(entry)
+    return StoredClip(key, place, length, digest, file_digest, louder, Sound(*sound))
 
 
 def undamaged(entries: Entries) -> NDArray[np.bool_]:

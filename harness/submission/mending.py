@@ -125,8 +125,11 @@ class _Mender:
                 commas = target.with_name(f"{target.name}.commas")
                 with_commas(place, commas, start.separator)
                 done.add(Repair(name, "separator", start.separator, ",", start.line))
-                has = {"has_bom": start.has_bom, "has_carriage_returns": start.has_carriage_returns}
-                start = replace(read_start(commas, self._profile), **has)
+                start = replace(
+                    read_start(commas, self._profile),
+                    has_bom=start.has_bom,
+                    has_carriage_returns=start.has_carriage_returns,
+                )
                 place = commas
             mend_output(start, target, self._compared.guess(place), name, done)
         except UserError:

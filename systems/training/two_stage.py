@@ -146,7 +146,7 @@ def train_dual_encoder(
     # Of several processes that train together, the first one writes.
     writes = os.environ.get("RANK", "0") == "0"
     with exclusive(training.home / ".lock", "a training", "LBAR_WEIGHTS") if writes else nullcontext():
-        if writes and (line_before := _trained_before(training, decisive)):
+        if writes and (line_before := _trained_before(training, decisive, say)):
             return _alone(line_before)
         if writes:
             _refuse_change(epochs, decisive)
