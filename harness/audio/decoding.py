@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.audio.clip import Array
 from harness.audio.ffmpeg import Unconverted, readable
-from harness.audio.sound_checks import extent, integer_scale, remark, steps_louder
+from harness.audio.sound_checks import Sound, extent, integer_bits, steps_louder
 from harness.errors import UserError, one_line
 from harness.machine import stage
 
@@ -33,16 +33,13 @@ class Recording:
         samples: float32 in [-1, 1], shape `(n,)`, `n` at least 1.
         seconds: how long the file lasts.
         rate: samples a second in the file.
-        steps_louder: how many times the samples can be doubled, and should be before they are rounded to 16 bits; 0
-            unless the file holds a quiet sound more exactly than that.
-        remark: the rest of a sentence on what is odd about the sound; `None` where nothing is.
+        sound: how loud it is, and what is odd about it.
     """
 
     samples: Array
     seconds: float
     rate: int
-    steps_louder: int
-    remark: str | None
+    sound: Sound
 
 
 def decode(path: Path, sample_rate: int) -> Array:
@@ -73,8 +70,8 @@ def decode_recording(path: Path, sample_rate: int) -> Recording:
         samples, rate, integers = _read(path)
         seconds, channels = len(samples) / rate, extent(samples)
         largest = channels.largest
-        if (scale := integer_scale(largest)) != 1:
-            samples /= np.float32(scale)
+        if bits := integer_bits(largest):
+            np.ldexp(samples, -bits, out=samples)
             channels = extent(samples)
         mono = channels
         if samples.ndim == 2:
@@ -86,8 +83,8 @@ def decode_recording(path: Path, sample_rate: int) -> Recording:
     if not len(samples):
         raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
     np.clip(samples, -1, 1, out=samples)
-    louder = 0 if integers else steps_louder(samples)
-    return Recording(samples, seconds, rate, louder, remark(largest, channels, mono))
+    louder = 0 if integers else steps_louder(extent(samples))
+    return Recording(samples, seconds, rate, Sound.of(largest, channels, mono, louder))
 
 
 def file_status(path: Path) -> os.stat_result:

@@ -1,6 +1,7 @@
 """What a recording's samples are like: whether there is anything to hear, and whether they are in the range meant."""
 
 import math
+import struct
 from dataclasses import dataclass
 
 from harness.audio.clip import Array
@@ -15,92 +16,138 @@ _CLIPPED = 2.0
 """Decoders of lossy formats overshoot full scale, but never so far."""
 _INTEGERS = 256.0
 """No recording is so far above full scale: a float file with such samples holds integers."""
-_INTEGER_SCALES = (2.0**15, 2.0**23, 2.0**31)
+_INTEGER_BITS = (15, 23, 31)
 _QUIET = 2.0**-8
 """Of full scale: what stays below it is kept louder, as it would lose more than half of 16 bits."""
-
-
-def integer_scale(loudest: float) -> float:
-    """What full scale is in a file whose loudest sample is `loudest`: 1, or that of integers written as floats.
-
-    >>> integer_scale(1.3), integer_scale(15354.2)
-    (1.0, 32768.0)
-    """
-    if loudest <= _INTEGERS:
-        return 1.0
-    return next((scale for scale in _INTEGER_SCALES if loudest <= scale), loudest)
+_PACKED = struct.Struct("<hhhBB")
+_STEPS = 100
+"""Steps in which a decibel is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How far samples go.
+    """How far samples go: the lowest and the highest of each channel."""
 
-    Attributes:
-        largest: the largest absolute value.
-        swing: half the distance of the highest sample from the lowest, in the channel where it is largest; unlike the
-            largest value it is 0 where nothing moves, whatever the offset.
-    """
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
 
-    largest: float
-    swing: float
+    @property
+    def largest(self) -> float:
+        """The largest absolute value."""
+        return max(max(map(abs, self.lowest)), max(map(abs, self.highest)))
+
+    @property
+    def swing(self) -> float:
+        """Half the distance of the highest sample from the lowest, in the channel where it is largest.
+
+        Unlike the largest value it is 0 where nothing moves, whatever the offset.
+        """
+        return max(high - low for low, high in zip(self.lowest, self.highest, strict=True)) / 2
+
+    def __or__(self, other: "Extent") -> "Extent":
+        """The extent of two pieces of a recording together."""
+        return Extent(tuple(map(min, self.lowest, other.lowest)), tuple(map(max, self.highest, other.highest)))
 
 
 def extent(samples: Array) -> Extent:
-    """How far samples of shape `(n,)` or `(n, channels)` go.
+    """How far samples of shape `(n,)` or `(n, channels)` go; 0 where there are none.
 
     >>> import numpy as np
-    >>> extent(np.float32([0.5, 1.0]))
-    Extent(largest=1.0, swing=0.25)
+    >>> extent(np.float32([0.5, 1.0])), extent(np.float32([0.5, 1.0])).swing
+    (Extent(lowest=(0.5,), highest=(1.0,)), 0.25)
     """
     if not samples.size:
-        return Extent(0.0, 0.0)
+        return Extent((0.0,), (0.0,))
     # A channel at a time: along the first axis numpy is slow.
     channels = samples.T if samples.ndim == 2 else samples[None]
-    ends = [(float(channel.min()), float(channel.max())) for channel in channels]
-    return Extent(max(max(high, -low) for low, high in ends), max(high - low for low, high in ends) / 2)
+    return Extent(tuple(float(each.min()) for each in channels), tuple(float(each.max()) for each in channels))
 
 
-def steps_louder(mono: Array) -> int:
+def integer_bits(largest: float) -> int:
+    """By how many bits the samples of a file are to be scaled down, given the largest: 0 unless they are integers.
+
+    >>> integer_bits(1.3), integer_bits(15354.2), integer_bits(32768)
+    (0, 15, 15)
+    """
+    if largest <= _INTEGERS:
+        return 0
+    return next((bits for bits in _INTEGER_BITS if largest <= 2**bits), math.ceil(math.log2(largest)))
+
+
+def steps_louder(mono: Extent) -> int:
     """How many times a quiet sound can be doubled and still is below half of full scale; 0 for one that is not quiet.
 
-    >>> import numpy as np
-    >>> steps_louder(np.float32([0.5, -0.01])), steps_louder(np.float32([0.001, -0.001]))
+    >>> steps_louder(Extent((-0.01,), (0.5,))), steps_louder(Extent((-0.001,), (0.001,)))
     (0, 8)
     """
-    peak = extent(mono).largest
-    return -1 - math.frexp(peak)[1] if _SILENT <= peak < _QUIET else 0
+    return -1 - math.frexp(mono.largest)[1] if _SILENT <= mono.largest < _QUIET else 0
 
 
-def remark(largest: float, channels: Extent, mono: Extent) -> str | None:
-    """What a listener should know of a recording before its result is believed; `None` of most.
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """How loud a recording is, in hundredths of a decibel of full scale, and how its samples were made fit to be kept.
 
-    Args:
-        largest: the largest absolute value in the file.
-        channels: of its samples, divided by their `integer_scale`.
-        mono: of the average of the channels.
-
-    Returns:
-        The rest of a sentence that begins with the recording.
+    Attributes:
+        largest: its largest sample, as it is in the file.
+        channels: the `swing` of its samples.
+        mono: the `swing` of the average of its channels.
+        bits: by how many bits its samples were scaled down; 0 unless they were integers written as floats.
+        louder: how many times its samples are doubled before they are rounded to 16 bits; 0 unless the file holds a
+            quiet sound more exactly than that.
     """
-    found: list[str] = []
-    if (scale := integer_scale(largest)) != 1:
-        found.append(
-            f"has samples of up to {largest:,.0f} where 1 is full scale: they were taken for integers and divided by "
-            f"{scale:,.0f}; write the file again so"
-        )
-    elif largest > _CLIPPED:
-        found.append(f"has samples of up to {largest:.1f} where 1 is full scale: it is clipped; write it again softer")
-    if channels.swing < _SILENT:
-        found.append("is silent: no sample differs from the others")
-    elif mono.swing < _CANCELLED * channels.swing:
-        found.append(
-            f"has channels that cancel each other: {_decibels(channels.swing)} each, their average "
-            f"{_decibels(mono.swing)}; keep one of them"
-        )
-    elif mono.swing < _FAINT:
-        found.append(f"is almost silent: {_decibels(mono.swing)} at its loudest")
-    return "; it ".join(found) or None
+
+    largest: int
+    channels: int
+    mono: int
+    bits: int = 0
+    louder: int = 0
+
+    @classmethod
+    def of(cls, largest: float, channels: Extent, mono: Extent, louder: int = 0) -> "Sound":
+        """The sound of samples; `channels` and `mono` are those of the samples as they are after scaling."""
+        levels = (_hundredths(level) for level in (largest, channels.swing, mono.swing))
+        return cls(*levels, integer_bits(largest), louder)
+
+    def packed(self) -> bytes:
+        """Eight bytes, of which `unpacked` makes an equal sound."""
+        return _PACKED.pack(self.largest, self.channels, self.mono, self.bits, self.louder)
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> "Sound":
+        """What `packed` gave."""
+        return cls(*_PACKED.unpack(packed))
+
+    @property
+    def remark(self) -> str | None:
+        """What a listener should know before the result is believed, as the rest of a sentence; `None` of most."""
+        found = []
+        largest = _level(self.largest)
+        if self.bits:
+            found.append(
+                f"has samples of up to about {largest:,.0f} where 1 is full scale: they were taken for integers and "
+                f"divided by {2**self.bits:,}; write the file again so"
+            )
+        elif largest > _CLIPPED:
+            found.append(f"has samples of up to {largest:.1f} where 1 is full scale: it is clipped; write it softer")
+        if _level(self.channels) <= _SILENT:
+            found.append("is silent: no sample differs from the others")
+        elif _level(self.mono) < _CANCELLED * _level(self.channels):
+            found.append(
+                f"has channels that cancel each other: {_words(self.channels)} each, their average "
+                f"{_words(self.mono)}; keep one of them"
+            )
+        elif _level(self.mono) < _FAINT:
+            found.append(f"is almost silent: {_words(self.mono)} at its loudest")
+        return "; it ".join(found) or None
 
 
-def _decibels(level: float) -> str:
-    return f"{20 * math.log10(max(level, _SILENT)):.0f} dB of full scale"
+def _hundredths(level: float) -> int:
+    return min(round(_STEPS * 20 * math.log10(max(level, _SILENT))), 2**15 - 1)
+
+
+def _level(hundredths: int) -> float:
+    return 10.0 ** (hundredths / _STEPS / 20)
+
+
+def _words(hundredths: int) -> str:
+    return f"{hundredths / _STEPS:.0f} dB of full scale"

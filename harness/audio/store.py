@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ import numpy as np
 
 from harness.audio.clip import Array, Clip, Pcm
 from harness.audio.decoding import BrokenAudio, decode_recording, file_status
+from harness.audio.sound_checks import Sound
 from harness.machine import Progress, cache_root, exclusive, silent, usable_cores
 
 Key = tuple[str, int, int, int]
@@ -23,17 +25,13 @@ _PIECE = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Where a clip lies in the samples file, and the digests of its samples and of the file they come from.
-
-    `louder` says how many times its samples were doubled before they were rounded, `remark` what is odd about it.
-    """
+    """Where a clip lies in the samples file, digests of its samples and of the file they come from, and its sound."""
 
     start: int
     length: int
     digest: str
     file_digest: str
-    louder: int = 0
-    remark: str | None = None
+    sound: Sound
 
 
 class PcmStore:
@@ -108,7 +106,7 @@ class PcmStore:
         pcm = self._view(clip, start, most)
         # Two fast passes: one that does both is slower.
         waveform: Array = pcm.astype(np.float32)
-        waveform *= np.float32(2.0 ** -(15 + self._entry(clip).louder))
+        waveform *= np.float32(2.0 ** -(15 + self._entry(clip).sound.louder))
         return waveform
 
     def read_pcm(self, clip: Clip) -> Pcm:
@@ -121,11 +119,11 @@ class PcmStore:
     @property
     def all_as_loud_as_kept(self) -> bool:
         """Whether no clip that `ensure` was asked for is so quiet that it was made louder to be kept in 16 bits."""
-        return not any(self._stored[key].louder for key in self._keys.values() if key in self._stored)
+        return not any(self._stored[key].sound.louder for key in self._keys.values() if key in self._stored)
 
     def remarks(self, clips: Sequence[Clip]) -> list[tuple[Clip, str]]:
         """The clips that are silent, out of range or odd in another way, and the rest of a sentence that says how."""
-        return [(clip, remark) for clip in clips if (remark := self._entry(clip).remark) is not None]
+        return [(clip, remark) for clip in clips if (remark := self._entry(clip).sound.remark) is not None]
 
     def _entry(self, clip: Clip) -> _Stored:
         return self._stored[self._keys[clip.path]]
@@ -176,10 +174,9 @@ class PcmStore:
                     entry["length"],
                     entry["xxh128"],
                     entry["file_xxh128"],
-                    entry.get("louder", 0),
-                    entry.get("remark"),
+                    Sound.unpacked(bytes.fromhex(entry["sound"])),
                 )
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, struct.error):
                 break
             if not line.endswith(b"\n") or stored.start + stored.length > available:
                 break
@@ -200,15 +197,14 @@ class PcmStore:
                 key = self._keys[path]
                 entry = dict(zip(("path", "size", "mtime_ns", "ctime_ns"), key, strict=True))
                 entry |= {"length": len(pcm), "xxh128": result.digest, "file_xxh128": result.file_digest}
-                entry |= {"louder": result.louder} if result.louder else {}
-                entry |= {"remark": result.remark} if result.remark else {}
+                entry["sound"] = result.sound.packed().hex()
                 line = json.dumps(entry).encode() + b"\n"
                 samples.write(pcm.data)
                 samples.flush()
                 index.write(line)
                 index.flush()
                 self._stored[key] = _Stored(
-                    self._samples_end, len(pcm), result.digest, result.file_digest, result.louder, result.remark
+                    self._samples_end, len(pcm), result.digest, result.file_digest, result.sound
                 )
                 self._samples_end += len(pcm)
                 self._index_end += len(line)
@@ -243,8 +239,7 @@ class _Decoded:
     samples: Pcm
     digest: str
     file_digest: str
-    louder: int
-    remark: str | None
+    sound: Sound
 
 
 def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
@@ -256,7 +251,7 @@ def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
     except BrokenAudio as error:
         return error
     file_digest = xxhash.xxh3_128_hexdigest(path.read_bytes())
-    waveform, louder = recording.samples, recording.steps_louder
+    waveform, louder = recording.samples, recording.sound.louder
     pcm = np.empty(len(waveform), np.int16)
     # In pieces that stay in the processor's own cache.
     for start in range(0, len(waveform), _PIECE):
@@ -266,7 +261,7 @@ def _pcm(path: Path, sample_rate: int) -> _Decoded | BrokenAudio:
         pcm[start : start + _PIECE] = np.minimum(piece, 32767, out=piece)
     # The same numbers stand for another sound where they were made louder.
     digest = xxhash.xxh3_128_hexdigest(pcm.data, seed=louder)
-    return _Decoded(pcm, digest, file_digest, louder, recording.remark)
+    return _Decoded(pcm, digest, file_digest, recording.sound)
 
 
 def _in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, _Decoded | BrokenAudio]]:

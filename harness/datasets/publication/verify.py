@@ -144,8 +144,8 @@ def _unusable(dataset: RetrievalDataset, progress: Progress) -> Iterator[Finding
             if isinstance(found, BrokenAudio):
                 yield _finding(dataset, path, str(found), "every clip can be decoded")
                 continue
-            if found.remark:
-                yield _finding(dataset, path, f"{path} {found.remark}", "every clip has sound that can be heard")
+            if found.sound.remark:
+                yield _finding(dataset, path, f"{path} {found.sound.remark}", "every clip has sound that can be heard")
             if not published.admits(found.seconds):
                 rule = f"a clip of {dataset.name} lasts {published.lengths}"
                 yield _finding(dataset, path, f"{path} lasts {found.seconds:.1f} s, but {rule}", rule)

@@ -30,7 +30,7 @@ def test_what_ffmpeg_reads_is_heard(tmp_path: Path, name: str) -> None:
     spectrum = np.abs(np.fft.rfft(found.samples))
     assert spectrum.argmax() * RATE / len(found.samples) == pytest.approx(440, abs=2)
     assert np.abs(found.samples).max() == pytest.approx(0.5, abs=0.1)
-    assert found.remark is None
+    assert found.sound.remark is None
 
 
 def mpeg4(path: Path) -> Path:

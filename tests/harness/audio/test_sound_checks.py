@@ -4,11 +4,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.audio.clip import Clip
 from harness.audio.decoding import decode, decode_recording
-from harness.audio.sound_checks import extent, steps_louder
+from harness.audio.sound_checks import Extent, Sound, extent, steps_louder
 from harness.audio.store import PcmStore
 
 RATE = 16_000
@@ -24,14 +26,14 @@ def written(path: Path, samples: NDArray[np.floating], subtype: str = "FLOAT") -
 @pytest.mark.parametrize("offset", [0.0, 0.25])
 def test_silence(tmp_path: Path, subtype: str, offset: float) -> None:
     found = decode_recording(written(tmp_path / "a.wav", np.full(4000, offset), subtype), RATE)
-    assert found.remark == "is silent: no sample differs from the others"
-    assert found.steps_louder == 0
+    assert found.sound.remark == "is silent: no sample differs from the others"
+    assert found.sound.louder == 0
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
 def test_channels_that_cancel_each_other(tmp_path: Path, subtype: str) -> None:
     path = written(tmp_path / "a.wav", np.stack([NOISE, -NOISE], axis=1), subtype)
-    remark = decode_recording(path, RATE).remark
+    remark = decode_recording(path, RATE).sound.remark
     assert remark is not None
     assert remark.startswith("has channels that cancel each other: -6 dB of full scale each, their average -")
     assert remark.endswith("; keep one of them")
@@ -41,8 +43,8 @@ def test_channels_that_cancel_each_other(tmp_path: Path, subtype: str) -> None:
 def test_integers_written_as_floats_are_what_they_were_meant_to_be(tmp_path: Path, scale: int) -> None:
     found = decode_recording(written(tmp_path / "a.wav", NOISE * 2.0**scale), RATE)
     np.testing.assert_allclose(found.samples, NOISE, atol=1e-6)
-    assert found.remark is not None
-    assert f"divided by {2**scale:,}" in found.remark
+    assert found.sound.remark is not None
+    assert f"divided by {2**scale:,}" in found.sound.remark
 
 
 @pytest.mark.parametrize("largest", [2.0**40, 3e38])
@@ -50,16 +52,17 @@ def test_integers_written_as_floats_are_what_they_were_meant_to_be(tmp_path: Pat
 def test_however_large_samples_are_the_result_is_finite(tmp_path: Path, largest: float, channels: int) -> None:
     samples = np.repeat((NOISE * 2)[:, None] * largest, channels, axis=1)
     found = decode_recording(written(tmp_path / "a.wav", samples), RATE)
-    np.testing.assert_allclose(found.samples, NOISE / np.abs(NOISE).max(), atol=1e-6)
-    assert "were taken for integers" in str(found.remark)
+    np.testing.assert_allclose(found.samples, NOISE * 2 * (largest / 2**found.sound.bits), atol=1e-6)
+    assert 0.49 < np.abs(found.samples).max() <= 1
+    assert "were taken for integers" in str(found.sound.remark)
 
 
 @pytest.mark.parametrize(("peak", "said"), [(0.9, False), (1.6, False), (2.5, True), (200.0, True)])
 def test_more_than_a_decoder_overshoots_is_said(tmp_path: Path, peak: float, said: bool) -> None:
     found = decode_recording(written(tmp_path / "a.wav", NOISE * 2 * peak), RATE)
     assert extent(found.samples).largest <= 1
-    assert (found.remark is not None) == said
-    assert not said or "where 1 is full scale: it is clipped" in str(found.remark)
+    assert (found.sound.remark is not None) == said
+    assert not said or "where 1 is full scale: it is clipped" in str(found.sound.remark)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +99,33 @@ def test_16_bit_files_are_kept_as_they_always_were(tmp_path: Path) -> None:
 
 
 def test_no_sound_is_made_louder_than_half_of_full_scale() -> None:
-    for level in np.geomspace(1e-7, 1, 50):
-        doubled = level * 2.0 ** steps_louder(np.array([level, -level], np.float32))
+    for level in np.geomspace(1e-7, 1, 50).tolist():
+        doubled = level * 2.0 ** steps_louder(Extent((-level,), (level,)))
         assert doubled < 0.5 or doubled == level
+
+
+@given(
+    st.floats(0, 3e38),
+    st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+    st.tuples(st.floats(-1, 1), st.floats(-1, 1)),
+    st.integers(0, 30),
+)
+def test_what_is_kept_of_a_sound_takes_eight_bytes(
+    largest: float, one: tuple[float, float], other: tuple[float, float], louder: int
+) -> None:
+    channels, mono = (Extent((min(pair),), (max(pair),)) for pair in (one, other))
+    sound = Sound.of(largest, channels, mono, louder)
+    assert len(sound.packed()) == 8
+    assert Sound.unpacked(sound.packed()) == sound
+
+
+@pytest.mark.parametrize("shape", [(400,), (400, 3)])
+def test_the_extent_of_pieces_is_that_of_the_whole(shape: tuple[int, ...]) -> None:
+    samples = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    whole = extent(samples)
+    assert extent(samples[:150]) | extent(samples[150:]) == whole
+    assert whole.largest == np.abs(samples).max()
+    assert whole.swing == pytest.approx(np.ptp(samples, axis=0).max() / 2)
 
 
 def test_of_other_sounds_nothing_is_said(tmp_path: Path) -> None:
@@ -110,13 +137,13 @@ def test_of_other_sounds_nothing_is_said(tmp_path: Path) -> None:
         "offset": NOISE / 4 + 0.5,
         "one click": np.eye(1, 4000, 7)[0] / 2,
     }.items():
-        assert decode_recording(written(tmp_path / f"{name}.wav", samples), RATE).remark is None, name
+        assert decode_recording(written(tmp_path / f"{name}.wav", samples), RATE).sound.remark is None, name
 
 
 @pytest.mark.shared
 def test_the_sounds_that_once_were_scored_without_a_word(shared: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(shared / "cases/silent-wrong", tmp_path / "case")
-    said = {path.stem: decode_recording(path, 32_000).remark for path in sorted(folder.glob("*.wav"))}
+    said = {path.stem: decode_recording(path, 32_000).sound.remark for path in sorted(folder.glob("*.wav"))}
     kinds = {
         "has channels that cancel": ["c01", "c02"],
         "has samples of up to": ["c03", "c04"],
