@@ -80,7 +80,7 @@ def _read(row: Row, columns: list[str]) -> "pa.Table":
             table = pq.ParquetFile(file).read(columns=columns, use_threads=False)
         # Of a damaged file the bytes may be read, and stand for no texts or numbers.
         table.validate(full=True)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # A damaged file can fail in any way.
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; evaluate the system again") from error
     missing = [name for name in columns if name not in table.column_names]
     if missing:
