@@ -50,7 +50,7 @@ def best_items(row: Row, queries: int, items: Items) -> NDArray[np.int64]:
             table = pq.ParquetFile(file, read_dictionary=["item"]).read(columns=["item"], use_threads=False)
         table.validate(full=True)
         column = table["item"].combine_chunks()
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # A damaged file can fail in any way.
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if isinstance(column, pa.ChunkedArray):
         column = column.unify_dictionaries().combine_chunks()

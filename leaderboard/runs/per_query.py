@@ -32,7 +32,7 @@ def read_per_query(folder: Path, record: EvaluationRecord, columns: Sequence[str
             table = pq.ParquetFile(file).read(columns=list(columns), use_threads=False)
         # Of a damaged file the bytes may be read, and stand for no texts or numbers.
         table.validate(full=True)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # A damaged file can fail in any way.
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}; {_MEND}") from error
     missing = [name for name in columns if name not in table.column_names]
     if missing:

@@ -11,12 +11,14 @@ import json
 import os
 import resource
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -397,6 +399,16 @@ def limits() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder as the working directory, in memory where the system has such a place: files come and go fast."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
+
+
 def peak_bytes() -> int:
     return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -423,16 +435,15 @@ def look_at(kind: Kind, path: Path) -> None:
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.usefixtures("limits")
 def test_spoilt_copies_of_sound_files(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutate: Any, counts: dict[str, int]
+    name: str, place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mutate: Any, counts: dict[str, int]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LBAR_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("LBAR_WEIGHTS", str(place / "weights"))
     # Looking for them takes longer than reading a card.
     found = registered()
     monkeypatch.setattr(names, "registered", lambda: found)
     kind = KINDS[name]()
     for index, (file, content) in enumerate(kind.samples):
-        path = tmp_path / f"sound{index}" / file
+        path = place / f"sound{index}" / file
         path.parent.mkdir()
         path.write_bytes(content)
         look_at(kind, path)
@@ -444,7 +455,7 @@ def test_spoilt_copies_of_sound_files(
         random = Random(seed + counts[name])
         file, sample = random.choice(kind.samples)
         content = mutate(random, sample)
-        path = tmp_path / "spoilt" / file
+        path = place / "spoilt" / file
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         counts[name] += 1
