@@ -8,6 +8,8 @@ import typer
 
 from harness.errors import UserError
 
+_MOST_SHOWN = 5
+
 
 def print_json(document: object) -> None:
     """Print one JSON document on standard output."""
@@ -28,15 +30,17 @@ def say(line: str) -> None:
 
 
 def show_error(error: UserError, subject: str = "lbar") -> None:
-    """Print an error that the person can mend, and indented below it all problems it lists.
+    """Print an error that the person can mend, and indented below it the first problems it lists.
 
     Args:
         error: what is wrong.
         subject: what it is wrong with, such as a system's name; the line begins with it.
     """
     say(f"{subject}: {error}")
-    for problem in error.problems:
+    for problem in error.problems[:_MOST_SHOWN]:
         say(f"  {problem}")
+    if len(error.problems) > _MOST_SHOWN:
+        say(f"  and {len(error.problems) - _MOST_SHOWN:,} more")
 
 
 def end_with(failures: Mapping[str, UserError]) -> None:
