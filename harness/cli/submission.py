@@ -55,7 +55,12 @@ def score(
         packages = [score_package(file, task, format, known) for file in files]
         _print_packages(packages, task, as_json=as_json)
         return
-    result = score_file(files[0], task, format, known)
+    try:
+        result = score_file(files[0], task, format, known)
+    except UserError as error:
+        if as_json:
+            print_json({"error": str(error), "problems": list(error.problems)})
+        raise
     if as_json:
         print_json(result.to_json())
     else:

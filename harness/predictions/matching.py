@@ -1,14 +1,14 @@
 """Finds the queries and clips of a task that the texts in a predictions file name, by exact spelling."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets import refuse
-from harness.predictions.spelling import hints
+from harness.predictions.spelling import Spellings, hint, hints
 
 Indices = NDArray[np.int64]
 
@@ -48,9 +48,29 @@ def match_queries(path: Path, rows: Iterable[str], queries: Sequence[str]) -> In
         else:
             times = "once" if len(positions) == 1 else f"{len(positions)} times"
             repeated.append(f"{len(answers)} rows for {text!r}, which is asked {times}; leave one")
-    problems = [f"no row for {text!r}{hint}" for text, hint in hints(missing, found)]
-    refuse(path, problems + repeated, f"the captions are not those of the {len(queries):,} queries")
+    spellings = Spellings(list(found) if missing else [])
+    problems = [f"no row for {text!r}{hint(spellings.meant(text))}" for text in missing]
+    cause = _cause(asked, missing, found, spellings) or f"the captions are not those of the {len(queries):,} queries"
+    refuse(path, problems + repeated, cause)
     return row_of_query
+
+
+def _cause(asked: Sized, missing: Sequence[str], found: Mapping[str, object], spellings: Spellings) -> str:
+    """Why most or all queries have no row, in one line; empty where it is not one thing that is wrong."""
+    number = len(asked)
+    same = {text: meant for text in missing if (meant := spellings.same(text)) is not None}
+    if 2 * len(same) > len(missing):
+        text, meant = next(iter(same.items()))
+        return (
+            f"{len(same):,} of the {number:,} queries are there in another spelling, such as {meant!r} for {text!r}; "
+            "`lbar validate --fix` with --protocol or --queries writes a copy that has them right"
+        )
+    if missing and len(missing) == number:
+        return (
+            f"none of the {number:,} queries is among its {len(found):,} captions, such as {next(iter(found), '')!r}; "
+            "look whether it answers another data set, and name the one it answers with --protocol"
+        )
+    return ""
 
 
 def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[str, int]:
@@ -69,6 +89,6 @@ def match_names(path: Path, names: Iterable[str], items: Sequence[str]) -> dict[
     """
     index = {name: item for item, name in enumerate(items)}
     unknown = [name for name in dict.fromkeys(names) if name not in index]
-    problems = [f"no clip is called {name!r}{hint}" for name, hint in hints(unknown, index, file_names=True)]
+    problems = [f"no clip is called {name!r}{meant}" for name, meant in hints(unknown, index, file_names=True)]
     refuse(path, problems, f"names that are not among the {len(items):,} clips")
     return index

@@ -171,6 +171,10 @@ def _rank_matrix(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
     """Rank a block of rows at a time, in a second pass; the first finds everything that is wrong with the file."""
     matrix = read_score_matrix(path)
     captions = [caption for caption, _ in matrix.rows()]
+    if not {*captions}.isdisjoint(task.items) and not {*matrix.names}.isdisjoint(task.queries):
+        raise UserError(
+            f"{path} has a row per clip and a column per query; expected it the other way round: transpose it"
+        )
     queries_of_row: dict[int, list[int]] = defaultdict(list)
     for query, row in enumerate(match_queries(path, captions, task.queries).tolist()):
         queries_of_row[row].append(query)

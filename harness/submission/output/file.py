@@ -94,6 +94,12 @@ class Captions:
         return {text: line for line, text in self.rows if text and text not in asked}
 
     @property
+    def is_of_another_set(self) -> bool:
+        """Whether there are captions, and none of them is a query in any spelling."""
+        asked = self.expected.times_asked if self.expected else {}
+        return bool(asked and self.rows) and self.answered.isdisjoint(asked) and not self.mended
+
+    @property
     def can_be_sorted(self) -> bool:
         """Whether `--fix` brings the rows into the order of the queries: of a ranked list with one row for each."""
         asked = self.expected.times_asked if self.expected else {}

@@ -157,9 +157,21 @@ def _asked_as_often(captions: Captions) -> Iterator[Finding]:
             yield from (Finding(found, "one row per query", "leave one of the rows", line=line) for line in places[1:])
 
 
+@CAPTION_CHECKS("Q007", "error", "The output answers the queries that it is compared with.")
+def _answers_these_queries(captions: Captions) -> Iterator[Finding]:
+    if captions.is_of_another_set and captions.expected:
+        queries = captions.expected.queries
+        found = (
+            f"{counted(len(captions.answered), 'caption')}, none of which is asked, such as {shown(captions.texts[0])}"
+        )
+        expected = f"the {len(queries):,} queries of {captions.expected.what}, such as {shown(queries[0])}"
+        mend = "look whether it answers another data set; --queries FILE or --protocol NAME says which one it answers"
+        yield Finding(found, expected, mend, line=captions.rows[0][0])
+
+
 @CAPTION_CHECKS("Q003", "error", "Every caption is a query.")
 def _no_unknown_query(captions: Captions) -> Iterator[Finding]:
-    if captions.expected is None:
+    if captions.expected is None or captions.is_of_another_set:
         return
     expected = f"one of the {len(captions.expected.times_asked):,} queries of {captions.expected.what}, to the letter"
     missing = {text for text in captions.expected.times_asked if text not in captions.answered}
@@ -177,7 +189,7 @@ def _no_unknown_query(captions: Captions) -> Iterator[Finding]:
 
 @CAPTION_CHECKS("Q004", "error", "Every query is answered.")
 def _every_query_answered(captions: Captions) -> Iterator[Finding]:
-    if captions.expected is None or not captions.complete:
+    if captions.expected is None or not captions.complete or captions.is_of_another_set:
         return
     queries = captions.expected.times_asked
     # A caption in another spelling is found as unknown; the query it means is not reported as missing too.

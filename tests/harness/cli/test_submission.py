@@ -226,3 +226,23 @@ def test_predictions_in_another_format_are_another_run(lbar: Lbar, tones: Callab
     assert "evaluated before" in lbar(*arguments, "--profile", "dcase2025").stderr
     headers = sorted(path.read_text().partition(",")[0] for path in Path("runs").glob("*/tone.output.csv"))
     assert headers == ["caption", "index"]
+
+
+def test_an_output_of_another_data_set_is_one_error_and_its_json_has_everything(
+    lbar: Lbar, tones: Callable[..., Path]
+) -> None:
+    root = tones((300, 420, 600, 800, 1100, 1500, 2000))
+    Path("x.csv").write_text("caption,fname_1\n" + "".join(f"query {number},x.wav\n" for number in range(50)))
+    arguments = ("score", "x.csv", "--protocol", "folder", "--data-root", root)
+    told = lbar(*arguments)
+    first, *listed, last = told.stderr.splitlines()
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert "queries is among its 50 captions, such as 'query 0'; look whether it answers another data set" in first
+    assert all(line.startswith("  no row for ") for line in listed)
+    document = json.loads(lbar(*arguments, "--json").stdout)
+    assert f"lbar: {document['error']}" == first
+    assert [f"  {problem}" for problem in document["problems"][:5]] == listed
+    assert last == f"  and {len(document['problems']) - 5} more"
+    checked = lbar("validate", "x.csv", "--profile", "dcase2024", "--protocol", "folder", "--data-root", root, "--json")
+    codes = [one["code"] for one in json.loads(checked.stdout)["findings"]]
+    assert [code for code in codes if code.startswith("Q")] == ["Q007"]

@@ -27,3 +27,16 @@ def test_says_what_it_found_and_expected(tmp_path: Path, content: str) -> None:
         UserError, match=r"file.csv: line 1: the header is .*; expected caption,file_name_1.* or index,<clip>"
     ):
         detect(tmp_path / "file.csv")
+
+
+@pytest.mark.parametrize(("separator", "named"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators_are_named(tmp_path: Path, separator: str, named: str) -> None:
+    path = tmp_path / "x.csv"
+    for header in (("caption", "file_name_1"), ("Caption", "fname_1", "fname_2"), ("index", "a, b.wav")):
+        path.write_text(separator.join(header) + "\n")
+        with pytest.raises(UserError) as caught:
+            detect(path)
+        assert str(caught.value) == (
+            f"{path}: line 1: has {named} between its cells; expected commas: `lbar validate --fix` writes a copy that "
+            "has them"
+        )

@@ -77,3 +77,23 @@ def test_suggests_spellings_however_many_are_wrong() -> None:
 
 def test_index_of_every_item() -> None:
     assert match_names(PATH, ["b.wav"], ["a.wav", "b.wav"]) == {"a.wav": 0, "b.wav": 1}
+
+
+def test_captions_of_another_data_set_have_one_cause() -> None:
+    with pytest.raises(UserError) as caught:
+        match_queries(PATH, ["Snow", "Hail"], ["Rain", "Wind", "Rain", "Thunder"])
+    assert str(caught.value) == (
+        "file.csv: none of the 3 queries is among its 2 captions, such as 'Snow'; look whether it answers another data "
+        "set, and name the one it answers with --protocol: 3 problems"
+    )
+    assert caught.value.problems == ("no row for 'Rain'", "no row for 'Wind'", "no row for 'Thunder'")
+
+
+def test_captions_in_another_spelling_have_one_cause_that_can_be_mended() -> None:
+    with pytest.raises(UserError) as caught:
+        match_queries(PATH, ["rain falls", "wind blows"], ["Rain falls.", "Wind, blows", "Thunder"])
+    assert str(caught.value) == (
+        "file.csv: 2 of the 3 queries are there in another spelling, such as 'rain falls' for 'Rain falls.'; `lbar "
+        "validate --fix` with --protocol or --queries writes a copy that has them right: 3 problems"
+    )
+    assert caught.value.problems[2] == "no row for 'Thunder'"

@@ -289,3 +289,10 @@ def test_what_is_right_is_not_said_to_be_worse_than_chance(tmp_path: Path) -> No
         result = score_file(path, task)
         assert (result.below_chance, result.to_json()["below_chance"]) == (None, None)
         assert "chance" not in result.to_text()
+
+
+def test_a_matrix_the_other_way_round_is_one_line(tmp_path: Path) -> None:
+    write_score_matrix(tmp_path / "scores.csv", CLIPS, ["Rain", "Wind, "], np.zeros((4, 2), np.float32))
+    with pytest.raises(UserError, match=r"has a row per clip and a column per query; .* transpose it$") as caught:
+        score_file(tmp_path / "scores.csv", TASK)
+    assert caught.value.problems == ()

@@ -555,3 +555,19 @@ def test_a_file_that_may_not_be_read(world: Any, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Path, "open", refuse)
     (finding,) = validate(path, edition, world.expected).findings.kept
     assert (finding.check, finding.found) == ("P001", "Permission denied")
+
+
+def test_another_data_set_is_one_finding(world: Any) -> None:
+    rows = world.rows_of("dcase2024")
+    for number, row in enumerate(rows[1:]):
+        row[0] = f"query {number}"
+    (finding,) = world.look_at_file("x.output.csv", world.csv(rows), "dcase2024").findings.kept
+    assert (finding.check, finding.level, finding.line, finding.column) == ("Q007", "error", 2, "caption")
+    assert finding.found == "8 captions, none of which is asked, such as 'query 0'"
+    assert finding.expected == "the 8 queries of small, such as 'Rain falls on a roof, steadily.'"
+    assert finding.mend == (
+        "look whether it answers another data set; --queries FILE or --protocol NAME says which one it answers"
+    )
+    rows[1][0] = "the sea"
+    codes = {one.check for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2024").findings.kept}
+    assert codes == {"Q003", "Q004"}
