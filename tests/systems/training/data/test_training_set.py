@@ -55,7 +55,9 @@ def test_an_epoch_of_pairs_has_each_once(batch: int, seed: int, epoch: int) -> N
 
 
 def test_an_epoch_of_clips_brings_all_their_captions() -> None:
-    for step in draws(OWNERS, 2, "all", 0, 0):
+    steps = draws(OWNERS, 2, "all", 0, 0)
+    assert len(steps) == 2
+    for step in steps:
         assert len(step.clips) == 2
         expected = [caption for clip in step.clips for caption in np.flatnonzero(clip == OWNERS)]
         np.testing.assert_array_equal(step.captions, expected)

@@ -24,6 +24,7 @@ from systems.text.captions import CaptionTokenizer
 from systems.training.data.batches import Batch
 from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.fit import fit
+from systems.training.fitting.losses import distillation_loss, supervised_loss
 from systems.training.fitting.module import Fitting, Hooks
 from systems.training.teachers.correspondences import Teacher
 
@@ -226,6 +227,34 @@ def test_estimates_are_the_targets(dual_card: Card, data: TrainingSet, tmp_path:
     scaled = torch.from_numpy(units[0][which.clips].astype(np.float32) @ units[1][which.captions].T.astype("f4")) / 0.05
     entropy = sum(-(scaled.softmax(d) * scaled.log_softmax(d)).sum(d).mean() for d in (0, 1))
     assert float(loss.detach()) == pytest.approx(float(entropy), abs=1e-3)
+
+
+@pytest.mark.parametrize(("supervised", "scale"), [(1.0, 1.0), (0.0, 1.0), (0.25, 1.0), (0.25, 0.5)])
+def test_both_losses_are_mixed_as_the_card_says(
+    dual_card: Card, data: TrainingSet, supervised: float, scale: float
+) -> None:
+    teachers = ("t",) if supervised < 1 else ()
+    student = fitting(dual_card(windows=SHORT), data, supervised=supervised, loss_scale=scale, teachers=teachers)
+    student.model.eval()
+    random = np.random.default_rng(0)
+    units = [
+        random.standard_normal((count, 6)).astype(np.float16) / 4 for count in (len(data.clips), len(data.captions))
+    ]
+    student._teachers = (Teacher("t", "", *units),)
+    # Two clips are there twice, so that a caption matches more than one.
+    which = Draw(np.array([3, 1, 3, 2]), np.array([15, 5, 16, 10]))
+    waveforms = [torch.from_numpy(data.read(clip)) for clip in which.clips]
+    with torch.no_grad():
+        found = student.loss(Batch(which, waveforms, [student._ids[i] for i in which.captions]))
+        clips = student.model.embed_clips([waveform.numpy() for waveform in waveforms])
+        captions = student.model.embed_captions([student._ids[i] for i in which.captions])
+    cosines = torch.nn.functional.normalize(clips) @ torch.nn.functional.normalize(captions).T
+    matching = torch.tensor([[c == data.owners[k] for k in which.captions] for c in which.clips])
+    assert matching.sum() == 6
+    estimated = torch.from_numpy(units[0][which.clips].astype("f4") @ units[1][which.captions].astype("f4").T)
+    expected = supervised * supervised_loss(cosines, matching, 0.05)
+    expected += (1 - supervised) * distillation_loss(cosines, estimated, 0.05)
+    assert float(found) == pytest.approx(scale * float(expected), rel=1e-4)
 
 
 TOGETHER = """

@@ -17,9 +17,20 @@ from systems.training.teachers.correspondences import Teacher, estimate, teach
 
 MINE = """
 from dataclasses import replace
+import numpy as np
+from systems.random import RandomSystem
 
-class Mine(RandomSystem):
+class WithoutDigest(RandomSystem):
     info = replace(RandomSystem.info, digest=None)
+
+class PairScorer:
+    info = RandomSystem.info
+    def score_pairs(self, captions, clips):
+        return np.zeros(len(captions), np.float32)
+
+class OwnScore(RandomSystem):
+    def score(self, text, audio):
+        return text @ audio.T
 """
 
 
@@ -82,11 +93,14 @@ def test_teachers_of_several_widths() -> None:
     [
         ("nobody", "teacher 'nobody' cannot be used: unknown system 'nobody'"),
         ("passt-m3-clotho", "teacher 'passt-m3-clotho' cannot be used: passt-m3-clotho lacks what it needs"),
+        ("mine:WithoutDigest", "teacher 'mine:WithoutDigest' has no info.digest, under which its embeddings could be"),
+        ("mine:PairScorer", "teacher 'mine:PairScorer' scores pairs and has no embeddings; name systems that embed"),
+        ("mine:OwnScore", "teacher 'mine:OwnScore' compares by a score of its own; estimates are means of cosines"),
         ("tone_system:ToneSystem", "teacher 'tone_system:ToneSystem' takes clips at 16000 Hz, training has 32000 Hz"),
     ],
 )
 def test_a_teacher_that_cannot_teach_is_named(data: TrainingSet, participant: Path, name: str, message: str) -> None:
-    (participant / "mine.py").write_text("from systems.random import RandomSystem\n" + MINE)
+    (participant / "mine.py").write_text(MINE)
     with pytest.raises(UserError) as caught:
         teach(["random", name], data, device="cpu")
     assert str(caught.value).startswith(message)
