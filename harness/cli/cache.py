@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import AsJson
-from harness.cli.printing import in_bytes, print_json, print_table, say
+from harness.cli.printing import echo, in_bytes, print_json, print_table, say
 from harness.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def show_cache(context: typer.Context, as_json: AsJson = False) -> None:
         sizes = [one.size for one in kept if one.kind == kind]
         rows.append((kind, str(len(sizes)), in_bytes(sum(sizes)), about))
     print_table(("kind", "folders", "size", "what it is"), rows)
-    typer.echo(f"{in_bytes(sum(one.size for one in kept))} in {root.absolute()}, where {in_bytes(free)} are free")
+    echo(f"{in_bytes(sum(one.size for one in kept))} in {root.absolute()}, where {in_bytes(free)} are free")
 
 
 @cache_app.command()
@@ -70,7 +70,7 @@ def clear(
     if as_json:
         print_json({"deleted": _documents(deleted), "in_use": _documents(in_use)})
     else:
-        typer.echo(f"deleted: {_summary(deleted)}" if deleted else "nothing deleted")
+        echo(f"deleted: {_summary(deleted)}" if deleted else "nothing deleted")
 
 
 def _kept() -> "list[KeptFolder]":
