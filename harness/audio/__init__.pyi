@@ -3,10 +3,10 @@ from .clip import Clip as Clip
 from .clip import Pcm as Pcm
 from .decoding import BrokenAudio as BrokenAudio
 from .decoding import decode as decode
-from .expected_size import ExpectedSize as ExpectedSize
-from .expected_size import expected_size as expected_size
 from .fingerprints import Fingerprint as Fingerprint
 from .fingerprints import FingerprintIndex as FingerprintIndex
 from .fingerprints import fingerprint as fingerprint
+from .recording_size import ExpectedSize as ExpectedSize
+from .recording_size import expected_size as expected_size
 from .store import PcmStore as PcmStore
 from .store import decoder_version as decoder_version
