@@ -5,10 +5,10 @@ from .decoding import BrokenAudio as BrokenAudio
 from .decoding import Recording as Recording
 from .decoding import decode as decode
 from .decoding import decode_recording as decode_recording
-from .expected_size import ExpectedSize as ExpectedSize
-from .expected_size import expected_size as expected_size
 from .fingerprints import Fingerprint as Fingerprint
 from .fingerprints import FingerprintIndex as FingerprintIndex
 from .fingerprints import fingerprint as fingerprint
+from .recording_size import ExpectedSize as ExpectedSize
+from .recording_size import expected_size as expected_size
 from .store import PcmStore as PcmStore
 from .store import decoder_version as decoder_version

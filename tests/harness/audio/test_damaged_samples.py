@@ -214,3 +214,16 @@ def test_many_threads_read_a_damaged_clip(
         for waveform in pool.map(store.read, [clips[0]] * 16):
             np.testing.assert_array_equal(waveform, expected)
     assert (folder / f"{RATE}hz.index").stat().st_size == 88 * (len(clips) + 1)
+
+
+def test_any_beginnings_of_the_files_are_a_store(folder: Path, clips: list[Clip], samples: Path) -> None:
+    """What a process or a machine leaves that stops at any moment, whichever file got further."""
+    opened(folder, clips)
+    index = folder / f"{RATE}hz.index"
+    whole_index, whole_samples = index.read_bytes(), samples.read_bytes()
+    random = np.random.default_rng(2)
+    for _ in range(40):
+        index.write_bytes(whole_index[: random.integers(len(whole_index) + 1)])
+        samples.write_bytes(whole_samples[: random.integers(len(whole_samples) + 1)])
+        assert_right(opened(folder, clips), clips)
+        assert_right(opened(folder, clips), clips)
