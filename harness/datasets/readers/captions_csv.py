@@ -49,7 +49,7 @@ def read_csv(path: Path) -> CsvTable:
         UserError: the file is missing, empty, not UTF-8, not well-formed CSV, has a column twice, or rows with another
             number of cells than the header.
     """
-    records = list(read_rows(path, SEPARATORS))
+    records = list(read_rows(path, separators=SEPARATORS))
     if not records:
         raise UserError(f"{path}: the file is empty; expected a header and one row per clip")
     (_, header), *body = records
