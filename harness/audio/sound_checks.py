@@ -105,8 +105,8 @@ class Sound:
     @classmethod
     def of(cls, largest: float, channels: Extent, mono: Extent, louder: int = 0) -> "Sound":
         """The sound of samples; `channels` and `mono` are those of the samples as they are after scaling."""
-        levels = (_hundredths(level) for level in (largest, channels.swing, mono.swing))
-        return cls(*levels, integer_bits(largest), louder)
+        channels_level, mono_level = _hundredths(channels.swing), _hundredths(mono.swing)
+        return cls(_hundredths(largest), channels_level, mono_level, integer_bits(largest), louder)
 
     def packed(self) -> bytes:
         """Eight bytes, of which `unpacked` makes an equal sound."""
@@ -146,7 +146,7 @@ def _hundredths(level: float) -> int:
 
 
 def _level(hundredths: int) -> float:
-    return 10.0 ** (hundredths / _STEPS / 20)
+    return math.pow(10, hundredths / _STEPS / 20)
 
 
 def _words(hundredths: int) -> str:
