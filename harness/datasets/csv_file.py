@@ -25,7 +25,7 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _NEEDS_QUOTES = re.compile('[,"\r\n]')
 
 
-def read_rows(path: Path, separators: str = ",", most_bytes: int | None = None) -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: Path, *, separators: str = ",", most_bytes: int | None = None) -> Iterator[tuple[int, list[str]]]:
     """Yield every record, the header first, with the line of the file it begins on, counted from 1.
 
     Blank lines are passed over; a byte order mark and CRLF are accepted.

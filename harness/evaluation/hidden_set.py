@@ -108,7 +108,7 @@ def read_queries(path: Path) -> tuple[str, ...]:
     Raises:
         UserError: it cannot be read, has no such column, or an empty caption.
     """
-    rows = read_rows(path, SEPARATORS, MOST_KEPT_BYTES)
+    rows = read_rows(path, separators=SEPARATORS, most_bytes=MOST_KEPT_BYTES)
     _, header = next(rows, (1, []))
     if "caption" not in header:
         raise UserError(f"{path}: the header is {','.join(header)[:80]!r}; expected a column caption with the queries")

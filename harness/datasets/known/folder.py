@@ -51,7 +51,7 @@ def _captions_file(data_root: Path) -> Path:
 
 def _header(path: Path) -> list[str]:
     try:
-        return next(read_rows(path, SEPARATORS), (1, []))[1]
+        return next(read_rows(path, separators=SEPARATORS), (1, []))[1]
     except UserError:
         return []
 

@@ -49,7 +49,7 @@ def read_csv(path: Path) -> CsvTable:
         UserError: the file is missing, empty, not UTF-8, not well-formed CSV, has a column twice, or rows with another
             number of cells than the header.
     """
-    records = list(read_rows(path, SEPARATORS, MOST_KEPT_BYTES))
+    records = list(read_rows(path, separators=SEPARATORS, most_bytes=MOST_KEPT_BYTES))
     if not records:
         raise UserError(f"{path}: the file is empty; expected a header and one row per clip")
     (_, header), *body = records

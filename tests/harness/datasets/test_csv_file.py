@@ -119,4 +119,4 @@ def test_several_problems_are_counted_and_all_are_listed(tmp_path: Path) -> None
 )
 def test_the_header_tells_the_separator(tmp_path: Path, separators: str, content: str, rows: list[list[str]]) -> None:
     (tmp_path / "table.csv").write_text(content)
-    assert [cells for _, cells in read_rows(tmp_path / "table.csv", separators)] == rows
+    assert [cells for _, cells in read_rows(tmp_path / "table.csv", separators=separators)] == rows
