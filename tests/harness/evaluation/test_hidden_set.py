@@ -51,13 +51,13 @@ def test_it_is_no_evaluation(prediction: Prediction) -> None:
 def test_a_byte_that_flipped_is_found(prediction: Prediction, name: str) -> None:
     content = (prediction.folder / name).read_bytes()
     (prediction.folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    read = {
+        "scores.npy": lambda: read_scores(prediction.folder, prediction.record),
+        "prediction.json": lambda: PredictionRecord.read(prediction.folder),
+        "tone.output.csv": lambda: predictions_in(prediction.folder),
+    }
     with pytest.raises(UserError, match=f"{name} is damaged, or was changed since it was written"):
-        if name.endswith(".json"):
-            PredictionRecord.read(prediction.folder)
-        elif name.endswith(".csv"):
-            predictions_in(prediction.folder)
-        else:
-            read_scores(prediction.folder, prediction.record)
+        read[name]()
 
 
 def test_what_is_damaged_is_said_where_there_are_no_checksums(prediction: Prediction) -> None:
