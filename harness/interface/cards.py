@@ -223,7 +223,7 @@ def _loaded(path: Path) -> dict[str, Any]:
     try:
         require_undamaged(path, "")
     except UserError:
-        _warn_of_change(path)
+        _warn_of_change(path.resolve())
     try:
         card = read_yaml(path)
     except FileNotFoundError:
@@ -237,6 +237,7 @@ def _loaded(path: Path) -> dict[str, Any]:
 
 @cache
 def _warn_of_change(path: Path) -> None:
+    """Say it once for each card, however often it is read."""
     _log.warning(
         "card %s was edited, or damaged, since training wrote it; what it says now counts (take its line out of %s "
         "beside it, and this is not said again)",

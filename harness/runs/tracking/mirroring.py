@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.machine import damaged_files
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import KINDS, find_runs, kind_of_run, read_any_record
 from harness.runs.speed_record import SpeedRecord
@@ -92,6 +93,8 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
 def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord | SpeedRecord, out: Path) -> str:
     from mlflow.entities import Metric, Param
 
+    if damaged := damaged_files(folder):
+        raise UserError(f"{folder} is not mirrored: {', '.join(damaged)} is damaged; evaluate the system again")
     mirrored = MIRRORED[record.kind]
     experiment_id = experiment_of(client, mirrored.experiment(record), out)
     for run in runs_of(client, experiment_id, {mirrored.id_tag: record.id}):

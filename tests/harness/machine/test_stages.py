@@ -2,7 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness.machine.stages import StageMeter, metered, stage
+from harness.machine.stages import StageMeter, is_metered, metered, stage
 
 
 def test_the_parts_add_up_to_the_whole():
@@ -29,8 +29,20 @@ def test_a_stage_that_fails_ends():
 
 
 def test_nobody_meters():
+    meter = StageMeter(lambda: pytest.fail("a meter that is not active is read"))
     with stage("encode"), stage("mel"):
+        assert not is_metered()
+    assert meter.spent == {}
+    with metered(StageMeter(lambda: 0)):
+        assert is_metered()
+    assert not is_metered()
+
+
+def test_a_stage_belongs_to_the_meter_it_began_under():
+    meter = StageMeter(lambda: 0)
+    with stage("encode"), metered(meter), stage("mel"):
         pass
+    assert meter.spent == {"mel": 0}
 
 
 def test_other_threads_are_not_metered():

@@ -238,7 +238,7 @@ def test_a_card_that_was_edited_since_counts_and_is_named(
     assert "trained before" in train(card, small_clotho, training=once)[0]
     assert load_system(str(path), device="cpu").info.card["about"] == "mine"
     (line,) = caplog.messages
-    assert line.startswith("card weights/first/card.yaml was edited, or damaged, since training wrote it")
+    assert line.startswith(f"card {path.resolve()} was edited, or damaged, since training wrote it")
 
 
 def test_paths_of_others_go_from_the_card(card: dict[str, object], small_clotho: Path) -> None:

@@ -105,9 +105,12 @@ def test_it_is_rendered_once(tmp_path: Path) -> None:
 
 def test_splits_do_not_disturb_each_other(tmp_path: Path) -> None:
     for split in SMALL.sizes:
-        prepare(SMALL, split, tmp_path)
+        folder = prepare(SMALL, split, tmp_path)
+    before = {path: path.read_bytes() for path in folder.rglob("*.wav")}
+    assert len(before) == sum(SMALL.sizes.values())
     for split in SMALL.sizes:
-        prepare(SMALL, split, tmp_path)
+        prepare(SMALL, split, tmp_path, lambda stage, total: pytest.fail("rendered again"))
+    assert {path: path.read_bytes() for path in folder.rglob("*.wav")} == before
 
 
 def test_two_processes_at_once(tmp_path: Path) -> None:

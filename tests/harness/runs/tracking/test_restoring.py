@@ -65,6 +65,42 @@ def test_a_run_whose_record_is_damaged_in_mlflow_is_named_and_the_others_come(
     assert "record.json is damaged" in reason
 
 
+def flip(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-20] + bytes([content[-20] ^ 1]) + content[-19:])
+
+
+def test_a_copy_that_was_damaged_is_downloaded_again(migrated_runs: Path, make_run: MakeRun) -> None:
+    folder = make_run(migrated_runs, "a")
+    mirror_all(migrated_runs)
+    copy, _ = local_copy(migrated_runs)
+    (copied,) = find_runs(copy)
+    for name in ("ranking.parquet", "record.json"):
+        flip(copied / name)
+        assert local_copy(migrated_runs) == (copy, [])
+        (copied,) = find_runs(copy)
+        assert (copied / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_what_is_damaged_is_neither_mirrored_nor_restored(
+    migrated_runs: Path, make_run: MakeRun, tmp_path: Path
+) -> None:
+    folder = make_run(migrated_runs, "a")
+    whole = (folder / "per_query.parquet").read_bytes()
+    flip(folder / "per_query.parquet")
+    ((_, outcome),) = mirror_all(migrated_runs)
+    assert not outcome.done
+    assert "per_query.parquet is damaged" in outcome.message
+    (folder / "per_query.parquet").write_bytes(whole)
+    ((_, outcome),) = mirror_all(migrated_runs)
+    assert outcome.done
+    (stored,) = (migrated_runs / "mlartifacts").rglob("ranking.parquet")
+    flip(stored)
+    shutil.rmtree(folder)
+    with pytest.raises(UserError, match=r"ranking\.parquet of MLflow run \w+ was damaged there"):
+        restore("everyday", out=migrated_runs)
+
+
 def test_a_store_that_is_away_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
