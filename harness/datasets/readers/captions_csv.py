@@ -9,6 +9,8 @@ from harness.datasets.csv_file import MOST_KEPT_BYTES, read_rows, refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.errors import UserError
 
+_LONGEST_NAME = 255
+"""Bytes in the name of a file, on every file system in use."""
 _NUMBERED = re.compile(r"caption_(\d+)")
 
 
@@ -67,8 +69,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
     `caption`. `key` is the column that names the clip.
 
     Raises:
-        UserError: a column is missing, a name or caption is empty, a name is a path, a clip has two rows in the first
-            form, or there is no row. All such problems are listed.
+        UserError: a column is missing, a name or caption is empty, a name is a path or too long, a clip has two rows in
+            the first form, or there is no row. All such problems are listed.
     """
     names = table.column(key)
     columns = _caption_columns(table)
@@ -81,6 +83,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
             problems.append(f"line {line}: {key} is empty")
         if "/" in name or "\\" in name:
             problems.append(f"line {line}: {key} {name!r} is a path; expected the bare file name")
+        if len(name.encode()) > _LONGEST_NAME:
+            problems.append(f"line {line}: {key} {name[:40]!r}… is longer than the name of a file can be")
         if name in first_line and columns != ["caption"]:
             problems.append(f"{key} {name!r} is on line {first_line[name]} and again on line {line}; keep one row")
         first_line.setdefault(name, line)

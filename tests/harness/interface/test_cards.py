@@ -150,6 +150,16 @@ def test_a_file_is_no_folder() -> None:
         parse_card(Card, {"factory": "m:f", "name": "mine", "files": {"weights": both}})
 
 
+@pytest.mark.parametrize("path", ["x" * 5_000, "a/" * 5_000 + "b"])
+def test_a_path_that_no_file_can_have_is_left_as_it_is(tmp_path: Path, path: str) -> None:
+    write(tmp_path / "sub", low=f"factory: m:f\nfiles: {{weights: {{path: {path}}}}}\n")
+    write(tmp_path, top="base: sub/low.yaml\nname: mine\n")
+    fields, folder = read_card(str(tmp_path / "top.yaml"))
+    assert fields["files"] == {"weights": {"path": path}}
+    with pytest.raises(UserError, match="cannot be looked for"):
+        place_of(common_part(fields).files["weights"], folder)
+
+
 def test_bases_that_multiply_are_bounded(tmp_path: Path) -> None:
     write(tmp_path, c0="factory: m:f\n", **{f"c{n}": f"base: [c{n - 1}.yaml, c{n - 1}.yaml]\n" for n in range(1, 30)})
     with pytest.raises(UserError, match="read more than 100 cards; take bases out"):
