@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
+from harness.interface.card_files import place_of
 from harness.interface.cards import Card, common_part, parse_card, read_card
 
 
@@ -152,6 +153,7 @@ def test_a_file_is_no_folder() -> None:
 
 @pytest.mark.parametrize("path", ["x" * 5_000, "a/" * 5_000 + "b"])
 def test_a_path_that_no_file_can_have_is_left_as_it_is(tmp_path: Path, path: str) -> None:
+    (tmp_path / "sub").mkdir()
     write(tmp_path / "sub", low=f"factory: m:f\nfiles: {{weights: {{path: {path}}}}}\n")
     write(tmp_path, top="base: sub/low.yaml\nname: mine\n")
     fields, folder = read_card(str(tmp_path / "top.yaml"))
