@@ -15,6 +15,9 @@ from harness.machine import stage
 _SHORTENED = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _LENGTH_UNKNOWN = 0x7FFF0000
 
+# Of samples like these not even a mean can be taken.
+_AS_GOOD_AS_INFINITE = 1e30
+
 _RATES = range(1_000, 768_001)
 
 
@@ -97,8 +100,8 @@ def _read(path: Path) -> tuple[Array, int]:
         raise _cut_short(path, f"{len(samples)} of the {announced} samples its header announces")
     if integers:
         samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
-    elif not np.isfinite(samples).all():
-        raise BrokenAudio(f"{path} holds samples that are NaN or infinite; write the file again")
+    elif not (np.abs(samples) < _AS_GOOD_AS_INFINITE).all():
+        raise BrokenAudio(f"{path} holds samples that are NaN or infinite, or nearly so; write the file again")
     return samples, rate
 
 

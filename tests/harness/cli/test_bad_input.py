@@ -140,7 +140,7 @@ BROKEN = {
     "truncated": (truncate, "tone 0.wav is cut short: it holds "),
     "zero length": (lambda path: path.write_bytes(b""), "tone 0.wav is an empty file; "),
     "no audio": (lambda path: path.write_text("<html>"), "tone 0.wav cannot be read as audio "),
-    "NaN": (put_nan, "tone 0.wav holds samples that are NaN or infinite; "),
+    "NaN": (put_nan, "tone 0.wav holds samples that are NaN or infinite, or nearly so; "),
     "missing": (Path.unlink, "tone 0.wav does not exist; "),
 }
 
