@@ -88,7 +88,7 @@ def place_of(file: CardFile, folder: Path) -> Path | None:
     try:
         return next((place for place in places if file.is_whole(place)), None)
     except OSError as error:
-        raise UserError(f"{file.path} cannot be looked for: {error.strerror} ({error.filename})") from error
+        raise UserError(f"{file.path:.100} cannot be looked for: {error.strerror} ({error.filename!s:.200})") from error
 
 
 def required_files(files: Mapping[str, CardFile], keys: Sequence[str], folder: Path, system: str) -> list[Path]:

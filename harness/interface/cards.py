@@ -1,6 +1,7 @@
 """Cards: YAML files that say what a system is, each on its own or built on others."""
 
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import count
@@ -272,7 +273,8 @@ def _file_seen_from(folder: Path, file: object, own: Path) -> object:
     if not isinstance(file, dict):
         return file
     seen = dict(file)
-    if isinstance(file.get("path"), str) and (own / file["path"]).exists():
+    # Unlike `Path.exists` this says no of what cannot be the name of a file.
+    if isinstance(file.get("path"), str) and os.path.exists(own / file["path"]):  # noqa: PTH110
         seen["path"] = relpath(own / file["path"], folder)
     if isinstance(file.get("bundled"), str):
         seen["bundled"] = relpath(own / file["bundled"], folder)

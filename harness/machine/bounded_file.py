@@ -7,6 +7,7 @@ bytes of YAML whose anchors (&, *) stand for billions of entries.
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator
 from functools import cache
@@ -23,6 +24,8 @@ DEEPEST = 60
 """How deep lists and mappings lie in each other in a YAML file."""
 
 _TOO_DEEP = f"lists or mappings more than {DEEPEST} deep in each other, or one that contains itself; look for stray ["
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -138,13 +141,16 @@ def _nodes(node: Any, depth: int) -> Iterator[Any]:
 
 
 def _plain(value: Any) -> Any:
-    """The value, with dates as texts; what JSON has no equal of is refused."""
+    """The value, with dates as texts; what JSON has no equal of is refused, and so are texts that no file can hold."""
     from datetime import date
 
     if isinstance(value, dict):
-        if unfit := next((key for key in value if not isinstance(key, str)), None):
-            raise ValueError(f"the key {unfit!r:.80} is no text; put it in quotes")
-        return {key: _plain(entry) for key, entry in value.items()}
+        for key in value:
+            if not isinstance(key, str):
+                raise ValueError(f"the key {key!r:.80} is no text; put it in quotes")
+        return {_plain(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, str) and ("\0" in value or _HALF.search(value)):
+        raise ValueError(f"the text {value!r:.80} holds a zero byte or half a character; take it out")
     if isinstance(value, list):
         return [_plain(entry) for entry in value]
     if isinstance(value, date):

@@ -10,6 +10,8 @@ from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.errors import UserError, nearest
 
+_LONGEST_NAME = 255
+"""Bytes in the name of a file, on every file system in use."""
 _NUMBERED = re.compile(r"caption_(\d+)")
 
 
@@ -71,7 +73,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
 
     Raises:
         UserError: a column is missing, a name is empty, a clip has no caption, a row of the second form has none, a
-            name is a path, a clip has two rows in the first form, or there is no row. All such problems are listed.
+            name is a path or too long, a clip has two rows in the first form, or there is no row. All such problems
+            are listed.
     """
     names = table.column(key)
     columns = _caption_columns(table)
@@ -84,6 +87,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
             problems.append(f"line {line}: {key} is empty")
         if "/" in name or "\\" in name:
             problems.append(f"line {line}: {key} {name!r} is a path; expected the bare file name")
+        if len(name.encode()) > _LONGEST_NAME:
+            problems.append(f"line {line}: {key} {name[:40]!r}… is longer than the name of a file can be")
         if name in first_line and columns != ["caption"]:
             problems.append(f"{key} {name!r} is on line {first_line[name]} and again on line {line}; keep one row")
         first_line.setdefault(name, line)

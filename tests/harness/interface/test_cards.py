@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
+from harness.interface.card_files import place_of
 from harness.interface.cards import Card, common_part, parse_card, read_card
 
 
@@ -148,6 +149,17 @@ def test_a_file_is_no_folder() -> None:
     both = {"path": "x", "urls": ["http://a/x"], "contents": {"y": "http://a/y"}}
     with pytest.raises(UserError, match="a file has `urls`, a folder has `contents`; not both"):
         parse_card(Card, {"factory": "m:f", "name": "mine", "files": {"weights": both}})
+
+
+@pytest.mark.parametrize("path", ["x" * 5_000, "a/" * 5_000 + "b"])
+def test_a_path_that_no_file_can_have_is_left_as_it_is(tmp_path: Path, path: str) -> None:
+    (tmp_path / "sub").mkdir()
+    write(tmp_path / "sub", low=f"factory: m:f\nfiles: {{weights: {{path: {path}}}}}\n")
+    write(tmp_path, top="base: sub/low.yaml\nname: mine\n")
+    fields, folder = read_card(str(tmp_path / "top.yaml"))
+    assert fields["files"] == {"weights": {"path": path}}
+    with pytest.raises(UserError, match="cannot be looked for"):
+        place_of(common_part(fields).files["weights"], folder)
 
 
 def test_bases_that_multiply_are_bounded(tmp_path: Path) -> None:

@@ -126,6 +126,7 @@ def test_other_columns_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
         ("file_name|caption\na.wav|x\n", r"column file_name is missing; the header is file_name\|caption"),
         ("file_name,caption_1\n,x\n", "line 2: file_name is empty"),
         ("file_name,caption_1\na.wav,x\nb.wav,y\na.wav,z\n", "'a.wav' is on line 2 and again on line 4"),
+        (f"file_name,caption_1\n{'x' * 252}.wav,x\n", "line 2: file_name 'xxx.*'… is longer than the name of a file"),
         ("file_name,caption_1\na.wav,x,y\n", "line 2: 3 cells where the header has 2"),
         ("file_name,caption_1\na.wav\n", "line 2: 1 cells where the header has 2"),
         ('file_name,caption_1\na.wav,"x\nb.wav,y\n', "line 2: not well-formed CSV"),
