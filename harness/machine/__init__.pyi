@@ -23,6 +23,6 @@ from .stages import StageMeter as StageMeter
 from .stages import is_metered as is_metered
 from .stages import metered as metered
 from .stages import stage as stage
-from .temporary_folder import temporary_folder as temporary_folder
+from .temporary import temporary_folder as temporary_folder
 from .whole_file import copy as copy
 from .whole_file import write_text as write_text
