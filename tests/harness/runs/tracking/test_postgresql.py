@@ -81,8 +81,11 @@ def database() -> Iterator[str]:
 def server(folder: Path, database: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", database, "--artifacts-destination", f"{folder}/kept"]
+    # It would start seven processes more, which wait for jobs.
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    nowhere = subprocess.DEVNULL
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        command, cwd=folder, env=environment, stdout=nowhere, stderr=nowhere, start_new_session=True
     ) as process:
         try:
             wait_for(port, process)
