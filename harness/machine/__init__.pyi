@@ -39,7 +39,7 @@ from .stages import StageMeter as StageMeter
 from .stages import is_metered as is_metered
 from .stages import metered as metered
 from .stages import stage as stage
-from .temporary_folder import temporary_folder as temporary_folder
+from .temporary import temporary_folder as temporary_folder
 from .visible_text import visible as visible
 from .visible_text import visible_json as visible_json
 from .whole_file import append as append

@@ -4,7 +4,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -125,8 +125,11 @@ def experiment_of(client: "MlflowClient", name: str, out: Path) -> str:
     uri = tracking_uri(out)
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        made = client.create_experiment(name, artifact_location=artifact_location(uri, name))
-        experiment = client.get_experiment(made)
+        location = artifact_location(uri, name)
+        # Somebody else may make it at this moment.
+        unless(lambda: client.create_experiment(name, artifact_location=location), "RESOURCE_ALREADY_EXISTS")
+        experiment = client.get_experiment_by_name(name)
+        assert experiment is not None
     refuse_other_disk(experiment.artifact_location, uri)
     return str(experiment.experiment_id)
 
@@ -142,3 +145,15 @@ def runs_of(client: "MlflowClient", experiment_id: str, tags: dict[str, str]) ->
         token = page.token
         if not token:
             return sorted(runs, key=lambda run: (run.info.start_time, run.info.run_name))
+
+
+def unless(call: Callable[[], Any], *codes: str) -> Any:
+    """What a call to MLflow returns; `None` where it fails with one of these error codes."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return call()
+    except MlflowException as error:
+        if error.error_code in codes:
+            return None
+        raise

@@ -80,7 +80,7 @@ def refuse_other_disk(location: str, uri: str) -> None:
         UserError: the path is not here, and the store is not of this machine alone.
     """
     address = urlsplit(uri)
-    if sqlite_file(uri) or address.hostname in ("localhost", "127.0.0.1", "::1"):
+    if sqlite_file(uri) or (address.scheme == "http" and address.hostname in ("localhost", "127.0.0.1", "::1")):
         return
     named = urlsplit(location)
     if named.scheme in ("", "file") and not Path(unquote(named.path)).exists():

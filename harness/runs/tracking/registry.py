@@ -1,11 +1,10 @@
 """MLflow's model registry: versions of a model, each from a run, and the alias of the one that is current."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from harness.runs.records import EvaluationRecord
-from harness.runs.tracking.client import open_client, quiet
+from harness.runs.tracking.client import open_client, quiet, unless
 from harness.runs.tracking.values import EVALUATION, allowed
 
 _FOLDER = "retriever"
@@ -40,7 +39,7 @@ def registered_version(name: str, alias: str, record: EvaluationRecord, *, out: 
     """
     unknown = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
     with open_client(out) as client:
-        current = _unless(lambda: client.get_model_version_by_alias(name, alias), *unknown)
+        current = unless(lambda: client.get_model_version_by_alias(name, alias), *unknown)
         return str(current.version) if current and current.tags.get(EVALUATION.id_tag) == record.id else None
 
 
@@ -66,7 +65,7 @@ def register_version(name: str, alias: str, model: Path, run_id: str, record: Ev
     tags = {EVALUATION.id_tag: record.id, allowed(primary.name): f"{primary.value:.6f}"}
     with open_client(out) as client:
         client.log_artifacts(run_id, str(model), _FOLDER)
-        _unless(lambda: client.create_registered_model(name, description=about), "RESOURCE_ALREADY_EXISTS")
+        unless(lambda: client.create_registered_model(name, description=about), "RESOURCE_ALREADY_EXISTS")
         run = client.get_run(run_id).info
         made = client.create_model_version(
             name,
@@ -77,15 +76,3 @@ def register_version(name: str, alias: str, model: Path, run_id: str, record: Ev
         )
         client.set_registered_model_alias(name, alias, made.version)
         return str(made.version)
-
-
-def _unless(call: Callable[[], Any], *codes: str) -> Any:
-    """What a call to MLflow returns; `None` where it fails with one of these error codes."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return call()
-    except MlflowException as error:
-        if error.error_code in codes:
-            return None
-        raise
