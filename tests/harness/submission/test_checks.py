@@ -11,7 +11,7 @@ import pytest
 
 from harness.interface.findings import Finding
 from harness.submission.editions.profiles import editions, get_profile
-from harness.submission.findings import to_text
+from harness.submission.findings import shown, to_text
 from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.output import file as output_file
@@ -669,3 +669,53 @@ def test_another_data_set_is_one_finding(world: Any) -> None:
     rows[1][0] = "the sea"
     codes = {one.check for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2024").findings.kept}
     assert codes == {"Q003", "Q004"}
+
+
+def test_a_long_text_is_cut() -> None:
+    assert shown("x" * 158) == f"'{'x' * 158}'"
+    assert shown("x" * 159) == f"'{'x' * 155}…'"
+
+
+def test_systems_that_differ_in_one_query(world: Any) -> None:
+    files = world.files("dcase2024", 2)
+    other = OUTPUT.replace("_1", "_2")
+    files[other] = b"".join(row for row in files[other].splitlines(keepends=True) if not row.startswith(b"The sea"))
+    (finding,) = [one for one in world.look(files, "dcase2024", known=False).findings.kept if one.check == "T004"]
+    assert finding.found == "1 caption that only this one or Muestermann_ABC_task8_1.output.csv has: 'The sea'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  development_testing:", "  another_set:\n    R@1: 0.9\n  development_testing:"),
+        ("    R@1:", "    mAP@16: 0.9\n    R@1:"),
+        ("    R@1:", "    R@5: !!null\n    R@1:"),
+    ],
+    ids=["of another set", "of another depth", "not known"],
+)
+def test_results_that_are_not_compared(world: Any, old: str, new: str) -> None:
+    assert found(world, replace(META, old, new)) == []
+
+
+def test_what_lacks_beside_a_misnamed_institute(world: Any) -> None:
+    findings = found(
+        world,
+        replace(META, 'institute: Institute of B, location: "Linz, Austria"', "institution: Institute of B"),
+    )
+    assert [(one.check, one.found) for one in findings] == [
+        ("M013", "the key institution"),
+        ("M014", "no location"),
+    ]
+
+
+@pytest.mark.parametrize(("digits", "codes"), [(4, ["X009", "X011"]), (5, ["X009"])])
+def test_few_digits_that_make_scores_equal_are_an_error(world: Any, digits: int, codes: list[str]) -> None:
+    rows = world.rows_of("dcase2025")
+    for row in rows[1:]:
+        row[1:] = [f"0.{10 ** (digits - 1) + 7 * number}" for number in range(len(row) - 1)]
+        row[4] = row[5]
+    assert [
+        one.check
+        for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2025").findings.in_order()
+        if one.check[0] == "X"
+    ] == sorted(codes, key=lambda code: code != "X011")
