@@ -14,7 +14,6 @@ from .scoring import FileScore as FileScore
 from .scoring import rank_file as rank_file
 from .scoring import score_file as score_file
 from .separators import SEPARATORS as SEPARATORS
-from .separators import is_header as is_header
 from .separators import separated_header as separated_header
 from .separators import with_commas as with_commas
 from .spelling import Spellings as Spellings

@@ -62,6 +62,7 @@ class ScoreMatrix:
         scores = np.fromiter(map(_number, cells), np.float64, len(cells))
         return scores, [
             f"line {line}, column {self.names[column]!r}: {cells[column]!r}; expected a finite number"
+            + (", with a decimal point" if "," in cells[column] else "")
             for column in np.flatnonzero(~np.isfinite(scores)).tolist()
         ]
 

@@ -127,10 +127,14 @@ class Profile(BaseModel, frozen=True, extra="forbid"):
     def variant_of(self, header: Sequence[str]) -> Columns | None:
         """Which columns of this edition a ranked list's header has, at any depth; `None` where it has others.
 
+        Capital letters and outer blanks do not matter.
+
         >>> get_profile("dcase2024").variant_of(["caption", "file_name_1"])
         ('caption', 'file_name_{rank}')
         """
-        return columns_of(header, (self.columns, *self.variants))
+        cells = [cell.strip().casefold() for cell in header]
+        usual = (self.columns, *self.variants)
+        return next((one for one in usual if columns_of(cells, [tuple(map(str.casefold, one))])), None)
 
     def named(self, template: str, label: str) -> str:
         """The name of a file of the system with this label, or of all systems that share its author.

@@ -86,11 +86,11 @@ def _even_row(row: MatrixRow) -> Iterator[Finding]:
 
 @ROW_CHECKS("X007", "error", "Every score is a finite number.")
 def _finite_numbers(row: MatrixRow) -> Iterator[Finding]:
-    mend = "look at the system: this score says nothing"
     if len(row.cells) == len(row.names):
         for number in np.flatnonzero(~np.isfinite(row.scores)).tolist():
-            found, column = shown(row.cells[number]), row.names[number]
-            yield Finding(found, "a finite number, larger for a better match", mend, column=column)
+            cell, column = row.cells[number], row.names[number]
+            mend = "write it with a decimal point" if "," in cell else "look at the system: this score says nothing"
+            yield Finding(shown(cell), "a finite number, larger for a better match", mend, column=column)
 
 
 @ROW_CHECKS("X008", "warning", "Scores depend on the clip.")

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.predictions import is_header
 from harness.submission.editions.profiles import Profile
 from harness.submission.output.expected import Expected
 
@@ -58,5 +57,5 @@ def mended_header(header: Sequence[str], profile: Profile, expected: Expected | 
 def _columns(profile: Profile, header: list[str]) -> list[str]:
     """The edition's names for columns that are named otherwise, unless the names are data: a header is missing then."""
     is_data = any(cell.lower().endswith(".wav") for cell in header)
-    known = is_header(header, (profile.columns, *profile.variants)) or len(header) - 1 == profile.depth
+    known = profile.variant_of(header) or len(header) - 1 == profile.depth
     return profile.header(len(header) - 1) if known and not is_data else header

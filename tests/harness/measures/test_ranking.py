@@ -144,3 +144,12 @@ def test_no_queries_are_no_error():
     ranks = rank_scores(np.empty((0, 3), np.float32), Relevance.from_lists([]))
     assert (len(ranks), ranks.tied_fraction) == (0, 0.0)
     assert isinstance(ranks, Ranks)
+
+
+def test_a_list_that_names_what_is_not_there_says_what_is() -> None:
+    with pytest.raises(UserError) as caught:
+        ranks_from_lists([[0, 3], [2, -1]], Relevance.from_lists([[0], [2]]), n_items=3)
+    assert caught.value.problems == (
+        "list 0: no such item: [3]; items are 0 to 2",
+        "list 1: no such item: [-1]; items are 0 to 2",
+    )

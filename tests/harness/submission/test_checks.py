@@ -1,7 +1,10 @@
-"""Each check by itself: one thing is spoilt in a sound package, and its code is found, and nothing else."""
+"""Each check by itself: one thing is spoilt in a sound package, and that is found, and nothing else.
+
+`findings.txt` has every finding in full, as a person reads it, under the name of the case.
+"""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from harness.interface.findings import Finding
 from harness.predictions import spelling
 from harness.submission.editions.profiles import editions, get_profile
-from harness.submission.findings import to_text
+from harness.submission.findings import shown, to_text
 from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.output import file as output_file
@@ -31,6 +34,19 @@ from harness.submission.team_checks import SCORE_CHECKS, TEAM_CHECKS
 from harness.submission.validation import SCORED, validate
 
 Files = dict[str, bytes]
+
+TOLD = {
+    case: findings
+    for case, _, findings in (
+        part.partition("\n") for part in Path(__file__).with_name("findings.txt").read_text("utf-8").split("## ")[1:]
+    )
+}
+
+
+def in_full(findings: Iterable[Finding]) -> str:
+    """The findings as `findings.txt` has them."""
+    return "".join(f"{to_text(finding)}\n" for finding in findings)
+
 
 ALL = (
     *TREE_CHECKS, *MEMBER_CHECKS, *SIZE_CHECKS, *PACKAGE_CHECKS, *SYSTEM_CHECKS, *START_CHECKS, *RANKED_CHECKS,
@@ -308,6 +324,111 @@ def test_what_is_spoilt_is_found(world: Any, case: str) -> None:
     text = "\n".join(to_text(finding) for finding in findings if finding.check == code)
     for word in words:
         assert word in text
+    assert in_full(findings) == TOLD[case]
+
+
+def test_every_check_is_told_in_full() -> None:
+    told = "".join(TOLD.values())
+    # These are told in full in the tests below, and in those of members and of real files.
+    elsewhere = {"P001", "P002", "P004", "P005", "P006", "P008", "S002", "F007", "Q007", *OF_ONE_FILE, *OF_ONE_ZIP}
+    assert {check.code for check in ALL if f"{check.level} {check.code}  " not in told} == elsewhere
+
+
+OF_ONE_FILE: dict[str, tuple[Callable[[list[list[str]]], object], bool, str, str, str]] = {
+    "Q006": (
+        lambda rows: None,
+        False,
+        "8 rows",
+        "1,000 (hidden evaluation set) or 5,225 (development-testing split)",
+        "look whether rows are missing; --queries FILE or --protocol NAME compares them with the queries",
+    ),
+    "R003": (
+        lambda rows: [row.pop() for row in rows],
+        True,
+        "9 clips per query",
+        "10",
+        "write the list again to this depth",
+    ),
+    "R005": (
+        lambda rows: rows[1].__setitem__(1, f"a\\{rows[1][1]}"),
+        True,
+        "a path, {0!r}",
+        "the bare file name, {1!r}",
+        "leave the folders out; `lbar validate --fix` writes a copy that has it right",
+    ),
+    "R008": (
+        lambda rows: rows[1].__setitem__(1, "rain.mp3"),
+        False,
+        "'rain.mp3'",
+        "a file name with .wav at its end",
+        "write the name as the file is called, extension included",
+    ),
+}
+
+
+@pytest.mark.parametrize("code", OF_ONE_FILE)
+def test_what_is_spoilt_in_one_file_is_told_in_full(world: Any, code: str) -> None:
+    spoil, known, *told = OF_ONE_FILE[code]
+    rows = world.rows_of("dcase2022")
+    spoil(rows)
+    name = rows[1][1]
+    kept = world.look_at_file("x.output.csv", world.csv(rows), "dcase2022", known=known).findings.kept
+    (finding,) = [one for one in kept if one.check == code]
+    values = (name, name.rpartition("\\")[2])
+    assert [finding.found, finding.expected, finding.mend] == [text.format(*values) for text in told]
+
+
+def test_a_list_that_is_too_deep(world: Any) -> None:
+    rows = [[*row, "sea.wav" if number else "fname_11"] for number, row in enumerate(world.rows_of("dcase2024"))]
+    (finding,) = [
+        one
+        for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2024").findings.kept
+        if one.check == "R003"
+    ]
+    assert (finding.found, finding.expected, finding.line) == ("11 clips per query", "10", 1)
+    assert finding.mend == "leave out the columns after the 10th"
+
+
+OF_ONE_ZIP = {
+    "P025": ("a package called 'other.zip'", "Muestermann_ABC.zip", "rename the zip"),
+    "T004": (
+        "2 captions that only this one or Muestermann_ABC_task8_1.output.csv has: 'The ocean' and others",
+        "the same queries in all outputs",
+        "look whether one of them is on another data set",
+    ),
+}
+
+
+def test_a_zip_that_is_called_otherwise(world: Any) -> None:
+    path = world.zip(world.files("dcase2024"), "other.zip")
+    (finding,) = validate(path, get_profile("dcase2024"), world.expected).findings.kept
+    path.unlink()
+    assert (finding.check, finding.file) == ("P025", "other.zip")
+    assert (finding.found, finding.expected, finding.mend) == OF_ONE_ZIP["P025"]
+
+
+SEVERAL: dict[str, tuple[int, Callable[[Files], object]]] = {
+    "five systems": (5, lambda files: None),
+    "one abbreviation": (2, replace(META, "ABC1", "ABC2")),
+    "one label": (2, replace(META.replace("_1", "_2"), "label: Muestermann_ABC_task8_2", f"label: {LABEL}")),
+    "a nought too many": (2, replace(META.replace("_1", "_2"), "1000002", "10000010")),
+    "two teams": (
+        2,
+        lambda files: [
+            files.update(
+                {name.replace("ABC_task8_2", "XYZ_task8_2"): files.pop(name).replace(b"ABC_task8_2", b"XYZ_task8_2")}
+            )
+            for name in list(files)
+            if "task8_2" in name
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_what_is_spoilt_among_several_systems_is_told_in_full(world: Any, case: str) -> None:
+    systems, spoil = SEVERAL[case]
+    assert in_full(found(world, spoil, systems)) == TOLD[case]
 
 
 def test_every_check_has_its_own_code_and_a_sentence() -> None:
@@ -349,7 +470,7 @@ def test_systems_on_two_data_sets(world: Any) -> None:
     files[other] = files[other].replace(b"The sea", b"The ocean")
     (finding,) = world.look(files, "dcase2024", known=False).findings.kept
     assert (finding.check, finding.file) == ("T004", other)
-    assert finding.found.startswith("2 captions that only this one or Muestermann_ABC_task8_1.output.csv has")
+    assert (finding.found, finding.expected, finding.mend) == OF_ONE_ZIP["T004"]
 
 
 def test_two_teams_in_one_package(world: Any) -> None:
@@ -486,6 +607,7 @@ def test_what_is_spoilt_in_a_matrix_is_found(world: Any, case: str) -> None:
     also = {"path": {"X004", "X005"}, "rounded": {"X009", "X008"}, "no rows": {"Q004"}, "column twice": {"X009"}}
     assert codes <= {code} | also.get(case, set())
     assert any(words in to_text(finding) for finding in result.findings.kept if finding.check == code)
+    assert in_full(result.findings.kept) == TOLD[f"matrix: {case}"]
 
 
 @pytest.mark.parametrize("name", sorted(editions()))
@@ -571,3 +693,53 @@ def test_another_data_set_is_one_finding(world: Any) -> None:
     rows[1][0] = "the sea"
     codes = {one.check for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2024").findings.kept}
     assert codes == {"Q003", "Q004"}
+
+
+def test_a_long_text_is_cut() -> None:
+    assert shown("x" * 158) == f"'{'x' * 158}'"
+    assert shown("x" * 159) == f"'{'x' * 155}…'"
+
+
+def test_systems_that_differ_in_one_query(world: Any) -> None:
+    files = world.files("dcase2024", 2)
+    other = OUTPUT.replace("_1", "_2")
+    files[other] = b"".join(row for row in files[other].splitlines(keepends=True) if not row.startswith(b"The sea"))
+    (finding,) = [one for one in world.look(files, "dcase2024", known=False).findings.kept if one.check == "T004"]
+    assert finding.found == "1 caption that only this one or Muestermann_ABC_task8_1.output.csv has: 'The sea'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("  development_testing:", "  another_set:\n    R@1: 0.9\n  development_testing:"),
+        ("    R@1:", "    mAP@16: 0.9\n    R@1:"),
+        ("    R@1:", "    R@5: !!null\n    R@1:"),
+    ],
+    ids=["of another set", "of another depth", "not known"],
+)
+def test_results_that_are_not_compared(world: Any, old: str, new: str) -> None:
+    assert found(world, replace(META, old, new)) == []
+
+
+def test_what_lacks_beside_a_misnamed_institute(world: Any) -> None:
+    findings = found(
+        world,
+        replace(META, 'institute: Institute of B, location: "Linz, Austria"', "institution: Institute of B"),
+    )
+    assert [(one.check, one.found) for one in findings] == [
+        ("M013", "the key institution"),
+        ("M014", "no location"),
+    ]
+
+
+@pytest.mark.parametrize(("digits", "codes"), [(4, ["X009", "X011"]), (5, ["X009"])])
+def test_few_digits_that_make_scores_equal_are_an_error(world: Any, digits: int, codes: list[str]) -> None:
+    rows = world.rows_of("dcase2025")
+    for row in rows[1:]:
+        row[1:] = [f"0.{10 ** (digits - 1) + 7 * number}" for number in range(len(row) - 1)]
+        row[4] = row[5]
+    assert [
+        one.check
+        for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2025").findings.in_order()
+        if one.check[0] == "X"
+    ] == sorted(codes, key=lambda code: code != "X011")

@@ -356,6 +356,7 @@ def test_two_packages_are_compared_query_by_query(everyday: Callable[..., Run], 
         means.append(sums[drawn].sum() / sizes[drawn].sum())
     assert (first.low, first.high) == pytest.approx(tuple(np.quantile(means, [0.025, 0.975])), abs=0.004)
     same = compare([scores[0], scores[0]], clusters)
+    assert [one.measure for one in same] == [one.measure for one in differences]
     assert all(one.difference == one.low == one.high == 0 for one in same)
 
 

@@ -36,6 +36,7 @@ def test_all_editions_are_read_and_are_called_like_their_files() -> None:
 @pytest.mark.parametrize("header", ["caption,file_name_1,file_name_2", "caption,fname_1,fname_2", "0,1,2"])
 def test_known_spellings_of_columns(name: str, header: str) -> None:
     assert get_profile(name).variant_of(header.split(",")) is not None
+    assert get_profile(name).variant_of([f" {cell.upper()} " for cell in header.split(",")]) is not None
     assert get_profile(name).variant_of(["query", *header.split(",")[1:]]) is None
 
 

@@ -1,9 +1,11 @@
 """Zips made to do harm: nothing is written outside, nothing large is unpacked, everything is said."""
 
+import builtins
 import io
 import os
 import stat
 import struct
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ import pytest
 from harness.submission.editions.profiles import get_profile
 from harness.submission.mending import mend
 from harness.submission.package import members
-from harness.submission.package.members import FolderTree, ZipTree, open_tree
+from harness.submission.package.member_checks import is_bomb
+from harness.submission.package.members import FolderTree, Member, ZipTree, open_tree
 from harness.submission.package.zip_directory import DamagedError, announced
+from harness.submission.package_score import score_package
 from harness.submission.validation import Validation, validate
 
 LABEL = "Muestermann_ABC_task8_1"
@@ -39,6 +43,13 @@ def codes(world: Any, path: Path) -> set[str]:
     return {finding.check for finding in result.findings.kept}
 
 
+def told(world: Any, path: Path, code: str) -> tuple[str, str, str, str]:
+    """File, found, expected and mend of the one finding of a check."""
+    kept = validate(path, get_profile("dcase2024"), world.expected).findings.kept
+    (finding,) = [one for one in kept if one.check == code]
+    return finding.file, finding.found, finding.expected, finding.mend
+
+
 def link(name: str) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name)
     info.create_system = 3
@@ -49,7 +60,20 @@ def link(name: str) -> zipfile.ZipInfo:
 def test_a_link_is_not_followed(world: Any) -> None:
     path = zipped(world, (link(OUTPUT), b"/etc/passwd"), without=OUTPUT)
     assert {"P004", "P016"} <= codes(world, path)
-    assert all(member.kind == "link" for member in ZipTree(path).members if member.name == OUTPUT)
+    assert told(world, path, "P004") == (
+        OUTPUT,
+        "a link",
+        "a regular file",
+        "put the file itself in its place; a link points to nothing where the package is unpacked",
+    )
+    assert [member.kind for member in ZipTree(path).members if member.name == OUTPUT] == ["link"]
+
+
+def test_a_pipe_is_not_read(world: Any) -> None:
+    info = link(OUTPUT)
+    info.external_attr = (stat.S_IFIFO | 0o777) << 16
+    path = zipped(world, (info, b""), without=OUTPUT)
+    assert told(world, path, "P004")[1] == "a device, pipe or socket"
 
 
 def test_a_link_in_a_folder_is_not_followed(world: Any, tmp_path: Path) -> None:
@@ -76,16 +100,38 @@ def test_a_bomb_is_not_unpacked(world: Any, monkeypatch: pytest.MonkeyPatch) -> 
     unpacked = []
     monkeypatch.setattr(members.shutil, "copyfileobj", lambda *_: unpacked.append(1))
     result = validate(path, get_profile("dcase2024"), world.expected)
-    (finding,) = [finding for finding in result.findings.kept if finding.check == "P005"]
-    assert "30,000,000" in finding.found
     assert OUTPUT not in result.looked_at
+    (packed,) = [member.packed for member in ZipTree(path).members if member.name == OUTPUT]
+    assert told(world, path, "P005") == (
+        OUTPUT,
+        f"{packed:,} bytes that unpack to 30,000,000",
+        "at most 150 bytes from one",
+        "pack the real file; this one was not unpacked",
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "packed", "bomb"),
+    [
+        (1 << 20, 1, False),
+        ((1 << 20) + 1, 1, True),
+        (1_500_000, 10_000, False),
+        (1_500_001, 10_000, True),
+        (1 << 21, 0, True),
+    ],
+)
+def test_what_is_a_bomb(size: int, packed: int, bomb: bool) -> None:
+    """More than a mebibyte, and more than 150 bytes from one."""
+    assert is_bomb(Member("x.csv", "file", size, packed)) == bomb
 
 
 def test_a_file_that_is_far_too_large_is_not_unpacked(world: Any) -> None:
     path = zipped(world, (f"task8/{LABEL}/more.yaml", os.urandom(70_000)))
     result = validate(path, get_profile("dcase2024"), world.expected)
     (finding,) = [finding for finding in result.findings.kept if finding.check == "P008"]
-    assert "70,000 bytes" in finding.found
+    assert (finding.file, finding.found) == (f"task8/{LABEL}/more.yaml", "70,000 bytes")
+    assert finding.expected == "at most 65,536 for a .yaml file"
+    assert finding.mend == "look whether it is the right file; it was not read"
     assert f"task8/{LABEL}/more.yaml" not in result.looked_at
 
 
@@ -104,7 +150,12 @@ def test_unusual_compression_is_said_and_not_unpacked(world: Any, method: int) -
     info = zipfile.ZipInfo(OUTPUT)
     info.compress_type = method
     path = zipped(world, (info, b"caption\n"), without=OUTPUT)
-    assert "P006" in codes(world, path)
+    assert told(world, path, "P006") == (
+        OUTPUT,
+        f"compression method {method}",
+        "no password, and a usual method (stored or deflate)",
+        "make the zip again with the usual settings",
+    )
 
 
 def test_a_password(world: Any) -> None:
@@ -113,7 +164,7 @@ def test_a_password(world: Any) -> None:
     place = content.index(b"PK\1\2")
     content[place + 8] |= 1
     path.write_bytes(content)
-    assert "P006" in codes(world, path)
+    assert told(world, path, "P006")[1] == "a member that needs a password"
 
 
 def test_a_name_twice(world: Any) -> None:
@@ -123,11 +174,46 @@ def test_a_name_twice(world: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x.csv", "/x.csv", "task8/../../x.csv", "C:/x.csv", "task8\\..\\x.csv", "~/x.csv"])
-def test_paths_that_lead_out(world: Any, name: str) -> None:
-    before = sorted(world.folder.parent.rglob("*"))
-    path = zipped(world, (name, b"x"))
+def test_paths_that_lead_out(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """They are said, and neither looking, mending nor scoring writes anything outside of the temporary folder."""
+    path = zipped(world, (name, b"caption,fname_1\r\n"))
+    here, temporary = tmp_path / "a" / "b" / "here", tmp_path / "temporary"
+    here.mkdir(parents=True)
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("HOME", str(tmp_path / "a"))
+    monkeypatch.chdir(here)
+    written: list[Path] = []
+    opened = io.open
+
+    def noted(file: Any, mode: str = "r", *arguments: Any, **more: Any) -> Any:
+        if isinstance(file, str | Path) and set(mode) & set("wax+"):
+            written.append(Path(os.path.abspath(file)))  # noqa: PTH100 - nothing is to be followed
+        return opened(file, mode, *arguments, **more)
+
+    for module in (io, builtins):
+        monkeypatch.setattr(module, "open", noted)
     assert "P003" in codes(world, path)
-    assert sorted(world.folder.parent.rglob("*")) == before or path in world.folder.iterdir()
+    score_package(path, world.task)
+    assert written, "members are unpacked"
+    assert all(place.is_relative_to(temporary) for place in written)
+    assert mend(path, get_profile("dcase2024"), world.expected, None).path == path.with_suffix(".fixed.zip")
+    path.with_suffix(".fixed.zip").unlink()
+    outside = [place for place in written if not place.is_relative_to(temporary) and place.parent != path.parent]
+    assert outside == []
+    assert sorted(tmp_path.rglob("*")) == sorted([tmp_path / "a", tmp_path / "a" / "b", here, temporary])
+
+
+def test_a_member_is_never_unpacked_under_its_own_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as packed:
+        packed.writestr("../../escaped.csv", b"x")
+    tree = ZipTree(tmp_path / "x.zip")
+    (member,) = tree.members
+    with tree.place(member) as place:
+        assert place.name == "member.csv"
+        assert place.read_bytes() == b"x"
+        assert place.parent.name.startswith("lbar-")
+    assert not place.parent.exists()
 
 
 def test_more_members_than_anybody_hands_in(tmp_path: Path) -> None:
