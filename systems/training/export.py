@@ -1,12 +1,15 @@
 """The folder of a trained system: its card, its files, and a record of the training."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.errors import UserError
 from harness.machine import write_checksums
+
+_UNFINISHED = ".unfinished-"
 
 
 def export(
@@ -34,6 +37,7 @@ def export(
         UserError: the folder cannot be written.
     """
     import yaml
+    from filelock import FileLock
 
     contents = {
         **(files or {}),
@@ -42,14 +46,23 @@ def export(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".unfinished-", dir=folder) as unfinished:
-            for name, content in contents.items():
-                (Path(unfinished) / name).write_bytes(content)
-            for name in contents:
-                (Path(unfinished) / name).replace(folder / name)
-        write_checksums(folder, (*written, *contents))
+        with FileLock(folder / ".export.lock"):
+            # Of processes that were killed.
+            for left in folder.glob(f"{_UNFINISHED}*"):
+                shutil.rmtree(left, ignore_errors=True)
+            _place(folder, contents)
+            write_checksums(folder, (*written, *contents))
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror or error}; make room or name another folder by --out"
         ) from error
     return folder / "card.yaml"
+
+
+def _place(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write all files into a folder of their own first, then rename them in their order."""
+    with TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as unfinished:
+        for name, content in contents.items():
+            (Path(unfinished) / name).write_bytes(content)
+        for name in contents:
+            (Path(unfinished) / name).replace(folder / name)

@@ -157,7 +157,7 @@ def _kept(best: Path, target: Path, name: str, table: str) -> Path:
 
     unfinished, before = (target.with_name(f".{target.name}.{what}") for what in ("unfinished", "before"))
     shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(best, unfinished, ignore=shutil.ignore_patterns(".lock"))
+    shutil.copytree(best, unfinished, ignore=shutil.ignore_patterns("*.lock"))
     # Both folders lie in the same folder, so that the relative paths in the card hold in the copy.
     card = read_yaml(unfinished / "card.yaml") | {"name": name}
     (unfinished / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False), encoding="utf-8")

@@ -138,11 +138,14 @@ def train_dual_encoder(
         raise UserError(f"{where} does not train in {precision!r}; expected {', '.join(PRECISIONS)}, fp16 not on a CPU")
     training = _prepared(parsed, folder, out, data_root, progress, where, say, skip_broken=skip_broken)
     decisive = training.decisive(precision)
+    epochs = training.home / "epochs"
     if line_before := _trained_before(training, decisive, say):
+        if _read(epochs / "said.json") == decisive:
+            # They are left of a process that was killed when it had just written the card.
+            shutil.rmtree(epochs, ignore_errors=True)
         return line_before
     curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(decisive), _params(decisive))
     fitting = _fitting(training, curves, progress, say)
-    epochs = training.home / "epochs"
     # Of several processes that train together, the first one writes.
     writes = os.environ.get("RANK", "0") == "0"
     with exclusive(training.home / ".lock", "a training", "LBAR_WEIGHTS") if writes else nullcontext():

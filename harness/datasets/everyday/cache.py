@@ -69,7 +69,7 @@ def prepare(edition: Edition, split: str, root: Path, progress: Progress = silen
         UserError: the cache cannot be written to, or the files differ from the edition's.
     """
     folder = root / f"everyday-{edition.version}"
-    # The captions file is put there last.
+    # The captions file is put there last; a process that is killed right after that leaves its own folder.
     if not (folder / captions_name(split)).exists():
         _render(edition, split, folder, progress)
     elif _digest(folder, split) != edition.digests[split]:
@@ -77,6 +77,8 @@ def prepare(edition: Edition, split: str, root: Path, progress: Progress = silen
             f"{folder}: the files of the {split} split were changed or damaged since they were rendered (SHA-256 over "
             f"all of them differs from version {edition.version}'s); delete this folder and run again to render anew"
         )
+    else:
+        _remove_unfinished(folder, split)
     return folder
 
 
@@ -106,7 +108,12 @@ def _render(edition: Edition, split: str, folder: Path, progress: Progress) -> N
 
 def _remove_leftovers(folder: Path, split: str) -> None:
     """Remove what a process left that was killed while it rendered, or while it moved the finished files here."""
-    for unfinished in (*folder.glob(f".{split}-*"), folder / split):
+    _remove_unfinished(folder, split)
+    shutil.rmtree(folder / split, ignore_errors=True)
+
+
+def _remove_unfinished(folder: Path, split: str) -> None:
+    for unfinished in folder.glob(f".{split}-*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 
 

@@ -93,6 +93,8 @@ def test_training_goes_through_both_towers(dual_card: Card) -> None:
     unused = {"head", "head_dist", "mask_embed"}
     without = [name for name, weight in model.named_parameters() if weight.requires_grad and weight.grad is None]
     assert all(unused & set(name.split(".")) for name in without), without
+    reached = {name.split(".")[0] for name, weight in model.named_parameters() if weight.grad is not None}
+    assert reached == {"audio", "text", "audio_projection", "text_projection"}
     again = torch.Generator().manual_seed(1)
     torch.testing.assert_close(
         model.embed_clips(clips, generator=again), model.embed_clips(clips, generator=again.manual_seed(1))

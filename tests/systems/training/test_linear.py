@@ -126,7 +126,7 @@ def test_train_writes_a_system_that_loads(card_file: Path, small_clotho: Path, t
     result = CliRunner().invoke(app, [str(card_file), "--out", str(tmp_path / "out"), "--data-root", str(small_clotho)])
     assert result.exit_code == 0, result.output
     folder = tmp_path / "out" / "small"
-    assert sorted(path.name for path in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.glob("[!.]*")) == [
         "card.yaml",
         "checksums.xxh128",
         "small.safetensors",
@@ -153,9 +153,9 @@ def test_weights_of_which_a_byte_flipped_are_refused(card_file: Path, small_clot
 def test_training_again_replaces_it(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:
     card, folder = read_card(str(card_file))[0], tmp_path / "out" / "small"
     first = train_linear(card, tmp_path, tmp_path / "out", small_clotho)
-    content = {path.name: path.read_bytes() for path in folder.iterdir()}
+    content = {path.name: path.read_bytes() for path in folder.glob("[!.]*")}
     assert train_linear(card, tmp_path, tmp_path / "out", small_clotho) == first
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == content
+    assert {path.name: path.read_bytes() for path in folder.glob("[!.]*")} == content
 
 
 def test_broken_clips_are_all_named(card_file: Path, broken_clotho: Path, tmp_path: Path) -> None:
@@ -194,6 +194,14 @@ def test_data_of_which_everything_is_broken(card_file: Path, broken_clotho: Path
         path.write_bytes(b"")
     with pytest.raises(UserError, match="24 of 24 clips are broken or missing"):
         train_linear(*read_card(str(card_file)), tmp_path / "out", broken_clotho, skip_broken=True)
+
+
+def test_what_a_killed_process_left_is_cleared_away(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:
+    left = tmp_path / "out" / "small" / ".unfinished-abc"
+    left.mkdir(parents=True)
+    (left / "card.yaml").touch()
+    train_linear(*read_card(str(card_file)), tmp_path / "out", small_clotho)
+    assert not list((tmp_path / "out" / "small").glob(".unfinished*"))
 
 
 def test_a_folder_that_cannot_be_written(card_file: Path, small_clotho: Path, tmp_path: Path) -> None:

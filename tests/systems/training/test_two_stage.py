@@ -84,7 +84,12 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     assert [(point.step, point.value) for point in curve] == [(e["number"], e["loss"]) for e in record["epochs"]]
     assert run.data.params["card.training.batch"] == "8"
 
-    again, told = train(card, small_clotho)
+    # What a process left that was killed when it had just written the card goes; epochs of another training stay.
+    for said, stays in ((record["said"], False), ({"card": "another"}, True)):
+        (folder / "epochs").mkdir()
+        (folder / "epochs" / "said.json").write_text(json.dumps(said))
+        again, told = train(card, small_clotho)
+        assert (folder / "epochs").exists() == stays
     assert "trained before, mAP@10" in again
     assert not any("epoch" in one for one in told)
 

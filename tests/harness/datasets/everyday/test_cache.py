@@ -145,6 +145,14 @@ def test_killed_while_moving_the_finished_files(tmp_path: Path) -> None:
     assert visible(tmp_path) == EVALUATION
 
 
+def test_killed_right_after_that(tmp_path: Path) -> None:
+    folder = prepare(SMALL, "evaluation", tmp_path)
+    (folder / ".evaluation-x").mkdir()
+    prepare(SMALL, "evaluation", tmp_path)
+    assert not list(folder.glob(".evaluation-*"))
+    assert visible(tmp_path) == EVALUATION
+
+
 def change_a_sample(folder: Path) -> None:
     path = folder / "evaluation" / "evaluation_0002.wav"
     content = bytearray(path.read_bytes())

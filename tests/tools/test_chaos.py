@@ -1,0 +1,130 @@
+"""That the tool finds what a careless command loses, and finds nothing in a careful one."""
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "tools" / "chaos"
+
+
+@pytest.fixture(scope="module")
+def tool() -> Iterator[ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(FOLDER))
+        spec = spec_from_file_location("chaos", FOLDER / "__main__.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        # Dataclasses look up the module they are defined in.
+        patch.setitem(sys.modules, "chaos", module)
+        spec.loader.exec_module(module)
+        yield module
+        for name in ("disturbances", "workloads"):
+            sys.modules.pop(name, None)
+
+
+def prepared(folder: Path, _run: object) -> None:
+    (folder / "kept.txt").write_text("kept")
+
+
+def figures(folder: Path) -> object:
+    return (folder / "result.txt").read_text()
+
+
+def careful() -> None:
+    Path("tmp/unfinished.txt").write_text("result")
+    Path("tmp/unfinished.txt").rename("result.txt")
+
+
+def careless() -> None:
+    """Takes a result that is there for a whole one."""
+    if not Path("result.txt").exists():
+        with Path("result.txt").open("w") as file:
+            Path("more").mkdir(exist_ok=True)
+            file.write("result")
+
+
+def litters() -> None:
+    name = f"tmp/{len(list(Path('tmp').iterdir()))}"
+    Path(name).mkdir()
+    Path("result.txt").write_text("result")
+    Path(name).rmdir()
+
+
+def destroys() -> None:
+    """Replaces what was there by way of nothing."""
+    Path("kept.txt").unlink()
+    Path("kept.txt").write_text("kept")
+    Path("result.txt").write_text("result")
+
+
+def refuses_for_good() -> None:
+    """Leaves a lock that nobody holds."""
+    if Path("tmp/held").exists():
+        raise SystemExit(2)
+    Path("tmp/held").touch()
+    careful()
+    Path("tmp/held").unlink()
+
+
+def writes_much() -> None:
+    Path("tmp/much.txt").write_text("x" * 100)
+    Path("tmp/much.txt").rename("result.txt")
+
+
+def tried(tool: ModuleType, tmp_path: Path, command: Callable[[], None], how: str, unit: str, moment: float) -> Any:
+    workload = tool.Workload("toy", prepared, command, figures)
+    return tool.tried(tool.undisturbed(workload, tmp_path), tool.Disturbance(how, unit, moment))
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.5, 0.99])
+def test_nothing_is_found_in_a_careful_command(tool: ModuleType, tmp_path: Path, moment: float) -> None:
+    outcome, problems = tried(tool, tmp_path, careful, "SIGKILL", "changes", moment)
+    assert outcome.code == -9
+    assert problems == []
+
+
+@pytest.mark.parametrize(
+    ("command", "moment", "found"),
+    [
+        (careless, 0.6, 'wrong: "", not "result"'),
+        (litters, 0.4, "left over: tmp/0"),
+        (destroys, 0.4, "lost: kept.txt changed"),
+        (refuses_for_good, 0.9, "unusable: run again it ends with 2"),
+    ],
+)
+def test_what_a_command_loses(
+    tool: ModuleType, tmp_path: Path, command: Callable[[], None], moment: float, found: str
+) -> None:
+    outcome, problems = tried(tool, tmp_path, command, "SIGKILL", "changes", moment)
+    assert outcome.code == -9
+    assert problems[0].startswith(found)
+
+
+def test_signals_and_full_disks(tool: ModuleType, tmp_path: Path) -> None:
+    outcome, problems = tried(tool, tmp_path / "a", careful, "SIGINT", "changes", 0.5)
+    assert (outcome.code, problems) == (3, [])
+    outcome, problems = tried(tool, tmp_path / "b", writes_much, "full disk", "bytes a file", 0.0)
+    (problem,) = problems
+    assert problem.startswith("traceback: ")
+    assert problem.endswith("OSError: [Errno 27] File too large")
+
+
+def test_moments_are_drawn_by_the_seed(tool: ModuleType) -> None:
+    def drawn(seed: int) -> list[object]:
+        return [tool.drawn(tool.random.Random(f"{seed} {number}"), mounts=True) for number in range(50)]
+
+    assert drawn(0) == drawn(0) != drawn(1)
+    assert {one.how for one in drawn(0)} == {"SIGKILL", "SIGTERM", "SIGINT", "full disk"}  # type: ignore[attr-defined]
+    assert {one.unit for one in drawn(0)} == {"bytes", "changes", "processor"}  # type: ignore[attr-defined]
+
+
+def test_what_is_disturbed(tool: ModuleType) -> None:
+    workloads = import_module("workloads").WORKLOADS
+    assert {one.name for one in workloads} >= {"eval", "train", "track", "render", "submit"}
