@@ -55,7 +55,9 @@ def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def surroundings(session_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the person who runs the tests gets in, and nothing gets out into their cache."""
+    """Nothing of the person who runs the tests or of the test before gets in, and nothing gets out into their cache."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
     monkeypatch.setenv("LBAR_CACHE", str(session_cache))
     for name in ("LBAR_DATA", "LBAR_RUNS", "LBAR_WEIGHTS", "MLFLOW_TRACKING_URI"):
         monkeypatch.delenv(name, raising=False)

@@ -3,10 +3,14 @@
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("harness", "systems", "leaderboard")
@@ -42,3 +46,18 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
 def test_the_licences_travel_with_it(wheel: zipfile.ZipFile) -> None:
     names = {Path(name).name for name in wheel.namelist() if ".dist-info/licenses/" in name}
     assert names == {"LICENSE", "LICENCES.md", "GPL-2.0.txt", "GPL-3.0.txt"}
+
+
+def test_each_lower_bound_is_what_the_lowest_run_takes() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *chain.from_iterable(project["optional-dependencies"].values())]
+    lines = (ROOT / "constraints-lowest.txt").read_text().splitlines()
+    taken = dict(line.split("==") for line in lines if not line.startswith("#"))
+    bounds = [(one.name.lower(), bound) for one in map(Requirement, needed) for bound in one.specifier]
+    assert len(bounds) > 30
+    untried = [
+        f"{name}{bound}"
+        for name, bound in bounds
+        if bound.operator == ">=" and Version(taken[name.replace("_", "-")]) != Version(bound.version)
+    ]
+    assert untried == []
