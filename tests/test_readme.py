@@ -192,6 +192,7 @@ def test_the_notebook_answers_which_is_better(participant: Path, make_run: Calla
     assert "linear is better (against random, mAP@10 +0." in done.stdout
 
 
+@pytest.mark.slow
 def test_what_it_says_eval_prints_is_what_eval_prints(participant: Path, migrated_runs: Path) -> None:
     command = own_command("eval", "--device", "cpu")
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)

@@ -118,6 +118,7 @@ def test_the_stored_results_are_of_the_bundled_benchmark() -> None:
     assert {len(one.ranks) for one in baseline.systems.values()} == {1000}
 
 
+@pytest.mark.slow
 def test_the_shipped_systems_pass(migrated_runs: Path, tmp_path: Path, run: Run) -> None:
     code, shown = run("--out", migrated_runs)
     assert code == 0, shown
