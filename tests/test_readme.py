@@ -132,6 +132,7 @@ def test_tox_knows_the_environments_the_readme_names() -> None:
             assert f"[testenv:{name}]" in tox
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_clotho", "migrated_runs")
 def test_every_command_runs(participant: Path, tones: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
