@@ -63,12 +63,12 @@ def look(world: Any, tmp_path: Path) -> Callable[[str, str, bytes], None]:
     def at(name: str, edition: str, content: bytes) -> None:
         path = tmp_path / name
         path.write_bytes(content)
-        started = time.perf_counter()
+        started = time.process_time()
         for expected in (None, world.expected):
             result = validate(path, get_profile(edition), expected)
             assert "\n".join(result.to_text())
             assert result.to_json()["findings"] is not None
-        assert time.perf_counter() - started < LONGEST_ANSWER
+        assert time.process_time() - started < LONGEST_ANSWER
 
     return at
 

@@ -281,7 +281,7 @@ def test_two_processes_are_as_one(dual_card: Card, tmp_path: Path, encoder: str)
     command = [sys.executable, "-c", TOGETHER, str(tmp_path)]
     processes = [subprocess.Popen([*command, str(rank), *arguments], stderr=subprocess.PIPE) for rank in range(2)]
     for process in processes:
-        _, said = process.communicate(timeout=120)
+        _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said.decode()
     found = torch.load(tmp_path / "found.pt", weights_only=True)
     scope: dict[str, Any] = {}
