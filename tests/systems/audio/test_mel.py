@@ -58,7 +58,7 @@ def test_the_definition(front_end: KaldiLogMel, samples: int) -> None:
 def test_too_short_to_mirror_is_filled_with_zeros(front_end: KaldiLogMel, samples: int) -> None:
     waveform = noise(1, samples)
     filled = np.zeros(514)
-    filled[:samples] = waveform[0]
+    filled[:samples] = waveform[0].numpy()
     np.testing.assert_allclose(front_end(waveform)[0], by_definition(filled), rtol=0, atol=1e-4)
 
 
