@@ -50,7 +50,6 @@ def test_convolutions_hear_windows_of_any_length() -> None:
     assert TINY["mobilenet"].longest_window() is None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", TINY)
 def test_front_end_and_encoder_compile_without_a_break(name: str) -> None:
     torch.manual_seed(0)
