@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import psutil
 import pytest
@@ -19,11 +20,14 @@ PARTICIPANT = Path(__file__).resolve().parent / "participant"
 
 
 def pytest_configure() -> None:
-    """Let processes that tests start be interruptible, however this one was started.
+    """Let processes that tests start be interruptible, however this one was started, and examples take their time.
 
     A shell has its background jobs ignore SIGINT, and what is ignored is inherited; a handler is not.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes depends on what else the machine does.
+    hypothesis.settings.register_profile("lbar", deadline=None)
+    hypothesis.settings.load_profile("lbar")
 
 
 @pytest.hookimpl(wrapper=True)
