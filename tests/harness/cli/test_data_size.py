@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from harness.cli import build
-from harness.machine.kept import Disk
+from harness.machine.files.kept import Disk
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from harness.machine.whole_file import append
+from harness.machine.files.whole_file import append
 
 
 def test_data_are_added_at_the_end(tmp_path: Path) -> None:

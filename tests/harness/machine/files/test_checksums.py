@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.machine.checksums import (
+from harness.machine.files.checksums import (
     CHECKSUMS,
     damaged_files,
     is_sound_archive,

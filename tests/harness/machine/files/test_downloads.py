@@ -11,8 +11,8 @@ from threading import Event, Thread
 import pytest
 
 from harness.errors import UserError
-from harness.machine import downloads
-from harness.machine.downloads import download
+from harness.machine.files import downloads
+from harness.machine.files.downloads import download
 from harness.machine.progress import Advance
 
 CONTENT = bytes(range(256)) * 2000

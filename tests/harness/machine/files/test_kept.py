@@ -4,7 +4,7 @@ import pytest
 from filelock import FileLock
 
 from harness.errors import UserError
-from harness.machine.kept import KINDS_OF_KEPT, disk_of, kept_in
+from harness.machine.files.kept import KINDS_OF_KEPT, disk_of, kept_in
 
 DECODER = "0123abcd"
 FOLDERS = {
@@ -65,7 +65,7 @@ def test_what_cannot_be_deleted_is_named(root: Path, monkeypatch: pytest.MonkeyP
     def refuse(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path / "inside"))
 
-    monkeypatch.setattr("harness.machine.kept.shutil.rmtree", refuse)
+    monkeypatch.setattr("harness.machine.files.kept.shutil.rmtree", refuse)
     with pytest.raises(UserError, match="inside cannot be deleted: Permission denied"):
         kept_in(root, DECODER)[0].delete()
 

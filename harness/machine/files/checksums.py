@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.machine.whole_file import write_text
+from harness.machine.files.whole_file import write_text
 
 CHECKSUMS = "checksums.xxh128"
 _PIECE_BYTES = 1 << 20

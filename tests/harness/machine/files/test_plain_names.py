@@ -7,7 +7,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.interface import Card, parse_card, read_card
-from harness.machine.plain_names import plain_name
+from harness.machine.files.plain_names import plain_name
 from harness.runs import EvaluationRecord
 from harness.submission.editions.profiles import get_profile
 
