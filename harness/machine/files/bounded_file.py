@@ -26,6 +26,7 @@ DEEPEST = 60
 _TOO_DEEP = f"lists or mappings more than {DEEPEST} deep in each other, or one that contains itself; look for stray ["
 
 _HALF = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -78,9 +79,15 @@ def parse_json(text: str | bytes) -> Any:
         ValueError: it is not JSON, or lists lie too deep in each other.
     """
     try:
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
+        document = json.loads(text)
+        if _ESCAPED_HALF.search(text):
+            json.dumps(document, ensure_ascii=False).encode()
+        return document
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise ValueError("a text in it holds half a character, one of \\ud800 to \\udfff") from None
     except RecursionError:
         raise ValueError("lists within lists without end") from None
 

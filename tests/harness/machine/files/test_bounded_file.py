@@ -151,3 +151,14 @@ def test_a_pipe_in_the_place_of_a_tokenizer_is_missing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tokenizer.json")
     with pytest.raises(UserError, match="holds no tokenizer"):
         CaptionTokenizer.read(tmp_path, 100)
+
+
+def test_half_a_character_in_json(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(r'{"a": "\ud83d\ude00"}')
+    assert read_json(path) == {"a": "\U0001f600"}
+    path.write_text(r'{"a": "\ud800"}')
+    with pytest.raises(ValueError, match="half a character"):
+        read_json(path)
+    with pytest.raises(UserError, match="is not JSON .*half a character"):
+        EvaluationRecord.from_json(path.read_text())
