@@ -22,12 +22,16 @@ from typing import IO, Any, TypeVar
 
 from harness.errors import UserError, one_line
 from harness.runs.tracking.place import tracking_place
+from harness.runs.tracking.quiet import quiet
 
 R = TypeVar("R")
 
 _VARIABLE = "LBAR_TRACKING_SECONDS"
 _HOME = str(Path(__file__).resolve().parents[3])
-_CODE = f"import sys; sys.path.insert(0, {_HOME!r}); from harness.runs.tracking.in_time import serve; serve()"
+_CODE = (
+    f"import sys; {_HOME!r} in sys.path or sys.path.insert(0, {_HOME!r});"
+    "from harness.runs.tracking.in_time import serve; serve()"
+)
 
 _limit: float | None = None
 """Of the call that this process answers, in seconds; `None` in a process that answers none."""
@@ -145,8 +149,8 @@ def serve() -> None:
     os.dup2(2, 1)
     logged: SimpleQueue[logging.LogRecord] = SimpleQueue()
     logging.getLogger("harness").addHandler(QueueHandler(logged))
-    with suppress(Exception):
-        import mlflow  # noqa: F401  (takes seconds, in which nobody is waited for)
+    with suppress(Exception), quiet():
+        pass  # It imports MLflow, which takes seconds in which nobody is waited for.
     while True:
         _limit, folder, environment, call = calls.get()
         os.environ.clear()
@@ -168,5 +172,5 @@ def _receive(source: IO[bytes], calls: "SimpleQueue[Any]") -> None:
     while True:
         try:
             calls.put(pickle.load(source))  # noqa: S301  (the process that started this one wrote it)
-        except (OSError, EOFError, pickle.UnpicklingError):
+        except Exception:
             os._exit(0)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.runs.records import EvaluationRecord
-from harness.runs.tracking.client import open_client, quiet, unless
+from harness.runs.tracking.client import open_client, unless
+from harness.runs.tracking.quiet import quiet
 from harness.runs.tracking.values import EVALUATION, allowed
 
 _FOLDER = "retriever"

@@ -20,7 +20,7 @@ from harness.errors import UserError
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import find_runs, read_record, write_run
 from harness.runs.tracking import client as tracking
-from harness.runs.tracking import mirroring
+from harness.runs.tracking import mirroring, quiet
 from harness.runs.tracking.mirroring import mirror, mirror_all, try_mirror
 from harness.runs.tracking.place import tracking_uri
 from harness.runs.tracking.restoring import restore
@@ -234,9 +234,9 @@ def test_run_folders_come_back(out: Path, tmp_path: Path, migrated: Path) -> Non
 def test_mirroring_is_silent_and_leaves_the_process_as_it_was(
     out: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = dict(os.environ), {name: logging.getLogger(name).level for name in tracking._LOGGERS}
+    before = dict(os.environ), {name: logging.getLogger(name).level for name in quiet._LOGGERS}
     mirror(write(out), out=out)
-    assert (dict(os.environ), {name: logging.getLogger(name).level for name in tracking._LOGGERS}) == before
+    assert (dict(os.environ), {name: logging.getLogger(name).level for name in quiet._LOGGERS}) == before
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
 

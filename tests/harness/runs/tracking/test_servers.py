@@ -129,6 +129,7 @@ def test_each_costs_a_line_and_the_run_is_mirrored_later(
     assert "\n" not in warning
     assert read_record(folder).system.name == "a"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.delenv("LBAR_TRACKING_SECONDS")
     ((_, outcome),) = mirror_all(migrated_runs)
     assert outcome.done
 
