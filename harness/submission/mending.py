@@ -125,12 +125,12 @@ class _Mender:
                 commas = target.with_name(f"{target.name}.commas")
                 with_commas(place, commas, start.separator)
                 done.add(Repair(name, "separator", start.separator, ",", start.line))
+                place, before = commas, start
                 start = replace(
                     read_start(commas, self._profile),
-                    has_bom=start.has_bom,
-                    has_carriage_returns=start.has_carriage_returns,
+                    has_bom=before.has_bom,
+                    has_carriage_returns=before.has_carriage_returns,
                 )
-                place = commas
             mend_output(start, target, self._compared.guess(place), name, done)
         except UserError:
             return

@@ -8,6 +8,7 @@ import pytest
 
 from harness.audio.clip import Clip
 from harness.evaluation.embedding import TaskEmbedder
+from harness.evaluation.preparing import PreparedTask
 from harness.interface.system import SystemInfo
 from harness.protocols.named import get_protocol
 from harness.protocols.relevance import Relevance
@@ -75,3 +76,54 @@ def test_little_is_padded(captions: list[str]) -> None:
     lengths = [[len(ids) for ids in tokenizer(batch)] for batch in system.batches]
     padded = sum(len(batch) * max(batch) for batch in lengths)
     assert padded / sum(map(sum, lengths)) < 1.25
+
+
+@pytest.mark.parametrize("captions", [["a longer one", "short"], ["short", "a longer one"], ["b", "a", "b"]])
+def test_rows_come_back_in_order_whichever_caption_comes_first(captions: list[str]) -> None:
+    rows = TaskEmbedder("cpu", "fp32").captions(Counted(), task(captions))
+    np.testing.assert_array_equal(rows, [vector(caption) for caption in captions])
+
+
+class Digested(Counted):
+    info = SystemInfo(name="digested", sample_rate=16_000, digest="d")
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_what_was_embedded_before_is_kept(captions: list[str]) -> None:
+    first, second = Digested(), Digested()
+    rows = TaskEmbedder("cpu", "fp32").captions(first, task(captions))
+    again = TaskEmbedder("cpu", "fp32").captions(second, task(captions))
+    np.testing.assert_array_equal(rows, [vector(caption) for caption in captions])
+    np.testing.assert_array_equal(again, rows)
+    assert (len(first.batches) > 0, second.batches) == (True, [])
+
+
+class Pairs:
+    """Scores a pair by the caption's length and the clip's first sample, and keeps how many it was given at once."""
+
+    info = SystemInfo(name="pairs", sample_rate=16_000)
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def score_pairs(self, captions: Sequence[str], clips: Sequence[np.ndarray]) -> np.ndarray:
+        self.sizes.append(len(clips))
+        return np.array([len(text) + clip[0] for text, clip in zip(captions, clips, strict=True)], np.float32)
+
+
+class Held:
+    """In place of a store: a clip's only sample is its number."""
+
+    def digest(self, clips: Sequence[Clip]) -> str:
+        return str(len(clips))
+
+    def read(self, clip: Clip) -> np.ndarray:
+        return np.array([float(Path(clip.name).stem)], np.float32)
+
+
+def test_every_pair_is_scored_a_few_clips_at_a_time() -> None:
+    system, captions = Pairs(), ["four", "two", "four", "a", "seventy"]
+    prepared = PreparedTask(task(captions), Held())  # type: ignore[arg-type]
+    scores = TaskEmbedder("cpu", "fp32", batch_size=2).pairs(system, prepared)
+    np.testing.assert_array_equal(scores, [[len(text) + clip for clip in range(5)] for text in captions])
+    assert system.sizes == [2, 2, 1] * 4

@@ -743,3 +743,14 @@ def test_few_digits_that_make_scores_equal_are_an_error(world: Any, digits: int,
         for one in world.look_at_file("x.output.csv", world.csv(rows), "dcase2025").findings.in_order()
         if one.check[0] == "X"
     ] == sorted(codes, key=lambda code: code != "X011")
+
+
+@pytest.mark.parametrize("more", [4, 5])
+def test_of_many_files_five_are_named(world: Any, more: int) -> None:
+    files = {f"{TOP}/{LABEL}/{number}.csv": b"caption\n" for number in range(more)}
+    findings = found(world, lambda sound: sound.update(files))
+    (finding,) = [one for one in findings if one.check == "P016"]
+    names = sorted(
+        [*(f"{number}.csv" for number in range(more)), f"{LABEL}.output.csv"], key=lambda name: name[0] != "M"
+    )
+    assert finding.found == f"{more + 1} output files: {', '.join(map(repr, names[:5]))}"
