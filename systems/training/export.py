@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from harness.errors import UserError
 
 _UNFINISHED = ".unfinished-"
+_LOCK = ".export.lock"
 
 
 def export(
@@ -38,16 +39,28 @@ def export(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".export.lock"):
-            # Of processes that were killed.
-            for left in folder.glob(f"{_UNFINISHED}*"):
-                shutil.rmtree(left, ignore_errors=True)
+        with FileLock(folder / _LOCK):
+            _clear(folder)
             _place(folder, contents)
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror or error}; make room or name another folder by --out"
         ) from error
     return folder / "card.yaml"
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote into a system's folder, if any did."""
+    from filelock import FileLock
+
+    if any(folder.glob(f"{_UNFINISHED}*")):
+        with FileLock(folder / _LOCK):
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _place(folder: Path, contents: Mapping[str, bytes]) -> None:
