@@ -10,6 +10,7 @@ from harness.errors import UserError
 from harness.machine import write_checksums
 
 _UNFINISHED = ".unfinished-"
+_LOCK = ".export.lock"
 
 
 def export(
@@ -46,10 +47,8 @@ def export(
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".export.lock"):
-            # Of processes that were killed.
-            for left in folder.glob(f"{_UNFINISHED}*"):
-                shutil.rmtree(left, ignore_errors=True)
+        with FileLock(folder / _LOCK):
+            _clear(folder)
             _place(folder, contents)
             write_checksums(folder, (*written, *contents))
     except OSError as error:
@@ -57,6 +56,20 @@ def export(
             f"cannot write {folder}: {error.strerror or error}; make room or name another folder by --out"
         ) from error
     return folder / "card.yaml"
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote into a system's folder, if any did."""
+    from filelock import FileLock
+
+    if any(folder.glob(f"{_UNFINISHED}*")):
+        with FileLock(folder / _LOCK):
+            _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    for left in folder.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _place(folder: Path, contents: Mapping[str, bytes]) -> None:

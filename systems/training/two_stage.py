@@ -41,7 +41,7 @@ from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, to_json
 from systems.training.data.loading import TrainingData, load_training_data
 from systems.training.data.training_set import load_split
-from systems.training.export import export
+from systems.training.export import clear_unfinished, export
 from systems.training.fitting.validation import Validation
 from systems.training.teachers.correspondences import Teacher, teach
 
@@ -143,6 +143,7 @@ def train_dual_encoder(
         if _read(epochs / "said.json") == decisive:
             # They are left of a process that was killed when it had just written the card.
             shutil.rmtree(epochs, ignore_errors=True)
+            clear_unfinished(training.home)
         return line_before
     curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(decisive), _params(decisive))
     fitting = _fitting(training, curves, progress, say)

@@ -1,6 +1,7 @@
 """That the tool finds what a careless command loses, and finds nothing in a careful one."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
@@ -78,6 +79,13 @@ def writes_much() -> None:
     Path("tmp/much.txt").rename("result.txt")
 
 
+def clears_after_a_day() -> None:
+    for left in Path("tmp").iterdir():
+        if time.time() - left.stat().st_mtime > 86_400:
+            left.rmdir()
+    litters()
+
+
 def tried(tool: ModuleType, tmp_path: Path, command: Callable[[], None], how: str, unit: str, moment: float) -> Any:
     workload = tool.Workload("toy", prepared, command, figures)
     return tool.tried(tool.undisturbed(workload, tmp_path), tool.Disturbance(how, unit, moment))
@@ -85,9 +93,10 @@ def tried(tool: ModuleType, tmp_path: Path, command: Callable[[], None], how: st
 
 @pytest.mark.parametrize("moment", [0.0, 0.5, 0.99])
 def test_nothing_is_found_in_a_careful_command(tool: ModuleType, tmp_path: Path, moment: float) -> None:
-    outcome, problems = tried(tool, tmp_path, careful, "SIGKILL", "changes", moment)
-    assert outcome.code == -9
-    assert problems == []
+    for command in (careful, clears_after_a_day):
+        outcome, problems = tried(tool, tmp_path / command.__name__, command, "SIGKILL", "changes", moment)
+        assert outcome.code == -9
+        assert problems == []
 
 
 @pytest.mark.parametrize(

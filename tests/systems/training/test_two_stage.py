@@ -87,9 +87,11 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     # What a process left that was killed when it had just written the card goes; epochs of another training stay.
     for said, stays in ((record["said"], False), ({"card": "another"}, True)):
         (folder / "epochs").mkdir()
+        (folder / ".unfinished-abc").mkdir(exist_ok=True)
         (folder / "epochs" / "said.json").write_text(json.dumps(said))
         again, told = train(card, small_clotho)
         assert (folder / "epochs").exists() == stays
+    assert list(folder.glob(".unfinished*")) == [folder / ".unfinished-abc"]  # Made again beside the other epochs.
     assert "trained before, mAP@10" in again
     assert not any("epoch" in one for one in told)
 
