@@ -35,7 +35,9 @@ def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
 @systems_app.command("fetch")
 def fetch_system(
     name: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
-    training: Annotated[bool, typer.Option("--training", help="Also the files that only training needs.")] = False,
+    training: Annotated[
+        bool, typer.Option("--training", help="Also what its training needs, ancestors included.")
+    ] = False,
 ) -> None:
     """Download a system's files, as far as they have addresses.
 

@@ -5,8 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
+from harness.interface.ancestors import ancestors_of
 from harness.interface.card_files import CardFile, missing_line, weights_root
-from harness.interface.systems import look_at
+from harness.interface.cards import read_card, training_of
+from harness.interface.names import is_card, target_of
+from harness.interface.systems import Needed, look_at, needed_files
 from harness.machine import Progress, download, exclusive, is_sound_archive, silent, write_checksums
 
 
@@ -17,7 +20,8 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
 
     Args:
         name: a registered system, or a card's path.
-        training: whether to get the files that only training needs, too.
+        training: whether to get what training it needs, too: the files that only training needs, of the system and of
+            all its ancestors. Weights that nobody published, and that training makes, are then no failure.
         progress: opened for every file and moved on by its bytes.
 
     Yields:
@@ -30,7 +34,11 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
     listing = look_at(name)
     if listing.problem:
         raise UserError(listing.problem)
-    wanted = [needed for needed in listing.files if training or not needed.file.training_only]
+    wanted = (
+        _for_training(name)
+        if training and listing.card
+        else [needed for needed in listing.files if not needed.file.training_only]
+    )
     if not wanted:
         yield f"{name} needs no files"
         return
@@ -40,7 +48,11 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
             if needed.place is not None:
                 yield f"{needed.place} is there already"
             elif not needed.file.may_be_fetched:
-                problems.append(missing_line(needed.file, needed.system))
+                line = missing_line(needed.file, needed.system)
+                if training and not needed.file.page:
+                    yield line
+                else:
+                    problems.append(line)
             else:
                 try:
                     yield f"{_get(needed.file, progress)} downloaded"
@@ -48,6 +60,19 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
                     problems.append(str(error))
     if problems:
         raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", problems)
+
+
+def _for_training(name: str) -> list[Needed]:
+    """The files that a system and its ancestors need to be trained, each path once."""
+    if not is_card(target_of(name)):
+        return []
+    card, folder = read_card(name)
+    systems = [name, *(ancestor.name for ancestor in ancestors_of(training_of(card), folder))]
+    found: dict[str, Needed] = {}
+    for system in systems:
+        for needed in needed_files(system):
+            found.setdefault(needed.file.path, needed)
+    return list(found.values())
 
 
 def _get(file: CardFile, progress: Progress) -> Path:

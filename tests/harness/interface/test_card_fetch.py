@@ -120,6 +120,30 @@ def test_what_cannot_be_had_is_listed_and_the_rest_fetched(site: str) -> None:
     assert not Path("weights", "wrong.bin").exists()
 
 
+def test_for_a_training_its_ancestors_files_are_fetched_and_weights_it_makes_are_no_failure(site: str) -> None:
+    files = (
+        "  weights: {path: %s.bin, origin: nobody published these}\n"
+        f"  encoder: {{path: %s, urls: [{site}/%s], training_only: true}}\n"
+    )
+    for name, encoder in (("first", "whole.bin"), ("second", "big.1.bin")):
+        Path(f"{name}.yaml").write_text(f"factory: m:f\nname: {name}\nfiles:\n" + files % (name, encoder, encoder))
+    Path("second.yaml").write_text(Path("second.yaml").read_text() + "training: {start: first.yaml}\n")
+    lines = list(fetch_files("second.yaml", training=True))
+    assert sorted(path.name for path in Path("weights").glob("*.bin")) == ["big.1.bin", "whole.bin"]
+    assert [line.split("; ")[-1] for line in lines if "not there" in line] == 2 * ["nobody published these"]
+    with pytest.raises(UserError, match=r"1 of 1 files of second\.yaml could not be fetched"):
+        list(fetch_files("second.yaml"))
+
+
+def test_a_page_to_get_it_from_stays_a_failure_of_a_fetch_for_training(site: str) -> None:
+    with pytest.raises(UserError, match="1 of 1 files"):
+        list(
+            fetch_files(
+                card("  a: {path: hand.bin, page: http://elsewhere/page, training_only: true}\n"), training=True
+            )
+        )
+
+
 def test_damaged_parts_are_kept(site: str, tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
