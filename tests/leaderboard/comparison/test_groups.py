@@ -3,6 +3,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboard.comparison import groups
 from leaderboard.comparison.groups import letters
 
 
@@ -40,3 +41,10 @@ def test_many_letters_are_a_range() -> None:
     assert found[:3] == ("a", "ab", "abc")
     assert found[5] == "a-f"
     assert found[40] == "aj-ao"
+
+
+def test_two_groups_beyond_z_are_told_apart_by_a_dash() -> None:
+    assert groups._joined([24, 26]) == "y-aa"
+    assert groups._joined([0, 25]) == "az"
+    assert groups._joined([26]) == "aa"
+    assert (groups._joined([0, 1, 2]), groups._joined([0, 1, 2, 3])) == ("abc", "a-d")
