@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness.audio.clip import Clip
+from harness.errors import UserError
 from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.preparing import PreparedTask
 from harness.interface.system import SystemInfo
@@ -127,3 +128,18 @@ def test_every_pair_is_scored_a_few_clips_at_a_time() -> None:
     scores = TaskEmbedder("cpu", "fp32", batch_size=2).pairs(system, prepared)
     np.testing.assert_array_equal(scores, [[len(text) + clip for clip in range(5)] for text in captions])
     assert system.sizes == [2, 2, 1] * 4
+
+
+class TooLarge(Counted):
+    def embed_text(self, captions: Sequence[str]) -> np.ndarray:
+        super().embed_text(captions)
+        if len(self.batches) > 50:
+            raise AssertionError("it goes on for ever")
+        raise MemoryError("out of memory")
+
+
+def test_one_caption_that_does_not_fit_ends_it() -> None:
+    system = TooLarge()
+    with pytest.raises(UserError, match="memory"):
+        TaskEmbedder("cpu", "fp32").captions(system, task([str(number) for number in range(8)]))
+    assert [len(batch) for batch in system.batches][-1] == 1

@@ -17,7 +17,7 @@ from harness.submission.findings import shown, to_text
 from harness.submission.meta.author_checks import AUTHOR_CHECKS
 from harness.submission.meta.checks import META_CHECKS
 from harness.submission.output import file as output_file
-from harness.submission.output.expected import of_task
+from harness.submission.output.expected import Expected, of_task
 from harness.submission.output.list_checks import (
     CAPTION_CHECKS,
     COUNT_CHECKS,
@@ -754,3 +754,13 @@ def test_of_many_files_five_are_named(world: Any, more: int) -> None:
         [*(f"{number}.csv" for number in range(more)), f"{LABEL}.output.csv"], key=lambda name: name[0] != "M"
     )
     assert finding.found == f"{more + 1} output files: {', '.join(map(repr, names[:5]))}"
+
+
+@pytest.mark.parametrize(("rows", "codes"), [(1, set()), (2, set()), (3, {"Q002"})])
+def test_a_query_that_is_asked_twice_has_one_row_or_two(world: Any, tmp_path: Path, rows: int, codes: set[str]) -> None:
+    edition = get_profile("dcase2024")
+    header, first, second, *_ = world.rows(edition)
+    (tmp_path / "x.csv").write_bytes(world.csv([header, *[first] * rows, second]))
+    asked = Expected("twice", (first[0], first[0], second[0]), world.expected.clips)
+    found = {one.check for one in validate(tmp_path / "x.csv", edition, asked).findings.kept}
+    assert found == codes

@@ -3,6 +3,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from leaderboard.comparison import groups
 from leaderboard.comparison.groups import letters
 
 
@@ -53,3 +54,10 @@ def test_three_letters_are_written_out_and_four_are_a_range() -> None:
     # Names of two letters would run into each other.
     assert [middle(1, before) for before in (23, 24, 25)] == ["xy", "yz", "z-aa"]
     assert middle(0, 26) == "aa"
+
+
+def test_two_groups_beyond_z_are_told_apart_by_a_dash() -> None:
+    assert groups._joined([24, 26]) == "y-aa"
+    assert groups._joined([0, 25]) == "az"
+    assert groups._joined([26]) == "aa"
+    assert (groups._joined([0, 1, 2]), groups._joined([0, 1, 2, 3])) == ("abc", "a-d")

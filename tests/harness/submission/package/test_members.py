@@ -7,6 +7,7 @@ import stat
 import struct
 import tempfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from harness.submission.editions.profiles import get_profile
 from harness.submission.mending import mend
 from harness.submission.package import members
-from harness.submission.package.member_checks import is_bomb
+from harness.submission.package.member_checks import is_bomb, is_safe, leads_out
 from harness.submission.package.members import FolderTree, Member, ZipTree, open_tree
 from harness.submission.package.zip_directory import DamagedError, announced
 from harness.submission.package_score import score_package
@@ -286,3 +287,24 @@ def test_one_file_alone_may_be_called_anything(world: Any, tmp_path: Path, name:
     (tmp_path / name).write_bytes(b"caption,fname_1\nx\n")
     found = codes(world, tmp_path / name)
     assert {"R002", "R003"} <= found
+
+
+@pytest.mark.parametrize(
+    ("name", "out"),
+    [
+        ("a b/c d.csv", False), ("x", False), ("a..b/c", False), ("a\x1fb", True), ("a\x20b", False), ("~", True),
+        ("C:", True), (":", False), ("a\\b", True), ("/a", True), ("a/..", True), ("..", True),
+    ],
+)  # fmt: skip
+def test_which_names_lead_out(name: str, out: bool) -> None:
+    assert leads_out(Member(name, "file", 1, 1)) == out
+
+
+def test_what_is_safe_to_unpack() -> None:
+    member = Member("a.csv", "file", 10, 10, zipfile.ZIP_DEFLATED)
+    assert is_safe(member)
+    for changed in (
+        {"kind": "link"}, {"kind": "other"}, {"kind": "folder"}, {"method": zipfile.ZIP_LZMA}, {"encrypted": True},
+        {"name": "../a.csv"}, {"size": 1 << 30},
+    ):  # fmt: skip
+        assert not is_safe(replace(member, **changed)), changed
