@@ -22,8 +22,10 @@ def save_model(folder: Path, code: Path, artifacts: Mapping[str, Path], requirem
         requirement: what has to be installed there, as `pip` takes it.
     """
     with quiet():
-        from mlflow import pyfunc
+        from mlflow import pyfunc, tracing
 
+        # Up to 3.14, saving would turn it on again, which makes an empty database in the working directory.
+        tracing.disable()
         pyfunc.save_model(
             str(folder),
             python_model=str(code),

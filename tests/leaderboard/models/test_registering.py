@@ -31,7 +31,11 @@ def everyday(migrated_runs: Path) -> Path:
     return migrated_runs
 
 
-def test_the_best_system_comes_back_from_the_registry_and_ranks_as_it_was_evaluated(everyday: Path) -> None:
+def test_the_best_system_comes_back_from_the_registry_and_ranks_as_it_was_evaluated(
+    everyday: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
     command = ["mlflow", "register", "--out", str(everyday)]
     first = CliRunner().invoke(build(), command, catch_exceptions=False)
     assert first.stdout == "linear is now models:/lbar-everyday@best (version 1)\n"
@@ -83,6 +87,7 @@ def test_the_best_system_comes_back_from_the_registry_and_ranks_as_it_was_evalua
     folder.rename(everyday / ".away")
     restored = [path for path in restore("everyday", out=everyday) if "linear" in path.name]
     assert {path.name for path in restored[0].iterdir()} == before
+    assert not list(Path.cwd().iterdir())
 
 
 def test_what_cannot_be_registered_is_one_line(migrated_runs: Path, tmp_path: Path, make_run: MakeRun) -> None:
