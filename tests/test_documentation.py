@@ -224,7 +224,7 @@ PYTHON = [
 ]
 EXPECTED = {
     "docs/how-to/system.md": "name='mAP@10' value=0.6",
-    "docs/how-to/protocol.md": "name='mAP@10' name='R@1'",
+    "docs/how-to/protocol.md": "name='R@1' value=0.00",
     "docs/how-to/reporting.md": "linear is better (against random, mAP@10 +0.",
 }
 

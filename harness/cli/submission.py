@@ -55,12 +55,7 @@ def score(
         packages = [score_package(file, task, format, known) for file in files]
         _print_packages(packages, task, as_json=as_json)
         return
-    try:
-        result = score_file(files[0], task, format, known)
-    except UserError as error:
-        if as_json:
-            print_json({"error": str(error), "problems": list(error.problems)})
-        raise
+    result = score_file(files[0], task, format, known)
     if as_json:
         print_json(result.to_json())
     else:

@@ -146,7 +146,7 @@ def test_not_audio(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, -1e31])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_not_finite(tmp_path: Path, subtype: str, value: float) -> None:
     path = tmp_path / "nan.wav"
     samples = np.column_stack([tone(RATE), tone(RATE)])

@@ -242,7 +242,7 @@ def test_an_output_of_another_data_set_is_one_error_and_its_json_has_everything(
     document = json.loads(lbar(*arguments, "--json").stdout)
     assert f"lbar: {document['error']}" == first
     assert [f"  {problem}" for problem in document["problems"][:5]] == listed
-    assert last == f"  and {len(document['problems']) - 5} more"
+    assert last == f"  and {len(document['problems']) - 5} more; --json lists all"
     checked = lbar("validate", "x.csv", "--profile", "dcase2024", "--protocol", "folder", "--data-root", root, "--json")
     codes = [one["code"] for one in json.loads(checked.stdout)["findings"]]
     assert [code for code in codes if code.startswith("Q")] == ["Q007"]

@@ -264,7 +264,7 @@ def test_the_digest_follows_what_decides_the_vectors(
             "unknown encoder 'cnn14'; known are atst, mobilenet, passt; package",
         ),
         ({"audio": {"encoder": "past"}}, "unknown encoder 'past'; did you mean 'passt'?"),
-        ({"audio": {"encoder": "nowhere:Config"}}, "nowhere:Config cannot be imported"),
+        ({"audio": {"encoder": "nowhere:Config"}}, "names nowhere:Config, code that is neither lbar's nor a reg"),
         ({"audio": {"encoder": "systems.random:RandomSystem"}}, "expected a subclass of systems.audio.AudioConfig"),
         ({"audio": {"width": 32}}, "audio: expected a field `encoder`"),
         ({"audio": "passt"}, "audio: Input should be a valid dictionary or instance of AudioConfig"),
