@@ -22,9 +22,12 @@ PARTICIPANT = Path(__file__).resolve().parent / "participant"
 def pytest_configure() -> None:
     """Let processes that tests start be interruptible, however this one was started, and examples take their time.
 
-    A shell has its background jobs ignore SIGINT, and what is ignored is inherited; a handler is not.
+    A shell has its background jobs ignore SIGINT, and nohup has them ignore SIGHUP; what is ignored is inherited, and a
+    handler is not.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
     # How long an example takes depends on what else the machine does.
     hypothesis.settings.register_profile("lbar", deadline=None)
     hypothesis.settings.load_profile("lbar")

@@ -24,7 +24,8 @@ class ToneSystem:
 
     def _pitch(self, clip: Array) -> float:
         power = np.abs(np.fft.rfft(clip)) ** 2
-        return float(power.argmax()) * self.info.sample_rate / len(clip)
+        # What is silent has the lowest pitch.
+        return max(1.0, float(power.argmax())) * self.info.sample_rate / len(clip)
 
     def _place(self, pitches: Sequence[float]) -> Array:
         octaves = np.log2(PITCHES[None, :] / np.asarray(pitches)[:, None])

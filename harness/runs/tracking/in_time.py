@@ -75,12 +75,15 @@ class _Helper:
                 raise
 
     def _running(self) -> "subprocess.Popen[bytes]":
-        # In a process that was forked meanwhile, `poll` says that it is no child of this one.
         if self._process is None or self._process.poll() is not None:
             pipe = subprocess.PIPE
             command = [sys.executable, "-P", "-c", _CODE]
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
         return self._process
+
+    def forget(self) -> None:
+        """Leave the process to the one that started it: a process that was forked from that has none yet."""
+        self.__init__()  # type: ignore[misc]
 
     def stop(self) -> None:
         """End the process, whatever it does."""
@@ -93,6 +96,7 @@ class _Helper:
 
 _HELPER = _Helper()
 atexit.register(_HELPER.stop)
+os.register_at_fork(after_in_child=_HELPER.forget)
 
 
 def in_time(call: Callable[[], R], out: Path, seconds: float | None = None) -> R:

@@ -23,6 +23,7 @@ def test_options_go_to_trainers_that_know_them(tmp_path: Path) -> None:
     path.write_text("{factory: systems.random:from_card, trainer: test_trainer:mend_nothing, name: mine}")
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(Path(__file__).parent))
+        patch.setenv("LBAR_TRUST", "1")
         assert trainer_of(str(path)).keywords == {}  # type: ignore[attr-defined]
         with pytest.raises(UserError, match="card.yaml has a trainer that does not leave out broken clips; mend them"):
             trainer_of(str(path), skip_broken=True)
