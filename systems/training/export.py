@@ -7,8 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from harness.errors import UserError
-from harness.machine import write_checksums
+from harness.machine import CHECKSUMS, write_checksums
 
+_CARD = "card.yaml"
 _UNFINISHED = ".unfinished-"
 _LOCK = ".export.lock"
 
@@ -43,19 +44,18 @@ def export(
     contents = {
         **(files or {}),
         "training.json": (json.dumps(trained, indent=2) + "\n").encode(),
-        "card.yaml": yaml.safe_dump(dict(card), sort_keys=False).encode(),
+        _CARD: yaml.safe_dump(dict(card), sort_keys=False).encode(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / _LOCK):
             _clear(folder)
-            _place(folder, contents)
-            write_checksums(folder, (*written, *contents))
+            _place(folder, contents, [folder / name for name in written])
     except OSError as error:
         raise UserError(
             f"cannot write {folder}: {error.strerror or error}; make room or name another folder by --out"
         ) from error
-    return folder / "card.yaml"
+    return folder / _CARD
 
 
 def clear_unfinished(folder: Path) -> None:
@@ -72,10 +72,12 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _place(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write all files into a folder of their own first, then rename them in their order."""
-    with TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as unfinished:
-        for name, content in contents.items():
-            (Path(unfinished) / name).write_bytes(content)
-        for name in contents:
-            (Path(unfinished) / name).replace(folder / name)
+def _place(folder: Path, contents: Mapping[str, bytes], written: Sequence[Path]) -> None:
+    """Write all files into a folder of their own first, then rename them in their order, the card after all others."""
+    with TemporaryDirectory(prefix=_UNFINISHED, dir=folder) as name:
+        unfinished = Path(name)
+        for file, content in contents.items():
+            (unfinished / file).write_bytes(content)
+        write_checksums(unfinished, contents, written)
+        for file in (*(file for file in contents if file != _CARD), CHECKSUMS, _CARD):
+            (unfinished / file).replace(folder / file)

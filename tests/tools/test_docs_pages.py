@@ -70,3 +70,12 @@ def test_pages_are_all_in_the_navigation() -> None:
     written = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     named = set(re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
     assert named == written | {f"reference/{name}.md" for name in ("commands", "python", "cards", "checks")}
+
+
+def test_examples_in_docstrings_are_code() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "tools"))
+        fenced = importlib.import_module("docs_examples").fenced
+    text = "Adds.\n\n>>> 1 + 1\n2\n>>> 3\n3\n\nMore [a][b].\n\n>>> 4\n4"
+    assert fenced(text) == ("Adds.\n\n```pycon\n>>> 1 + 1\n2\n>>> 3\n3\n```\n\nMore [a][b].\n\n```pycon\n>>> 4\n4\n```")
+    assert fenced("Nothing.") == "Nothing."

@@ -16,18 +16,20 @@ CHECKSUMS = "checksums.xxh128"
 _PIECE_BYTES = 1 << 20
 
 
-def write_checksums(folder: Path, names: Iterable[str]) -> None:
+def write_checksums(folder: Path, names: Iterable[str], elsewhere: Iterable[Path] = ()) -> None:
     """Write down the checksums of files that were just written; those of other files in the folder stay.
 
     Args:
         folder: receives the file `checksums.xxh128`.
         names: of the files, from the folder.
+        elsewhere: further files, which lie in another folder and are going to lie in one with these.
 
     Raises:
         UserError: a file cannot be read, or the checksums cannot be written.
     """
     try:
         found = _read(folder) | {name: _checksum(folder / name) for name in names}
+        found |= {path.name: _checksum(path) for path in elsewhere}
     except OSError as error:
         raise UserError(f"cannot read what was written to {folder}: {error.strerror or error}") from error
     write_text(folder / CHECKSUMS, "".join(f"{checksum}  {name}\n" for name, checksum in sorted(found.items())))

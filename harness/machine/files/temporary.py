@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_PREFIX = "lbar-"
+_PREFIX = "lbar-work-"
 _LOCK = ".lock"
 _NEW_SECONDS = 60
 
@@ -30,12 +31,15 @@ def temporary_folder() -> Iterator[Path]:
 
 def _remove_abandoned(root: Path) -> None:
     for folder in root.glob(f"{_PREFIX}*"):
-        lock = folder / _LOCK
         try:
-            known = lock.lstat()
+            known = folder.lstat()
             # Other people's are theirs; and another process may just be about to take a new one.
-            if known.st_uid == os.getuid() and time.time() - known.st_mtime > _NEW_SECONDS:
-                with FileLock(lock, timeout=0):
+            if (
+                stat.S_ISDIR(known.st_mode)
+                and known.st_uid == os.getuid()
+                and time.time() - known.st_mtime > _NEW_SECONDS
+            ):
+                with FileLock(folder / _LOCK, timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
         except (OSError, Timeout):
             continue

@@ -46,8 +46,10 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_is_not(place: 
             killed.send_signal(signal.SIGKILL)
             killed.wait()
             (place / "lbar-of-something-else").mkdir()
-            for folder in (abandoned, used):
-                os.utime(folder / ".lock", (time.time() - 100,) * 2)
+            # One that was ended before it had a lock.
+            (place / "lbar-work-without").mkdir()
+            for folder in (abandoned, used, place / "lbar-work-without", place / "lbar-of-something-else"):
+                os.utime(folder, (time.time() - 100,) * 2)
             with temporary_folder() as own:
                 assert set(place.iterdir()) == {used, own.parent, place / "lbar-of-something-else"}
         finally:
@@ -56,8 +58,8 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_is_not(place: 
 
 def test_one_that_another_process_has_just_made_stays(place: Path) -> None:
     """It may not have locked it yet."""
-    (place / "lbar-new").mkdir()
-    (place / "lbar-new" / ".lock").touch()
+    (place / "lbar-work-new").mkdir()
+    (place / "lbar-work-new" / ".lock").touch()
     with temporary_folder():
         pass
-    assert (place / "lbar-new").exists()
+    assert (place / "lbar-work-new").exists()
