@@ -92,6 +92,14 @@ def _waited(process: int, output: IO[bytes], limit: float) -> tuple[str, int, fl
 
 
 def _child(command: Callable[[], object], folder: Path, arm: Callable[[], object], output: int, counted: Path) -> None:
+    """Be the process; it ends in here, also where a signal comes when the command has ended."""
+    try:
+        _run(command, folder, arm, output, counted)
+    finally:
+        os._exit(3)
+
+
+def _run(command: Callable[[], object], folder: Path, arm: Callable[[], object], output: int, counted: Path) -> None:
     code = 1
     try:
         # Temporary folders of the parent process are not this one's to remove.

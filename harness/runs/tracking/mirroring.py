@@ -4,6 +4,7 @@ One experiment per protocol and one for speed measurements; one run per run fold
 again by the id of its record.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +19,12 @@ from harness.runs.speed_record import SpeedRecord
 from harness.runs.tracking.client import experiment_of, open_client, prepare_store, runs_of
 from harness.runs.tracking.in_time import in_time, tracking_seconds
 from harness.runs.tracking.inputs import log_inputs
+from harness.runs.tracking.moved_files import local_path
 from harness.runs.tracking.values import MIRRORED
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _SECONDS = 600.0
 
@@ -90,6 +93,14 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     return outcomes
 
 
+def _discard(client: "MlflowClient", run: "Run") -> None:
+    """Delete a copy that was interrupted; MLflow itself would leave its files."""
+    client.delete_run(run.info.run_id)
+    files = str(run.info.artifact_uri)
+    if files.startswith("file:") and local_path(files).parent.name == run.info.run_id:
+        shutil.rmtree(local_path(files).parent, ignore_errors=True)
+
+
 def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord | SpeedRecord, out: Path) -> str:
     from mlflow.entities import Metric, Param
 
@@ -100,7 +111,7 @@ def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord | Spe
     for run in runs_of(client, experiment_id, {mirrored.id_tag: record.id}):
         if mirrored.complete_tag in run.data.tags:
             return str(run.info.run_id)
-        client.delete_run(run.info.run_id)
+        _discard(client, run)
     ended_ms = round(record.created.timestamp() * 1000)
     begun_ms = ended_ms - round(mirrored.seconds(record) * 1000)
     tags = mirrored.all_tags(record)

@@ -30,10 +30,11 @@ def follow(database: Path) -> None:
             query = f"SELECT DISTINCT {column} FROM {table} WHERE {elsewhere}"  # noqa: S608  (our own names)
             for (old,) in connection.execute(query, [beside]).fetchall():
                 new = beside + old.rpartition(f"/{here.name}/")[2]
-                if _path(new).exists() or (table == "experiments" and not _path(old).exists()):
+                if local_path(new).exists() or (table == "experiments" and not local_path(old).exists()):
                     change = f"UPDATE {table} SET {column} = ? WHERE {column} = ?"  # noqa: S608
                     connection.execute(change, [new, old])
 
 
-def _path(uri: str) -> Path:
+def local_path(uri: str) -> Path:
+    """The path that a `file:` address names."""
     return Path(unquote(urlsplit(uri).path))

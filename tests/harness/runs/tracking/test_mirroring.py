@@ -159,6 +159,8 @@ def test_a_half_mirrored_run_is_replaced(out: Path, monkeypatch: pytest.MonkeyPa
         assert run.data.tags["lbar.complete"] == "true"
         assert run.data.metrics == expected_metrics(read_record(folder))
         assert len(client.search_logged_models([run.info.experiment_id])) == 1
+    # MLflow keeps files of runs that were deleted.
+    assert [path.parent.name for path in out.glob("mlartifacts/*/*/artifacts")] == [run_id]
 
 
 def test_a_new_database_gets_the_same_runs(out: Path, tmp_path: Path, migrated: Path) -> None:
