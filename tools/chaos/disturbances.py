@@ -113,6 +113,8 @@ def _run(command: Callable[[], object], folder: Path, arm: Callable[[], object],
             "LBAR_RUNS": str(folder / "runs"),
             "LBAR_WEIGHTS": str(folder / "weights"),
             "TMPDIR": str(folder / "tmp"),
+            # A busy machine is no server that is silent.
+            "LBAR_TRACKING_SECONDS": "120",
         }
         tempfile.tempdir = None
         for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
