@@ -16,7 +16,7 @@ def counts(request: pytest.FixtureRequest) -> dict[str, int]:
     return request.config.stash.setdefault(COUNTS, {})
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
     counts = config.stash.get(COUNTS, {})
     if counts:
         kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts.items())
