@@ -3,7 +3,10 @@
 import os
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +16,18 @@ from harness.audio.sound_checks import Sound, extent, integer_scale, steps_loude
 from harness.errors import UserError, one_line
 from harness.machine import stage
 
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
 # Of a file that was cut short, libsndfile corrects the declared length without an error; only its log says so. A
 # program that writes to a pipe declares a huge length instead of the true one: that is no sign of a cut.
 _SHORTENED = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _LENGTH_UNKNOWN = 0x7FFF0000
 
 _RATES = range(1_000, 768_001)
+
+# Why a file cannot be opened, libsndfile keeps in one place for all threads.
+_OPENING = Lock()
 
 READING_ERRORS = (OSError, RuntimeError, ValueError, MemoryError)
 """What reading may raise: the library's own errors are RuntimeErrors, and a nonsensical header can ask for more memory
@@ -118,12 +127,18 @@ def file_status(path: Path) -> os.stat_result:
     return status
 
 
-def _read(path: Path) -> tuple[Array, int, bool]:
-    """Samples of shape `(n,)` or `(n, channels)`, their rate in Hz, and whether the file holds 16-bit integers."""
+def opened(source: Path | BytesIO) -> "SoundFile":
+    """A file opened by libsndfile; what this raises is one of `READING_ERRORS`, and says why."""
     import soundfile
 
+    with _OPENING:
+        return soundfile.SoundFile(source)
+
+
+def _read(path: Path) -> tuple[Array, int, bool]:
+    """Samples of shape `(n,)` or `(n, channels)`, their rate in Hz, and whether the file holds 16-bit integers."""
     try:
-        with soundfile.SoundFile(readable(path)) as file:
+        with opened(readable(path)) as file:
             # libsndfile turns integers into floats slowly; the numbers are the same.
             integers = file.subtype == "PCM_16"
             samples = file.read(dtype="int16" if integers else "float32")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.audio.clip import Array
-from harness.audio.decoding import READING_ERRORS, check_header, cut_short, unreadable
+from harness.audio.decoding import READING_ERRORS, check_header, cut_short, opened, unreadable
 from harness.machine import stage
 
 if TYPE_CHECKING:
@@ -28,10 +28,8 @@ def is_long(path: Path) -> bool:
     That is so of WAV, FLAC and AIFF files with whole numbers as samples. Others are decoded as a whole at any length.
     What cannot be opened is not long: decoding says what is wrong with it.
     """
-    import soundfile
-
     try:
-        with soundfile.SoundFile(path) as file:
+        with opened(path) as file:
             return is_long_file(file)
     except READING_ERRORS:
         return False
@@ -50,11 +48,9 @@ def passages(path: Path, sample_rate: int, start: int = 0, stop: int | None = No
     Raises:
         BrokenAudio: see `decode`.
     """
-    import soundfile
-
     size = _PASSAGE * sample_rate
     try:
-        with soundfile.SoundFile(path) as file:
+        with opened(path) as file:
             check_header(path, file.samplerate, file.extra_info)
             numbers = range(start // size, -(-file.frames // (_PASSAGE * file.samplerate)))
             for begin in (number * size for number in numbers):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.audio.decoding import READING_ERRORS, file_status, unreadable
+from harness.audio.decoding import READING_ERRORS, file_status, opened, unreadable
 from harness.audio.long_recordings import is_long_file
 from harness.audio.sample_files import stored_size
 
@@ -26,11 +26,9 @@ def expected_size(path: Path, sample_rate: int) -> ExpectedSize:
     Raises:
         BrokenAudio: it is not there, or cannot be opened.
     """
-    import soundfile
-
     file_status(path)
     try:
-        with soundfile.SoundFile(path) as file:
+        with opened(path) as file:
             seconds = file.frames / file.samplerate
             return ExpectedSize(seconds, 0 if is_long_file(file) else stored_size(round(seconds * sample_rate)))
     except READING_ERRORS as error:

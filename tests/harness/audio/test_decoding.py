@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -176,3 +177,11 @@ def test_a_nonsensical_rate_is_refused(tmp_path: Path) -> None:
     soundfile.write(path, np.zeros(100), 1)
     with pytest.raises(BrokenAudio, match="says that it has 1 samples a second"):
         decode(path, 32_000)
+
+
+def test_what_is_wrong_is_said_in_whichever_thread(tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"{number}.wav").write_text("<html>404</html>" * 100)
+    with ThreadPoolExecutor(8) as pool:
+        said = list(pool.map(broken, sorted(tmp_path.glob("*.wav")) * 5))
+    assert {line.partition("(")[2].partition(")")[0] for line in said} == {"Format not recognised"}
