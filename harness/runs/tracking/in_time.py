@@ -83,7 +83,7 @@ class _Helper:
 
     def forget(self) -> None:
         """Leave the process to the one that started it: a process that was forked from that has none yet."""
-        self.__init__()  # type: ignore[misc]
+        self._lock, self._process = Lock(), None
 
     def stop(self) -> None:
         """End the process, whatever it does."""
