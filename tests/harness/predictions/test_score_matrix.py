@@ -50,7 +50,10 @@ def write(path: Path, text: str) -> Path:
 
 def test_lists_every_problem_when_the_end_is_reached(tmp_path: Path) -> None:
     matrix = read_score_matrix(
-        write(tmp_path / "scores.csv", "index,a.wav,b.wav\nRain,1,nan\nA, b,1,2\nWind,1,2\n,inf,\nHail,x,1e400\nSnow,1\n")
+        write(
+            tmp_path / "scores.csv",
+            "index,a.wav,b.wav\nRain,1,nan\nA, b,1,2\nWind,1,2\n,inf,\nHail,x,1e400\nSnow,1\n",
+        )
     )
     rows = matrix.rows()
     query, scores = next(rows)
