@@ -10,7 +10,7 @@ from harness.interface.card_files import CardFile, missing_line, weights_root
 from harness.interface.cards import read_card, training_of
 from harness.interface.names import is_card, target_of
 from harness.interface.systems import Needed, look_at, needed_files
-from harness.machine import Progress, download, exclusive, is_sound_archive, silent, write_checksums
+from harness.machine import Progress, download, exclusive, is_sound, silent, write_checksums
 
 
 def fetch_files(name: str, *, training: bool = False, progress: Progress = silent) -> Iterator[str]:
@@ -122,7 +122,7 @@ def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
             for part in parts:
                 with part.open("rb") as piece:
                     shutil.copyfileobj(piece, whole, 1 << 22)
-        if not _is_sound(unfinished, target.suffix, md5):
+        if not is_sound(unfinished, md5, must_be_archive=target.suffix in (".ckpt", ".pt")):
             sizes = ", ".join(f"{part} ({part.stat().st_size:,} bytes)" for part in parts)
             raise UserError(
                 f"{target.name} is damaged when its parts are joined; they are kept: {sizes}; delete the one that is "
@@ -133,11 +133,3 @@ def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
         raise UserError(f"{target} cannot be written: {error.strerror or error}; make room and run again") from error
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _is_sound(path: Path, suffix: str, md5: str | None) -> bool:
-    import pooch
-
-    if md5 is not None:
-        return bool(pooch.file_hash(str(path), alg="md5") == md5)
-    return suffix not in (".ckpt", ".pt") or is_sound_archive(path)
