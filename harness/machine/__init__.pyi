@@ -1,3 +1,4 @@
+from .amounts import in_bytes as in_bytes
 from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
