@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.datasets.known import known_dataset, load, splits_for
+from harness.datasets.publication.fetch import INSTALL_UNPACKER, lacks_unpacker
 from harness.datasets.readers.layout import find_files
 from harness.errors import UserError
 from harness.interface import (
@@ -116,10 +117,12 @@ def missing_for(
     # Later systems may be taught by earlier ones, and then need the files of all.
     root = _option("--data-root", data_root, Path("data"))
     fetch = _fetch_command([*reversed(systems), *needs.to_train.values()], files, training=bool(needs.to_train))
+    packed = any(file.is_archive for name in fetchable for file in known_dataset(name).files)
+    unpacker = [INSTALL_UNPACKER] if packed and lacks_unpacker() else []
     out = _option("--out", weights_root(), Path("weights"))
     return Missing(
         (*found, *needs.lists, *map(_missing_file, files), *map(_untrained, before)),
-        (*(f"lbar data fetch {name}{root}" for name in fetchable), *fetch),
+        (*unpacker, *(f"lbar data fetch {name}{root}" for name in fetchable), *fetch),
         f"lbar train {shlex.join(before)}{out}{root}" if before else "",
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.datasets.publication import missing as missing_module
 from harness.datasets.publication.missing import Missing, MissingPart, missing_for
 
 FILES = """
@@ -17,6 +18,7 @@ FILES = """
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with the cards `first`, `second`, which starts from it, and `both`, made of these."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(missing_module, "lacks_unpacker", lambda: False)
     for name, training in (("first", ""), ("second", ", start: first.yaml, teachers: [first.yaml]")):
         Path(f"{name}.yaml").write_text(
             f"factory: m:f\ntrainer: m:t\nname: {name}\nfiles:{FILES.format(encoder=f'{name}.pt')}"
@@ -89,6 +91,13 @@ def test_captions_without_audio_and_a_captions_file_that_is_none() -> None:
     assert audio.what.startswith("audio of clotho development, from")
     assert "clotho_captions_validation.csv" in broken.what
     assert broken.by_hand
+
+
+def test_what_archives_are_unpacked_with_is_installed_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(missing_module, "lacks_unpacker", lambda: True)
+    install, *_ = missing_for(["first.yaml"], Path("data"), training=True).downloads
+    assert install == "python -m pip install py7zr"
+    assert missing_for([], Path("data"), splits=[("audiocaps", "test")]).downloads == ("lbar data fetch audiocaps",)
 
 
 def test_what_no_command_gets_is_told_to_be_got_by_hand() -> None:
