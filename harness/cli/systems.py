@@ -69,8 +69,11 @@ def show_system(
     missing = missing_for([name], data_root)
     runs = own_runs(listing, out)
     if as_json or (context.parent and context.parent.params.get("as_json")):
-        needed = {"parts": [asdict(part) | {"place": str(part.place)} for part in missing.parts]}
-        needed |= {"downloads": missing.downloads, "training": missing.training}
+        needed = {
+            "parts": [asdict(part) | {"place": str(part.place)} for part in missing.parts],
+            "downloads": missing.downloads,
+            "training": missing.training,
+        }
         print_json(as_document(listing) | {"missing": needed, "runs": runs})
         return
     show(lambda _: rendered(listing, missing, runs, out))
