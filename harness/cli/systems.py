@@ -69,7 +69,7 @@ def show_system(
     missing = missing_for([name], data_root)
     runs = own_runs(listing, out)
     if as_json or (context.parent and context.parent.params.get("as_json")):
-        needed = {
+        needed: dict[str, object] = {
             "parts": [asdict(part) | {"place": str(part.place)} for part in missing.parts],
             "downloads": missing.downloads,
             "training": missing.training,
