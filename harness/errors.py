@@ -11,12 +11,13 @@ class UserError(Exception):
     """Something the user must change: one line saying what, where, what was expected, and how to mend it.
 
     The command prints it without a traceback and exits with code 2. Where several things are wrong at once,
-    `problems` lists them, one line each.
+    `problems` lists them, one line each; `whole` says that they are few and all of them are to be printed.
     """
 
-    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, problems: Sequence[str] = (), *, whole: bool = False) -> None:
         super().__init__(_line(message))
         self.problems = tuple(map(_line, problems))
+        self.whole = whole
 
 
 _LONGEST_LINE = 1000

@@ -4,8 +4,10 @@ from .app import own_command as own_command
 from .options import AsJson as AsJson
 from .options import DataRoot as DataRoot
 from .options import Device as Device
+from .options import MaybeProtocol as MaybeProtocol
 from .options import Precision as Precision
 from .options import ProtocolName as ProtocolName
+from .options import ProtocolNames as ProtocolNames
 from .options import Runs as Runs
 from .options import Trust as Trust
 from .printing import echo as echo

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import AsJson, DataRoot
-from harness.cli.printing import echo, in_bytes, print_json, print_table, say
+from harness.cli.printing import echo, print_json, print_table, say
 from harness.datasets import dataset_names
 from harness.errors import first_few
+from harness.machine import in_bytes
 
 if TYPE_CHECKING:
     from harness.datasets import Space

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-ProtocolName = Annotated[str, typer.Option("--protocol", help="Evaluation protocol; `lbar protocols` lists them.")]
+_PROTOCOL = "Evaluation protocol; `lbar protocols` lists them."
+ProtocolName = Annotated[str, typer.Option("--protocol", help=_PROTOCOL)]
+MaybeProtocol = Annotated[str | None, typer.Option("--protocol", help=_PROTOCOL)]
+ProtocolNames = Annotated[list[str] | None, typer.Option("--protocol", help=f"{_PROTOCOL} Repeatable.")]
 DataRoot = Annotated[
     Path, typer.Option("--data-root", envvar="LBAR_DATA", help="Folder with the data sets as officially unpacked.")
 ]

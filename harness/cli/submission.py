@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, ProtocolName
+from harness.cli.options import AsJson, DataRoot, MaybeProtocol, ProtocolName
 from harness.cli.printing import echo, print_json, say, show_error
 from harness.errors import UserError
 
@@ -102,10 +102,7 @@ def _print_blocks(blocks: "Iterable[str]") -> None:
 def validate(
     path: Annotated[Path, typer.Argument(help="An output (*.csv), a meta file (*.yaml), a folder or a zip.")],
     profile: ProfileName,
-    protocol: Annotated[
-        str | None,
-        typer.Option("--protocol", help="Compare outputs with this protocol's queries, and score them."),
-    ] = None,
+    protocol: MaybeProtocol = None,
     queries: Queries = None,
     audio: Audio = None,
     fix: Annotated[bool, typer.Option("--fix", help="Write a copy with all safe repairs, and check that.")] = False,
@@ -114,8 +111,8 @@ def validate(
 ) -> None:
     """Find everything that is wrong with a submission, at once.
 
-    Without --protocol, --queries and --audio, outputs that answer the development-testing split are compared with that
-    split where the data root has it.
+    With --protocol, outputs are compared with its queries, and scored. Without it, --queries and --audio, outputs that
+    answer the development-testing split are compared with that split where the data root has it.
     """
     from harness.submission import get_profile, mend, of_files, of_protocol
     from harness.submission import validate as look

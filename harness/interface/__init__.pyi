@@ -1,6 +1,7 @@
 from .ancestors import TrainedSystem as TrainedSystem
 from .ancestors import ancestors_of as ancestors_of
 from .card_fetch import fetch_files as fetch_files
+from .card_fetch import files_to_fetch as files_to_fetch
 from .card_files import CardFile as CardFile
 from .card_files import required_file as required_file
 from .card_files import required_files as required_files
@@ -19,6 +20,7 @@ from .names import identity as identity
 from .names import is_card as is_card
 from .names import located as located
 from .names import named_from as named_from
+from .names import target_of as target_of
 from .returned_values import checked_embeddings as checked_embeddings
 from .returned_values import checked_info as checked_info
 from .returned_values import checked_scores as checked_scores
@@ -32,10 +34,13 @@ from .system import accepts_int16 as accepts_int16
 from .system import is_pair_scorer as is_pair_scorer
 from .systems import BuiltSystem as BuiltSystem
 from .systems import Listing as Listing
+from .systems import Needed as Needed
 from .systems import build_system as build_system
 from .systems import import_named as import_named
 from .systems import listings as listings
 from .systems import load_system as load_system
+from .systems import look_at as look_at
 from .systems import needed_files as needed_files
 from .systems import options_of as options_of
+from .systems import placed_files as placed_files
 from .training_section import TrainingSection as TrainingSection

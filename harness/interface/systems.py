@@ -103,13 +103,17 @@ def needed_files(name: str) -> list[Needed]:
         seen.add(path)
         fields, folder = read_card(target)
         card = common_part(fields)
-        for file in card.files.values():
-            yield Needed(name, file, place_of(file, folder))
+        yield from placed_files(name, card, folder).values()
         for member in card.members:
             yield from visit(located(member, folder), (*containers, path))
 
     found = list(visit(name, ()))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
+
+
+def placed_files(name: str, card: Card, folder: Path) -> dict[str, Needed]:
+    """The files of a card alone, by what they are to the system, and where they lie; `folder` is the card's."""
+    return {key: Needed(name, file, place_of(file, folder)) for key, file in card.files.items()}
 
 
 @dataclass(frozen=True, slots=True)

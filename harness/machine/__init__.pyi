@@ -1,3 +1,4 @@
+from .amounts import in_bytes as in_bytes
 from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
@@ -16,7 +17,8 @@ from .files.bounded_file import read_json as read_json
 from .files.bounded_file import read_yaml as read_yaml
 from .files.checksums import CHECKSUMS as CHECKSUMS
 from .files.checksums import damaged_files as damaged_files
-from .files.checksums import is_sound_archive as is_sound_archive
+from .files.checksums import is_archive as is_archive
+from .files.checksums import is_sound as is_sound
 from .files.checksums import require_undamaged as require_undamaged
 from .files.checksums import write_checksums as write_checksums
 from .files.downloads import download as download

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Runs, Trust, echo, say
+from harness.cli import DataRoot, ProtocolNames, Runs, Trust, echo, say
 from harness.errors import UserError
 
 mlflow = typer.Typer(
@@ -67,7 +67,7 @@ def _with_its_children(command: list[str]) -> Iterator["subprocess.Popen[bytes]"
 
 @mlflow.command("register")
 def register_best(
-    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
+    protocol: ProtocolNames = None,
     out: Runs = Path("runs"),
     data_root: DataRoot = Path("data"),
     trust: Trust = False,  # noqa: ARG001

@@ -66,7 +66,7 @@ def space_for(name: str, data_root: Path, sample_rate: int, *, progress: Progres
         size = 2 * (width if isinstance(width, int) else _DIMENSION) * sum(row or 0 for row in rows)
         needed.append(Space("cache", f"embeddings by {teacher}", None if None in rows else size))
     needed += [
-        Space("weights", f"{lacked.file.path}, to be downloaded", None)
+        Space("weights", f"{lacked.file.path}, to be downloaded", lacked.file.size)
         for lacked in needed_files(name)
         if lacked.place is None and (lacked.file.may_be_fetched or lacked.file.page)
     ]
