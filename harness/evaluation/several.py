@@ -101,6 +101,8 @@ def evaluate_all(
         own_options = replace(options, device=built.device, precision=built.precision)
         done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
         say(_result(name, done))
+        if done.record.below_chance:
+            say(f"{name}: {done.record.below_chance}; a larger score is a better match: look whether its are distances")
         for line in trained_without(done.record.system.card):
             say(f"{name} was trained {line}")
         return done
