@@ -141,9 +141,5 @@ def _available(say: Callable[[str], None]) -> list[str]:
 
 def _result(name: str, run: Run) -> str:
     record = run.record
-    primary = record.primary
     when = "evaluated before" if run.reused else f"in {record.seconds.total:.1f} s"
-    return (
-        f"{name}: {primary.name} {primary.value:.4f} [{primary.low:.4f}, {primary.high:.4f}] "
-        f"on {record.protocol.name}, {when}: {run.folder}"
-    )
+    return f"{name}: {record.primary} on {record.protocol.name}, {when}: {run.folder}"

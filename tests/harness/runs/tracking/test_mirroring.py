@@ -411,7 +411,7 @@ def test_a_server_killed_while_it_is_told_of_a_run_gets_the_run_once(
                 assert run.info.run_id == first[1].message
                 assert run.data.tags["lbar.complete"] == "true"
                 assert {file.path for file in client.list_artifacts(run.info.run_id)} == set(before)
-            assert leaderboard.load(out, mlflow=True)["system"].tolist() == ["linear"]
+            assert leaderboard.board(out, mlflow=True)["system"].tolist() == ["linear"]
         finally:
             os.killpg(server.pid, 15)
 
