@@ -216,15 +216,17 @@ def test_the_card_on_another_card_is_one(participant: Path) -> None:
     assert card.audio == parse_card(DualEncoderCard, read_card("passt-m3-clotho")[0]).audio
 
 
-PYTHON = [
-    (str(page.relative_to(ROOT)), code)
-    for page in PAGES
-    for code in blocks("python", page.read_text(encoding="utf-8"))
-    if "class Mine" not in code
-]
+def programs(page: Path) -> list[str]:
+    """The blocks of a page, each by itself; the cells of a notebook follow each other."""
+    found = blocks("python", page.read_text(encoding="utf-8"))
+    return ["\n".join(found)] if page.name == "notebook.md" else found
+
+
+PYTHON = [(str(page.relative_to(ROOT)), code) for page in PAGES for code in programs(page) if "class Mine" not in code]
 EXPECTED = {
     "docs/how-to/system.md": "name='mAP@10' value=0.6",
     "docs/how-to/protocol.md": "name='R@1' value=0.00",
+    "docs/start/notebook.md": "1 linear   0.630",
     "docs/how-to/reporting.md": "linear is better (against random, mAP@10 +0.",
 }
 
@@ -233,7 +235,7 @@ EXPECTED = {
 def test_the_python_runs(
     name: str, code: str, participant: Path, migrated_runs: Path, make_run: Callable[..., Path]
 ) -> None:
-    if "import leaderboard" in code:
+    if "import leaderboard" in code and "harness.evaluate" not in code:
         for system, quality in (("linear", 1.0), ("random", -2.0)):
             make_run(Path("runs"), system, quality=quality)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)

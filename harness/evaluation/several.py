@@ -107,6 +107,8 @@ def evaluate_all(
         own_options = replace(options, device=built.device, precision=built.precision)
         done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
         say(_result(name, done))
+        if done.record.below_chance:
+            say(f"{name}: {done.record.below_chance}; a larger score is a better match: look whether its are distances")
         for line in trained_without(done.record.system.card):
             say(f"{name} was trained {line}")
         return done
@@ -153,9 +155,5 @@ def _available(say: Callable[[str], None]) -> list[str]:
 
 def _result(name: str, run: Run) -> str:
     record = run.record
-    primary = record.primary
     when = "evaluated before" if run.reused else f"in {record.seconds.total:.1f} s"
-    return (
-        f"{name}: {primary.name} {primary.value:.4f} [{primary.low:.4f}, {primary.high:.4f}] "
-        f"on {record.protocol.name}, {when}: {run.folder}"
-    )
+    return f"{name}: {record.primary} on {record.protocol.name}, {when}: {run.folder}"

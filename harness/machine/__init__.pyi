@@ -32,6 +32,7 @@ from .files.temporary import temporary_folder as temporary_folder
 from .files.whole_file import append as append
 from .files.whole_file import copy as copy
 from .files.whole_file import write_text as write_text
+from .html_table import html_table as html_table
 from .memory import keep_freed_memory as keep_freed_memory
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack

@@ -35,7 +35,9 @@ from .tracking.client import prepare_store as prepare_store
 from .tracking.curves import Curves as Curves
 from .tracking.mirroring import mirror as mirror
 from .tracking.mirroring import mirror_all as mirror_all
+from .tracking.mirroring import mirror_in_time as mirror_in_time
 from .tracking.mirroring import try_mirror as try_mirror
+from .tracking.pages import page_of as page_of
 from .tracking.place import tracking_place as tracking_place
 from .tracking.place import tracking_uri as tracking_uri
 from .tracking.registry import register_version as register_version

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from harness.machine import Environment, PlainName
-from harness.measures import MeasureRecord
+from harness.measures import BelowChance, MeasureRecord
 from harness.protocols import Direction
 from harness.runs.any_record import Part, Record, SystemRecord, require_reasons
 
@@ -75,6 +75,10 @@ class Seconds(Part):
     total: NonNegativeFloat
 
 
+_SINCE = ("remarked", "below_chance")
+"""Fields that the first records did not have."""
+
+
 class _ClipsRecord(Record):
     """The record of something done with clips, of which `remarked` lists those whose sound is odd."""
 
@@ -82,15 +86,16 @@ class _ClipsRecord(Record):
 
     @model_serializer(mode="wrap")
     def _as_before_where_empty(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave an empty list out: versions of lbar that do not know the field can then read the record."""
-        return {name: value for name, value in fields(self).items() if name != "remarked" or value}
+        """Leave what is empty out: versions of lbar that do not know the field can then read the record."""
+        return {name: value for name, value in fields(self).items() if name not in _SINCE or value}
 
 
 class EvaluationRecord(_ClipsRecord):
     """One system under one protocol, once.
 
     `comparable` says whether the figures may be compared with others; where not, `reasons` says why. `tied_fraction` is
-    the share of queries whose rank depends on how ties are counted.
+    the share of queries whose rank depends on how ties are counted; `below_chance` the first measure beside that of a
+    random order, where it is significantly worse.
     """
 
     MEANING: ClassVar[str] = "an evaluation"
@@ -102,6 +107,7 @@ class EvaluationRecord(_ClipsRecord):
     dataset: DatasetRecord
     measures: tuple[MeasureRecord, ...]
     tied_fraction: Fraction
+    below_chance: BelowChance | None = None
     skipped: tuple[SkippedClip, ...] = ()
     comparable: bool = True
     reasons: tuple[str, ...] = ()

@@ -149,10 +149,15 @@ def _remove_abandoned(out: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def name_parts(record: Record) -> list[str]:
+    """The parts of a run folder's name: the time, and what the record is about."""
+    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), *record.about)
+    return [re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts]
+
+
 def place_folder(folder: Path, out: Path, record: Record) -> Path:
     """Rename a complete folder to the first free name for its record in `out`: without a number, or with -2, -3, ..."""
-    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), *record.about)
-    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts)
+    name = "-".join(name_parts(record))
     for attempt in count(1):
         target = out / (name if attempt == 1 else f"{name}-{attempt}")
         if target.exists():

@@ -32,14 +32,17 @@ def look(
     """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    from harness.runs import prepare_store, tracking_place, tracking_uri
+    from harness.runs import page_of, prepare_store, tracking_place, tracking_uri
 
     uri = tracking_uri(out)
     if uri.startswith(("http://", "https://", "databricks")):
         raise UserError(f"runs are mirrored to {tracking_place(out)}, which has pages of its own; open that address")
     # The tables are made, or brought up to date, before the server asks for them.
-    prepare_store(out)
-    say(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C")
+    experiments = prepare_store(out)
+    address = f"http://127.0.0.1:{port}"
+    say(f"{address} shows {tracking_place(out)} until Ctrl-C")
+    for name, number in experiments.items():
+        say(f"{name}, with its measures as columns: {page_of(address, number)}")
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     try:

@@ -1,7 +1,8 @@
 """One evaluation from files on disk to a run folder, against answers that are known."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -234,3 +235,23 @@ def test_sound_that_cannot_be_heard_is_named_in_the_record(tones: Tones, tmp_pat
     assert read_record(run.folder) == run.record
     again = evaluate(load_system("random"), FOLDER, options(where.data_root, tmp_path, again=True))
     assert again.record.remarked == run.record.remarked
+
+
+def test_progress_is_shown_by_default_and_a_notebook_shows_the_run(
+    tones: Tones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[str] = []
+
+    @contextmanager
+    def watched() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+        yield lambda stage, _: stages.append(stage) or (lambda _: None)
+
+    monkeypatch.setattr("harness.evaluation.evaluating.bars", watched)
+    run = evaluate(load_system("tone_system:Scored"), FOLDER, options(tones(), tmp_path))
+    assert {"decode", "rank"} <= set(stages)
+    assert repr(run).startswith("Run(scored on folder: mAP@10 0.1250 [0.1250, 0.1250], ")
+    html = run._repr_html_()
+    assert "<caption>scored on folder, 16 queries</caption>" in html
+    assert '<th scope="row">R@10</th><td>1.0000</td><td>1.0000 to 1.0000</td>' in html
+    assert "<p>worse than chance: mAP@10" in html
+    assert f"<p>{run.folder}</p>" in html
