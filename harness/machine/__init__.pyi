@@ -24,6 +24,8 @@ from .files.kept import KINDS_OF_KEPT as KINDS_OF_KEPT
 from .files.kept import KeptFolder as KeptFolder
 from .files.kept import disk_of as disk_of
 from .files.kept import kept_in as kept_in
+from .files.known_fields import KnownFields as KnownFields
+from .files.known_fields import misfits as misfits
 from .files.plain_names import PlainName as PlainName
 from .files.plain_names import plain_name as plain_name
 from .files.temporary import temporary_folder as temporary_folder

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from harness.errors import UserError
-from harness.interface import ancestors_of, identity, read_card, training_of
+from harness.errors import UserError, meant
+from harness.interface import ancestors_of, identity, read_card, target_of, training_of
 
 ENCODERS = ("passt", "atst", "mn")
 STAGES = ("stage1", "m1", "m3")
@@ -33,6 +33,9 @@ def cards_of(names: Sequence[str], dataset: str | None = None) -> list[str]:
     >>> cards_of(["table2"], "clotho")[-1]
     'passt-distilled-all'
     """
+    for name in names:
+        if name not in TABLES:
+            target_of(name, TABLES)
     wanted = [card for name in names for card in (_table(name, dataset) if name in TABLES else (name,))]
     named = {identity(name): name for name in reversed(wanted)}
     ordered: dict[str, None] = {}
@@ -46,5 +49,7 @@ def cards_of(names: Sequence[str], dataset: str | None = None) -> list[str]:
 def _table(name: str, dataset: str | None) -> tuple[str, ...]:
     parts = TABLES[name]
     if dataset not in parts:
+        if dataset is not None:
+            raise UserError(f"{name} has no part {dataset!r}; {meant(dataset, parts)}")
         raise UserError(f"{name} is of {', '.join(parts)}; say which by --protocol {next(iter(parts))}")
     return parts[dataset]

@@ -42,7 +42,7 @@ def test_a_folder_harness_in_the_working_directory_is_not_taken_for_ours(partici
     done = subprocess.run(command("protocols"), capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     done = subprocess.run(command("nonsense"), capture_output=True, text=True, timeout=120)
-    assert "Usage: lbar " in done.stderr
+    assert done.stderr == "lbar: No such command 'nonsense'; `lbar --help` tells what there is\n"
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
