@@ -39,9 +39,8 @@ def _said(error: Any, command: Any, words: Sequence[str]) -> str:
     said = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
     if hasattr(error, "possibilities"):
         # Of `-protocol` the parser names the first letter only.
-        wrong = next((word for word in words if word.startswith(error.option_name)), error.option_name).partition("=")[
-            0
-        ]
+        begun = (word.partition("=")[0] for word in words if word.startswith(error.option_name))
+        wrong = next(begun, error.option_name)
         near = nearest(wrong, [name for option in command.params for name in option.opts if name.startswith("-")])
         return f"No such option {wrong!r}" + (f"; did you mean {near!r}?" if near else "")
     if choice := re.search(r"'([^']*)' is not one of (.*)", said):

@@ -19,11 +19,13 @@ def meant_code(name: str) -> str | None:
         `module:name`, or `None` where no file in the working directory is called like the module, or it defines
         nothing that is called like the name.
     """
-    *folders, module, wanted = [*re.split(r"[:./]+", re.sub(r"\.py\b", "", name)), ""]
-    for folder, file, inside in ((folders, module, wanted), (folders[:-1], folders[-1] if folders else "", module)):
-        known = {path.stem: path for path in Path(*folder).glob("*.py")} if file else {}
-        if (found := nearest(file, known)) and (meant := _defined(known[found], inside)):
-            return f"{'.'.join((*folder, found))}:{meant}"
+    parts = [part for part in re.split(r"[:./]+", re.sub(r"\.py\b", "", name)) if part]
+    for *folders, file, wanted in (read for read in ([*parts, ""], parts) if len(read) > 1):
+        known = {path.stem: path for path in Path(*folders).glob("*.py")}
+        # What is no address of code is one only where there is that very file.
+        found = file if file in known or ":" not in name else nearest(file, known)
+        if found in known and (meant := _defined(known[found], wanted)):
+            return f"{'.'.join((*folders, found))}:{meant}"
     return None
 
 

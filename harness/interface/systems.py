@@ -214,7 +214,9 @@ def _meant(target: str, error: BaseException) -> str:
     """What was most likely meant by a module or a name in it that is not there, as the end of a message."""
     module, _, attribute = target.partition(":")
     near = None
-    if isinstance(error, ModuleNotFoundError) and module.startswith(error.name or ":"):
+    if "/" in module:
+        near = meant_code(target)
+    elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name or ":"):
         found = meant_module(module) if error.name == module else None
         near = meant_code(target) or (found and f"{found}:{attribute}")
     elif isinstance(error, AttributeError) and module in sys.modules:
