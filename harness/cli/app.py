@@ -1,11 +1,9 @@
 """The command `lbar`: parses, calls, prints."""
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +20,7 @@ from harness.cli.submission import score, submit, validate
 from harness.cli.systems import systems_app
 from harness.cli.usage import named_command, usage_told
 from harness.errors import UserError
+from harness.machine import own_process
 
 
 @contextmanager
@@ -86,7 +85,6 @@ def build() -> typer.Typer:
     app = typer.Typer(
         cls=_Commands,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         help="Evaluate, compare and submit systems for language-based audio retrieval.",
@@ -127,6 +125,4 @@ def own_command(*arguments: str) -> list[str]:
 
     Unlike `python -m harness` it works in a directory that has a folder `harness`.
     """
-    place = str(Path(__file__).resolve().parents[2])
-    code = f"import sys; {place!r} in sys.path or sys.path.insert(0, {place!r}); sys.argv[0] = 'lbar'"
-    return [sys.executable, "-P", "-c", f"{code}; from harness.cli import main; main()", *arguments]
+    return [*own_process("sys.argv[0] = 'lbar'; from harness.cli import main; main()"), *arguments]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson
+from harness.cli.options import AsJson, complete_system
 from harness.cli.printing import echo, print_json, print_table
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def list_systems(context: typer.Context, as_json: AsJson = False) -> None:
 
 @systems_app.command("fetch")
 def fetch_system(
-    name: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    name: Annotated[str, typer.Argument(autocompletion=complete_system, help="A registered name or a card (*.yaml).")],
     training: Annotated[
         bool, typer.Option("--training", help="Also what its training needs, ancestors included.")
     ] = False,

@@ -199,6 +199,8 @@ def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callab
             f"read it, and if you trust who wrote it add --trust (or set {TRUST}=1)"
         )
     if not known and "" not in sys.path and str(Path.cwd()) not in sys.path:
+        # A folder of that name in the working directory is not taken for it.
+        import_module("systems")
         sys.path.insert(0, str(Path.cwd()))
     what = target if target == named_by else f"{named_by}: {target}"
     try:

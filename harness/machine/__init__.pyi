@@ -33,6 +33,8 @@ from .files.whole_file import append as append
 from .files.whole_file import copy as copy
 from .files.whole_file import write_text as write_text
 from .memory import keep_freed_memory as keep_freed_memory
+from .own_packages import other_packages as other_packages
+from .own_packages import own_process as own_process
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack
 from .packed_matrix import product as product

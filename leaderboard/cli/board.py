@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import AsJson, DataRoot, Runs, echo, print_json, say, show
+from harness.cli import AsJson, DataRoot, Runs, complete_protocol, echo, print_json, say, show
 from harness.errors import UserError
 from harness.protocols import get_protocol
 from leaderboard.board import axis_names
@@ -27,7 +27,10 @@ class Format(StrEnum):
 
 def board(
     out: Runs = Path("runs"),
-    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option("--protocol", autocompletion=complete_protocol, help="Only this one; repeatable."),
+    ] = None,
     sort: Annotated[
         str | None, typer.Option("--sort", help="A measure, system, parameters, clips/s, query p95 or date.")
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import AsJson, Runs, print_json, show
+from harness.cli import AsJson, Runs, complete_protocol, print_json, show
 
 
 def compare(
@@ -14,7 +14,10 @@ def compare(
         typer.Argument(help="Run folders, their names in --out, or systems, of which the newest runs are taken."),
     ],
     out: Runs = Path("runs"),
-    protocol: Annotated[str | None, typer.Option("--protocol", help="The protocol of the systems' runs.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", autocompletion=complete_protocol, help="The protocol of the systems' runs."),
+    ] = None,
     published: Annotated[
         list[str] | None, typer.Option("--published", help="Compare with this published system, too; repeatable.")
     ] = None,

@@ -10,7 +10,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     (tmp_path / "mine.py").write_text(
-        "raise SystemExit('run')\nclass Other: ...\nclass Mine:\n    def embed_audio(self, clips): ...\ndef make(): ...\n"
+        "raise SystemExit('run')\nclass Other: ...\n"
+        "class Mine:\n    def embed_audio(self, clips): ...\ndef make(): ...\n"
     )
     (tmp_path / "sub" / "deep.py").write_text("class Deep: ...\n")
     (tmp_path / "broken.py").write_text("class\n")
