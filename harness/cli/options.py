@@ -9,7 +9,7 @@ import typer
 
 def complete_system(incomplete: str) -> list[str]:
     """The registered systems that a shell proposes for what is typed so far."""
-    from harness.interface.names import registered
+    from harness.interface import registered
 
     return [name for name in registered() if name.startswith(incomplete)]
 
