@@ -10,6 +10,8 @@ from .options import ProtocolName as ProtocolName
 from .options import ProtocolNames as ProtocolNames
 from .options import Runs as Runs
 from .options import Trust as Trust
+from .options import complete_protocol as complete_protocol
+from .options import complete_system as complete_system
 from .printing import echo as echo
 from .printing import print_json as print_json
 from .printing import print_table as print_table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from harness.cli.options import AsJson, DataRoot, Runs
+from harness.cli.options import AsJson, DataRoot, Runs, complete_system
 from harness.cli.printing import echo, end_with, print_json, print_table, show
 from harness.errors import UserError
 
@@ -81,7 +81,9 @@ def show_system(
 
 @systems_app.command("fetch")
 def fetch_system(
-    names: Annotated[list[str], typer.Argument(help="Registered names or cards (*.yaml).")],
+    names: Annotated[
+        list[str], typer.Argument(autocompletion=complete_system, help="Registered names or cards (*.yaml).")
+    ],
     training: Annotated[
         bool, typer.Option("--training", help="Also what its training needs, ancestors included.")
     ] = False,

@@ -20,6 +20,7 @@ from .names import identity as identity
 from .names import is_card as is_card
 from .names import located as located
 from .names import named_from as named_from
+from .names import registered as registered
 from .names import target_of as target_of
 from .returned_values import checked_embeddings as checked_embeddings
 from .returned_values import checked_info as checked_info

@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from harness.errors import UserError, listing
 from harness.interface.names import is_card, registered
-from harness.machine import PlainName, plain_name
+from harness.machine import KnownFields, PlainName, plain_name
 
 Url = Annotated[str, Field(pattern="^https?://")]
 
 
-class CardFile(BaseModel, frozen=True, extra="forbid"):
+class CardFile(KnownFields):
     """A file or a folder that a system needs, and how to get it.
 
     Attributes:
@@ -34,7 +34,7 @@ class CardFile(BaseModel, frozen=True, extra="forbid"):
     path: str
     bundled: str | None = None
     urls: tuple[Url, ...] = ()
-    contents: dict[PlainName, Url] = {}
+    contents: dict[PlainName, Url] = Field({})
     instead: tuple[PlainName, ...] = ()
     md5: str | None = None
     page: str = ""

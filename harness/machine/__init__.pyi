@@ -26,6 +26,8 @@ from .files.kept import KINDS_OF_KEPT as KINDS_OF_KEPT
 from .files.kept import KeptFolder as KeptFolder
 from .files.kept import disk_of as disk_of
 from .files.kept import kept_in as kept_in
+from .files.known_fields import KnownFields as KnownFields
+from .files.known_fields import misfits as misfits
 from .files.plain_names import PlainName as PlainName
 from .files.plain_names import plain_name as plain_name
 from .files.temporary import temporary_folder as temporary_folder
@@ -34,6 +36,8 @@ from .files.whole_file import copy as copy
 from .files.whole_file import write_text as write_text
 from .html_table import html_table as html_table
 from .memory import keep_freed_memory as keep_freed_memory
+from .own_packages import other_packages as other_packages
+from .own_packages import own_process as own_process
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack
 from .packed_matrix import product as product

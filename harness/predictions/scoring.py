@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets import refuse
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 from harness.measures import (
     BelowChance,
     Measure,
@@ -170,7 +170,7 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequ
             "choose a text-to-audio protocol"
         )
     if format not in ("auto", *FORMATS):
-        raise UserError(f"unknown format {format!r}; known are auto, {', '.join(FORMATS)}")
+        raise unknown("format", format, ("auto", *FORMATS))
     found = detect(path, known) if format == "auto" else format
     ranks, depth, surplus = _rank_lists(path, task, known) if found == "ranked-list" else _rank_matrix(path, task)
     measures = [parse_measure(name) for name in task.protocol.measures]

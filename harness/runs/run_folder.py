@@ -200,7 +200,12 @@ def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
         out: the folder of run folders.
         kind: only runs of this kind, and those whose record does not say its kind, so that reading them raises the
             error that says what is wrong; `None` for every kind.
+
+    Raises:
+        UserError: `out` is a file.
     """
+    if out.is_file():
+        raise UserError(f"{out} is a file; --out is the folder of run folders")
     if not out.is_dir():
         return []
     found = sorted(path.parent for path in out.glob("*/record.json") if not path.parent.name.startswith("."))

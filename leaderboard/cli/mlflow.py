@@ -43,7 +43,7 @@ def look(
     say(f"{address} shows {tracking_place(out)} until Ctrl-C")
     for name, number in experiments.items():
         say(f"{name}, with its measures as columns: {page_of(address, number)}")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    command = [sys.executable, "-P", "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     try:
         with _with_its_children(command) as server:
@@ -56,7 +56,7 @@ def look(
 def _with_its_children(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that ends with the block, and with it all that it has started."""
     # Jobs, which nobody gives to these pages, would be run by processes of their own.
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ | {"PYTHONSAFEPATH": "1"}
     process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
     try:
         yield process

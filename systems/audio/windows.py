@@ -6,10 +6,11 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field, PositiveFloat
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from harness.audio import Array, Pcm
+from harness.machine import KnownFields
 from systems.audio.mel import SAMPLE_RATE
 
 Averaging: TypeAlias = Literal["true-length", "published"]
@@ -20,7 +21,7 @@ LEFT_OUT = 0.1
 """Seconds; a last window with less sound is left out, since its features would describe the padding."""
 
 
-class WindowConfig(BaseModel, frozen=True, extra="forbid"):
+class WindowConfig(KnownFields):
     """How clips are cut into windows, and how the features of the windows are averaged.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import DataRoot, Device, MaybeProtocol, Trust, echo, say
+from harness.cli import DataRoot, Device, MaybeProtocol, Trust, complete_system, echo, say
 
 SkipBroken = Annotated[
     bool, typer.Option("--skip-broken", help="Train without broken clips; the card and all records say so.")
@@ -17,7 +17,11 @@ SkipBroken = Annotated[
 
 def train(
     cards: Annotated[
-        list[str], typer.Argument(help="Systems that come with a trainer, cards (*.yaml), or table1 and table2.")
+        list[str],
+        typer.Argument(
+            autocompletion=complete_system,
+            help="Systems that come with a trainer, cards (*.yaml), or table1 and table2.",
+        ),
     ],
     out: Annotated[
         Path,

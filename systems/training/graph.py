@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.errors import UserError
-from harness.interface import ancestors_of, identity, read_card, training_of
+from harness.errors import UserError, meant
+from harness.interface import ancestors_of, identity, read_card, target_of, training_of
 from harness.protocols import get_protocol
 
 ENCODERS = ("passt", "atst", "mn")
@@ -43,6 +43,9 @@ def cards_of(names: Sequence[str], protocol: str | None = None, say: Callable[[s
         say(f"--protocol {protocol} is no protocol and will be refused in a later version; say {_PROTOCOLS[protocol]}")
         protocol = _PROTOCOLS[protocol]
     dataset = get_protocol(protocol).dataset if protocol else None
+    for name in names:
+        if name not in TABLES:
+            target_of(name, TABLES)
     wanted = [card for name in names for card in (_table(name, dataset) if name in TABLES else (name,))]
     named = {identity(name): name for name in reversed(wanted)}
     ordered: dict[str, None] = {}
@@ -57,5 +60,7 @@ def _table(name: str, dataset: str | None) -> tuple[str, ...]:
     parts = TABLES[name]
     if dataset not in parts:
         known = " or ".join(_PROTOCOLS.get(part, part) for part in parts)
+        if dataset is not None:
+            raise UserError(f"{name} has no part of {dataset}; it is of {', '.join(parts)}: --protocol {known}")
         raise UserError(f"{name} is of {', '.join(parts)}; say which by --protocol {known}")
     return parts[dataset]

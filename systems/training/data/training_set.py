@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import RetrievalDataset, load, splits_for
-from harness.errors import UserError
+from harness.errors import UserError, meant
 from harness.machine import Progress, embedding_key
 from harness.protocols import Protocol, RetrievalTask, pose
 
@@ -105,7 +105,7 @@ def load_split(
     """
     splits = splits_for(purpose)
     if name not in splits:
-        raise UserError(f"{name!r} has no split for {purpose}; expected one of {', '.join(splits)}")
+        raise UserError(f"{name!r} has no split for {purpose}; {meant(name, splits)}")
     return load(name, splits[name], data_root, progress=progress)
 
 
