@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from harness.errors import UserError, meant
+from harness.errors import UserError
 from harness.interface import ancestors_of, identity, read_card, target_of, training_of
 from harness.protocols import get_protocol
 
@@ -60,7 +60,6 @@ def _table(name: str, dataset: str | None) -> tuple[str, ...]:
     parts = TABLES[name]
     if dataset not in parts:
         known = " or ".join(_PROTOCOLS.get(part, part) for part in parts)
-        if dataset is not None:
-            raise UserError(f"{name} has no part of {dataset}; it is of {', '.join(parts)}: --protocol {known}")
-        raise UserError(f"{name} is of {', '.join(parts)}; say which by --protocol {known}")
+        what = f"has no part of {dataset}; it is" if dataset else "is"
+        raise UserError(f"{name} {what} of {', '.join(parts)}; say which by --protocol {known}")
     return parts[dataset]
