@@ -34,7 +34,7 @@ class CardFile(KnownFields):
     path: str
     bundled: str | None = None
     urls: tuple[Url, ...] = ()
-    contents: dict[PlainName, Url] = Field({})
+    contents: dict[PlainName, Url] = Field(default={})
     instead: tuple[PlainName, ...] = ()
     md5: str | None = None
     page: str = ""
