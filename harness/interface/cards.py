@@ -72,10 +72,10 @@ class Card(KnownFields):
     trained_without: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
-    files: dict[str, CardFile] = Field({})
+    files: dict[str, CardFile] = Field(default={})
     members: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    described: dict[str, JsonValue] = Field({})
+    described: dict[str, JsonValue] = Field(default={})
 
     @property
     def all_training_data(self) -> tuple[str, ...]:

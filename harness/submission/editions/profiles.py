@@ -67,7 +67,7 @@ class Profile(KnownFields):
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     variants: tuple[tuple[str, ...], ...] = ()
     depth: PositiveInt | None = None
-    rows: dict[str, PositiveInt] = Field({})
+    rows: dict[str, PositiveInt] = Field(default={})
     most_systems: PositiveInt = 4
     label: str
     package: str
