@@ -85,7 +85,7 @@ class Card(BaseModel):
         """Names of all data sets it was trained on, pre-training included, each once."""
         return tuple(dict.fromkeys(self.pretrained_on + self.trained_on))
 
-    def info(self, *, sample_rate: int, parameters: int, digest: str | None) -> SystemInfo:
+    def info(self, *, sample_rate: int, parameters: int, digest: str | None, uses: tuple[str, ...] = ()) -> SystemInfo:
         """The information on a system built from this card, of which the arguments are what the card does not say."""
         return SystemInfo(
             name=self.name,
@@ -96,6 +96,7 @@ class Card(BaseModel):
             source=self.source,
             digest=digest,
             card=self.model_dump(mode="json"),
+            uses=uses,
         )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from harness.errors import UserError
 from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches
-from harness.interface import RetrievalSystem, build_system, is_pair_scorer
+from harness.interface import RetrievalSystem, build_system, embed_described, is_pair_scorer, uses_of
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.measures import unit_vectors
 from systems.training.data.training_set import Indices, TrainingSet
@@ -112,6 +112,8 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
             raise UserError(
                 f"teacher {name!r} takes clips at {system.info.sample_rate} Hz, training has {store.sample_rate} Hz"
             )
+    uses = uses_of(system)
+    known = data.metadata(uses)
     how = (system.info.digest, code, kind_of(built.device), installed_packages())
 
     def vectors(side: str, content: str) -> Half:
@@ -119,7 +121,7 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
             system.info.name,
             side,
             count=len(data.clips) if side == "clip" else len(data.captions),
-            read=data.read if side == "clip" else data.captions.__getitem__,
+            read=(lambda index: (data.read(index), known[index])) if side == "clip" else data.captions.__getitem__,
             embed=lambda items: unit_vectors(_embed(system, side, items)),
             batch_size=batch_size,
         )
@@ -129,14 +131,15 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
     return Teacher(
         system.info.name,
         system.info.digest,
-        vectors("clip", data.audio_digest),
+        vectors("clip", embedding_key(data.audio_digest, known) if uses else data.audio_digest),
         vectors("caption", data.captions_digest),
     )
 
 
 def _embed(system: RetrievalSystem, side: str, items: Sequence[object]) -> NDArray[np.float32]:
-    method = system.embed_audio if side == "clip" else system.embed_text
-    return method(items)  # type: ignore[arg-type]
+    # Checked by `embed_in_batches`.
+    vectors = embed_described(system, items) if side == "clip" else system.embed_text(items)  # type: ignore[arg-type]
+    return vectors  # type: ignore[return-value]
 
 
 def _kept(key: str) -> Path:
