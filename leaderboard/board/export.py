@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from leaderboard.board.entries import Entry, Standing
 from leaderboard.board.table import clips_per_second, has_groups, query_p95, size
+from leaderboard.runs import note_on_marks
 
 _LATEX = str.maketrans(
     {
@@ -22,15 +23,18 @@ def to_csv(standings: Sequence[Standing]) -> str:
     names = list(dict.fromkeys(name for standing in standings for name in standing.measures))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    about = ("stage", "parameters", "trained_on", "precision", "clips_per_second", "query_p95_seconds", "hardware")
+    about = ["stage", "parameters", "trained_on", "precision", "clips_per_second", "query_p95_seconds", "hardware"]
+    # Where no system uses more than sound the file is as it was before there were such systems.
+    more = ["uses"] if any(entry.uses for standing in standings for entry in standing.entries) else []
     writer.writerow(
         ["protocol", "dataset_digest", "audio_digest", "kind", "place", "group", "system"]
         + [f"{name}{bound}" for name in names for bound in ("", ".low", ".high")]
-        + [*about, "created", "run", "source"]
+        + [*about, "created", "run", "source", *more]
     )
     for standing in standings:
         for entry in standing.entries:
-            writer.writerow(map(_no_formula, _csv_row(standing, entry, names)))
+            cells = [*_csv_row(standing, entry, names), *([" ".join(entry.uses)] if more else [])]
+            writer.writerow(map(_no_formula, cells))
     return file.getvalue()
 
 
@@ -79,6 +83,7 @@ def to_markdown(standings: Sequence[Standing]) -> str:
         lines += [f"### {standing.title}", "", _markdown_row(header)]
         lines += ["|" + "|".join(" --- " if index == 1 else " ---: " for index in range(len(header))) + "|"]
         lines += [*map(_markdown_row, rows), ""]
+        lines += [line for note in _on_marks(standing) for line in (note, "")]
     return "\n".join(lines)
 
 
@@ -101,6 +106,7 @@ def to_latex(standings: Sequence[Standing]) -> str:
             *map(_latex_row, rows),
             r"\bottomrule",
             r"\end{tabular}",
+            *(rf"\par{{\footnotesize {note.translate(_LATEX)}}}" for note in _on_marks(standing)),
             "",
         ]
     return "\n".join(lines)
@@ -108,6 +114,10 @@ def to_latex(standings: Sequence[Standing]) -> str:
 
 def _latex_row(cells: Sequence[str]) -> str:
     return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
+
+
+def _on_marks(standing: Standing) -> tuple[str, ...]:
+    return note_on_marks(entry.label for entry in standing.entries)
 
 
 def _cells(standing: Standing) -> Iterator[list[str]]:

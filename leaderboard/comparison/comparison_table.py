@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.comparison.comparing import AgainstPublished, Comparison, Difference
-from leaderboard.runs import Published
+from leaderboard.runs import Published, note_on_marks
 
 MOST_PUBLISHED = 5
 """Published systems that are shown beside each of ours, where nobody named any."""
@@ -32,6 +32,7 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished], most: 
         for measure in comparison.groups:
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
         parts += [Text(explained(comparison), style="dim")]
+        parts += [Text(line, style="dim") for line in note_on_marks(comparison.systems)]
     if published:
         parts += [*([""] if comparison.differences else []), *_published(published, most)]
     return Group(*parts)

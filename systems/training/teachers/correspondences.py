@@ -8,6 +8,7 @@ their captions take 1.65 GB a teacher; the cosines of all their pairs would take
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -137,9 +138,8 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
 
 
 def _embed(system: RetrievalSystem, side: str, items: Sequence[object]) -> NDArray[np.float32]:
-    # Checked by `embed_in_batches`.
-    vectors = embed_described(system, items) if side == "clip" else system.embed_text(items)  # type: ignore[arg-type]
-    return vectors  # type: ignore[return-value]
+    vectors: Any = embed_described(system, items) if side == "clip" else system.embed_text(items)  # type: ignore[arg-type]
+    return np.asarray(vectors)
 
 
 def _kept(key: str) -> Path:
