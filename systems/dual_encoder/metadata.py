@@ -68,7 +68,7 @@ def keyword_text(keywords: Sequence[str]) -> str:
     >>> keyword_text(["field-recording", "rain"])
     'field recording, rain'
     """
-    return ", ".join(re.sub(r"[-_;,/]+", " ", keyword).strip() for keyword in keywords)
+    return ", ".join(" ".join(re.sub("[-_;,/]", " ", keyword).split()) for keyword in keywords)
 
 
 def dropped(ids: Sequence[list[int]], probability: float, generator: torch.Generator | None) -> list[list[int]]:

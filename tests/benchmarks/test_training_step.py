@@ -1,4 +1,4 @@
-"""A step at full size, with RoBERTa-large and Adam, two clips of 30 s, on the CPU: PaSST in both stages, the hybrid MN."""
+"""A step at full size, RoBERTa-large and Adam, two clips of 30 s, on the CPU: PaSST in both stages, the hybrid MN."""
 
 import resource
 
