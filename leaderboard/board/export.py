@@ -60,7 +60,7 @@ def _csv_row(standing: Standing, entry: Entry, names: Sequence[str]) -> list[obj
         "measured" if record else "reported",
         entry.place,
         entry.group,
-        record.system.name if record else entry.label,
+        record.system.name if record else entry.reported and entry.reported.system,
         *values,
         entry.stage,
         entry.parameters or None,

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from pathlib import Path
 
 from harness.datasets.everyday.scenes import draw_scenes
 from harness.datasets.everyday.tags import draw_tags
@@ -45,7 +46,7 @@ def test_some_are_missing_and_some_are_wrong() -> None:
 
 
 def test_the_benchmark_itself_stays_as_it_is() -> None:
-    plain = load("everyday", "evaluation", None)  # type: ignore[arg-type]
+    plain = load("everyday", "evaluation", Path())
     tagged = described(plain, ["keywords"], evaluated=True)
     assert (tagged.digest, tagged.queries) == (plain.digest, plain.queries)
     assert not any(clip.keywords for clip in plain.clips)
