@@ -36,7 +36,7 @@ from harness.machine import (
 )
 from harness.runs import Curves
 from systems.checkpoints import read_checkpoint, weights_digest, write_weights
-from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
+from systems.dual_encoder import DualEncoder, DualEncoderCard, LateFusion, TrainingConfig, initial_model, read_model
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, to_json
 from systems.training.data.loading import TrainingData, load_training_data
@@ -315,11 +315,15 @@ def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> Dua
 
 
 def _with_fusion(card: DualEncoderCard, hearing: DualEncoder, seed: int) -> DualEncoder:
-    """A hybrid system with the towers of one that hears only; what fuses is drawn at random."""
+    """A hybrid system with the towers of one that hears only.
+
+    Late fusion projects keywords as captions are projected, to begin with; mid-level fusion is drawn at random.
+    """
     model = DualEncoder.seeded(card, seed)
     model.audio, model.text, model.text_projection = hearing.audio, hearing.text, hearing.text_projection
-    if model.audio_projection.weight.shape == hearing.audio_projection.weight.shape:
+    if isinstance(model.fusion, LateFusion):
         model.audio_projection = hearing.audio_projection
+        model.fusion.projection.load_state_dict(hearing.text_projection.state_dict())
     return model
 
 

@@ -22,6 +22,7 @@ from harness.interface.systems import load_system
 from harness.machine import exclusive
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.metadata import LateFusion
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.training import two_stage
@@ -140,7 +141,13 @@ def test_its_towers_are_those_it_goes_on_from(dual_card: Card, metadata: dict[st
         if torch.equal(weight, theirs.get(name, torch.tensor(float("nan"))))
     }
     differing = {name.partition(".")[0] for name in model.state_dict().keys() - same}
-    assert differing == ({"fusion"} if metadata["fusion"] == "late" else {"fusion", "audio_projection"})
+    if metadata["fusion"] == "mid":
+        assert differing == {"fusion", "audio_projection"}
+        return
+    assert differing == {"fusion"}
+    assert isinstance(model.fusion, LateFusion)
+    assert torch.equal(model.fusion.projection.weight, model.text_projection.weight)
+    assert model.fusion.projection is not model.text_projection
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
