@@ -163,8 +163,8 @@ def write_down(page: Path) -> None:
         own = page if "class Mine" in text else DOCS / "start" / "submission.md"
         code = next(block for block in blocks("python", own.read_text(encoding="utf-8")) if "class Mine" in block)
         Path("mine.py").write_text(code)
-    if "`mix.yaml`" in text:
-        Path("mix.yaml").write_text(next(block for block in blocks("yaml", text) if "name: mix" in block))
+    for name in re.findall(r"as `(\S+)\.yaml`", text):
+        Path(f"{name}.yaml").write_text(next(block for block in blocks("yaml", text) if f"name: {name}\n" in block))
 
 
 @pytest.mark.slow

@@ -201,7 +201,7 @@ def predict_all(
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
     from harness.evaluation import hidden_task, odd_sounds, predict
-    from harness.interface import build_system
+    from harness.interface import build_system, uses_of
     from harness.machine import bars
 
     if queries is None or audio is None or not systems:
@@ -217,6 +217,8 @@ def predict_all(
             folders.append(done.folder)
             for line in odd_sounds(done.record.remarked, len(task.items)):
                 say(line)
+            if uses := uses_of(built.system):
+                say(f"{name}: nothing is known of a hidden set's clips beside their sound; without {', '.join(uses)}")
             say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
     if as_json:
         print_json([str(folder) for folder in folders])

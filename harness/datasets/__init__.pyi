@@ -9,6 +9,8 @@ from .dataset import RetrievalDataset as RetrievalDataset
 from .entry import DatasetEntry as DatasetEntry
 from .entry import PublishedFile as PublishedFile
 from .entry import Split as Split
+from .keywords import described as described
+from .keywords import without_keywords as without_keywords
 from .known import dataset_names as dataset_names
 from .known import known_dataset as known_dataset
 from .known import load as load

@@ -11,7 +11,7 @@ from harness.evaluation.measuring import Measurement, measure
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.evaluation.scoring import conditions_of, score_task
-from harness.interface import System, checked_info
+from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
 from harness.measures import measures_html, parse_measure
 from harness.predictions import has_predictions, write_predictions
@@ -77,6 +77,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     again, and a finished run of exactly this evaluation is returned as it is.
     """
     started = perf_counter()
+    prepared = prepared.described(uses_of(system))
     task = prepared.task
     conditions = conditions_of(system, prepared, options)
     if not options.again and prepared.comparable:

@@ -16,6 +16,12 @@ from .cards import training_of as training_of
 from .conformance import check as check
 from .findings import Finding as Finding
 from .findings import Level as Level
+from .metadata import KINDS as KINDS
+from .metadata import Metadata as Metadata
+from .metadata import embed_described as embed_described
+from .metadata import metadata_digest as metadata_digest
+from .metadata import metadata_of as metadata_of
+from .metadata import uses_of as uses_of
 from .names import identity as identity
 from .names import is_card as is_card
 from .names import located as located

@@ -82,7 +82,7 @@ class Card(KnownFields):
         """Names of all data sets it was trained on, pre-training included, each once."""
         return tuple(dict.fromkeys(self.pretrained_on + self.trained_on))
 
-    def info(self, *, sample_rate: int, parameters: int, digest: str | None) -> SystemInfo:
+    def info(self, *, sample_rate: int, parameters: int, digest: str | None, uses: tuple[str, ...] = ()) -> SystemInfo:
         """The information on a system built from this card, of which the arguments are what the card does not say."""
         return SystemInfo(
             name=self.name,
@@ -93,6 +93,7 @@ class Card(KnownFields):
             source=self.source,
             digest=digest,
             card=self.model_dump(mode="json"),
+            uses=uses,
         )
 
 

@@ -7,6 +7,7 @@ from .measured_machine import Threads as Threads
 from .measured_machine import hardware_of as hardware_of
 from .records import DatasetRecord as DatasetRecord
 from .records import EvaluationRecord as EvaluationRecord
+from .records import MetadataRecord as MetadataRecord
 from .records import PredictionRecord as PredictionRecord
 from .records import ProtocolRecord as ProtocolRecord
 from .records import RemarkedClip as RemarkedClip

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from leaderboard.board.entries import Entry, Standing
 from leaderboard.board.table import clips_per_second, has_groups, query_p95, size
+from leaderboard.runs import note_on_marks
 
 _LATEX = str.maketrans(
     {
@@ -25,15 +26,18 @@ def to_csv(standings: Sequence[Standing]) -> str:
     names = list(dict.fromkeys(name for standing in standings for name in standing.measures))
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    about = ("stage", "parameters", "trained_on", "precision", "clips_per_second", "query_p95_seconds", "hardware")
+    about = ["stage", "parameters", "trained_on", "precision", "clips_per_second", "query_p95_seconds", "hardware"]
+    # Where no system uses more than sound the file is as it was before there were such systems.
+    more = ["uses"] if any(entry.uses for standing in standings for entry in standing.entries) else []
     writer.writerow(
         ["protocol", "dataset_digest", "audio_digest", "kind", "place", "group", "system", "label", "digest"]
         + [f"{name}{bound}" for name in names for bound in ("", ".low", ".high")]
-        + [*about, "created", "run", "source"]
+        + [*about, "created", "run", "source", *more]
     )
     for standing in standings:
         for entry in standing.entries:
-            writer.writerow(map(_no_formula, _csv_row(standing, entry, names)))
+            cells = [*_csv_row(standing, entry, names), *([" ".join(entry.uses)] if more else [])]
+            writer.writerow(map(_no_formula, cells))
     return file.getvalue()
 
 
@@ -59,7 +63,7 @@ def _csv_row(standing: Standing, entry: Entry, names: Sequence[str]) -> list[obj
         "measured" if record else "reported",
         entry.place,
         entry.group,
-        record.system.name if record else entry.label,
+        record.system.name if record else entry.reported and entry.reported.system,
         entry.label,
         record.system.digest if record else None,
         *values,
@@ -84,6 +88,7 @@ def to_markdown(standings: Sequence[Standing], *, percent: bool = False) -> str:
         lines += [f"### {standing.title}", "", _markdown_row(header)]
         lines += ["|" + "|".join(" --- " if index == 1 else " ---: " for index in range(len(header))) + "|"]
         lines += [*map(_markdown_row, rows), ""]
+        lines += [line for note in _on_marks(standing) for line in (note, "")]
     return "\n".join(lines)
 
 
@@ -116,6 +121,7 @@ def to_latex(standings: Sequence[Standing], *, percent: bool = False) -> str:
             rf"\begin{{tabular}}{{{''.join(layout for layout, _ in columns)}}}",
             *(r"\toprule", first, r"\midrule", *others, r"\bottomrule"),
             r"\end{tabular}",
+            *(rf"\par{{\footnotesize {note.translate(_LATEX)}}}" for note in _on_marks(standing)),
             "",
         ]
     return "\n".join(lines)
@@ -142,6 +148,10 @@ def _latex_column(standing: Standing, name: str, *cells: str) -> tuple[str, list
 
 
 _PERCENT = " (%)"
+
+
+def _on_marks(standing: Standing) -> tuple[str, ...]:
+    return note_on_marks(entry.label for entry in standing.entries)
 
 
 def _cells(standing: Standing, percent: bool) -> Iterator[list[str]]:

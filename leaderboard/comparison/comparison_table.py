@@ -11,7 +11,7 @@ from rich.text import Text
 
 from leaderboard.comparison.comparing import AgainstPublished, Comparison, Difference
 from leaderboard.comparison.wording import explained, p_text
-from leaderboard.runs import Published
+from leaderboard.runs import Published, note_on_marks
 
 MOST_PUBLISHED = 5
 """Published systems that are shown beside each of ours, where nobody named any."""
@@ -31,6 +31,7 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished], most: 
         for measure in comparison.groups:
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
         parts += [Text(explained(len(comparison.differences)), style="dim")]
+        parts += [Text(line, style="dim") for line in note_on_marks(comparison.systems)]
     if published:
         parts += [*([""] if comparison.differences else []), *_published(published, most)]
     return Group(*parts)

@@ -54,6 +54,7 @@ def _save(row: Row, folder: Path, data_root: Path, progress: Progress) -> Path:
     record = row.record
     built, system = _as_evaluated(row)
     prepared = prepare(PROTOCOLS[record.protocol.name], data_root, system.info.sample_rate, progress=progress)
+    prepared = prepared.described(system.info.uses)
     if prepared.task.digest != record.dataset.digest:
         raise UserError(f"the data in {data_root} are not those of {row.folder}; evaluate the system again")
     embedder = TaskEmbedder(built.device, built.precision, record.settings.batch_size, progress)

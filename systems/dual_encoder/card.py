@@ -7,6 +7,7 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from harness.interface import Card
 from systems.audio import SAMPLE_RATE, AnyAudioConfig, WindowConfig
+from systems.dual_encoder.metadata import MetadataConfig
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.text import TextConfig
 
@@ -22,6 +23,7 @@ class DualEncoderCard(Card):
         text: the text encoder.
         shared: dimension of the shared space.
         temperature: divides the cosines in training; scores do not depend on it.
+        metadata: how the keywords of a clip are fused with its sound; a system without uses the sound alone.
         training: how it is trained.
         random_weights: seed of random weights, which are used instead of a file: to measure speed, or to try things
             out.
@@ -32,8 +34,22 @@ class DualEncoderCard(Card):
     text: TextConfig = TextConfig()
     shared: PositiveInt = 1024
     temperature: PositiveFloat = 0.05
+    metadata: MetadataConfig | None = None
     training: TrainingConfig | None = None
     random_weights: int | None = None
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The kinds of metadata that it uses beside the sound."""
+        return () if self.metadata is None else self.metadata.uses
+
+    @model_validator(mode="after")
+    def _heads_divide_the_text_width(self) -> Self:
+        if self.metadata is not None and self.metadata.fusion == "mid" and self.text.width % self.metadata.heads:
+            raise ValueError(
+                f"metadata.heads is {self.metadata.heads}, which does not divide text.width {self.text.width}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _windows_fit_the_encoder(self) -> Self:

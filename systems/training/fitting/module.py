@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from harness.errors import UserError
 from harness.machine import Advance, Progress, silent
 from systems.audio import SAMPLE_RATE
-from systems.dual_encoder import DualEncoder, TrainingConfig
+from systems.dual_encoder import DualEncoder, TrainingConfig, keyword_ids
 from systems.text import CaptionTokenizer
 from systems.training.data.batches import Batch, Batches
 from systems.training.data.training_set import Draw, TrainingSet
@@ -92,6 +92,8 @@ class Fitting(lightning.LightningModule):
         self._hooks = hooks
         self._advance: Advance = lambda _: None
         self._ids = tokenizer(data.captions)
+        uses = () if model.metadata is None else model.metadata.uses
+        self._keywords = keyword_ids(tokenizer, data.metadata(uses)) if uses else None
         self._owners = torch.from_numpy(data.owners)
         longest = model.windows.longest_seconds
         self._longest = None if longest is None else round(longest * SAMPLE_RATE)
@@ -179,7 +181,9 @@ class Fitting(lightning.LightningModule):
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """The loss of a step; each of several processes computes it over the embeddings of all of them."""
         waveforms = [waveform.numpy() for waveform in batch.waveforms]
-        clips = self._gathered(normalize(self.model.embed_clips(waveforms, generator=generator).float(), dim=-1))
+        keywords = None if self._keywords is None else [self._keywords[clip] for clip in batch.draw.clips]
+        heard = self.model.embed_clips(waveforms, generator=generator, keywords=keywords)
+        clips = self._gathered(normalize(heard.float(), dim=-1))
         captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
         which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):

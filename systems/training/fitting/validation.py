@@ -1,19 +1,19 @@
 """The validation split, which chooses the checkpoint of a training; it is measured as in any evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from harness.audio import PcmStore
-from harness.datasets import RetrievalDataset
+from harness.datasets import RetrievalDataset, described
 from harness.evaluation import embedding_tiles, measure
-from harness.interface import SystemInfo
+from harness.interface import SystemInfo, metadata_digest, metadata_of
 from harness.machine import Progress, embedding_key
 from harness.protocols import RetrievalTask
 from systems.audio import SAMPLE_RATE
-from systems.dual_encoder import DualEncoder
+from systems.dual_encoder import DualEncoder, keyword_ids
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, decoded
 from systems.training.data.training_set import task_on
@@ -30,24 +30,29 @@ class Validation:
         store: holds the clips.
         digest: of the task and of the samples of its clips.
         broken: what was left out for being broken.
+        uses: the kinds of metadata that its clips have.
     """
 
     task: RetrievalTask
     store: PcmStore
     digest: str
     broken: tuple[LeftOut, ...]
+    uses: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, dataset: RetrievalDataset, progress: Progress, *, skip_broken: bool = False) -> "Validation":
-        """Decode a split.
+    def of(
+        cls, dataset: RetrievalDataset, progress: Progress, *, uses: Sequence[str] = (), skip_broken: bool = False
+    ) -> "Validation":
+        """Decode a split, whose clips get the metadata that the system uses.
 
         Raises:
             UserError: clips are broken or missing, and not to be skipped.
         """
         store = PcmStore.of(dataset.name, SAMPLE_RATE)
         dataset, broken = decoded(dataset, store, progress, skip_broken=skip_broken)
-        task = task_on(dataset)
-        return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)), broken)
+        task = task_on(described(dataset, uses, evaluated=False))
+        content = [task.digest, store.digest(dataset.clips), *([metadata_digest(task.clips, uses)] if uses else [])]
+        return cls(task, store, embedding_key(*content), broken, tuple(uses))
 
     @property
     def name(self) -> str:
@@ -57,14 +62,19 @@ class Validation:
     def measure(self, tokenizer: CaptionTokenizer) -> Callable[[DualEncoder], float]:
         """A function that returns a model's primary measure, text to audio, and leaves it in evaluation mode."""
         ids = tokenizer(self.task.captions)
+        known = [metadata_of(clip, self.uses) for clip in self.task.clips]
+        keywords = keyword_ids(tokenizer, known) if self.uses else None
 
         def measured(model: DualEncoder) -> float:
             clips = self.task.clips
             with torch.inference_mode():
                 model.eval()
+                parts = (slice(start, start + _CLIPS_AT_ONCE) for start in range(0, len(clips), _CLIPS_AT_ONCE))
                 audio = [
-                    model.embed_clips([self.store.read(clip) for clip in clips[start : start + _CLIPS_AT_ONCE]], 8)
-                    for start in range(0, len(clips), _CLIPS_AT_ONCE)
+                    model.embed_clips(
+                        [self.store.read(clip) for clip in clips[part]], 8, keywords=keywords and keywords[part]
+                    )
+                    for part in parts
                 ]
                 text = model.embed_captions(ids)
             tiles = embedding_tiles(

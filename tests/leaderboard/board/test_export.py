@@ -112,6 +112,24 @@ def test_two_builds_of_a_system_are_told_apart(tmp_path: Path, make_run: MakeRun
         assert all(row["label"] in text for row in rows)
 
 
+def test_systems_that_use_more_than_sound_are_marked_and_the_mark_is_explained(
+    tmp_path: Path, make_run: MakeRun
+) -> None:
+    make_run(tmp_path, "hearing", protocol="clotho-dcase2024")
+    without = standings(collect(tmp_path))
+    assert "†" not in to_markdown(without) + to_latex(without)
+    assert not to_csv(without).splitlines()[0].endswith(",uses")
+
+    make_run(tmp_path, "hybrid", protocol="clotho-dcase2024", system={"uses": ("keywords",)})
+    found = standings(collect(tmp_path), reported=True)
+    for text in (to_markdown(found), to_latex(found)):
+        marked = [line for line in text.splitlines() if " † " in line]
+        assert sum("hybrid †" in line or "hybrid MN (content + metadata) †" in line for line in marked) == 2
+        assert len([line for line in text.splitlines() if "† uses what is written beside the clips" in line]) == 1
+    rows = {row["system"]: row["uses"] for row in csv.DictReader(io.StringIO(to_csv(found)))}
+    assert (rows["hearing"], rows["hybrid"], rows["hybrid MN (content + metadata)"]) == ("", "keywords", "keywords")
+
+
 def test_no_runs_are_no_rows() -> None:
     assert to_csv([]).count("\n") == 1
     assert to_markdown([]) == to_latex([]) == ""
