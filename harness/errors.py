@@ -86,14 +86,18 @@ def nearest(name: str, known: Iterable[str], cutoff: float = 0.65) -> str | None
 
     >>> nearest("clohto", ["everyday", "Clotho"]), nearest("tiny_passt", ["passt", "tiny-passt"])
     ('Clotho', 'tiny-passt')
-    >>> nearest("clotho", ["everyday-a2t", "clotho-dcase2024", "clotho-a2t"])
-    'clotho-dcase2024'
+    >>> known = ["everyday-a2t", "clotho-dcase2024", "clotho-a2t"]
+    >>> nearest("clotho", known), nearest("clohto", known)
+    ('clotho-dcase2024', 'clotho-dcase2024')
     """
     by_spelling = {_spelling(one): one for one in known}
     spelt = _spelling(name)
     near = difflib.get_close_matches(spelt, by_spelling, 1, max(cutoff, _ALIKE))
     near = near or [one for one in by_spelling if one.startswith(f"{spelt}-") or spelt.startswith(f"{one}-")]
     near = near or difflib.get_close_matches(spelt, by_spelling, 1, cutoff)
+    if not near:
+        first_words = {one.partition("-")[0]: one for one in reversed(by_spelling)}
+        near = [first_words[word] for word in difflib.get_close_matches(spelt, first_words, 1, cutoff)]
     return by_spelling[near[0]] if near else None
 
 

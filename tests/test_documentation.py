@@ -224,8 +224,8 @@ def programs(page: Path) -> list[str]:
 
 PYTHON = [(str(page.relative_to(ROOT)), code) for page in PAGES for code in programs(page) if "class Mine" not in code]
 EXPECTED = {
-    "docs/how-to/system.md": "name='mAP@10' value=0.6",
-    "docs/how-to/protocol.md": "name='R@1' value=0.00",
+    "docs/how-to/system.md": "mAP@10 0.6299 [0.5984, 0.6617]",
+    "docs/how-to/protocol.md": "R@1 0.00",
     "docs/start/notebook.md": "1 linear   0.630",
     "docs/how-to/reporting.md": "linear is better (against random, mAP@10 +0.",
 }
@@ -240,7 +240,8 @@ def test_the_python_runs(
             make_run(Path("runs"), system, quality=quality)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert EXPECTED.get(name, "") in done.stdout
+    if "print(" in code:
+        assert EXPECTED.get(name, "") in done.stdout
 
 
 def named_paths() -> list[str]:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class _SystemOrCommand(TyperGroup):
-    """Takes a word that is none of the commands for the name of a system to be shown."""
+    """Takes a single word that is none of the commands for the name of a system to be shown."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
+        is_name = args[0] not in self.commands and all(word.startswith("-") for word in args[1:2])
+        return super().resolve_command(ctx, ["show", *args] if is_name else args)
 
 
 systems_app = typer.Typer(

@@ -64,7 +64,7 @@ MISTAKES = {
     "systems fetch tiny_passt": "did you mean 'tiny-passt'?",
     "data leaks tiny_passt": "did you mean 'tiny-passt'?",
     "train tabel1": "did you mean 'table1'?",
-    "train table1 --protocol clohto": "did you mean 'clotho'?",
+    "train table1 --protocol clohto": "did you mean 'clotho-dcase2024'?",
     "eval random --protocol clotho": "unknown protocol 'clotho'; did you mean 'clotho-dcase2024'?",
     "eval random --protocol everyday_multi": "did you mean 'everyday-multi'?",
     "bench random --protocol evryday": "did you mean 'everyday'?",

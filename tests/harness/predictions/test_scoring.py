@@ -166,7 +166,7 @@ def test_a_named_format_is_held_to(tmp_path: Path) -> None:
     write_ranked_list(tmp_path / "lists.csv", ["Rain", "Wind, "], [["a.wav"]] * 2)
     with pytest.raises(UserError, match="expected index,"):
         score_file(tmp_path / "lists.csv", TASK, "score-matrix")
-    with pytest.raises(UserError, match="unknown format 'matrix'; known are auto, ranked-list, score-matrix"):
+    with pytest.raises(UserError, match=r"unknown format 'matrix'; did you mean 'score-matrix'\? Known are auto,"):
         score_file(tmp_path / "lists.csv", TASK, "matrix")
 
 
