@@ -146,6 +146,9 @@ class _Needs:
         fields, folder = read_card(name)
         card = common_part(fields)
         placed = placed_files(name, card, folder)
+        if fields.get("random_weights") is not None:
+            # They are drawn.
+            placed.pop("weights", None)
         weights = placed.get("weights")
         unpublished = weights is not None and weights.place is None and not weights.file.is_published
         trained = to_be_trained or (unpublished and card.trainer is not None)
