@@ -170,7 +170,9 @@ def build_system(
         raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
     if compiled and "compiled" not in takes:
         raise UserError(f"{name} cannot be compiled; leave --compile out")
-    chosen = resolve(device) if "device" in takes else "own"
+    # A device that is not here is refused for a system that has its own way with devices, too.
+    here = resolve(device) if "device" in takes or device != "auto" else device
+    chosen = here if "device" in takes else "own"
     options = {"device": chosen, "precision": precision, "compiled": compiled}
     try:
         system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
@@ -222,9 +224,13 @@ def _meant(target: str, error: BaseException) -> str:
     near = None
     if "/" in module:
         near = meant_code(target)
+        if near is None:
+            return "; expected a module, not a file: from the folder of mine.py that is mine:Mine"
     elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name or ":"):
         found = meant_module(module) if error.name == module else None
         near = meant_code(target) or (found and f"{found}:{attribute}")
+        if near is None and error.name == module:
+            return "; expected a file of that name in this folder, or a module of an installed package"
     elif isinstance(error, AttributeError) and module in sys.modules:
         public = [name for name in vars(sys.modules[module]) if not name.startswith("_")]
         found = nearest(attribute, public)
