@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from harness.errors import UserError, nearest, one_line, unknown
+from harness.errors import UserError, nearest, one_line, one_line_and_place, unknown
 from harness.interface.card_files import CardFile, missing_line, place_of
 from harness.interface.cards import Card, common_part, read_card
 from harness.interface.named_code import meant_code, meant_module
@@ -179,7 +179,7 @@ def build_system(
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        raise UserError(f"{name} could not be built: {one_line(error)}") from error
+        raise UserError(f"{name} could not be built: {one_line_and_place(error)}") from error
     return BuiltSystem(cast(System, system), chosen, precision)
 
 
