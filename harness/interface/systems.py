@@ -212,7 +212,8 @@ def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callab
     try:
         found = getattr(import_module(module_name), attribute)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{what} cannot be imported: {one_line(error)}{_meant(target, error)}") from error
+        why = "it is a path" if "/" in module_name else one_line(error)
+        raise UserError(f"{what} cannot be imported: {why}{_meant(target, error)}") from error
     if not callable(found):
         raise UserError(f"{what} is not a function or a class")
     return cast(Callable[..., object], found)
