@@ -88,8 +88,8 @@ MISTAKES = {
     "eval ./mine.py:Mine": "did you mean 'mine:Mine'?",
     "eval ../elsewhere/mine.py:Mine": "cannot be imported: it is a path; expected a module, not a file: from the folder "
     "of mine.py that is mine:Mine",
-    "eval not_there:Mine": "lbar: not_there:Mine cannot be imported: ModuleNotFoundError: No module named 'not_there'; "
-    "expected a file of that name in this folder, or a module of an installed package",
+    "eval not_there:Mine": "lbar: not_there:Mine cannot be imported: ModuleNotFoundError: No module named "
+    "'not_there'; expected a file of that name in this folder, or a module of an installed package",
     "eval mine:Mine --device gpu": "unknown device 'gpu'; did you mean 'cuda'?",
     "check mien:Mine": "did you mean 'mine:Mine'?",
     "check mine:Mien": "did you mean 'mine:Mine'?",
