@@ -86,8 +86,8 @@ MISTAKES = {
     "eval mine.py": "did you mean 'mine:Mine'?",
     "eval mine.Mine": "did you mean 'mine:Mine'?",
     "eval ./mine.py:Mine": "did you mean 'mine:Mine'?",
-    "eval ../elsewhere/mine.py:Mine": "cannot be imported: it is a path; expected a module, not a file: from the folder "
-    "of mine.py that is mine:Mine",
+    "eval ../elsewhere/mine.py:Mine": "cannot be imported: it is a path; expected a module, not a file: from the "
+    "folder of mine.py that is mine:Mine",
     "eval not_there:Mine": "lbar: not_there:Mine cannot be imported: ModuleNotFoundError: No module named "
     "'not_there'; expected a file of that name in this folder, or a module of an installed package",
     "eval mine:Mine --device gpu": "unknown device 'gpu'; did you mean 'cuda'?",
