@@ -20,8 +20,8 @@ import soundfile
 from harness.cli.app import own_command
 from harness.datasets.entry import PublishedFile, Recordings, Split
 from harness.datasets.known import clotho
-from harness.interface import card_fetch
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards import fetch as card_fetch
+from harness.interface.cards.card import parse_card, read_card
 from harness.throughput import batch_size
 from harness.throughput.instruments import timing
 

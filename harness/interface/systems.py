@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import cast
 
 from harness.errors import UserError, nearest, one_line, one_line_and_place, unknown
-from harness.interface.card_files import CardFile, missing_line, place_of
-from harness.interface.cards import Card, common_part, read_card
+from harness.interface.cards.card import Card, common_part, read_card
+from harness.interface.cards.files import CardFile, missing_line, place_of
 from harness.interface.named_code import meant_code, meant_module
 from harness.interface.names import GROUP, is_card, located, registered, target_of
 from harness.interface.system import System

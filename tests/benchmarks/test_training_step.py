@@ -8,7 +8,7 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch.nn.functional import normalize
 
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.machine.memory import keep_freed_memory
 from systems.audio.mel import SAMPLE_RATE
 from systems.dual_encoder.card import DualEncoderCard

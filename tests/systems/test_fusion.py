@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.audio.clip import Array
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.conformance import check
 from harness.interface.metadata import Metadata
 from harness.interface.system import SystemInfo

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.conformance import check
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.metadata import MetadataConfig, MidFusion, dropped, keyword_ids, keyword_text

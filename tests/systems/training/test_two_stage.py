@@ -16,7 +16,7 @@ import yaml
 
 from harness.cli.app import own_command
 from harness.errors import UserError
-from harness.interface.cards import trained_without
+from harness.interface.cards.card import trained_without
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from harness.machine import exclusive

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.interface.ancestors import ancestors_of
-from harness.interface.card_files import CardFile, missing_line, weights_root
-from harness.interface.cards import read_card, training_of
+from harness.interface.cards.ancestors import ancestors_of
+from harness.interface.cards.card import read_card, training_of
+from harness.interface.cards.files import CardFile, missing_line, weights_root
 from harness.interface.systems import Needed, look_at, needed_files
 from harness.machine import Progress, download, exclusive, is_sound, silent, write_checksums
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 from harness.errors import UserError
-from harness.interface.card_fetch import fetch_files, join
+from harness.interface.cards.fetch import fetch_files, join
 from harness.machine import damaged_files
 
 

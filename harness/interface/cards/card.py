@@ -12,10 +12,10 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from harness.errors import UserError, listing, nearest
-from harness.interface.card_files import CardFile
+from harness.interface.cards.files import CardFile
+from harness.interface.cards.training_section import SYSTEM_FIELDS, TrainingSection
 from harness.interface.names import is_card, target_of
 from harness.interface.system import SystemInfo
-from harness.interface.training_section import SYSTEM_FIELDS, TrainingSection
 from harness.machine import CHECKSUMS, KnownFields, PlainName, misfits, plain_name, read_yaml, require_undamaged
 
 _log = logging.getLogger(__name__)

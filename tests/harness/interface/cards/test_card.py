@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.interface.card_files import place_of
-from harness.interface.cards import Card, common_part, parse_card, read_card
+from harness.interface.cards.card import Card, common_part, parse_card, read_card
+from harness.interface.cards.files import place_of
 
 
 def write(folder: Path, **cards: str) -> None:
