@@ -12,7 +12,7 @@ from torch import nn
 from harness.errors import nearest
 from harness.interface import import_named
 from systems.audio import encoders
-from systems.audio.mel import KaldiLogMel
+from systems.audio.mel import MelConfig
 from systems.checkpoints import Layout, Prefixes
 
 
@@ -55,7 +55,7 @@ class AudioConfig(BaseModel):
 
     def front_end(self) -> nn.Module:
         """What turns waveforms `(windows, samples)` at 32 kHz into images; it takes a generator as the encoder does."""
-        return KaldiLogMel(edge_jitter=True)
+        return MelConfig().build()
 
     def longest_window(self) -> int | None:
         """Samples at 32 kHz of the longest window that the encoder takes; `None` if it takes any."""

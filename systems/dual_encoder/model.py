@@ -24,6 +24,7 @@ class DualEncoder(nn.Module):
         """Build it with random weights, on torch's default device; see `seeded` and `empty`."""
         super().__init__()
         self.windows = card.windows
+        self.pooling = card.text.pooling
         with torch.device("cpu"):
             self.front_end = card.audio.front_end()
         self.audio = card.audio.build()
@@ -86,7 +87,7 @@ class DualEncoder(nn.Module):
 
     def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Project captions, each given as its token ids, into the shared space; `(captions, shared)`."""
-        features = embed(self.text, ids)
+        features = embed(self.text, ids, pooling=self.pooling)
         with stage("project"):
             projected: Tensor = self.text_projection(features)
         return projected
