@@ -57,6 +57,10 @@ class AudioConfig(BaseModel):
         """What turns waveforms `(windows, samples)` at 32 kHz into images; it takes a generator as the encoder does."""
         return MelConfig().build()
 
+    def repeats_images(self) -> bool:
+        """Whether the front end makes the same image of a window each time, in training and in any batch."""
+        return False
+
     def longest_window(self) -> int | None:
         """Samples at 32 kHz of the longest window that the encoder takes; `None` if it takes any."""
         return None

@@ -49,3 +49,15 @@ class DualEncoderCard(Card):
                 "cut shorter windows"
             )
         return self
+
+    @model_validator(mode="after")
+    def _images_can_be_kept(self) -> Self:
+        training = self.training
+        if training is None or not (training.keep_images or training.objective == "towers"):
+            return self
+        if not (self.audio.repeats_images() and self.windows.seconds):
+            raise ValueError(
+                "training.keep_images and the objective towers need windows of a fixed length, whose images are the "
+                "same each time; give `windows.seconds`, and `audio.mel.edge_jitter: false` or the like"
+            )
+        return self

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from harness.audio import Array, Pcm
 from harness.machine import stage
-from systems.audio import Window, average_each, cut, plan
+from systems.audio import Window, average, average_each, cut, plan
 from systems.dual_encoder.card import DualEncoderCard
 from systems.text import build, build_empty, embed
 
@@ -57,7 +57,19 @@ class DualEncoder(nn.Module):
         at_once: int | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Project clips into the shared space.
+        """Project clips into the shared space; `(clips, shared)`. For the arguments see `describe_clips`."""
+        features = self.describe_clips(clips, at_once, generator)
+        with stage("project"):
+            projected: Tensor = self.audio_projection(features)
+        return projected
+
+    def describe_clips(
+        self,
+        clips: Sequence[Array] | Sequence[Pcm],
+        at_once: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The features of clips, as they come out of the audio encoder.
 
         Args:
             clips: mono waveforms at 32 kHz of any lengths, each `(samples,)`, all float32, or all int16.
@@ -65,7 +77,7 @@ class DualEncoder(nn.Module):
             generator: on the CPU; in training mode, augmentation is drawn from it. `None` is torch's global one.
 
         Returns:
-            `(clips, shared)`.
+            `(clips, width)`.
         """
 
         def describe(windows: Sequence[Window]) -> Tensor:
@@ -78,19 +90,40 @@ class DualEncoder(nn.Module):
             return steps
 
         if not clips:
-            return torch.zeros(0, self.audio_projection.out_features, device=self.device)
+            return torch.zeros(0, self.audio.width, device=self.device)
         windows = plan([len(clip) for clip in clips], self.windows)
-        features = average_each(describe, windows, at_once, self.windows.averaging)
-        with stage("project"):
-            projected: Tensor = self.audio_projection(features)
-        return projected
+        return average_each(describe, windows, at_once, self.windows.averaging)
+
+    def images(self, clip: Array) -> Tensor:
+        """The images of a clip's windows, float16 `(windows, bands, frames)`, to be kept for `describe_images`."""
+        with torch.no_grad():
+            waveforms = _on_device(cut([clip], plan([len(clip)], self.windows)), self.device)
+            images: Tensor = self.front_end(waveforms)
+        return images.half()
+
+    def describe_images(
+        self, images: Sequence[Tensor], lengths: Sequence[int], generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The features of clips, `(clips, width)`, from what `images` returned; windows must be of one length.
+
+        Args:
+            images: of each clip.
+            lengths: of the clips, in samples.
+            generator: as in `describe_clips`.
+        """
+        steps = self.audio(torch.cat(list(images)).to(self.device).float(), generator)
+        return average(steps, plan(lengths, self.windows), self.windows.averaging)
 
     def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Project captions, each given as its token ids, into the shared space; `(captions, shared)`."""
-        features = embed(self.text, ids, pooling=self.pooling)
+        features = self.describe_captions(ids)
         with stage("project"):
             projected: Tensor = self.text_projection(features)
         return projected
+
+    def describe_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """The features of captions, as they come out of RoBERTa; `(captions, width)`."""
+        return embed(self.text, ids, pooling=self.pooling)
 
 
 def _on_device(samples: Tensor, device: torch.device) -> Tensor:

@@ -39,6 +39,10 @@ class MobileNetConfig(AudioConfig):
         """What makes the images."""
         return self.mel.build()
 
+    def repeats_images(self) -> bool:
+        """Without jitter of the edges, it does."""
+        return not self.mel.edge_jitter
+
 
 class _Stage(NamedTuple):
     """One inverted residual block; numbers of channels are before the multiplier."""

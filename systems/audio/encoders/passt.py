@@ -56,6 +56,10 @@ class PasstConfig(TransformerConfig):
         """What makes the images."""
         return self.mel.build()
 
+    def repeats_images(self) -> bool:
+        """Without jitter of the edges, it does."""
+        return not self.mel.edge_jitter
+
     def longest_window(self) -> int:
         """Samples of the longest window whose image the positional encoding covers."""
         return KaldiLogMel.longest_waveform(self.longest_image, self.mel.hop)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harness.audio import PcmStore
 from harness.datasets import RetrievalDataset
@@ -16,6 +17,7 @@ from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, decoded
+from systems.training.data.images import Images
 from systems.training.data.training_set import task_on
 
 _CLIPS_AT_ONCE = 32
@@ -26,12 +28,14 @@ class Validation:
     """A decoded validation split.
 
     Attributes:
+        dataset: the split, without what was left out.
         task: to find each caption's clip.
         store: holds the clips.
         digest: of the task and of the samples of its clips.
         broken: what was left out for being broken.
     """
 
+    dataset: RetrievalDataset
     task: RetrievalTask
     store: PcmStore
     digest: str
@@ -47,24 +51,35 @@ class Validation:
         store = PcmStore.of(dataset.name, SAMPLE_RATE)
         dataset, broken = decoded(dataset, store, progress, skip_broken=skip_broken)
         task = task_on(dataset)
-        return cls(task, store, embedding_key(task.digest, store.digest(dataset.clips)), broken)
+        return cls(dataset, task, store, embedding_key(task.digest, store.digest(dataset.clips)), broken)
 
     @property
     def name(self) -> str:
         """The name of the measure."""
         return self.task.protocol.primary
 
-    def measure(self, tokenizer: CaptionTokenizer) -> Callable[[DualEncoder], float]:
+    def images(self, model: DualEncoder) -> Images:
+        """The images of its clips, each computed once."""
+        return Images(model, lambda clip: self.store.read(self.task.clips[clip]))
+
+    def measure(self, tokenizer: CaptionTokenizer, images: Images | None = None) -> Callable[[DualEncoder], float]:
         """A function that returns a model's primary measure, text to audio, and leaves it in evaluation mode."""
         ids = tokenizer(self.task.captions)
 
+        def embedded(model: DualEncoder, some: range) -> Tensor:
+            if images is None:
+                return model.embed_clips([self.store.read(self.task.clips[clip]) for clip in some], 8)
+            kept, lengths = zip(*map(images, some), strict=True)
+            projected: Tensor = model.audio_projection(model.describe_images(kept, lengths))
+            return projected
+
         def measured(model: DualEncoder) -> float:
-            clips = self.task.clips
+            clips = len(self.task.clips)
             with torch.inference_mode():
                 model.eval()
                 audio = [
-                    model.embed_clips([self.store.read(clip) for clip in clips[start : start + _CLIPS_AT_ONCE]], 8)
-                    for start in range(0, len(clips), _CLIPS_AT_ONCE)
+                    embedded(model, range(start, min(start + _CLIPS_AT_ONCE, clips)))
+                    for start in range(0, clips, _CLIPS_AT_ONCE)
                 ]
                 text = model.embed_captions(ids)
             tiles = embedding_tiles(
