@@ -17,7 +17,7 @@ SkipBroken = Annotated[
 
 def train(
     cards: Annotated[
-        list[str], typer.Argument(help="Systems that come with a trainer, cards (*.yaml), or table1 and table2.")
+        list[str], typer.Argument(help="Systems that come with a trainer, cards (*.yaml), or table1, table2, finding.")
     ],
     out: Annotated[
         Path,
