@@ -58,8 +58,8 @@ EDITION = Edition(
 
 PRETRAINING = Edition(
     version="1",
-    sizes={"training": 6000},
-    digests={"training": "765e0bc0be696fcae8cacfb435de6a89ff1ea8129ff15bbb0b99354ab9c4a667"},
+    sizes={"training": 4000},
+    digests={"training": "6cc8b49c063a0065632bef455f24ce952441144d006886a197990485e9443a17"},
     name="everyday-pretraining",
     apart_from=EDITION,
 )
