@@ -81,8 +81,9 @@ def load(split: str, *, edition: Edition = EDITION, progress: Progress = silent)
     return read_split(folder / captions_name(split), folder / split, edition.name, split)
 
 
-def is_rendered(split: str, edition: Edition = EDITION) -> bool:
-    """Whether a split is in the cache, so that `load` has nothing to render."""
+def is_rendered(dataset: str, split: str) -> bool:
+    """Whether a split of the benchmark or of its companion is in the cache, so that `load` has nothing to render."""
+    edition = {one.name: one for one in (EDITION, PRETRAINING)}[dataset]
     return (_folder(edition, cache_root()) / captions_name(split)).exists()
 
 
