@@ -10,6 +10,8 @@ from systems.audio import SAMPLE_RATE, AnyAudioConfig, WindowConfig
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.text import TextConfig
 
+_LATER = {"mel", "initial_spread", "pooling", "objective", "keep_images"}
+
 
 class DualEncoderCard(Card):
     """A dual encoder, but for its weights.
@@ -34,6 +36,22 @@ class DualEncoderCard(Card):
     temperature: PositiveFloat = 0.05
     training: TrainingConfig | None = None
     random_weights: int | None = None
+
+    def unsaid(self) -> dict[str, set[str]]:
+        """The fields, by section, that came later and are at their defaults.
+
+        They are left out of what decides vectors and weights, which thereby stays what it was before there were any.
+        """
+        sections = {"audio": self.audio, "text": self.text, "training": self.training}
+        return {
+            name: {
+                field
+                for field, about in type(section).model_fields.items()
+                if field in _LATER and getattr(section, field) == about.default
+            }
+            for name, section in sections.items()
+            if section is not None
+        }
 
     @model_validator(mode="after")
     def _windows_fit_the_encoder(self) -> Self:

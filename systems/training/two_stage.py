@@ -90,7 +90,7 @@ class _Training:
     def decisive(self, precision: str) -> dict[str, object]:
         """Everything that decides the trained weights, as JSON has it; to be called before the first step."""
         return {
-            "card": self.card.model_dump(mode="json", include=_DECISIVE),
+            "card": self.card.model_dump(mode="json", include=_DECISIVE, exclude=self.card.unsaid()),
             "data": [self.data.training_set.captions_digest, self.data.training_set.audio_digest],
             "validation": self.validation.digest,
             "tokenizer": self.tokenizer.digest,
