@@ -3,6 +3,7 @@ from .audio import Clip as Clip
 from .datasets import RetrievalDataset as RetrievalDataset
 from .errors import UserError as UserError
 from .evaluation import Options as Options
+from .evaluation import Run as Run
 from .evaluation import evaluate as evaluate
 from .interface import (
     PairScorer as PairScorer,
@@ -21,6 +22,8 @@ from .interface import (
 )
 from .measures import Measure as Measure
 from .measures import parse_measure as parse_measure
+from .predictions import Score as Score
+from .predictions import score as score
 from .protocols import (
     PROTOCOLS as PROTOCOLS,
 )

@@ -11,12 +11,13 @@ class UserError(Exception):
     """Something the user must change: one line saying what, where, what was expected, and how to mend it.
 
     The command prints it without a traceback and exits with code 2. Where several things are wrong at once,
-    `problems` lists them, one line each.
+    `problems` lists them, one line each; `whole` says that they are few and all of them are to be printed.
     """
 
-    def __init__(self, message: str, problems: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, problems: Sequence[str] = (), *, whole: bool = False) -> None:
         super().__init__(_line(message))
         self.problems = tuple(map(_line, problems))
+        self.whole = whole
 
 
 _LONGEST_LINE = 1000
@@ -39,10 +40,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UserError:
     >>> str(unknown("data set", "clohto", ["clotho", "wavcaps"]))
     "unknown data set 'clohto'; did you mean 'clotho'? Known are clotho, wavcaps"
     """
+    return UserError(f"unknown {kind} {name!r}; {meant(name, known)}")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """What a message says of a name that nothing has: what was most likely meant, and what there is.
+
+    >>> meant("evalution", ["validation", "evaluation"])
+    "did you mean 'evaluation'? Known are validation, evaluation"
+    >>> meant("test", ["validation", "evaluation"])
+    'known are validation, evaluation'
+    """
     names = list(known)
     near = nearest(name, names)
     hint = f"did you mean {near!r}? Known are" if near else "known are"
-    return UserError(f"unknown {kind} {name!r}; {hint} {', '.join(names) or 'none'}")
+    return f"{hint} {', '.join(names) or 'none'}"
 
 
 def listing(message: str, problems: Sequence[str]) -> UserError:
@@ -67,15 +79,34 @@ def first_few(lines: Sequence[str], all_are: str = "--json lists all", few: int 
     return [*lines[:few], f"and {len(lines) - few:,} more; {all_are}"]
 
 
-def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The known name spelt most like `name`, upper and lower case alike; `None` where none is like it.
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.65) -> str | None:
+    """The known name spelt most like `name`, or that begins with it or it with; `None` where none is like it.
 
-    >>> nearest("clohto", ["everyday", "Clotho"])
-    'Clotho'
+    Upper and lower case are alike, and so are `_` and `-`.
+
+    >>> nearest("clohto", ["everyday", "Clotho"]), nearest("tiny_passt", ["passt", "tiny-passt"])
+    ('Clotho', 'tiny-passt')
+    >>> known = ["everyday-a2t", "clotho-dcase2024", "clotho-a2t"]
+    >>> nearest("clotho", known), nearest("clohto", known)
+    ('clotho-dcase2024', 'clotho-dcase2024')
     """
-    by_lower_case = {one.casefold(): one for one in known}
-    near = difflib.get_close_matches(name.casefold(), by_lower_case, n=1, cutoff=cutoff)
-    return by_lower_case[near[0]] if near else None
+    by_spelling = {_spelling(one): one for one in known}
+    spelt = _spelling(name)
+    near = difflib.get_close_matches(spelt, by_spelling, 1, max(cutoff, _ALIKE))
+    near = near or [one for one in by_spelling if one.startswith(f"{spelt}-") or spelt.startswith(f"{one}-")]
+    near = near or difflib.get_close_matches(spelt, by_spelling, 1, cutoff)
+    if not near:
+        first_words = {one.partition("-")[0]: one for one in reversed(by_spelling)}
+        near = [first_words[word] for word in difflib.get_close_matches(spelt, first_words, 1, cutoff)]
+    return by_spelling[near[0]] if near else None
+
+
+_ALIKE = 0.85
+"""How like two names are at least of which one is the other misspelt, whatever else begins with it."""
+
+
+def _spelling(name: str) -> str:
+    return name.casefold().replace("_", "-")
 
 
 def one_line(error: BaseException, most: int = 300) -> str:

@@ -2,7 +2,7 @@
 
 >>> import leaderboard
 >>> sorted(leaderboard.__all__)
-['compare', 'load']
+['Comparison', 'board', 'compare', 'load']
 """
 
 import lazy_loader

@@ -16,12 +16,14 @@ from harness.errors import UserError, one_line
 from harness.interface import (
     BuiltSystem,
     Card,
+    Metadata,
     RetrievalSystem,
     System,
     SystemInfo,
     build_system,
     checked_embeddings,
     checked_info,
+    embed_described,
     guarded_score,
     is_pair_scorer,
     located,
@@ -29,6 +31,7 @@ from harness.interface import (
     parse_card,
     trained_without,
     unequal_widths,
+    uses_of,
 )
 from harness.machine import system_code
 from harness.measures import Scores, Vectors, score_tiles, unit_vectors
@@ -97,7 +100,8 @@ class Member:
             )
         noise = np.random.default_rng(0).uniform(-0.1, 0.1, system.info.sample_rate).astype(np.float32)
         try:
-            clip, caption = system.embed_audio([noise]), system.embed_text(["A dog barks."])
+            clip = embed_described(system, [(noise, dict.fromkeys(uses_of(system), ()))])
+            caption = system.embed_text(["A dog barks."])
         except (Exception, SystemExit) as error:
             raise UserError(f"{name} fails on the clip and the caption it is tried on: {one_line(error)}") from error
         audio = checked_embeddings(clip, 1, "clip", name, 0)
@@ -121,9 +125,9 @@ class CosineFusion:
         self.members = tuple(members)
         self.info = _info(card, self.members, "cosine")
 
-    def embed_audio(self, clips: Sequence[Array]) -> Array:
+    def embed_audio(self, clips: Sequence[Array], metadata: Sequence[Metadata] = ()) -> Array:
         """Embed clips at the highest of the members' sampling rates, `(n, sum of widths + 2)`, as unit vectors."""
-        return self._joined(_audio_embeddings(self.members, clips, self.info.sample_rate), spare_column=0)
+        return self._joined(_audio_embeddings(self.members, clips, metadata, self.info.sample_rate), spare_column=0)
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions, `(m, sum of widths + 2)`, as unit vectors."""
@@ -147,9 +151,9 @@ class ScoreFusion:
         self._audio_ends = np.cumsum([member.audio_width for member in self.members])
         self._text_ends = np.cumsum([member.text_width for member in self.members])
 
-    def embed_audio(self, clips: Sequence[Array]) -> Array:
+    def embed_audio(self, clips: Sequence[Array], metadata: Sequence[Metadata] = ()) -> Array:
         """Embed clips at the highest of the members' sampling rates: all vectors side by side, `(n, sum of widths)`."""
-        return np.concatenate(list(_audio_embeddings(self.members, clips, self.info.sample_rate)), axis=1)
+        return np.concatenate(list(_audio_embeddings(self.members, clips, metadata, self.info.sample_rate)), axis=1)
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions: all vectors side by side, `(m, sum of widths)`."""
@@ -247,14 +251,17 @@ def add_similarity(total: Scores, share: float, system: RetrievalSystem, text: V
         total[rows] += np.float32(share) * scores
 
 
-def _audio_embeddings(members: Sequence[Member], clips: Sequence[Array], rate: int) -> Iterator[Array]:
-    """Each member's embeddings of clips, which are resampled once to each sampling rate."""
+def _audio_embeddings(
+    members: Sequence[Member], clips: Sequence[Array], metadata: Sequence[Metadata], rate: int
+) -> Iterator[Array]:
+    """Each member's embeddings of clips, which are resampled once to each sampling rate; see `embed_described`."""
+    known: Sequence[Metadata] = metadata or [{}] * len(clips)
     at_rate = {rate: clips}
     for member in members:
         own = member.system.info.sample_rate
         if own not in at_rate:
             at_rate[own] = [_resampled(clip, rate, own) for clip in clips]
-        yield np.asarray(member.system.embed_audio(at_rate[own]), np.float32)
+        yield np.asarray(embed_described(member.system, list(zip(at_rate[own], known, strict=True))), np.float32)
 
 
 def _text_embeddings(members: Sequence[Member], captions: Sequence[str]) -> Iterator[Array]:
@@ -279,6 +286,7 @@ def _info(card: FusionCard, members: Sequence[Member], way: str) -> SystemInfo:
         sample_rate=max(one.sample_rate for one in infos),
         parameters=sum(one.parameters for one in infos),
         digest=_digest(members, way),
+        uses=tuple(dict.fromkeys(kind for one in infos for kind in one.uses)),
     )
     datasets = (*info.trained_on, *(name for one in infos for name in one.trained_on))
     return replace(info, trained_on=tuple(dict.fromkeys(datasets)))

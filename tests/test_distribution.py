@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     copy, out = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("wheel")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE"):
+    for file in ("pyproject.toml", "README.md", "LICENSE", "lbar.py"):
         shutil.copy(ROOT / file, copy)
     command = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy)]
     subprocess.run([sys.executable, "-m", *command], check=True)
@@ -39,7 +39,7 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
         if file.is_file() and "__pycache__" not in file.parts
     }
     packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert packed == files
+    assert packed == files | {"lbar.py"}
 
 
 @pytest.mark.slow

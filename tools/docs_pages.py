@@ -118,9 +118,9 @@ def card_models() -> Iterator[tuple[str, str, type[BaseModel]]]:
         assert issubclass(found, BaseModel)
         return found
 
-    yield "Every card", "", named("harness.interface.cards:Card")
-    yield "A file", "files.*", named("harness.interface.card_files:CardFile")
-    yield "Published figures", "published.*", named("harness.interface.cards:Published")
+    yield "Every card", "", named("harness.interface.cards.card:Card")
+    yield "A file", "files.*", named("harness.interface.cards.files:CardFile")
+    yield "Published figures", "published.*", named("harness.interface.cards.card:Published")
     yield "A dual encoder", "", named("systems.dual_encoder.card:DualEncoderCard")
     for path in sorted((ROOT / "systems/audio/encoders").glob("[!_]*.py")):
         encoder = import_module(f"systems.audio.encoders.{path.stem}").ENCODER

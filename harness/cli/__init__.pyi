@@ -4,10 +4,14 @@ from .app import own_command as own_command
 from .options import AsJson as AsJson
 from .options import DataRoot as DataRoot
 from .options import Device as Device
+from .options import MaybeProtocol as MaybeProtocol
 from .options import Precision as Precision
 from .options import ProtocolName as ProtocolName
+from .options import ProtocolNames as ProtocolNames
 from .options import Runs as Runs
 from .options import Trust as Trust
+from .options import complete_protocol as complete_protocol
+from .options import complete_system as complete_system
 from .printing import echo as echo
 from .printing import print_json as print_json
 from .printing import print_table as print_table

@@ -1,11 +1,9 @@
 """The command `lbar`: parses, calls, prints."""
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +18,9 @@ from harness.cli.printing import print_json, say, show_error, written_out
 from harness.cli.runs import doctor, restore, track
 from harness.cli.submission import score, submit, validate
 from harness.cli.systems import systems_app
+from harness.cli.usage import named_command, usage_told
 from harness.errors import UserError
+from harness.machine import own_process
 
 
 @contextmanager
@@ -48,26 +48,28 @@ class _Commands(TyperGroup):
     Of the problems that an error lists, commands that know `--json` print five, and with `--json` all of them.
     """
 
+    def make_context(self, info_name: str | None, args: list[str], *more: Any, **options: Any) -> Any:
+        with self._errors_in_one_line([*args]):
+            return super().make_context(info_name, args, *more, **options)
+
     def invoke(self, ctx: Any) -> Any:
-        words = [*ctx._protected_args, *ctx.args]
+        with self._errors_in_one_line([*ctx._protected_args, *ctx.args]), _ended_as_interrupted():
+            return super().invoke(ctx)
+
+    @contextmanager
+    def _errors_in_one_line(self, words: Sequence[str]) -> Iterator[None]:
         try:
-            with _ended_as_interrupted():
-                return super().invoke(ctx)
+            with usage_told(self, words):
+                yield
         except UserError as error:
-            show_error(error, brief=_knows_json(self, words))
+            _, command = named_command(self, words)
+            show_error(error, brief=any("--json" in option.opts for option in command.params))
             if "--json" in words:
                 print_json({"error": str(error), "problems": error.problems})
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             say("lbar: interrupted; what is done is kept, and the same command goes on from there")
             raise typer.Exit(3) from None
-
-
-def _knows_json(command: Any, words: Sequence[str]) -> bool:
-    """Whether the command that these words name has the option `--json`."""
-    for word in words:
-        command = getattr(command, "commands", {}).get(word, command)
-    return any("--json" in option.opts for option in command.params)
 
 
 def _print_version(wanted: bool) -> None:
@@ -83,7 +85,6 @@ def build() -> typer.Typer:
     app = typer.Typer(
         cls=_Commands,
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         help="Evaluate, compare and submit systems for language-based audio retrieval.",
@@ -124,6 +125,4 @@ def own_command(*arguments: str) -> list[str]:
 
     Unlike `python -m harness` it works in a directory that has a folder `harness`.
     """
-    place = str(Path(__file__).resolve().parents[2])
-    code = f"import sys; {place!r} in sys.path or sys.path.insert(0, {place!r}); sys.argv[0] = 'lbar'"
-    return [sys.executable, "-P", "-c", f"{code}; from harness.cli import main; main()", *arguments]
+    return [*own_process("sys.argv[0] = 'lbar'; from harness.cli import main; main()"), *arguments]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust
+from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust, complete_system
 from harness.cli.printing import echo, end_with, print_json, say
 
 WorkloadNames = Annotated[
@@ -17,7 +17,12 @@ WorkloadNames = Annotated[
 
 
 def bench(
-    systems: Annotated[list[str], typer.Argument(help="Registered names, cards (*.yaml) or package.module:factory.")],
+    systems: Annotated[
+        list[str],
+        typer.Argument(
+            autocompletion=complete_system, help="Registered names, cards (*.yaml) or package.module:factory."
+        ),
+    ],
     workload: WorkloadNames = None,
     protocol: ProtocolName = "everyday",
     data_root: DataRoot = Path("data"),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.options import AsJson
-from harness.cli.printing import echo, in_bytes, print_json, print_table, say
+from harness.cli.printing import echo, print_json, print_table, say
 from harness.errors import UserError, unknown
+from harness.machine import in_bytes
 
 if TYPE_CHECKING:
     from harness.machine import KeptFolder

@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot
-from harness.cli.printing import echo, in_bytes, print_json, print_table, say
+from harness.cli.options import AsJson, DataRoot, complete_system
+from harness.cli.printing import echo, print_json, print_table, say
 from harness.datasets import dataset_names
 from harness.errors import first_few
+from harness.machine import in_bytes
 
 if TYPE_CHECKING:
     from harness.datasets import Space
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check data sets, or get them.")
 
-DatasetName = Annotated[str, typer.Argument(help=f"One of {', '.join(dataset_names())}.")]
+
+def _complete(incomplete: str) -> list[str]:
+    return [name for name in dataset_names() if name.startswith(incomplete)]
+
+
+DatasetName = Annotated[str, typer.Argument(autocompletion=_complete, help=f"One of {', '.join(dataset_names())}.")]
 
 Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
 
@@ -65,7 +71,7 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
 
 @data_app.command()
 def size(
-    card: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    card: Annotated[str, typer.Argument(autocompletion=complete_system, help="A registered name or a card (*.yaml).")],
     data_root: DataRoot = Path("data"),
     rate: Annotated[int, typer.Option("--rate", min=1_000, help="Hz at which the system takes clips.")] = 32_000,
     as_json: AsJson = False,
@@ -111,7 +117,7 @@ def _amount(space: "Space") -> str:
 
 @data_app.command()
 def leaks(
-    card: Annotated[str, typer.Argument(help="A registered name or a card (*.yaml).")],
+    card: Annotated[str, typer.Argument(autocompletion=complete_system, help="A registered name or a card (*.yaml).")],
     data_root: DataRoot = Path("data"),
     audio: Annotated[bool, typer.Option("--audio", help="Also compare the audio, which is decoded for it.")] = False,
     as_json: AsJson = False,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.commands import companion
-from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust
+from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust, complete_system
 from harness.cli.printing import echo, end_with, print_json, print_table, say
 from harness.cli.submission import Audio, MaybeProfileName, Queries, format_of, predict_all
 from harness.errors import UserError
@@ -19,7 +19,8 @@ def evaluate_systems(
     systems: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Registered names, cards (*.yaml) or package.module:factory; none means every available one."
+            autocompletion=complete_system,
+            help="Registered names, cards (*.yaml) or package.module:factory; none means every available one.",
         ),
     ] = None,
     protocol: ProtocolName = "everyday",
@@ -75,7 +76,12 @@ def evaluate_systems(
 
 
 def check_system(
-    system: Annotated[str, typer.Argument(help="A registered name, a card (*.yaml) or package.module:factory.")],
+    system: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=complete_system, help="A registered name, a card (*.yaml) or package.module:factory."
+        ),
+    ],
     device: Device = "auto",
     precision: Precision = "fp32",
     trust: Trust = False,  # noqa: ARG001

@@ -6,7 +6,28 @@ from typing import Annotated
 
 import typer
 
-ProtocolName = Annotated[str, typer.Option("--protocol", help="Evaluation protocol; `lbar protocols` lists them.")]
+
+def complete_system(incomplete: str) -> list[str]:
+    """The registered systems that a shell proposes for what is typed so far."""
+    from harness.interface import registered
+
+    return [name for name in registered() if name.startswith(incomplete)]
+
+
+def complete_protocol(incomplete: str) -> list[str]:
+    """The protocols that a shell proposes for what is typed so far."""
+    from harness.protocols import PROTOCOLS
+
+    return [name for name in PROTOCOLS if name.startswith(incomplete)]
+
+
+_PROTOCOL = "Evaluation protocol; `lbar protocols` lists them."
+ProtocolName = Annotated[str, typer.Option("--protocol", autocompletion=complete_protocol, help=_PROTOCOL)]
+MaybeProtocol = Annotated[str | None, typer.Option("--protocol", autocompletion=complete_protocol, help=_PROTOCOL)]
+ProtocolNames = Annotated[
+    list[str] | None,
+    typer.Option("--protocol", autocompletion=complete_protocol, help=f"{_PROTOCOL} Repeatable."),
+]
 DataRoot = Annotated[
     Path, typer.Option("--data-root", envvar="LBAR_DATA", help="Folder with the data sets as officially unpacked.")
 ]

@@ -57,16 +57,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def in_bytes(count: int) -> str:
-    """A number of bytes for people.
-
-    >>> in_bytes(0), in_bytes(96_400), in_bytes(611_000_000), in_bytes(1_740_000_000_000)
-    ('0 B', '96.4 kB', '611.0 MB', '1.7 TB')
-    """
-    power = min(max(len(str(count)) - 1, 0) // 3, 4)
-    return f"{count / 1000**power:.1f} {'kMGT'[power - 1]}B" if power else f"{count} B"
-
-
 def say(line: str) -> None:
     """Print a line on standard error, where it does not mix with what the command answers.
 
@@ -114,10 +104,12 @@ def show_error(error: UserError, subject: str = "lbar", *, brief: bool = False) 
     Args:
         error: what is wrong.
         subject: what it is wrong with, such as a system's name; the line begins with it.
-        brief: print the first five problems, and that `--json` lists all; otherwise the first thousand.
+        brief: print the first five problems, and that `--json` lists all, unless the error is to be told whole;
+            otherwise the first thousand.
     """
     say(f"{subject}: {error}")
-    for problem in first_few(error.problems) if brief else first_few(error.problems, "mend these first", few=1000):
+    few = brief and not error.whole
+    for problem in first_few(error.problems) if few else first_few(error.problems, "mend these first", few=1000):
         say(f"  {problem}")
 
 

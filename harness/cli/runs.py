@@ -1,12 +1,12 @@
 """`lbar track`, `lbar restore` and `lbar doctor`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from harness.cli.options import AsJson, DataRoot, Runs
-from harness.cli.printing import echo, print_json, print_table
+from harness.cli.printing import echo, print_json, print_table, say
 
 
 def track(
@@ -31,9 +31,12 @@ def track(
 
 
 def doctor(data_root: DataRoot = Path("data"), out: Runs = Path("runs"), as_json: AsJson = False) -> None:
-    """Describe this machine and lbar's folders."""
+    """Describe this machine and lbar's folders.
+
+    Exit code 1 says that other packages are, or would here be, taken for lbar's.
+    """
     from harness.interface import weights_root
-    from harness.machine import cache_root, describe_environment, resolve
+    from harness.machine import cache_root, describe_environment, other_packages, resolve
     from harness.runs import tracking_place
 
     folders = {"cache": cache_root(), "data": data_root, "runs": out, "weights": weights_root()}
@@ -41,9 +44,18 @@ def doctor(data_root: DataRoot = Path("data"), out: Runs = Path("runs"), as_json
         "folders": {name: str(folder.absolute()) for name, folder in folders.items()},
         "tracking": tracking_place(out),
     }
+    others = other_packages()
     if as_json:
-        print_json(facts)
-        return
+        print_json(facts | {"other_packages": others})
+    else:
+        _print_facts(facts)
+    for line in others:
+        say(line)
+    if others:
+        raise typer.Exit(1)
+
+
+def _print_facts(facts: dict[str, Any]) -> None:
     parts = ((name, value.items() if isinstance(value, dict) else [("", value)]) for name, value in facts.items())
     rows = [(f"{name} {part}".strip(), str(entry)) for name, entries in parts for part, entry in entries if entry]
     print_table((), rows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, ProtocolName
+from harness.cli.options import AsJson, DataRoot, MaybeProtocol, ProtocolName
 from harness.cli.printing import echo, print_json, say, show_error
 from harness.errors import UserError
 
@@ -102,10 +102,7 @@ def _print_blocks(blocks: "Iterable[str]") -> None:
 def validate(
     path: Annotated[Path, typer.Argument(help="An output (*.csv), a meta file (*.yaml), a folder or a zip.")],
     profile: ProfileName,
-    protocol: Annotated[
-        str | None,
-        typer.Option("--protocol", help="Compare outputs with this protocol's queries, and score them."),
-    ] = None,
+    protocol: MaybeProtocol = None,
     queries: Queries = None,
     audio: Audio = None,
     fix: Annotated[bool, typer.Option("--fix", help="Write a copy with all safe repairs, and check that.")] = False,
@@ -114,8 +111,8 @@ def validate(
 ) -> None:
     """Find everything that is wrong with a submission, at once.
 
-    Without --protocol, --queries and --audio, outputs that answer the development-testing split are compared with that
-    split where the data root has it.
+    With --protocol, outputs are compared with its queries, and scored. Without it, --queries and --audio, outputs that
+    answer the development-testing split are compared with that split where the data root has it.
     """
     from harness.submission import get_profile, mend, of_files, of_protocol
     from harness.submission import validate as look
@@ -204,7 +201,7 @@ def predict_all(
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
     from harness.evaluation import hidden_task, odd_sounds, predict
-    from harness.interface import build_system
+    from harness.interface import build_system, uses_of
     from harness.machine import bars
 
     if queries is None or audio is None or not systems:
@@ -220,6 +217,8 @@ def predict_all(
             folders.append(done.folder)
             for line in odd_sounds(done.record.remarked, len(task.items)):
                 say(line)
+            if uses := uses_of(built.system):
+                say(f"{name}: nothing is known of a hidden set's clips beside their sound; without {', '.join(uses)}")
             say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
     if as_json:
         print_json([str(folder) for folder in folders])

@@ -9,6 +9,8 @@ from .dataset import RetrievalDataset as RetrievalDataset
 from .entry import DatasetEntry as DatasetEntry
 from .entry import PublishedFile as PublishedFile
 from .entry import Split as Split
+from .keywords import described as described
+from .keywords import without_keywords as without_keywords
 from .known import dataset_names as dataset_names
 from .known import known_dataset as known_dataset
 from .known import load as load
@@ -22,6 +24,9 @@ from .leaks.learned import without_listed as without_listed
 from .publication.deviations import differences_from_published as differences_from_published
 from .publication.deviations import of_other_lengths as of_other_lengths
 from .publication.fetch import fetch as fetch
+from .publication.missing import Missing as Missing
+from .publication.missing import MissingPart as MissingPart
+from .publication.missing import missing_for as missing_for
 from .publication.space import Space as Space
 from .publication.space import space_for as space_for
 from .publication.verify import verify as verify

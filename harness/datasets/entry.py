@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.datasets.clip_names import id_in_file_name
 from harness.datasets.dataset import RetrievalDataset
+from harness.datasets.keywords import Keywords
 from harness.machine import Progress
 
 
@@ -116,6 +117,8 @@ class DatasetEntry:
             clip (columns `file_name,sound_id`); `{split}` stands for the split. Empty where ids are in clip names.
         id_in_name: finds the FreeSound number or AudioSet video in the name of a clip; `None` where it has none.
         named_by_title: whether clips are named by their titles, so that equal names mean equal clips across data sets.
+        keywords: reads the keywords of a split's clips, which systems may use beside the sound; `None` where there are
+            none.
         composed: whether this package composes the clips from recordings that they share. Then equal fingerprints do
             not mean equal clips, and no other data set can hold them.
     """
@@ -136,4 +139,5 @@ class DatasetEntry:
     id_files: tuple[str, ...] = ()
     id_in_name: Callable[[str], str | None] = id_in_file_name
     named_by_title: bool = False
+    keywords: Callable[[RetrievalDataset], Keywords] | None = None
     composed: bool = False

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,19 +11,41 @@ from harness.evaluation.batches import FIRST_BATCH, EmbeddingJob, embed_in_batch
 from harness.evaluation.kept_rows import KeptRows
 from harness.evaluation.preparing import PreparedTask, reader
 from harness.evaluation.unfinished_rows import unfinished_rows
-from harness.interface import PairScorer, RetrievalSystem, System, checked_scores
+from harness.interface import (
+    Metadata,
+    PairScorer,
+    RetrievalSystem,
+    System,
+    checked_scores,
+    embed_described,
+    metadata_digest,
+    metadata_of,
+    uses_of,
+)
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.protocols import RetrievalTask
 
 
 def clip_job(
     system: RetrievalSystem, store: PcmStore, clips: Sequence[Clip], batch_size: int | None = None
-) -> EmbeddingJob[Array]:
-    """The embedding of clips that a store holds, at the system's sampling rate."""
-    read = reader(system, store)
+) -> EmbeddingJob[tuple[Array, Metadata]]:
+    """The embedding of clips that a store holds, at the system's sampling rate, with the metadata that it uses."""
+    read, uses = reader(system, store), uses_of(system)
     return EmbeddingJob(
-        system.info.name, "clip", len(clips), lambda index: read(clips[index]), system.embed_audio, batch_size
+        system.info.name,
+        "clip",
+        len(clips),
+        lambda index: (read(clips[index]), metadata_of(clips[index], uses)),
+        partial(embed_described, system),
+        batch_size,
     )
+
+
+def content_digest(system: System, prepared: PreparedTask) -> str:
+    """A digest of all that a system gets of a task's clips: their samples, and the metadata that it uses."""
+    clips, uses = prepared.task.clips, uses_of(system)
+    samples = prepared.store.digest(clips)
+    return embedding_key(samples, metadata_digest(clips, uses)) if uses else samples
 
 
 def caption_job(system: RetrievalSystem, captions: Sequence[str], batch_size: int | None = None) -> EmbeddingJob[str]:
@@ -49,7 +72,8 @@ class TaskEmbedder:
         """Embed a task's clips; shape `(clips, d)`."""
         clips, store = prepared.task.clips, prepared.store
         job = clip_job(system, store, clips, self.batch_size)
-        return embed_in_batches(job, self._kept(system, "audio", store.digest(clips)), progress=self.progress)
+        kept = self._kept(system, "audio", content_digest(system, prepared))
+        return embed_in_batches(job, kept, progress=self.progress)
 
     def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
         """Embed a task's captions; shape `(captions, d)`, with equal rows for captions that read the same.
@@ -68,7 +92,7 @@ class TaskEmbedder:
         continues where it stopped. Those of a system that does not say what decides its output are kept in memory until
         all of them are there, for this process and this very object.
         """
-        task, store = prepared.task, prepared.store
+        task, store, uses = prepared.task, prepared.store, uses_of(system)
         distinct = list(dict.fromkeys(task.captions))
         size = self.batch_size or FIRST_BATCH
         parts = [task.clips[start : start + size] for start in range(0, len(task.clips), size)]
@@ -77,11 +101,12 @@ class TaskEmbedder:
             return np.stack([np.concatenate([score(caption, part) for part in parts]) for caption in captions])
 
         def score(caption: str, part: Sequence[Clip]) -> Array:
-            result = system.score_pairs([caption] * len(part), [store.read(clip) for clip in part])
+            known = ([metadata_of(clip, uses) for clip in part],) if uses else ()
+            result = system.score_pairs([caption] * len(part), [store.read(clip) for clip in part], *known)
             return checked_scores(result, (len(part),), f"{system.info.name}: score_pairs")
 
         job = EmbeddingJob(system.info.name, "caption", len(distinct), distinct.__getitem__, rows, batch_size=1)
-        content = embedding_key(store.digest(task.clips), distinct)
+        content = embedding_key(content_digest(system, prepared), distinct)
         kept = self._kept(system, "pairs", content) or unfinished_rows(system, embedding_key(content, size))
         return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 

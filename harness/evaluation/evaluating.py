@@ -1,5 +1,6 @@
 """Evaluate one system under one protocol: embed once, rank exactly, write everything down."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -10,38 +11,63 @@ from harness.evaluation.measuring import Measurement, measure
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.evaluation.scoring import conditions_of, score_task
-from harness.interface import System, checked_info
-from harness.machine import Progress, silent
-from harness.measures import parse_measure
+from harness.interface import System, checked_info, uses_of
+from harness.machine import Progress, bars, silent
+from harness.measures import measures_html, parse_measure
 from harness.predictions import has_predictions, write_predictions
 from harness.protocols import Protocol, RetrievalTask
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
 
 
 class Run(NamedTuple):
-    """A finished evaluation: its run folder, its record, and whether both were there before."""
+    """A finished evaluation.
+
+    Attributes:
+        folder: where record, rankings and predictions lie.
+        record: the measures with their intervals, and all that they depend on.
+        reused: whether exactly this evaluation was found finished in the folder of run folders.
+    """
 
     folder: Path
     record: EvaluationRecord
     reused: bool
 
+    def __repr__(self) -> str:
+        """System, protocol, primary measure and folder, in a line."""
+        record = self.record
+        return f"Run({record.system.name} on {record.protocol.name}: {record.primary}, {self.folder})"
 
-def evaluate(system: System, protocol: Protocol, options: Options = Options(), *, progress: Progress = silent) -> Run:
+    def _repr_html_(self) -> str:
+        """The measures as a table, for a notebook."""
+        record = self.record
+        title = f"{record.system.name} on {record.protocol.name}, {record.dataset.queries:,} queries"
+        apart = [f"not comparable: {reason}" for reason in record.reasons]
+        worse = [str(record.below_chance)] if record.below_chance else []
+        return measures_html(title, record.measures, [*worse, *apart, str(self.folder)])
+
+
+def evaluate(
+    system: System, protocol: Protocol, options: Options = Options(), *, progress: Progress | None = None
+) -> Run:
     """Evaluate a system and write its run folder.
 
     Args:
         system: as it was built for `options.device` and `options.precision`.
         protocol: the rules; `harness.get_protocol` knows them by name.
         options: how to run it; where the data lie, and where the run folder goes.
-        progress: opened for every stage.
+        progress: opened for every stage; by default a bar on a terminal or in a notebook, elsewhere a line a minute.
+
+    Returns:
+        The run, which a notebook shows as a table of its measures.
 
     Raises:
         UserError: data is missing or broken (all broken clips are listed), the system fails or returns something
             invalid, or the run folder cannot be written.
     """
-    rate = checked_info(system).sample_rate
-    prepared = prepare(protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=progress)
-    return evaluate_prepared(system, prepared, options, progress=progress)
+    with nullcontext(progress) if progress else bars() as shown:
+        rate = checked_info(system).sample_rate
+        prepared = prepare(protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
+        return evaluate_prepared(system, prepared, options, progress=shown)
 
 
 def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, *, progress: Progress = silent) -> Run:
@@ -51,6 +77,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     again, and a finished run of exactly this evaluation is returned as it is.
     """
     started = perf_counter()
+    prepared = prepared.described(uses_of(system))
     task = prepared.task
     conditions = conditions_of(system, prepared, options)
     if not options.again and prepared.comparable:
@@ -65,6 +92,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         protocol=ProtocolRecord.model_validate(task.protocol),
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
+        below_chance=measured.below_chance,
         skipped=prepared.skipped,
         remarked=prepared.remarked,
         comparable=prepared.comparable,

@@ -10,7 +10,17 @@ from harness.audio import Array
 from harness.errors import UserError
 from harness.interface import RetrievalSystem, guarded_score, unequal_widths
 from harness.machine import Progress, silent
-from harness.measures import MeasureRecord, Ranks, parse_measure, rank_tiles, score_tiles, summarise, top_k
+from harness.measures import (
+    BelowChance,
+    MeasureRecord,
+    Ranks,
+    below_chance,
+    parse_measure,
+    rank_tiles,
+    score_tiles,
+    summarise,
+    top_k,
+)
 from harness.protocols import RetrievalTask
 
 KEPT_RANKS = 100
@@ -28,12 +38,14 @@ class Measurement:
         ranks: ranks of the relevant items.
         best: indices of the best items of every query, best first, shape `(queries, at most KEPT_RANKS)`.
         best_scores: their scores.
+        below_chance: the first measure beside a random order's, where it is significantly worse.
     """
 
     measures: tuple[MeasureRecord, ...]
     ranks: Ranks
     best: NDArray[np.int64]
     best_scores: Array
+    below_chance: BelowChance | None = None
 
 
 Tiles = Iterator[tuple[slice, Array]]
@@ -64,7 +76,8 @@ def measure(task: RetrievalTask, tiles: Tiles, *, progress: Progress = silent) -
 
     ranks = rank_tiles(keep_best(), task.relevance)
     measures = [parse_measure(name) for name in task.protocol.measures]
-    return Measurement(summarise(ranks, measures, task.clusters), ranks, best, best_scores)
+    worse = below_chance(ranks, measures[0], task.clusters, len(task.items))
+    return Measurement(summarise(ranks, measures, task.clusters), ranks, best, best_scores, worse)
 
 
 def embedding_tiles(system: RetrievalSystem, task: RetrievalTask, audio: Array, text: Array) -> Tiles:

@@ -1,12 +1,14 @@
 """From a protocol to clips that can be embedded: load, pose, decode."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import (
+    RetrievalDataset,
+    described,
     differences_from_published,
     load,
     nearly_called,
@@ -29,12 +31,25 @@ class PreparedTask:
         store: holds the decoded clips.
         skipped: broken clips that were left out.
         reasons: why a result on this task may not be compared with others; empty where it may.
+        dataset: where the metadata of the clips are looked for; `None` where nothing is known beside their sound.
     """
 
     task: RetrievalTask
     store: PcmStore
     skipped: tuple[SkippedClip, ...] = ()
     reasons: tuple[str, ...] = ()
+    dataset: RetrievalDataset | None = None
+
+    def described(self, uses: Sequence[str]) -> "PreparedTask":
+        """The same task, with the metadata that a system uses beside each clip.
+
+        Raises:
+            UserError: the data set does not have them, has them of some clips only, or has captions among them.
+        """
+        if not uses or self.dataset is None:
+            return self
+        by_name = {clip.name: clip for clip in described(self.dataset, uses, evaluated=True).clips}
+        return replace(self, task=replace(self.task, clips=tuple(by_name[clip.name] for clip in self.task.clips)))
 
     @property
     def remarked(self) -> tuple[RemarkedClip, ...]:
@@ -82,7 +97,7 @@ def prepare(
     seconds = {clip: store.length(clip) / sample_rate for clip in task.clips}
     reasons += of_other_lengths(protocol.dataset, seconds)
     skipped = tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
-    return PreparedTask(task, store, skipped, tuple(reasons))
+    return PreparedTask(task, store, skipped, tuple(reasons), dataset)
 
 
 def odd_sounds(remarked: Sequence[RemarkedClip], count: int) -> list[str]:

@@ -13,10 +13,10 @@ from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.measuring import Tiles, embedding_tiles, pair_tiles
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask
-from harness.interface import System, checked_info, is_pair_scorer
+from harness.interface import System, checked_info, is_pair_scorer, metadata_digest, uses_of
 from harness.machine import Progress, describe_environment, silent, system_code
 from harness.measures import RESAMPLES, SEED
-from harness.runs import DatasetRecord, Seconds, Settings, SystemRecord
+from harness.runs import DatasetRecord, MetadataRecord, Seconds, Settings, SystemRecord
 
 
 class Conditions(NamedTuple):
@@ -43,6 +43,14 @@ def conditions_of(system: System, prepared: PreparedTask, options: Options) -> C
             audio_digest=prepared.store.files_digest(task.clips),
             clips=len(task.clips),
             queries=len(task.queries),
+            metadata=tuple(
+                MetadataRecord(
+                    kind=kind,
+                    digest=metadata_digest(task.clips, [kind]),
+                    without=sum(not getattr(clip, kind) for clip in task.clips),
+                )
+                for kind in uses_of(system)
+            ),
         ),
         settings=Settings(
             device=options.device,

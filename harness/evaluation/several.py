@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
+from harness.datasets import missing_for
 from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
-from harness.interface import BuiltSystem, build_system, checked_info, listings, trained_without
+from harness.interface import BuiltSystem, build_system, checked_info, listings, look_at, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
@@ -94,13 +95,20 @@ def evaluate_all(
         say: receives the lines.
 
     Raises:
-        UserError: the data set is missing or broken.
+        UserError: the data set is missing or broken, or none of the systems has its files here; then all that is
+            missing is listed.
     """
+    if names and all(map(_lacks_files, names)):
+        missing = missing_for(names, options.data_root, splits=[(protocol.dataset, protocol.split)])
+        if error := missing.error(", ".join(names)):
+            raise error
 
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
         own_options = replace(options, device=built.device, precision=built.precision)
         done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
         say(_result(name, done))
+        if done.record.below_chance:
+            say(f"{name}: {done.record.below_chance}; a larger score is a better match: look whether its are distances")
         for line in trained_without(done.record.system.card):
             say(f"{name} was trained {line}")
         return done
@@ -127,6 +135,14 @@ def evaluate_all(
     )
 
 
+def _lacks_files(name: str) -> bool:
+    """Whether a system has files that are not here; of a name or a card that is wrong, building it tells."""
+    try:
+        return bool(look_at(name).missing)
+    except UserError:
+        return False
+
+
 def _available(say: Callable[[str], None]) -> list[str]:
     """The registered systems whose files are here; the others are counted in one line."""
     listed = listings()
@@ -139,9 +155,5 @@ def _available(say: Callable[[str], None]) -> list[str]:
 
 def _result(name: str, run: Run) -> str:
     record = run.record
-    primary = record.primary
     when = "evaluated before" if run.reused else f"in {record.seconds.total:.1f} s"
-    return (
-        f"{name}: {primary.name} {primary.value:.4f} [{primary.low:.4f}, {primary.high:.4f}] "
-        f"on {record.protocol.name}, {when}: {run.folder}"
-    )
+    return f"{name}: {record.primary} on {record.protocol.name}, {when}: {run.folder}"

@@ -7,7 +7,8 @@ tried.
 
 import copy
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,15 @@ import numpy as np
 from harness.audio import Array
 from harness.errors import UserError
 from harness.interface.findings import Finding
-from harness.interface.probes import Probe, audio_probe, name_and_rate, text_probe
+from harness.interface.probes import (
+    Probe,
+    audio_probe,
+    described,
+    keywords_of,
+    name_and_rate,
+    text_probe,
+    uses_on_trial,
+)
 from harness.interface.returned_values import called, checked_embeddings, checked_scores, info_faults, unequal_widths
 from harness.interface.system import PairScorer, accepts_int16, is_pair_scorer
 
@@ -43,6 +52,8 @@ def check(system: object, *, seed: int = 0) -> list[Finding]:
             for name_of_check, look in _CHECKS.items():
                 findings += _findings(f"{probe.method_name} {name_of_check}", look, probe)
     findings += _findings("dimension", _one_space, audio, text)
+    if audio.vectors is not None:
+        findings += _findings("metadata", _metadata, system, audio)
     if audio.vectors is not None and accepts_int16(system):
         findings += _findings("pcm", _pcm, audio)
     if audio.vectors is not None and text.vectors is not None and hasattr(system, "score"):
@@ -173,6 +184,24 @@ def _pcm(audio: Probe) -> Iterator[str]:
     return same(audio)
 
 
+def _always(words: tuple[str, ...], clip: Array) -> tuple[str, ...]:  # noqa: ARG001
+    return words
+
+
+def _metadata(system: Any, audio: Probe) -> Iterator[str]:
+    """What a system says it uses has to change what it returns, and it has to do without."""
+    for kind in uses_on_trial(system):
+        vectors = []
+        for words in (("rain", "roof"), ("bell", "church"), ()):
+            method = described(system.embed_audio, (kind,), partial(_always, words))
+            vectors.append(replace(audio, method=method).embed(audio.alike))
+        if np.abs(vectors[0] - vectors[1]).max() <= TOLERANCE * np.abs(vectors[0]).max():
+            yield (
+                f"{audio.system_name}: embed_audio returns the same with other {kind}, although info.uses has them; "
+                f"use them, or take {kind!r} out of info.uses"
+            )
+
+
 def _one_space(audio: Probe, text: Probe) -> Iterator[str]:
     if audio.vectors is not None and text.vectors is not None and audio.vectors.shape[1] != text.vectors.shape[1]:
         yield unequal_widths(audio.system_name, audio.vectors, text.vectors)
@@ -199,8 +228,9 @@ def _pairs(system: PairScorer, name: str, captions: list[str], clips: list[Array
     def score(order: list[int]) -> Array:
         chosen = [captions[i] for i in order], [clips[i].copy() for i in order]
         method = f"{name}: score_pairs"
-        return checked_scores(called(method, system.score_pairs, *chosen), (len(order),), method)
+        return checked_scores(called(method, score_pairs, *chosen), (len(order),), method)
 
+    score_pairs = described(system.score_pairs, uses_on_trial(system), keywords_of, place=2)
     order = list(range(len(clips)))
     together = score(order)
     largest = np.abs(together).max()

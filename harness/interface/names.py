@@ -1,11 +1,13 @@
 """Which systems are registered, and what the name of a system stands for."""
 
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
 
 from harness.errors import UserError, nearest
+from harness.interface.named_code import meant_code
 
 GROUP = "lbar.systems"
 """Entry point group. An entry `name = "package.module:factory"` registers one system; an entry
@@ -29,8 +31,12 @@ def registered() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def target_of(name: str) -> str:
+def target_of(name: str, others: Iterable[str] = ()) -> str:
     """What a name stands for: a card's path or `package.module:factory`.
+
+    Args:
+        name: the name.
+        others: what else might be meant by it where it is unknown, such as a table of systems.
 
     Raises:
         UserError: it is none of these, and no system is registered under it.
@@ -39,12 +45,23 @@ def target_of(name: str) -> str:
         return name
     known = registered()
     if name not in known:
-        near = nearest(name, known)
-        hint = f"did you mean {near!r}?" if near else f"known are {', '.join(known) or 'none'};"
+        near = _beside(name) or nearest(name, (*known, *others))
+        hint = f"did you mean {near!r}?" if near else "`lbar systems` lists those there are;"
         raise UserError(
             f"unknown system {name!r}; {hint} a card's path ending in .yaml or package.module:factory names one too"
         )
     return known[name]
+
+
+def _beside(name: str) -> str | None:
+    """What is meant by the folder of a card, by its name without or with another ending, or by a file of code."""
+    path = Path(name)
+    try:
+        cards = [*path.glob("*.yaml")] if path.is_dir() else [path.with_suffix(".yaml"), Path(f"{name}.yaml")]
+        return next((str(card) for card in cards if card.is_file()), None) or meant_code(name)
+    except (OSError, ValueError):
+        # What cannot be the name of a file.
+        return None
 
 
 def is_card(target: str) -> bool:

@@ -1,6 +1,7 @@
 """Synthetic clips and captions that a system is tried on, and what it makes of them."""
 
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,18 @@ import numpy as np
 
 from harness.audio import Array
 from harness.errors import UserError
+from harness.interface.metadata import KINDS, uses_of
 from harness.interface.returned_values import METHODS, called, checked_embeddings, is_sample_rate
 
 _USUAL_RATE = 32_000
+_KEYWORDS = (
+    ("rain", "field-recording", "Puerto-Rico"),
+    (),
+    tuple(f"keyword-{number}" for number in range(60)),
+    ("Male speech, man speaking", "Käuzchen"),
+    ("bell",),
+    (),
+)
 
 
 @dataclass
@@ -76,9 +86,30 @@ def name_and_rate(system: Any) -> tuple[str, int]:
     return name, sample_rate if is_sample_rate(sample_rate) else _USUAL_RATE
 
 
+def uses_on_trial(system: Any) -> tuple[str, ...]:
+    """The kinds of metadata that a system uses; those that there are not are reported of its `info`."""
+    try:
+        return tuple(kind for kind in uses_of(system) if kind in KINDS)
+    except Exception:
+        return ()
+
+
+def keywords_of(clip: Array) -> tuple[str, ...]:
+    """Keywords that go with the samples of a clip, whatever their type; every third clip has none."""
+    return _KEYWORDS[int(np.argmax(np.abs(clip.astype(np.float64)))) % len(_KEYWORDS)] if len(clip) else ()
+
+
+def described(method: Any, uses: Sequence[str], keywords: Callable[[Array], tuple[str, ...]], place: int = 1) -> Any:
+    """A method that gets the metadata a system uses after its argument at `place`, counted from 1: the clips."""
+    if not uses or not callable(method):
+        return method
+    return lambda *items: method(*items, [{kind: keywords(clip) for kind in uses} for clip in items[place - 1]])
+
+
 def audio_probe(system: object, name: str, sample_rate: int, seed: int) -> Probe:
     """Clips of tones and noise."""
     generator = np.random.default_rng(seed)
+    uses = uses_on_trial(system)
 
     def clip(seconds: float) -> Array:
         """A tone and noise that swell and fade."""
@@ -90,7 +121,7 @@ def audio_probe(system: object, name: str, sample_rate: int, seed: int) -> Probe
 
     return Probe(
         "clip",
-        getattr(system, "embed_audio", None),
+        described(getattr(system, "embed_audio", None), uses, keywords_of),
         name,
         [clip(2.0) for _ in range(4)],
         [clip(seconds) for seconds in (1.1, 10.0, 0.5, 4.2)],

@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
+from harness.interface.metadata import KINDS
 from harness.interface.system import SystemInfo, is_pair_scorer
 
 METHODS = {"clip": "embed_audio", "caption": "embed_text"}
@@ -50,6 +51,11 @@ def info_faults(system: Any) -> Iterator[str]:
             "None or text that is not empty",
         ),
         (info.card is None or isinstance(info.card, dict), "card", "None or a dictionary"),
+        (
+            isinstance(info.uses, tuple) and set(info.uses) <= set(KINDS),
+            "uses",
+            f"a tuple of kinds of metadata, of which there are {', '.join(map(repr, KINDS))}, or an empty one",
+        ),
     )
     for sound, field, expected in faults:
         if not sound:

@@ -26,6 +26,7 @@ class SystemInfo:
         digest: SHA-256 over everything that decides its output (card and weights). `None` means unknown: then nothing
             the system computes is kept for a later evaluation.
         card: the fields of the card it was built from; `None` where there is none.
+        uses: kinds of metadata that it uses beside the sound of a clip; `("keywords",)` is the one kind there is.
     """
 
     name: str
@@ -36,6 +37,7 @@ class SystemInfo:
     source: str = ""
     digest: str | None = None
     card: dict[str, object] | None = None
+    uses: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -48,6 +50,9 @@ class RetrievalSystem(Protocol):
     A system may set the attribute `accepts_int16` to true. Where the harness has stored clips it then passes them as
     they are stored: read-only int16 arrays in which 32,768 stands for 1. Such a system still has to accept float32 as
     well. This saves a copy, and half of what is sent to a GPU.
+
+    A system whose `info.uses` names kinds of metadata gets these beside the samples: one `Metadata` for each clip, as
+    the second argument of `embed_audio`, or the third of `score_pairs`. A clip may have nothing of a kind.
     """
 
     info: SystemInfo

@@ -10,9 +10,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from harness.errors import UserError, one_line
-from harness.interface.card_files import CardFile, missing_line, place_of
-from harness.interface.cards import Card, common_part, read_card
+from harness.errors import UserError, nearest, one_line, unknown
+from harness.interface.cards.card import Card, common_part, read_card
+from harness.interface.cards.files import CardFile, missing_line, place_of
+from harness.interface.named_code import meant_code, meant_module
 from harness.interface.names import GROUP, is_card, located, registered, target_of
 from harness.interface.system import System
 from harness.machine import resolve
@@ -103,13 +104,17 @@ def needed_files(name: str) -> list[Needed]:
         seen.add(path)
         fields, folder = read_card(target)
         card = common_part(fields)
-        for file in card.files.values():
-            yield Needed(name, file, place_of(file, folder))
+        yield from placed_files(name, card, folder).values()
         for member in card.members:
             yield from visit(located(member, folder), (*containers, path))
 
     found = list(visit(name, ()))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
+
+
+def placed_files(name: str, card: Card, folder: Path) -> dict[str, Needed]:
+    """The files of a card alone, by what they are to the system, and where they lie; `folder` is the card's."""
+    return {key: Needed(name, file, place_of(file, folder)) for key, file in card.files.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ def build_system(
             this precision or be compiled; or a card names code that is not trusted, see `import_named`.
     """
     if precision not in PRECISIONS:
-        raise UserError(f"unknown precision {precision!r}; known are {', '.join(PRECISIONS)}")
+        raise unknown("precision", precision, PRECISIONS)
     target = target_of(name)
     arguments: tuple[object, ...] = ()
     if is_card(target):
@@ -198,14 +203,33 @@ def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callab
             f"read it, and if you trust who wrote it add --trust (or set {TRUST}=1)"
         )
     if not known and "" not in sys.path and str(Path.cwd()) not in sys.path:
+        # A folder of that name in the working directory is not taken for it.
+        import_module("systems")
         sys.path.insert(0, str(Path.cwd()))
+    what = target if target == named_by else f"{named_by}: {target}"
     try:
         found = getattr(import_module(module_name), attribute)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{named_by}: {target} cannot be imported: {one_line(error)}") from error
+        raise UserError(f"{what} cannot be imported: {one_line(error)}{_meant(target, error)}") from error
     if not callable(found):
-        raise UserError(f"{named_by}: {target} is not a function or a class")
+        raise UserError(f"{what} is not a function or a class")
     return cast(Callable[..., object], found)
+
+
+def _meant(target: str, error: BaseException) -> str:
+    """What was most likely meant by a module or a name in it that is not there, as the end of a message."""
+    module, _, attribute = target.partition(":")
+    near = None
+    if "/" in module:
+        near = meant_code(target)
+    elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name or ":"):
+        found = meant_module(module) if error.name == module else None
+        near = meant_code(target) or (found and f"{found}:{attribute}")
+    elif isinstance(error, AttributeError) and module in sys.modules:
+        public = [name for name in vars(sys.modules[module]) if not name.startswith("_")]
+        found = nearest(attribute, public)
+        near = found and f"{module}:{found}"
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _known_packages() -> set[str]:

@@ -1,3 +1,4 @@
+from .amounts import in_bytes as in_bytes
 from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
@@ -16,7 +17,8 @@ from .files.bounded_file import read_json as read_json
 from .files.bounded_file import read_yaml as read_yaml
 from .files.checksums import CHECKSUMS as CHECKSUMS
 from .files.checksums import damaged_files as damaged_files
-from .files.checksums import is_sound_archive as is_sound_archive
+from .files.checksums import is_archive as is_archive
+from .files.checksums import is_sound as is_sound
 from .files.checksums import require_undamaged as require_undamaged
 from .files.checksums import write_checksums as write_checksums
 from .files.downloads import download as download
@@ -24,13 +26,18 @@ from .files.kept import KINDS_OF_KEPT as KINDS_OF_KEPT
 from .files.kept import KeptFolder as KeptFolder
 from .files.kept import disk_of as disk_of
 from .files.kept import kept_in as kept_in
+from .files.known_fields import KnownFields as KnownFields
+from .files.known_fields import misfits as misfits
 from .files.plain_names import PlainName as PlainName
 from .files.plain_names import plain_name as plain_name
 from .files.temporary import temporary_folder as temporary_folder
 from .files.whole_file import append as append
 from .files.whole_file import copy as copy
 from .files.whole_file import write_text as write_text
+from .html_table import html_table as html_table
 from .memory import keep_freed_memory as keep_freed_memory
+from .own_packages import other_packages as other_packages
+from .own_packages import own_process as own_process
 from .packed_matrix import can_pack as can_pack
 from .packed_matrix import pack as pack
 from .packed_matrix import product as product

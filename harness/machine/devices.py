@@ -2,7 +2,9 @@
 
 import os
 
-from harness.errors import UserError
+from harness.errors import UserError, meant
+
+_KINDS = ("auto", "cpu", "cuda", "mps", "xpu", "meta")
 
 
 def resolve(device: str) -> str:
@@ -19,6 +21,8 @@ def resolve(device: str) -> str:
     """
     if device == "cpu":
         return device
+    if kind_of(device) not in _KINDS:
+        raise UserError(f"unknown device {device!r}; {meant('cuda' if device == 'gpu' else device, _KINDS)}")
     import torch
 
     if device == "auto":

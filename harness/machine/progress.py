@@ -1,12 +1,16 @@
-"""The progress of long work: a callback per stage, shown as bars on a terminal, elsewhere in a line a minute."""
+"""The progress of long work: a callback per stage; bars where someone watches, else a line a minute."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from html import escape
+from typing import Any, Protocol
 
 from harness.machine.visible_text import visible
+
+_SECONDS = 0.2
+"""Between two changes of a notebook's bar."""
 
 Advance = Callable[[int], None]
 """Called after each step with the number of items it has finished."""
@@ -44,15 +48,20 @@ def lines(every: float = 60.0, write: Callable[[str], object] | None = None) -> 
             if now - last < every or done <= 0:
                 return
             last = now
-            rate = done / (now - began)
-            counted = f"{done:,} of {total:,}" if total > 0 else f"{done:,}"
-            left = f", {duration((total - done) / rate)} left" if total > done else ""
-            speed = f"{rate:,.0f} a second" if rate >= 1 else f"{duration(1 / rate)} each"
-            (write or sys.stderr.write)(f"{visible(stage)}: {counted}, {speed}{left}\n")
+            (write or sys.stderr.write)(f"{_so_far(stage, done, total, now - began)}\n")
 
         return advance
 
     return start
+
+
+def _so_far(stage: str, done: int, total: int, seconds: float) -> str:
+    """What is done, with rate and time left, in a line."""
+    rate = done / seconds if seconds > 0 else float("inf")
+    counted = f"{done:,} of {total:,}" if total > 0 else f"{done:,}"
+    left = f", {duration((total - done) / rate)} left" if total > done else ""
+    speed = f"{rate:,.0f} a second" if rate >= 1 else f"{duration(1 / rate)} each"
+    return f"{visible(stage)}: {counted}, {speed}{left}"
 
 
 def duration(seconds: float) -> str:
@@ -67,9 +76,47 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
+def _notebook() -> Any:
+    """IPython's own module where this process is a notebook's, otherwise `None`."""
+    ipython: Any = sys.modules.get("IPython")
+    return ipython if ipython and hasattr(ipython.get_ipython(), "kernel") else None
+
+
+@contextmanager
+def _below_the_cell(ipython: Any) -> Iterator[Progress]:
+    """A bar in a notebook, of the stage that runs; it goes when the work is done."""
+    html = ipython.display.HTML
+    shown = ipython.display.display(html(""), display_id=True)
+    last = 0.0
+
+    def start(stage: str, total: int) -> Advance:
+        began, done = time.monotonic(), 0
+
+        def advance(step: int) -> None:
+            nonlocal last, done
+            done += step
+            now = time.monotonic()
+            if now - last < _SECONDS or done <= 0:
+                return
+            last = now
+            bar = f'<progress value="{done}" max="{max(total, done)}"></progress>'
+            shown.update(html(f"{bar} {escape(_so_far(stage, done, total, now - began))}"))
+
+        return advance
+
+    try:
+        yield start
+    finally:
+        shown.update(html(""))
+
+
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Bars with rate and time left on standard error; `lines` where that is not a terminal."""
+    """Bars with rate and time left, on a terminal's standard error or in a notebook; elsewhere `lines`."""
+    if ipython := _notebook():
+        with _below_the_cell(ipython) as progress:
+            yield progress
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress

@@ -21,5 +21,6 @@ from .statistics import holm as holm
 from .statistics import intervals as intervals
 from .statistics import sign_flip_p_values as sign_flip_p_values
 from .summary import MeasureRecord as MeasureRecord
+from .summary import measures_html as measures_html
 from .summary import per_query_values as per_query_values
 from .summary import summarise as summarise

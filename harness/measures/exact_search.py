@@ -1,13 +1,13 @@
 """The best items of a large collection for a query: exact, without sorting, in one pass over its memory."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from harness.errors import UserError
 from harness.machine import stage, usable_cores
 
 Indices = NDArray[np.int64]
+Found = TypeVar("Found")
+Number = TypeVar("Number", np.int64, np.float32, np.float64)
 
 _BYTES_PER_BLOCK = 1 << 24
 """Size of a block of items: large enough to make the cost of a call negligible, small beside the collection."""
@@ -24,6 +26,10 @@ _SCORES_PER_BLOCK = 1 << 19
 """Number of scores that stay in a core's own cache."""
 _LEAST_PER_THREAD = 1 << 22
 """Bytes of items below which a second thread costs more than it saves: they stay in a core's cache."""
+_QUERIES_PER_READING = 32
+"""Queries whose products with an item take about as long as reading it does."""
+_MORE = 6
+"""Items found beyond the `k` best, among which those are that rounding may have kept out."""
 _MOST_CANDIDATES = 1 << 20
 _ROWS_RESCORED = 1 << 8
 _LONGEST = 1e18
@@ -61,10 +67,11 @@ class _Candidates:
 class ExactIndex:
     """Finds the items with the highest inner products, best first; of equal ones the lower index comes first.
 
-    Float32 products, in blocks and on every core, only find the candidates: the items whose product is within the
-    largest possible rounding error of the k-th best. These few are scored again in float64, which decides. So the
-    result is that of exact arithmetic wherever two products differ by more than the rounding of float64, and equal
-    items tie wherever in the collection they are.
+    The order is that of exact arithmetic wherever two products differ by more than the rounding of float64, and equal
+    items tie wherever in the collection they are. Float32 products, on every core, only find the candidates: the items
+    whose product is within the largest possible rounding error of the k-th best. In a small collection those of them
+    that are nearer to each other than that error are scored again in float64, which decides; in a large one, which is
+    read in blocks, all of them are.
 
     Rounding: |fl(x.y) - x.y| <= d u / (1 - d u) |x| |y| in any order of summation, u = 2^-24 (Higham, Accuracy and
     Stability of Numerical Algorithms, 2002, section 3.1).
@@ -90,7 +97,11 @@ class ExactIndex:
         self.items = items
         self.threads = threads or usable_cores()
         self._rows = max(_BYTES_PER_BLOCK // max(4 * items.shape[1], 1), 1)
-        self._longest = self._longest_item()
+        terms = items.shape[1]
+        rounding = terms * 2.0**-24
+        self._error = self._longest_item() * rounding / (1 - rounding)
+        # For products so small that a processor may flush them to zero.
+        self._least_error = terms * 2.0**-126
 
     def search(self, queries: Array, k: int) -> tuple[Indices, Array]:
         """The `k` best items of each query.
@@ -100,7 +111,7 @@ class ExactIndex:
             k: how many; all items where there are fewer.
 
         Returns:
-            Item indices and their inner products rounded to float32, each `(q, min(k, n))`.
+            Item indices and their inner products in float32, within its rounding error, each `(q, min(k, n))`.
 
         Raises:
             UserError: a query is not finite, or longer than `_LONGEST`.
@@ -113,8 +124,43 @@ class ExactIndex:
         k = min(k, len(self.items))
         if k < 1 or not len(queries):
             return np.empty((len(queries), max(k, 0)), np.int64), np.empty((len(queries), max(k, 0)), np.float32)
+        parts = self._parts(len(queries), k)
+        if len(queries) * len(parts[0]) > _SCORES_PER_BLOCK or len(parts[0]) > self._rows:
+            return self._search_carefully(queries, margin, k)
         with stage("score"):
-            found = self._search_parts(queries, margin, k)
+            found = self._in_parts(lambda part: _best(queries, self.items, part, k), len(queries), parts)
+        with stage("rank"):
+            item, score = found[0] if len(found) == 1 else _merged(found, k)
+            self._settle(queries, margin, item, score, k)
+        return item[:, :k], score[:, :k]
+
+    def _settle(self, queries: Array, margin: NDArray[np.float64], item: Indices, score: Array, k: int) -> None:
+        """Put items in exact order that are sorted by float32 products, where two of these are too near to tell."""
+        near = score[:, :-1] - score[:, 1:] <= 2 * margin[:, None]
+        rows = np.flatnonzero(near[:, :k].any(axis=1))
+        if not rows.size:
+            return
+        close = np.zeros((len(rows), score.shape[1]), bool)
+        close[:, :-1] = near[rows]
+        close[:, 1:] |= near[rows]
+        # The others are further from these than both products may err, so that the two kinds can be sorted together.
+        row, column = np.nonzero(close)
+        exact = score[rows].astype(np.float64)
+        exact[row, column] = self._exact(queries, rows[row], item[rows[row], column])
+        order = np.lexsort((item[rows], -exact))
+        item[rows] = _taken(item[rows], order)
+        score[rows] = _taken(exact, order)
+        if score.shape[1] < len(self.items):
+            # What is not among these may be as near to the last one asked for.
+            open_ = rows[score[rows, k - 1] - score[rows, -1] <= 4 * margin[rows]]
+            if open_.size:
+                item[open_, :k], score[open_, :k] = self._search_carefully(queries[open_], margin[open_], k)
+
+    def _search_carefully(self, queries: Array, margin: NDArray[np.float64], k: int) -> tuple[Indices, Array]:
+        """Find candidates in blocks, and score them in float64."""
+        with stage("score"):
+            parts = self._parts(1, k)
+            found = self._in_parts(lambda part: self._candidates(queries, margin, k, part), len(queries), parts)
         with stage("rank"):
             best = found[0]
             if found[1:]:
@@ -123,21 +169,30 @@ class ExactIndex:
             shape = (len(queries), k)
             return best.item.reshape(shape), best.score.reshape(shape).astype(np.float32)
 
-    def _search_parts(self, queries: Array, margin: NDArray[np.float64], k: int) -> list[_Candidates]:
-        """Divide the items among threads: each finds its own `k` best."""
+    def _parts(self, queries: int, k: int) -> list[range]:
+        """The items of each thread."""
         count = len(self.items)
-        threads = max(min(self.threads, self.items.nbytes // _LEAST_PER_THREAD, count // max(k, 1)), 1)
+        worth = self.items.nbytes * max(queries / _QUERIES_PER_READING, 1) // _LEAST_PER_THREAD
+        threads = int(max(min(self.threads, worth, count // max(k, 1)), 1))
         edges = [count * part // threads for part in range(threads + 1)]
-        parts = [range(start, stop) for start, stop in pairwise(edges)]
-        # A matrix library's own threads spin for some time after a product and would slow down the next encoder.
-        if threads == 1:
-            with _blas().limit(limits=1, user_api="blas") if len(queries) > 1 else nullcontext():
-                return [self._search_part(queries, margin, k, parts[0])]
-        with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads - 1) as pool:
-            others = [pool.submit(self._search_part, queries, margin, k, part) for part in parts[1:]]
-            return [self._search_part(queries, margin, k, parts[0]), *(other.result() for other in others)]
+        return [range(start, stop) for start, stop in pairwise(edges)]
 
-    def _search_part(self, queries: Array, margin: NDArray[np.float64], k: int, part: range) -> _Candidates:
+    def _in_parts(self, search: Callable[[range], Found], queries: int, parts: list[range]) -> list[Found]:
+        """Each part searched by a thread of its own."""
+        # A matrix library's own threads spin for some time after a product and would slow down the next encoder.
+        if len(parts) == 1:
+            with _blas().limit(limits=1, user_api="blas") if queries > 1 else nullcontext():
+                return [search(parts[0])]
+        with _blas().limit(limits=1, user_api="blas"):
+            others = [self._pool.submit(search, part) for part in parts[1:]]
+            return [search(parts[0]), *(other.result() for other in others)]
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        """The other threads; starting them for each search would take longer than a small one."""
+        return ThreadPoolExecutor(max(self.threads - 1, 1))
+
+    def _candidates(self, queries: Array, margin: NDArray[np.float64], k: int, part: range) -> _Candidates:
         found = _Candidates.none(len(queries))
         compare_at = 1
         for number, (start, scores) in enumerate(self._products(queries, part), start=1):
@@ -208,14 +263,11 @@ class ExactIndex:
         Raises:
             UserError: a query is not finite, or longer than `_LONGEST`.
         """
-        terms = self.items.shape[1]
-        rounding = terms * 2.0**-24
         exact = queries.astype(np.float64)
         lengths = np.sqrt(np.vecdot(exact, exact))
         if not lengths.max(initial=0) < _LONGEST:
             _refuse(queries, "query")
-        # The last summand is for products so small that a processor may flush them to zero.
-        margin: NDArray[np.float64] = lengths * self._longest * rounding / (1 - rounding) + terms * 2.0**-126
+        margin: NDArray[np.float64] = lengths * self._error + self._least_error
         return margin
 
     def _longest_item(self) -> float:
@@ -228,6 +280,33 @@ class ExactIndex:
             longest = max(longest, float(squares.max(initial=0)))
         bound: float = math.sqrt(longest) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
         return bound
+
+
+def _best(queries: Array, items: Array, part: range, k: int) -> tuple[Indices, Array]:
+    """The highest float32 products of each query with some items, highest first: `k` and a few more, or all."""
+    scores = queries @ items[part.start : part.stop].T
+    width = min(k + _MORE, scores.shape[1])
+    some = np.argpartition(scores, -width, axis=1)[:, -width:]
+    item, score = _sorted(some, _taken(scores, some))
+    return (item + part.start if part.start else item), score
+
+
+def _merged(found: Sequence[tuple[Indices, Array]], k: int) -> tuple[Indices, Array]:
+    """The best of what the parts found: `k` and a few more, or all."""
+    item, score = _sorted(*(np.concatenate(some, axis=1) for some in zip(*found, strict=True)))
+    return item[:, : k + _MORE], score[:, : k + _MORE]
+
+
+def _sorted(item: Indices, score: Array) -> tuple[Indices, Array]:
+    order = np.argsort(-score, axis=1)
+    return _taken(item, order), _taken(score, order)
+
+
+def _taken(values: NDArray[Number], columns: Indices) -> NDArray[Number]:
+    """What `np.take_along_axis(values, columns, axis=1)` gives, without its preparations."""
+    if len(values) > 1:
+        columns = columns + np.arange(0, values.size, values.shape[1])[:, None]
+    return values.ravel().take(columns)
 
 
 def _refuse(vectors: Array, what: str, first: int = 0) -> None:

@@ -50,11 +50,11 @@ def parse_measure(text: str) -> Measure:
     Raises:
         UserError: there is no such measure.
     """
-    match = re.fullmatch(r"(\w+)@([1-9][0-9]*)", text, re.ASCII)
-    if match is not None and match[1] in MEASURES:
-        return Measure(match[1], int(match[2]))
+    match = re.fullmatch(r"(\w+?)(@?)([1-9][0-9]*)", text, re.ASCII)
+    if match is not None and match[1] in MEASURES and match[2]:
+        return Measure(match[1], int(match[3]))
     near = nearest(match[1], MEASURES) if match else None
-    hint = f"did you mean {near}@{match[2]}? " if match and near else ""
+    hint = f"did you mean {near}@{match[3]}? " if match and near else ""
     known = ", ".join(f"{kind}@k" for kind in MEASURES)
     raise UserError(f"unknown measure {text!r}; {hint}known are {known} with a whole number k from 1, as in mAP@10")
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, FiniteFloat, model_validator
 
+from harness.machine import html_table
 from harness.measures.measure import Measure, Ties
 from harness.measures.ranking import Ranks
 from harness.measures.statistics import intervals
@@ -31,6 +32,16 @@ class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True
                 f"{self.optimistic} where ties count for the system"
             )
         return self
+
+    def __str__(self) -> str:
+        """Its name, its value and its interval."""
+        return f"{self.name} {self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+
+
+def measures_html(title: str, measures: Sequence[MeasureRecord], notes: Sequence[str] = ()) -> str:
+    """Measures as a table for a notebook, with notes below it."""
+    rows = [(one.name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}") for one in measures]
+    return html_table(title, ("measure", "value", "95 %"), rows, notes)
 
 
 def per_query_values(ranks: Ranks, measures: Sequence[Measure], ties: Ties = "pessimistic") -> NDArray[np.float64]:

@@ -1,3 +1,5 @@
+from .arrays import Arrays as Arrays
+from .arrays import score as score
 from .ranked_list import DEPTH as DEPTH
 from .ranked_list import IN_USE as IN_USE
 from .ranked_list import RANK as RANK
@@ -10,7 +12,7 @@ from .score_matrix import is_score_matrix as is_score_matrix
 from .score_matrix import read_score_matrix as read_score_matrix
 from .score_matrix import write_score_matrix as write_score_matrix
 from .scoring import WRONG_WAY as WRONG_WAY
-from .scoring import FileScore as FileScore
+from .scoring import Score as Score
 from .scoring import rank_file as rank_file
 from .scoring import score_file as score_file
 from .separators import SEPARATORS as SEPARATORS

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.datasets import refuse
-from harness.errors import UserError
+from harness.errors import UserError, unknown
 from harness.measures import (
     BelowChance,
     Measure,
     MeasureRecord,
     Ranks,
     below_chance,
+    measures_html,
     parse_measure,
     per_query_values,
     rank_scores,
@@ -33,25 +34,27 @@ from harness.protocols import Relevance, RetrievalTask
 WRONG_WAY = {
     "ranked-list": "the best clip comes first: look whether the lists were sorted the other way round",
     "score-matrix": "a larger score is a better match: look whether these are distances, and write their negatives",
+    "embeddings": "a larger cosine is a better match: look whether both sides are in the order of their names",
 }
-"""What may make a file of each format score worse than chance."""
+"""What may make each format score worse than chance."""
 
 _SCORES_PER_BLOCK = 1 << 20
 
 
-@dataclass(frozen=True, eq=False)
-class FileScore:
-    """The score of a predictions file.
+@dataclass(frozen=True, eq=False, repr=False)
+class Score:
+    """The score of a predictions file or of arrays.
 
     Attributes:
         protocol: name of the protocol it was scored by.
-        format: of the file.
+        format: of the file, or `embeddings`.
         measures: the protocol's measures, means over queries.
         per_query: shape `(queries, measures)`, queries in the task's order.
         ranks: of the relevant clips.
         surplus: number of rows whose captions are no queries of the protocol; they were passed over.
         left_out: measures whose cut-off is beyond the end of the file's lists.
         below_chance: the first measure beside a random order's, where it is significantly worse.
+        reasons: why the figures may not be compared with others; empty where they may.
     """
 
     protocol: str
@@ -62,6 +65,7 @@ class FileScore:
     surplus: int
     left_out: tuple[str, ...]
     below_chance: BelowChance | None = None
+    reasons: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object, without the values of single queries."""
@@ -78,21 +82,36 @@ class FileScore:
 
     def to_text(self) -> str:
         """A few lines for a person."""
-        lines = [f"{self.protocol}, {len(self.per_query):,} queries, {self.format}"]
-        lines += [f"{m.name:8} {m.value:.4f}   95 % {m.low:.4f} to {m.high:.4f}" for m in self.measures]
+        measures = [f"{m.name:8} {m.value:.4f}   95 % {m.low:.4f} to {m.high:.4f}" for m in self.measures]
+        return "\n".join([self._title, *measures, *self._notes()])
+
+    def __repr__(self) -> str:
+        """The protocol and the first measure, in a line."""
+        return f"Score({self._title}: {self.measures[0]})"
+
+    def _repr_html_(self) -> str:
+        """The measures as a table, for a notebook."""
+        return measures_html(self._title, self.measures, list(self._notes()))
+
+    @property
+    def _title(self) -> str:
+        return f"{self.protocol}, {len(self.per_query):,} queries, {self.format}"
+
+    def _notes(self) -> Iterator[str]:
         if self.ranks.tied_fraction:
             best = ", ".join(f"{m.name} {m.optimistic:.4f}" for m in self.measures)
-            lines.append(f"{self.ranks.tied_fraction:.2%} of the queries tie; with ties counted in favour: {best}")
+            yield f"{self.ranks.tied_fraction:.2%} of the queries tie; with ties counted in favour: {best}"
         if self.left_out:
-            lines.append(f"left out, because the lists are too short: {', '.join(self.left_out)}")
+            yield f"left out, because the lists are too short: {', '.join(self.left_out)}"
         if self.below_chance:
-            lines.append(f"{self.below_chance}; {WRONG_WAY[self.format]}")
+            yield f"{self.below_chance}; {WRONG_WAY[self.format]}"
         if self.surplus:
-            lines.append(f"{self.surplus:,} rows passed over: the protocol does not ask for them")
-        return "\n".join(lines)
+            yield f"{self.surplus:,} rows passed over: the protocol does not ask for them"
+        for reason in self.reasons:
+            yield f"not comparable: {reason}"
 
 
-def score_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> FileScore:  # noqa: A002
+def score_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> Score:  # noqa: A002
     """Score a ranked list or a score matrix.
 
     Args:
@@ -104,25 +123,15 @@ def score_file(path: Path, task: RetrievalTask, format: str = "auto", known: Seq
     Raises:
         UserError: the file cannot be read, is not valid, or does not answer this task.
     """
-    ranked = rank_file(path, task, format, known)
-    return FileScore(
-        protocol=task.protocol.name,
-        format=ranked.format,
-        measures=summarise(ranked.ranks, ranked.within, task.clusters),
-        per_query=per_query_values(ranked.ranks, ranked.within),
-        ranks=ranked.ranks,
-        surplus=ranked.surplus,
-        left_out=ranked.left_out,
-        below_chance=ranked.below_chance(task),
-    )
+    return rank_file(path, task, format, known).score(task)
 
 
-class RankedFile(NamedTuple):
-    """The ranks of the relevant clips in a predictions file.
+class Ranked(NamedTuple):
+    """The ranks of the relevant items in a predictions file or in arrays.
 
     Attributes:
-        format: of the file.
-        ranks: of the relevant clips.
+        format: of the file, or `embeddings`.
+        ranks: of the relevant items.
         within: the protocol's measures whose cut-off is within the file's lists.
         left_out: names of the others.
         surplus: number of rows whose captions are no queries of the protocol.
@@ -135,11 +144,25 @@ class RankedFile(NamedTuple):
     surplus: int
 
     def below_chance(self, task: RetrievalTask) -> BelowChance | None:
-        """The first measure beside a random order's, where the file is significantly worse."""
+        """The first measure beside a random order's, where it is significantly worse."""
         return below_chance(self.ranks, self.within[0], task.clusters, len(task.items))
 
+    def score(self, task: RetrievalTask, reasons: Sequence[str] = ()) -> Score:
+        """The measures with their intervals; `reasons` say why they may not be compared with others."""
+        return Score(
+            protocol=task.protocol.name,
+            format=self.format,
+            measures=summarise(self.ranks, self.within, task.clusters),
+            per_query=per_query_values(self.ranks, self.within),
+            ranks=self.ranks,
+            surplus=self.surplus,
+            left_out=self.left_out,
+            below_chance=self.below_chance(task),
+            reasons=tuple(reasons),
+        )
 
-def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> RankedFile:  # noqa: A002
+
+def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> Ranked:  # noqa: A002
     """Rank the relevant clips in a ranked list or a score matrix; arguments and errors are those of `score_file`."""
     if task.protocol.direction != "text-to-audio":
         raise UserError(
@@ -147,7 +170,7 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequ
             "choose a text-to-audio protocol"
         )
     if format not in ("auto", *FORMATS):
-        raise UserError(f"unknown format {format!r}; known are auto, {', '.join(FORMATS)}")
+        raise unknown("format", format, ("auto", *FORMATS))
     found = detect(path, known) if format == "auto" else format
     ranks, depth, surplus = _rank_lists(path, task, known) if found == "ranked-list" else _rank_matrix(path, task)
     measures = [parse_measure(name) for name in task.protocol.measures]
@@ -155,7 +178,7 @@ def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequ
     if not within:
         raise UserError(f"{path}: lists of {depth} clips are too short for {', '.join(task.protocol.measures)}")
     left_out = tuple(str(measure) for measure in measures if measure not in within)
-    return RankedFile(found, ranks, within, left_out, surplus)
+    return Ranked(found, ranks, within, left_out, surplus)
 
 
 def _rank_lists(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> tuple[Ranks, int, int]:

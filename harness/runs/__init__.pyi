@@ -7,6 +7,7 @@ from .measured_machine import Threads as Threads
 from .measured_machine import hardware_of as hardware_of
 from .records import DatasetRecord as DatasetRecord
 from .records import EvaluationRecord as EvaluationRecord
+from .records import MetadataRecord as MetadataRecord
 from .records import PredictionRecord as PredictionRecord
 from .records import ProtocolRecord as ProtocolRecord
 from .records import RemarkedClip as RemarkedClip
@@ -35,7 +36,9 @@ from .tracking.client import prepare_store as prepare_store
 from .tracking.curves import Curves as Curves
 from .tracking.mirroring import mirror as mirror
 from .tracking.mirroring import mirror_all as mirror_all
+from .tracking.mirroring import mirror_in_time as mirror_in_time
 from .tracking.mirroring import try_mirror as try_mirror
+from .tracking.pages import page_of as page_of
 from .tracking.place import tracking_place as tracking_place
 from .tracking.place import tracking_uri as tracking_uri
 from .tracking.registry import register_version as register_version

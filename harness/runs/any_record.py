@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 from uuid import uuid4
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from harness.errors import UserError
 from harness.machine import parse_json, read_bounded, require_undamaged
@@ -33,6 +43,16 @@ class SystemRecord(Part):
     digest: str | None
     code: str | None
     card: dict[str, JsonValue] | None = None
+    uses: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_empty(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return left_out_where_empty(fields(self), "uses")
+
+
+def left_out_where_empty(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The fields without those of these that are empty: versions of lbar that do not know them can read the record."""
+    return {field: value for field, value in fields.items() if field not in names or value}
 
 
 class Record(Part):

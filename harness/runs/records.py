@@ -12,9 +12,9 @@ from pydantic import (
 )
 
 from harness.machine import Environment, PlainName
-from harness.measures import MeasureRecord
+from harness.measures import BelowChance, MeasureRecord
 from harness.protocols import Direction
-from harness.runs.any_record import Part, Record, SystemRecord, require_reasons
+from harness.runs.any_record import Part, Record, SystemRecord, left_out_where_empty, require_reasons
 
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -28,10 +28,19 @@ class ProtocolRecord(Part):
     direction: Direction
 
 
+class MetadataRecord(Part):
+    """What the system used beside the sound of the clips: of which kind, and how many clips have nothing of it."""
+
+    kind: str
+    digest: PlainName
+    without: NonNegativeInt
+
+
 class DatasetRecord(Part):
     """The data the system was evaluated on; `clips` and `queries` count what was really used.
 
-    `digest` is over names, captions and relevance, `audio_digest` over the audio files.
+    `digest` is over names, captions and relevance, `audio_digest` over the audio files. `metadata` has an entry for
+    each kind that the system used.
     """
 
     name: PlainName
@@ -40,6 +49,11 @@ class DatasetRecord(Part):
     audio_digest: PlainName | None
     clips: NonNegativeInt
     queries: NonNegativeInt
+    metadata: tuple[MetadataRecord, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_empty(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return left_out_where_empty(fields(self), "metadata")
 
 
 class SkippedClip(Part):
@@ -75,6 +89,10 @@ class Seconds(Part):
     total: NonNegativeFloat
 
 
+_SINCE = ("remarked", "below_chance")
+"""Fields that the first records did not have."""
+
+
 class _ClipsRecord(Record):
     """The record of something done with clips, of which `remarked` lists those whose sound is odd."""
 
@@ -82,15 +100,15 @@ class _ClipsRecord(Record):
 
     @model_serializer(mode="wrap")
     def _as_before_where_empty(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave an empty list out: versions of lbar that do not know the field can then read the record."""
-        return {name: value for name, value in fields(self).items() if name != "remarked" or value}
+        return left_out_where_empty(fields(self), *_SINCE)
 
 
 class EvaluationRecord(_ClipsRecord):
     """One system under one protocol, once.
 
     `comparable` says whether the figures may be compared with others; where not, `reasons` says why. `tied_fraction` is
-    the share of queries whose rank depends on how ties are counted.
+    the share of queries whose rank depends on how ties are counted; `below_chance` the first measure beside that of a
+    random order, where it is significantly worse.
     """
 
     MEANING: ClassVar[str] = "an evaluation"
@@ -102,6 +120,7 @@ class EvaluationRecord(_ClipsRecord):
     dataset: DatasetRecord
     measures: tuple[MeasureRecord, ...]
     tied_fraction: Fraction
+    below_chance: BelowChance | None = None
     skipped: tuple[SkippedClip, ...] = ()
     comparable: bool = True
     reasons: tuple[str, ...] = ()

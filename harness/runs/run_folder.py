@@ -149,10 +149,15 @@ def _remove_abandoned(out: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
+def name_parts(record: Record) -> list[str]:
+    """The parts of a run folder's name: the time, and what the record is about."""
+    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), *record.about)
+    return [re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts]
+
+
 def place_folder(folder: Path, out: Path, record: Record) -> Path:
     """Rename a complete folder to the first free name for its record in `out`: without a number, or with -2, -3, ..."""
-    parts = (record.created.strftime("%Y%m%dT%H%M%SZ"), *record.about)
-    name = "-".join(re.sub(r"[^A-Za-z0-9._+-]+", "_", part)[:80] for part in parts)
+    name = "-".join(name_parts(record))
     for attempt in count(1):
         target = out / (name if attempt == 1 else f"{name}-{attempt}")
         if target.exists():
@@ -195,7 +200,12 @@ def find_runs(out: Path, kind: str | None = "evaluation") -> list[Path]:
         out: the folder of run folders.
         kind: only runs of this kind, and those whose record does not say its kind, so that reading them raises the
             error that says what is wrong; `None` for every kind.
+
+    Raises:
+        UserError: `out` is a file.
     """
+    if out.is_file():
+        raise UserError(f"{out} is a file; --out is the folder of run folders")
     if not out.is_dir():
         return []
     found = sorted(path.parent for path in out.glob("*/record.json") if not path.parent.name.startswith("."))

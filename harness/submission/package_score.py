@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures import bootstrap_means
-from harness.predictions import IN_USE, SUFFIX, Columns, FileScore, score_file
+from harness.predictions import IN_USE, SUFFIX, Columns, Score, score_file
 from harness.protocols import RetrievalTask
 from harness.submission.package.layout import is_junk
 from harness.submission.package.member_checks import is_safe
@@ -32,7 +32,7 @@ class PackageScore:
     """
 
     path: Path
-    systems: dict[str, FileScore]
+    systems: dict[str, Score]
     failures: dict[str, UserError]
 
     def to_json(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def score_package(
     tree = open_tree(path, "")
     if tree.damage:
         raise UserError(f"{path} cannot be read: {tree.damage}")
-    systems: dict[str, FileScore] = {}
+    systems: dict[str, Score] = {}
     failures: dict[str, UserError] = {}
     alone = isinstance(tree, FileTree)
     members = [
@@ -163,7 +163,7 @@ def _called(one: tuple[str, str], other: tuple[str, str]) -> str:
     return one[1] if one[1] != other[1] else f"{one[1]} ({one[0]})"
 
 
-def _score(tree: Tree, member: Member, task: RetrievalTask, format: str, known: Sequence[Columns]) -> FileScore:  # noqa: A002
+def _score(tree: Tree, member: Member, task: RetrievalTask, format: str, known: Sequence[Columns]) -> Score:  # noqa: A002
     try:
         with tree.place(member) as place:
             try:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.evaluation import Batch, PreparedTask, prepare, run_each
-from harness.interface import BuiltSystem, build_system, is_pair_scorer
+from harness.interface import BuiltSystem, build_system, is_pair_scorer, uses_of
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import Quality, SpeedRecord, try_mirror, write_speed
@@ -43,6 +43,7 @@ def benchmark_all(
     """
 
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> tuple[Path, SpeedRecord]:
+        prepared = prepared.described(uses_of(built.system))
         own = replace(options, device=built.device, precision=built.precision)
         quality = _quality(name, built, prepared, own, progress)
         record, samples = benchmark(built.system, prepared, own, quality=quality, progress=progress)

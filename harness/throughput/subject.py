@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 import numpy as np
 
 from harness.audio import Array, Clip
 from harness.errors import UserError
 from harness.evaluation import PreparedTask, clip_job, embed_in_batches, reader
-from harness.interface import RetrievalSystem
+from harness.interface import Metadata, RetrievalSystem, embed_described, metadata_of, uses_of
 from harness.machine import stage
 from harness.runs import Ceilings, Effort
 
@@ -49,6 +50,11 @@ class Subject:
         return int(self.system.embed_text([self.prepared.task.captions[0]]).shape[1])
 
     @property
+    def metadata(self) -> list[Metadata]:
+        """What the system uses beside the sound of each clip."""
+        return [metadata_of(clip, uses_of(self.system)) for clip in self.clips]
+
+    @property
     def audio_seconds(self) -> float:
         """Length of the clips of one iteration together."""
         return sum(map(self.prepared.store.length, self.clips)) / self.rate
@@ -60,9 +66,10 @@ class Subject:
 
     def embed_bare(self, waveforms: Sequence[Array]) -> None:
         """Embed clips in memory by the encoder alone."""
+        known = list(zip(waveforms, cycle(self.metadata), strict=False))
         for start in range(0, len(waveforms), self.batch_size):
             with stage("encode"):
-                self.system.embed_audio(waveforms[start : start + self.batch_size])
+                embed_described(self.system, known[start : start + self.batch_size])
 
     def waveforms(self) -> list[Array]:
         """The clips in memory, as the system receives them."""

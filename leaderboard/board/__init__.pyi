@@ -9,6 +9,7 @@ from .entries import standings as standings
 from .export import to_csv as to_csv
 from .export import to_latex as to_latex
 from .export import to_markdown as to_markdown
+from .frame import board as board
 from .frame import load as load
 from .pareto import draw as draw
 from .table import reasons as reasons

@@ -7,7 +7,18 @@ from itertools import groupby
 from harness.errors import UserError, unknown
 from harness.protocols import PROTOCOLS
 from harness.runs import DatasetRecord, EvaluationRecord, ProtocolRecord
-from leaderboard.runs import Board, Published, Row, Speed, beside, labels, published, stage_of
+from leaderboard.runs import (
+    Board,
+    Published,
+    Row,
+    Speed,
+    beside,
+    labels,
+    marked,
+    note_on_marks,
+    published,
+    stage_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +35,7 @@ class Entry:
     """A line of the board: a system measured here, or one reported by others.
 
     Attributes:
-        label: the system's name, made unique within the standing.
+        label: the system's name, made unique within the standing, and marked where it uses more than sound.
         measures: values by name; a reported system may lack some.
         place: counted from 1 by the primary measure, equal for equal values; `None` for a reported system.
         group: letters; systems that share one do not differ significantly. Empty where that is not known.
@@ -46,6 +57,11 @@ class Entry:
     run: Row | None = None
     speed: Speed | None = None
     reported: Published | None = None
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The kinds of metadata that the system uses beside the sound of a clip."""
+        return self.run.record.system.uses if self.run else self.reported.uses if self.reported else ()
 
     @property
     def clips_per_second(self) -> float | None:
@@ -74,7 +90,7 @@ class Standing:
         measures: names, the primary one first.
         entries: best first, or as they were sorted.
         hardware: the machine on which the speeds were measured; empty where there are none.
-        notes: a line for each thing that could not be found out.
+        notes: a line for each thing that could not be found out, and on the mark that names may have.
     """
 
     protocol: ProtocolRecord
@@ -129,6 +145,7 @@ def _standing(
     if reported:
         entries += [_reported(result) for result in published() if result.protocol == first.protocol.name]
     names = tuple(measure.name for measure in first.measures)
+    notes += note_on_marks(entry.label for entry in entries)
     standing = Standing(first.protocol, first.dataset, distinction, names, tuple(entries), hardware, notes)
     return sort(standing, first.protocol.primary)
 
@@ -183,7 +200,7 @@ def _groups(ranked: Sequence[Row]) -> tuple[list[str], tuple[str, ...]]:
 
 def _reported(result: Published) -> Entry:
     return Entry(
-        label=result.system,
+        label=marked(result.system, result.uses),
         measures={name: Value(figure.value) for name, figure in result.measures.items()},
         place=None,
         parameters=result.parameters,

@@ -1,5 +1,6 @@
 """Runs as a table for scripts and notebooks."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,10 @@ if TYPE_CHECKING:
     from harness.runs import EvaluationRecord
 
 
-def load(
+def board(
     out: str | Path = "runs", *, protocol: str | None = None, mlflow: bool = False, groups: bool = True
 ) -> "pd.DataFrame":
-    """Every comparable run, one per row, and below them the runs that are not comparable.
+    """The board as a pandas frame: every comparable run, one per row, and below them those that are not comparable.
 
     Args:
         out: the folder of run folders.
@@ -34,17 +35,25 @@ def load(
     """
     import pandas as pd
 
-    board = board_from(Path(out), mlflow=mlflow).only([protocol] if protocol else [])
+    runs = board_from(Path(out), mlflow=mlflow).only([protocol] if protocol else [])
     found = [
         (entry.run, entry.run.record, standing, entry)
-        for standing in standings(board, groups=groups)
+        for standing in standings(runs, groups=groups)
         for entry in standing.entries
         if entry.run
     ]
-    rows = [_row(*one) for one in found] + [_row(run, run.record) for run in board.set_aside if run.record]
+    rows = [_row(*one) for one in found] + [_row(run, run.record) for run in runs.set_aside if run.record]
     measures = dict.fromkeys(name for _, values, _ in rows for name in values)
     frame = pd.DataFrame([first | {name: values.get(name) for name in measures} | last for first, values, last in rows])
     return frame if frame.empty else frame.astype({"place": "Int64"})
+
+
+def load(
+    out: str | Path = "runs", *, protocol: str | None = None, mlflow: bool = False, groups: bool = True
+) -> "pd.DataFrame":
+    """The former name of `board`, which warns."""
+    warnings.warn("leaderboard.load is now called leaderboard.board", DeprecationWarning, stacklevel=2)
+    return board(out, protocol=protocol, mlflow=mlflow, groups=groups)
 
 
 Values = dict[str, object]

@@ -185,6 +185,7 @@ def _reported_json(entry: Entry) -> dict[str, object]:
         "measures": {name: figure.value for name, figure in result.measures.items()},
         "parameters": result.parameters or None,
         "trained_on": result.trained_on,
+        "uses": result.uses,
         "source": result.source,
         "confidence": result.confidence,
         "note": result.note,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import AsJson, DataRoot, Runs, echo, print_json, say, show
+from harness.cli import AsJson, DataRoot, ProtocolNames, Runs, echo, print_json, say, show
 from harness.errors import UserError
 from harness.protocols import get_protocol
 from leaderboard.board import axis_names
@@ -27,7 +27,7 @@ class Format(StrEnum):
 
 def board(
     out: Runs = Path("runs"),
-    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
+    protocol: ProtocolNames = None,
     sort: Annotated[
         str | None, typer.Option("--sort", help="A measure, system, parameters, clips/s, query p95 or date.")
     ] = None,
@@ -40,6 +40,7 @@ def board(
     ] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Read from MLflow instead of the run folders.")] = False,
     format: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,  # noqa: A002
+    percent: Annotated[bool, typer.Option("--percent", help="Measures in per cent, in Markdown and LaTeX.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page that opens from disk into this folder.")
     ] = None,
@@ -56,6 +57,8 @@ def board(
 
     Every system's newest run, one table per protocol, with 95 % intervals over clips.
     """
+    if percent and (as_json or format not in (Format.markdown, Format.latex)):
+        raise UserError("--percent is for tables that are printed: add --format markdown or --format latex")
     from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
     from leaderboard.runs import board_from
 
@@ -72,8 +75,9 @@ def board(
     if as_json:
         print_json(to_json(shown, found.set_aside))
     elif format is not Format.table:
-        writers = {Format.csv: to_csv, Format.markdown: to_markdown, Format.latex: to_latex}
-        echo(writers[format](shown).rstrip("\n"))
+        writers = {Format.markdown: to_markdown, Format.latex: to_latex}
+        text = to_csv(shown) if format is Format.csv else writers[format](shown, percent=percent)
+        echo(text.rstrip("\n"))
     elif shown or found.set_aside:
         _print_table(shown, found)
     else:

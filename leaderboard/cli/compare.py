@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import AsJson, Runs, print_json, show
+from harness.cli import AsJson, MaybeProtocol, Runs, print_json, show
 
 
 def compare(
@@ -14,7 +14,7 @@ def compare(
         typer.Argument(help="Run folders, their names in --out, or systems, of which the newest runs are taken."),
     ],
     out: Runs = Path("runs"),
-    protocol: Annotated[str | None, typer.Option("--protocol", help="The protocol of the systems' runs.")] = None,
+    protocol: MaybeProtocol = None,
     published: Annotated[
         list[str] | None, typer.Option("--published", help="Compare with this published system, too; repeatable.")
     ] = None,
@@ -22,7 +22,8 @@ def compare(
 ) -> None:
     """Tell which system is better, by how much, and whether the difference is significant.
 
-    A single run is compared with everything that was published for its protocol.
+    Where systems have runs under several protocols, --protocol says which are compared. A single run is compared with
+    everything that was published for its protocol.
     """
     from harness.protocols import get_protocol
     from leaderboard.comparison import MOST_PUBLISHED, against_published, compare_rows, render, to_json

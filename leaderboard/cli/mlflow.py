@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Runs, Trust, echo, say
+from harness.cli import DataRoot, ProtocolNames, Runs, Trust, echo, say
 from harness.errors import UserError
 
 mlflow = typer.Typer(
@@ -32,15 +32,18 @@ def look(
     """Open MLflow's own pages on the local store; they are at the printed address until Ctrl-C."""
     if context.invoked_subcommand is not None:
         return
-    from harness.runs import prepare_store, tracking_place, tracking_uri
+    from harness.runs import page_of, prepare_store, tracking_place, tracking_uri
 
     uri = tracking_uri(out)
     if uri.startswith(("http://", "https://", "databricks")):
         raise UserError(f"runs are mirrored to {tracking_place(out)}, which has pages of its own; open that address")
     # The tables are made, or brought up to date, before the server asks for them.
-    prepare_store(out)
-    say(f"http://127.0.0.1:{port} shows {tracking_place(out)} until Ctrl-C")
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
+    experiments = prepare_store(out)
+    address = f"http://127.0.0.1:{port}"
+    say(f"{address} shows {tracking_place(out)} until Ctrl-C")
+    for name, number in experiments.items():
+        say(f"{name}, with its measures as columns: {page_of(address, number)}")
+    command = [sys.executable, "-P", "-m", "mlflow", "ui", "--backend-store-uri", uri, "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1"]
     try:
         with _with_its_children(command) as server:
@@ -53,7 +56,7 @@ def look(
 def _with_its_children(command: list[str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that ends with the block, and with it all that it has started."""
     # Jobs, which nobody gives to these pages, would be run by processes of their own.
-    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"} | os.environ | {"PYTHONSAFEPATH": "1"}
     process = subprocess.Popen(command, env=environment, start_new_session=True)  # noqa: S603
     try:
         yield process
@@ -67,7 +70,7 @@ def _with_its_children(command: list[str]) -> Iterator["subprocess.Popen[bytes]"
 
 @mlflow.command("register")
 def register_best(
-    protocol: Annotated[list[str] | None, typer.Option("--protocol", help="Only this one; repeatable.")] = None,
+    protocol: ProtocolNames = None,
     out: Runs = Path("runs"),
     data_root: DataRoot = Path("data"),
     trust: Trust = False,  # noqa: ARG001

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
+from harness.machine import html_table
 from harness.measures import bootstrap_means, difference_intervals, holm, sign_flip_p_values
 from harness.runs import EvaluationRecord
 from leaderboard.comparison.groups import letters
+from leaderboard.comparison.wording import explained, p_text
 from leaderboard.runs import Answers, Figure, Published, Row, find_rows, labels, read_answers, reason_against
 
 ALPHA = 0.05
@@ -55,7 +57,7 @@ class Difference:
         return self.corrected <= ALPHA
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """Systems under one protocol, best first.
 
@@ -70,6 +72,49 @@ class Comparison:
     systems: tuple[str, ...]
     differences: tuple[Difference, ...]
     groups: dict[str, tuple[str, ...]]
+
+    @property
+    def title(self) -> str:
+        """Protocol, direction and number of queries in a line."""
+        first = self.records[0]
+        return f"{first.protocol.name}, {first.protocol.direction}, {first.dataset.queries:,} queries"
+
+    def __repr__(self) -> str:
+        """The systems by the primary measure, best first, with the letters of their groups."""
+        letters = self.groups.get(self.records[0].protocol.primary, [""] * len(self.systems))
+        found = zip(self.systems, self.records, letters, strict=True)
+        systems = "; ".join(f"{system} {record.primary} {group}".rstrip() for system, record, group in found)
+        return f"Comparison({self.title}: {systems})"
+
+    def _repr_html_(self) -> str:
+        """The same tables as `lbar compare` prints, for a notebook."""
+        return _html(self)
+
+
+def _html(comparison: Comparison) -> str:
+    """The measures of the systems with the letters of their groups, and their differences pair by pair."""
+    names = [measure.name for measure in comparison.records[0].measures]
+    rows = []
+    for index, (system, record) in enumerate(zip(comparison.systems, comparison.records, strict=True)):
+        by_name = {measure.name: measure.value for measure in record.measures}
+        letters = {name: groups[index] for name, groups in comparison.groups.items()}
+        rows.append([system, *(f"{by_name[name]:.3f} {letters.get(name, '')}".rstrip() for name in names)])
+    tables = [html_table(comparison.title, ("system", *names), rows)]
+    if comparison.differences:
+        pairs = [
+            (
+                f"{one.first} - {one.second}",
+                one.measure,
+                f"{one.value:+.3f}",
+                f"[{one.low:+.3f}, {one.high:+.3f}]",
+                p_text(one.corrected) + (" *" if one.told_apart else ""),
+                *(f"{count:,}" for count in (one.won, one.lost, one.tied)),
+            )
+            for one in comparison.differences
+        ]
+        header = ("", "measure", "difference", "95 %", "p", "won", "lost", "tied")
+        tables.append(html_table("Differences", header, pairs, [explained(len(comparison.differences))]))
+    return "".join(tables)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from leaderboard.comparison.comparing import AgainstPublished, Comparison, Difference
-from leaderboard.runs import Published
+from leaderboard.comparison.wording import explained, p_text
+from leaderboard.runs import Published, note_on_marks
 
 MOST_PUBLISHED = 5
 """Published systems that are shown beside each of ours, where nobody named any."""
@@ -24,27 +25,16 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished], most: 
         published: their measures beside published figures.
         most: how many published systems are shown beside each of ours; a line counts the others. `None` shows all.
     """
-    first = comparison.records[0]
-    title = f"{first.protocol.name}, {first.protocol.direction}, {first.dataset.queries:,} queries"
-    parts: list[RenderableType] = [Text(title, style="bold"), ""]
+    parts: list[RenderableType] = [Text(comparison.title, style="bold"), ""]
     if comparison.differences:
         parts += [_systems(comparison), ""]
         for measure in comparison.groups:
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
-        parts += [Text(explained(comparison), style="dim")]
+        parts += [Text(explained(len(comparison.differences)), style="dim")]
+        parts += [Text(line, style="dim") for line in note_on_marks(comparison.systems)]
     if published:
         parts += [*([""] if comparison.differences else []), *_published(published, most)]
     return Group(*parts)
-
-
-def explained(comparison: Comparison) -> str:
-    """The explanation below the tables."""
-    made = len(comparison.differences)
-    counted = "1 comparison" if made == 1 else f"{made} comparisons"
-    return (
-        f"95 % intervals by bootstrap over clips; p by permutation over clips, corrected for {counted} (Holm); "
-        "* marks p ≤ 0.05. Systems that share a letter cannot be told apart. Won, lost and tied count queries."
-    )
 
 
 def empty_table(title: Text | None = None, gap: int = 2) -> Table:
@@ -85,15 +75,6 @@ def _pairs(differences: Sequence[Difference], measure: str) -> Table:
             *(f"{count:,}" for count in (one.won, one.lost, one.tied)),
         )
     return table
-
-
-def p_text(p_value: float) -> str:
-    """A p-value as text.
-
-    >>> p_text(0.04321), p_text(0.00001), p_text(1)
-    ('0.043', '<0.001', '1.000')
-    """
-    return "<0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def _published(found: Sequence[AgainstPublished], most: int | None) -> Iterator[RenderableType]:

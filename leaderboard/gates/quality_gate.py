@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import UserError
+from harness.errors import UserError, meant
 from harness.measures import bootstrap_means, difference_intervals, holm, sign_flip_p_values
 from leaderboard.comparison import ALPHA
 from leaderboard.gates.quality_baseline import (
@@ -44,8 +44,8 @@ def quality_gate(request: GateRequest) -> list[GateResult]:
         stored = read_baseline(path)
         names, protocol = list(request.systems or stored.systems), stored.protocol
         if not request.update and (absent := [name for name in names if name not in stored.systems]):
-            known = ", ".join(stored.systems)
-            raise UserError(f"no result of {absent[0]!r} is stored in {path}, only of {known}; `--update` stores it")
+            known = meant(absent[0], stored.systems)
+            raise UserError(f"no result of {absent[0]!r} is stored in {path}, `--update` stores it; {known}")
     rows = _evaluated(names, protocol, request)
     if not request.update:
         return check_quality(rows, stored)

@@ -10,7 +10,7 @@ from harness.evaluation import TaskEmbedder, prepare
 from harness.interface import BuiltSystem, RetrievalSystem, build_system, is_pair_scorer
 from harness.machine import CHECKSUMS, Progress, silent, temporary_folder, write_checksums
 from harness.protocols import PROTOCOLS
-from harness.runs import mirror, register_version, registered_version, save_model
+from harness.runs import mirror_in_time, register_version, registered_version, save_model
 from leaderboard.board import Standing
 from leaderboard.runs import Row
 
@@ -37,9 +37,10 @@ def register(standing: Standing, *, out: Path, data_root: Path, progress: Progre
     name = f"lbar-{record.protocol.name}"
     if record.protocol.direction != "text-to-audio":
         raise UserError(f"{record.protocol.name} asks with clips; a model that takes captions needs text-to-audio")
-    run_id = mirror(row.folder, out=out)
+    # The first question to a server; one that does not answer it soon is not waited for.
     if number := registered_version(name, ALIAS, record, out=out):
         return f"{record.system.name} is models:/{name}@{ALIAS} already (version {number})"
+    run_id = mirror_in_time(row.folder, out=out)
     with temporary_folder() as folder:
         model = _save(row, folder, data_root, progress)
         number = register_version(name, ALIAS, model, run_id, record, out=out)
@@ -53,6 +54,7 @@ def _save(row: Row, folder: Path, data_root: Path, progress: Progress) -> Path:
     record = row.record
     built, system = _as_evaluated(row)
     prepared = prepare(PROTOCOLS[record.protocol.name], data_root, system.info.sample_rate, progress=progress)
+    prepared = prepared.described(system.info.uses)
     if prepared.task.digest != record.dataset.digest:
         raise UserError(f"the data in {data_root} are not those of {row.folder}; evaluate the system again")
     embedder = TaskEmbedder(built.device, built.precision, record.settings.batch_size, progress)

@@ -101,6 +101,7 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Stage": entry.stage,
             "Parameters": f"{record.system.parameters:,}" if record.system.parameters else "",
             "Trained on": ", ".join(record.system.trained_on),
+            "Uses beside the sound": ", ".join(record.system.uses),
             "Licence": record.system.licence,
             "Source": record.system.source,
             "Sampling rate": f"{record.system.sample_rate:,} Hz",

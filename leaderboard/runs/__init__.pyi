@@ -6,6 +6,8 @@ from .collecting import SetAside as SetAside
 from .collecting import board_from as board_from
 from .collecting import collect as collect
 from .collecting import labels as labels
+from .collecting import marked as marked
+from .collecting import note_on_marks as note_on_marks
 from .collecting import reason_against as reason_against
 from .collecting import stage_of as stage_of
 from .finding import find_rows as find_rows

@@ -1,7 +1,7 @@
 """Which runs the board compares, and which it sets aside and why."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,11 @@ from leaderboard.runs.per_query import require_per_query
 from leaderboard.runs.speed import Speed
 
 _LONGEST_NAME = 60
+_MARK = "†"
+_MEANING = (
+    f"{_MARK} uses what is written beside the clips (keywords), not their sound alone; not to be compared with systems "
+    "that hear only."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,25 @@ def reason_against(record: EvaluationRecord) -> str | None:
     return None
 
 
+def marked(name: str, uses: Sequence[str]) -> str:
+    """The name of a system, marked where it uses more of a clip than its sound.
+
+    >>> marked("hybrid", ["keywords"]), marked("linear", [])
+    ('hybrid †', 'linear')
+    """
+    return f"{name} {_MARK}" if uses else name
+
+
+def note_on_marks(names: Iterable[str]) -> tuple[str, ...]:
+    """A line that says what the mark means; none where no name has it."""
+    return (_MEANING,) if any(name.endswith(_MARK) for name in names) else ()
+
+
 def labels(records: Sequence[EvaluationRecord]) -> tuple[str, ...]:
-    """Names for runs that stand side by side: the system's name, cut where it is long, and more where names agree."""
+    """Names for runs that stand side by side: the system's name, cut where it is long, and more where names agree.
+
+    Systems that use more than sound are marked.
+    """
     names = tuple(_cut(record.system.name) for record in records)
     for more in _DISTINCTIONS:
         often = Counter(names)
@@ -127,7 +149,7 @@ def labels(records: Sequence[EvaluationRecord]) -> tuple[str, ...]:
             f"{name} {more(record)}".rstrip() if often[name] > 1 else name
             for name, record in zip(names, records, strict=True)
         )
-    return names
+    return tuple(marked(name, record.system.uses) for name, record in zip(names, records, strict=True))
 
 
 _DISTINCTIONS: tuple[Callable[[EvaluationRecord], str], ...] = (

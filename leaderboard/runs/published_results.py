@@ -13,7 +13,9 @@ from pathlib import Path
 from harness.errors import UserError, nearest
 
 FILE = Path(__file__).with_name("published.csv")
-_ABOUT = ("protocol", "system", "year", "team", "parameters_millions", "trained_on", "source", "confidence", "note")
+_ABOUT = (
+    "protocol", "system", "year", "team", "parameters_millions", "trained_on", "uses", "source", "confidence", "note"
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Published:
         measures: figures by name of the measure.
         parameters: number of parameters, 0 where it is not known.
         trained_on: its training data, in the source's words.
+        uses: kinds of metadata that it uses beside the sound of a clip.
         source: where it is printed.
         confidence: `primary` as its authors or the organisers print it, `secondary` as others quote it.
         note: remarks.
@@ -61,6 +64,7 @@ class Published:
     source: str
     confidence: str
     note: str
+    uses: tuple[str, ...] = ()
 
 
 @cache
@@ -79,6 +83,7 @@ def published(path: Path = FILE) -> tuple[Published, ...]:
                 source=row["source"],
                 confidence=row["confidence"],
                 note=row["note"],
+                uses=tuple(row["uses"].split()),
             )
             for row in csv.DictReader(file)
         )

@@ -13,3 +13,4 @@ from .windows import average_each as average_each
 from .windows import cut as cut
 from .windows import passes as passes
 from .windows import plan as plan
+from .windows import steps_each as steps_each

@@ -6,11 +6,12 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SerializeAsAny
+from pydantic import BeforeValidator, SerializeAsAny
 from torch import nn
 
 from harness.errors import nearest
 from harness.interface import import_named
+from harness.machine import KnownFields
 from systems.audio import encoders
 from systems.audio.mel import MelConfig
 from systems.checkpoints import Layout, Prefixes
@@ -31,7 +32,7 @@ class AudioEncoder(nn.Module):
     unused: ClassVar[tuple[str, ...]] = ()
 
 
-class AudioConfig(BaseModel):
+class AudioConfig(KnownFields):
     """An audio encoder as a card configures it, and all that is known of the encoder but its weights.
 
     A subclass has the sizes as fields, and a field `encoder` that holds the name.
@@ -42,8 +43,6 @@ class AudioConfig(BaseModel):
             checkpoint; empty for an encoder that they did not train.
         authors_prefixes: how to translate this encoder's names in their checkpoints, after `audio_embedding_model.`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layouts: ClassVar[tuple[Layout, ...]] = ()
     authors_name: ClassVar[str] = ""

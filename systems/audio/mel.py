@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from pydantic import BaseModel, PositiveInt
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from harness.machine import KnownFields
 from systems.audio.spectra import Block, blocks_of, bounds_of, mel_power
 
 SAMPLE_RATE = 32_000
@@ -24,7 +25,7 @@ LOWER_JITTER, UPPER_JITTER = 10, 2_000
 """How many whole hertz an edge is drawn from: the lower one upwards from 0, the upper one downwards from 16 kHz."""
 
 
-class MelConfig(BaseModel, frozen=True, extra="forbid"):
+class MelConfig(KnownFields):
     """The log-mel images of PaSST and of the MobileNets; the defaults are the published ones.
 
     Attributes:

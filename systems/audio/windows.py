@@ -6,10 +6,11 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
-from pydantic import BaseModel, Field, PositiveFloat
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from harness.audio import Array, Pcm
+from harness.machine import KnownFields
 from systems.audio.mel import SAMPLE_RATE
 
 Averaging: TypeAlias = Literal["true-length", "published"]
@@ -20,7 +21,7 @@ LEFT_OUT = 0.1
 """Seconds; a last window with less sound is left out, since its features would describe the padding."""
 
 
-class WindowConfig(BaseModel, frozen=True, extra="forbid"):
+class WindowConfig(KnownFields):
     """How clips are cut into windows, and how the features of the windows are averaged.
 
     Attributes:
@@ -181,3 +182,25 @@ def average_each(
         clips += dict.fromkeys(window.clip for window in group)
     order = torch.tensor(clips).argsort()
     return torch.cat(means)[order.to(means[0].device)]
+
+
+def steps_each(
+    describe: Callable[[Sequence[Window]], Tensor],
+    windows: Sequence[Window],
+    at_once: int | None,
+    averaging: Averaging,
+) -> list[Tensor]:
+    """Compute the features of windows of any lengths, and return those steps of each clip that have a weight.
+
+    The arguments are those of `average_each`.
+
+    Returns:
+        Float32 `(steps, width)` of each clip, in the order of time.
+    """
+    of_clip: dict[int, list[Tensor]] = defaultdict(list)
+    for group in groups(windows):
+        steps = torch.cat([describe(some) for some in passes(group, at_once)]).float()
+        sound = (step_weights(group, steps.shape[1], averaging) > 0).to(steps.device)
+        for window, features, heard in zip(group, steps, sound, strict=True):
+            of_clip[window.clip].append(features[heard])
+    return [torch.cat(of_clip[clip]) for clip in sorted(of_clip)]

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import UserError, one_line
-from harness.machine import is_sound_archive, require_undamaged
+from harness.machine import is_archive, is_sound, require_undamaged
 from systems.checkpoints.wrappers import COMPILED, unwrapped, weights_in
 
 StateDict = dict[str, Tensor]
@@ -73,7 +73,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise UserError(f"there is no weights file {path}")
     known = require_undamaged(path, "get it, or train it, again")
     is_safetensors = path.suffix == ".safetensors"
-    if not (known or is_safetensors) and _is_zip(path) and not is_sound_archive(path):
+    if not (known or is_safetensors) and not is_sound(path):
         raise UserError(f"{path} is damaged: it does not pass the checks that torch wrote into it; get it again")
     checkpoint = _read_safetensors(path) if is_safetensors else _read_torch(path)
     state = {name.replace(COMPILED, ""): tensor for name, tensor in checkpoint.state.items()}
@@ -100,7 +100,7 @@ def _read_torch(path: Path) -> Checkpoint:
         with torch.serialization.safe_globals(_CONTAINERS), warnings.catch_warnings():
             # Torch warns of unusual files; whatever is wrong with one, it is refused below.
             warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=_is_zip(path))
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive(path))
     # A damaged pickle can fail in any way.
     except Exception as error:
         named = _UNKNOWN_GLOBAL.search(str(error))
@@ -116,12 +116,6 @@ def _read_torch(path: Path) -> Checkpoint:
         raise UserError(f"{path} holds no weights; expected a state dict, or a Lightning checkpoint with one")
     settings = content.get("hyper_parameters")
     return Checkpoint(path, state, settings if isinstance(settings, dict) else {})
-
-
-def _is_zip(path: Path) -> bool:
-    """Whether a file has torch's zip format, which can be mapped into memory."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
 
 
 def load_into(module: nn.Module, state: StateDict, path: Path) -> None:

@@ -1,5 +1,8 @@
 from .card import DualEncoderCard as DualEncoderCard
 from .initial import initial_model as initial_model
+from .metadata import LateFusion as LateFusion
+from .metadata import MetadataConfig as MetadataConfig
+from .metadata import keyword_ids as keyword_ids
 from .model import DualEncoder as DualEncoder
 from .system import DualEncoderSystem as DualEncoderSystem
 from .system import from_card as from_card

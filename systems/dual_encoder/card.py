@@ -7,6 +7,7 @@ from pydantic import PositiveFloat, PositiveInt, model_validator
 
 from harness.interface import Card
 from systems.audio import SAMPLE_RATE, AnyAudioConfig, WindowConfig
+from systems.dual_encoder.metadata import MetadataConfig
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.text import TextConfig
 
@@ -24,6 +25,7 @@ class DualEncoderCard(Card):
         text: the text encoder.
         shared: dimension of the shared space.
         temperature: divides the cosines in training; scores do not depend on it.
+        metadata: how the keywords of a clip are fused with its sound; a system without uses the sound alone.
         training: how it is trained.
         random_weights: seed of random weights, which are used instead of a file: to measure speed, or to try things
             out.
@@ -34,6 +36,7 @@ class DualEncoderCard(Card):
     text: TextConfig = TextConfig()
     shared: PositiveInt = 1024
     temperature: PositiveFloat = 0.05
+    metadata: MetadataConfig | None = None
     training: TrainingConfig | None = None
     random_weights: int | None = None
 
@@ -52,6 +55,19 @@ class DualEncoderCard(Card):
             for name, section in sections.items()
             if section is not None
         }
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """The kinds of metadata that it uses beside the sound."""
+        return () if self.metadata is None else self.metadata.uses
+
+    @model_validator(mode="after")
+    def _heads_divide_the_text_width(self) -> Self:
+        if self.metadata is not None and self.metadata.fusion == "mid" and self.text.width % self.metadata.heads:
+            raise ValueError(
+                f"metadata.heads is {self.metadata.heads}, which does not divide text.width {self.text.width}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _windows_fit_the_encoder(self) -> Self:
@@ -78,4 +94,6 @@ class DualEncoderCard(Card):
                 "training.keep_images and the objective towers need windows of a fixed length, whose images are the "
                 "same each time; give `windows.seconds`, and `audio.mel.edge_jitter: false` or the like"
             )
+        if self.metadata is not None:
+            raise ValueError("training.keep_images and the objective towers are not for systems with metadata")
         return self

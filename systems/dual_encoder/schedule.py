@@ -2,10 +2,12 @@
 
 import math
 
-from pydantic import BaseModel, NonNegativeFloat, PositiveFloat
+from pydantic import NonNegativeFloat, PositiveFloat
+
+from harness.machine import KnownFields
 
 
-class Schedule(BaseModel, frozen=True, extra="forbid"):
+class Schedule(KnownFields):
     """A learning rate over epochs. The defaults are the paper's.
 
     Attributes:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.audio import Array, Pcm
 from harness.errors import UserError, listing
-from harness.interface import parse_card, required_files
+from harness.interface import Metadata, parse_card, required_files
 from harness.machine import stage, system_code
 from systems.audio import SAMPLE_RATE
 from systems.checkpoints import (
@@ -23,6 +23,7 @@ from systems.checkpoints import (
 )
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.inference import prepare
+from systems.dual_encoder.metadata import keyword_ids
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.settings import contradictions
 from systems.text import CaptionTokenizer
@@ -54,6 +55,7 @@ class DualEncoderSystem:
             sample_rate=SAMPLE_RATE,
             parameters=sum(parameter.numel() for parameter in model.parameters()),
             digest=_digest(card, model, tokenizer),
+            uses=card.uses,
         )
         prepare(model, device, precision, compiled)
         self.model = model
@@ -64,10 +66,11 @@ class DualEncoderSystem:
         windows = max(round(_SECONDS_ON_CPU / (card.windows.seconds or 10)), 1)
         self._at_once = windows if device == "cpu" else None
 
-    def embed_audio(self, clips: Sequence[Array] | Sequence[Pcm]) -> Array:
-        """Embed clips of any length as `(n, shared)`; an empty clip counts as silence."""
+    def embed_audio(self, clips: Sequence[Array] | Sequence[Pcm], metadata: Sequence[Metadata] = ()) -> Array:
+        """Embed clips of any length, with what is known of each, as `(n, shared)`; an empty clip counts as silence."""
+        keywords = keyword_ids(self._tokenizer, metadata) if self.info.uses else None
         with self._computing():
-            return _to_numpy(self.model.embed_clips(clips, self._at_once))
+            return _to_numpy(self.model.embed_clips(clips, self._at_once, keywords=keywords))
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions as `(m, shared)`; of a long one the first `text.longest` tokens of the card are used."""
@@ -148,7 +151,8 @@ def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokeniz
     The harness itself takes our code into account. The code of an audio encoder that does not come with lbar counts
     here; where it cannot be told, there is no digest.
     """
-    parts = [card.model_dump_json(include=_DECISIVE, exclude=card.unsaid()), tokenizer.digest]
+    decisive = _DECISIVE | ({"metadata"} if card.metadata is not None else set())
+    parts = [card.model_dump_json(include=decisive, exclude=card.unsaid()), tokenizer.digest]
     if not type(card.audio).__module__.startswith("systems."):
         code = system_code(card.audio)
         if code is None:

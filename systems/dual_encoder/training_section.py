@@ -31,7 +31,7 @@ class TrainingConfig(TrainingSection):
         seed: of everything that is drawn at random.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(extra="forbid")
 
     data: Annotated[tuple[str, ...], Field(min_length=1)]
     validation: str

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 import torch
-from pydantic import BaseModel, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor
 
 from harness.errors import UserError
+from harness.machine import KnownFields
 from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights, unwrapped
 from systems.text.captions import END, PAD, START, batches, pad
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Pooling: TypeAlias = Literal["first", "mean"]
 
 
-class TextConfig(BaseModel, frozen=True, extra="forbid"):
+class TextConfig(KnownFields):
     """The text encoder, but for its weights. The defaults are those of RoBERTa-large.
 
     Attributes:

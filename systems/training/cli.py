@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.cli import DataRoot, Device, Trust, echo
+from harness.cli import DataRoot, Device, MaybeProtocol, Trust, complete_system, echo, say
 
 SkipBroken = Annotated[
     bool, typer.Option("--skip-broken", help="Train without broken clips; the card and all records say so.")
@@ -17,15 +17,17 @@ SkipBroken = Annotated[
 
 def train(
     cards: Annotated[
-        list[str], typer.Argument(help="Systems that come with a trainer, cards (*.yaml), or table1, table2, finding.")
+        list[str],
+        typer.Argument(
+            autocompletion=complete_system,
+            help="Systems that come with a trainer, cards (*.yaml), or table1, table2, finding.",
+        ),
     ],
     out: Annotated[
         Path,
         typer.Option("--out", envvar="LBAR_WEIGHTS", help="Where each system's folder with card and weights goes."),
     ] = Path("weights"),
-    protocol: Annotated[
-        str | None, typer.Option("--protocol", help="Which part of a table: clotho, audiocaps or everyday.")
-    ] = None,
+    protocol: MaybeProtocol = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random, in place of each card's.")
     ] = None,
@@ -43,22 +45,26 @@ def train(
     Writes the folder OUT/NAME with the card, the weights, and a record of the training. A system is trained after
     those that it starts from or is taught by. A training that was stopped goes on, and one that is finished is not
     done again. With --grid every combination of values is trained, as many at a time as there are devices (--device
-    cuda:0,cuda:1), and the one that reaches most on the validation split is kept under the card's name.
+    cuda:0,cuda:1), and the one that reaches most on the validation split is kept under the card's name. A table is
+    trained for the data set of a protocol. Files and data that are missing are told before the first training begins.
     """
+    from harness.datasets import missing_for
     from harness.machine import bars, silent
     from systems.training.graph import cards_of
     from systems.training.trainer import trainer_of
 
     # Systems that are trained later find those trained here in the weights folder.
     os.environ["LBAR_WEIGHTS"] = str(out)
+    chosen = cards_of(cards, protocol, say)
+    if missing := missing_for(chosen, data_root, training=True).error(", ".join(cards)):
+        raise missing
     if grid is not None:
         _search(cards, grid, out, data_root, device, precision, skip_broken=skip_broken)
         return
     # Of several processes that torchrun has started, the first one speaks.
     speaks = os.environ.get("RANK", "0") == "0"
     trainers = [
-        trainer_of(card, device=device, precision=precision, seed=seed, skip_broken=skip_broken)
-        for card in cards_of(cards, protocol)
+        trainer_of(card, device=device, precision=precision, seed=seed, skip_broken=skip_broken) for card in chosen
     ]
     for train_it in trainers:
         with bars() if speaks else nullcontext(silent) as progress:

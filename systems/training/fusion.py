@@ -105,7 +105,7 @@ def train_fusion(
         raise UserError(f"{dataset.name} {dataset.split} has one clip; a fusion is fitted on what tells clips apart")
     task = task_on(dataset)
     embedded = [
-        _embedded(system, how, PreparedTask(task, stores[system.info.sample_rate]), progress)
+        _embedded(system, how, PreparedTask(task, stores[system.info.sample_rate], dataset=dataset), progress)
         for system, how in zip(systems, built, strict=True)
     ]
     own_clip = np.array([query.clip for query in dataset.queries])
@@ -126,6 +126,7 @@ def train_fusion(
 
 def _embedded(system: RetrievalSystem, how: BuiltSystem, prepared: PreparedTask, progress: Progress) -> Embedded:
     embedder = TaskEmbedder(how.device, how.precision, progress=progress)
+    prepared = prepared.described(system.info.uses)
     return Embedded(system, embedder.captions(system, prepared.task), embedder.clips(system, prepared))
 
 

@@ -1,9 +1,10 @@
 """The order in which systems are trained, each after its ancestors, and the paper's tables as lists of cards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harness.errors import UserError
-from harness.interface import ancestors_of, identity, read_card, training_of
+from harness.interface import ancestors_of, identity, read_card, target_of, training_of
+from harness.protocols import get_protocol
 
 ENCODERS = ("passt", "atst", "mn")
 STAGES = ("stage1", "m1", "m3")
@@ -24,20 +25,32 @@ TABLES = {
 
 `finding` has beside them stage 1 gone on for as long as stage 2 takes, which the paper does not have."""
 
+_PROTOCOLS = {"clotho": "clotho-dcase2024"}
+"""The paper's protocol by the data set's name, where the two differ."""
 
-def cards_of(names: Sequence[str], dataset: str | None = None) -> list[str]:
+
+def cards_of(names: Sequence[str], protocol: str | None = None, say: Callable[[str], None] = print) -> list[str]:
     """The cards that names stand for, with the cards of tables, each after its ancestors.
 
     Args:
         names: registered systems, cards (*.yaml), or tables.
-        dataset: which part of a table; needed where a table is named.
+        protocol: its data set says which part of a table; needed where a table is named.
+        say: receives a line where a data set is named in its place, as in version 0.1.
 
     Raises:
-        UserError: a table has no such part, a card cannot be read, or systems are ancestors of each other in a circle.
+        UserError: there is no such protocol, a table has no part for it, a card cannot be read, or systems are
+            ancestors of each other in a circle.
 
-    >>> cards_of(["table2"], "clotho")[-1]
+    >>> cards_of(["table2"], "clotho-dcase2024")[-1]
     'passt-distilled-all'
     """
+    if protocol in _PROTOCOLS:
+        say(f"--protocol {protocol} is no protocol and will be refused in a later version; say {_PROTOCOLS[protocol]}")
+        protocol = _PROTOCOLS[protocol]
+    dataset = get_protocol(protocol).dataset if protocol else None
+    for name in names:
+        if name not in TABLES:
+            target_of(name, TABLES)
     wanted = [card for name in names for card in (_table(name, dataset) if name in TABLES else (name,))]
     named = {identity(name): name for name in reversed(wanted)}
     ordered: dict[str, None] = {}
@@ -51,5 +64,7 @@ def cards_of(names: Sequence[str], dataset: str | None = None) -> list[str]:
 def _table(name: str, dataset: str | None) -> tuple[str, ...]:
     parts = TABLES[name]
     if dataset not in parts:
-        raise UserError(f"{name} is of {', '.join(parts)}; say which by --protocol {next(iter(parts))}")
+        known = " or ".join(_PROTOCOLS.get(part, part) for part in parts)
+        what = f"has no part of {dataset}; it is" if dataset else "is"
+        raise UserError(f"{name} {what} of {', '.join(parts)}; say which by --protocol {known}")
     return parts[dataset]

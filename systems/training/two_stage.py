@@ -36,11 +36,11 @@ from harness.machine import (
 )
 from harness.runs import Curves
 from systems.checkpoints import read_checkpoint, weights_digest, write_weights
-from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig, initial_model, read_model
+from systems.dual_encoder import DualEncoder, DualEncoderCard, LateFusion, TrainingConfig, initial_model, read_model
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, to_json
 from systems.training.data.loading import TrainingData, load_training_data
-from systems.training.data.training_set import load_split
+from systems.training.data.training_set import TrainingSet, load_split
 from systems.training.export import clear_unfinished, export
 from systems.training.fitting.validation import Validation
 from systems.training.teachers.correspondences import Teacher, teach
@@ -89,9 +89,12 @@ class _Training:
 
     def decisive(self, precision: str) -> dict[str, object]:
         """Everything that decides the trained weights, as JSON has it; to be called before the first step."""
+        data, uses = self.data.training_set, self.card.uses
         return {
-            "card": self.card.model_dump(mode="json", include=_DECISIVE, exclude=self.card.unsaid()),
-            "data": [self.data.training_set.captions_digest, self.data.training_set.audio_digest],
+            "card": self.card.model_dump(
+                mode="json", include=_DECISIVE | ({"metadata"} if uses else set()), exclude=self.card.unsaid()
+            ),
+            "data": [data.captions_digest, data.audio_digest, *([embedding_key(data.metadata(uses))] if uses else [])],
             "validation": self.validation.digest,
             "tokenizer": self.tokenizer.digest,
             "start": weights_digest(self.model),
@@ -187,12 +190,22 @@ def _prepared(
     tokenizer = CaptionTokenizer.read(tokenizer_folder, text.vocabulary, text.longest, text.normalised)
     data = load_training_data(config, data_root, progress, skip_broken=skip_broken)
     split = load_split(config.validation, "validation", data_root, progress)
-    validation = Validation.of(split, progress, skip_broken=skip_broken)
-    for line in (*data.notes(), *(f"trained {one}" for one in (*data.broken, *validation.broken))):
+    validation = Validation.of(split, progress, uses=card.uses, skip_broken=skip_broken)
+    for line in (
+        *data.notes(),
+        *_on_metadata(card, data.training_set),
+        *(f"trained {one}" for one in (*data.broken, *validation.broken)),
+    ):
         say(f"{card.name}: {line}")
     teachers = teach(config.teachers, data.training_set, device=device, progress=progress)
     model = start_of(card, config, folder)
     return _Training(card, config, out / card.name, tokenizer_folder, tokenizer, data, validation, teachers, model)
+
+
+def _on_metadata(card: DualEncoderCard, data: TrainingSet) -> list[str]:
+    """A line on the training clips of which nothing is known beside their sound; none where something is of all."""
+    without = sum(not any(one.values()) for one in data.metadata(card.uses)) if card.uses else 0
+    return [f"{without:,} of {len(data.clips):,} training clips have no {card.uses[0]}"] if without else []
 
 
 def _trained_before(training: _Training, decisive: Mapping[str, object], say: Say) -> str | None:
@@ -319,7 +332,22 @@ def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> Dua
     fields, its_folder = read_card(config.start)
     start = parse_card(DualEncoderCard, fields)
     (weights,) = required_files(start.files, ["weights"], its_folder, start.name)
+    if card.metadata is not None and start.metadata is None:
+        return _with_fusion(card, read_model(card.model_copy(update={"metadata": None}), weights), config.seed)
     return read_model(card, weights)
+
+
+def _with_fusion(card: DualEncoderCard, hearing: DualEncoder, seed: int) -> DualEncoder:
+    """A hybrid system with the towers of one that hears only.
+
+    Late fusion projects keywords as captions are projected, to begin with; mid-level fusion is drawn at random.
+    """
+    model = DualEncoder.seeded(card, seed)
+    model.audio, model.text, model.text_projection = hearing.audio, hearing.text, hearing.text_projection
+    if isinstance(model.fusion, LateFusion):
+        model.audio_projection = hearing.audio_projection
+        model.fusion.projection.load_state_dict(hearing.text_projection.state_dict())
+    return model
 
 
 def _refuse_change(folder: Path, decisive: Mapping[str, object]) -> None:

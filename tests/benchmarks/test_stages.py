@@ -14,7 +14,7 @@ import soundfile
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.audio.decoding import decode
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.systems import build_system
 from harness.measures.exact_search import ExactIndex
 from harness.measures.measure import parse_measure

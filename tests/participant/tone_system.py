@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.audio.clip import Array
+from harness.interface.metadata import Metadata
 from harness.interface.system import SystemInfo
 
 PITCHES = np.geomspace(200, 3000, 64)
@@ -45,6 +46,22 @@ class Undigested(ToneSystem):
     """Does not say what decides its output."""
 
     info = SystemInfo("undigested", 16000)
+
+
+class Described(ToneSystem):
+    """Goes by the keywords of a clip, and hears only those that have none."""
+
+    info = SystemInfo("described", 16000, digest="described-1", uses=("keywords",))
+
+    def embed_audio(self, clips: Sequence[Array], metadata: Sequence[Metadata] = ()) -> Array:
+        with open("described.txt", "a") as file:  # noqa: PTH123
+            file.write(f"{metadata}\n")
+        return self._place(
+            [
+                float(one["keywords"][0]) if one["keywords"] else self._pitch(clip)
+                for clip, one in zip(clips, metadata, strict=True)
+            ]
+        )
 
 
 class Scored(ToneSystem):

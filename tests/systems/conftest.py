@@ -11,7 +11,7 @@ import soundfile
 import torch
 from numpy.typing import NDArray
 
-from harness.interface.card_files import CardFile
+from harness.interface.cards.files import CardFile
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 from systems.linear import LinearCard

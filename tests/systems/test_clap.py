@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.interface.cards import Card, read_card
+from harness.interface.cards.card import Card, read_card
 from harness.interface.conformance import check
 from systems.clap import ClapSystem, from_card
 

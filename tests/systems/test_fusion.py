@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from harness.audio.clip import Array
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.conformance import check
+from harness.interface.metadata import Metadata
 from harness.interface.system import SystemInfo
 from harness.interface.systems import build_system, load_system
 from harness.measures.similarity import score_tiles
@@ -254,7 +256,7 @@ def test_of_weights_one_and_zero_only_the_first_counts(
         ({"weights": [1, -1]}, "weights.1: Input should be greater than or equal to 0"),
         ({"weights": [1, float("nan")]}, "weights.1: Input should be"),
         ({"weights": [1, float("inf")]}, "weights.1: Input should be a finite number"),
-        ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
+        ({"surprise": 1}, "surprise: unknown field; known are factory, "),
     ],
 )
 def test_what_is_wrong_with_a_card(write: Callable[..., Path], wrong: dict[str, object], said: str) -> None:
@@ -337,3 +339,26 @@ def test_the_shipped_card_fits() -> None:
     assert parsed.members == ("passt-m3-clotho", "atst-m3-clotho", "mn-m3-clotho")
     assert parsed.shares == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     assert parsed.dataset == "clotho"
+
+
+class Known(Level):
+    """Goes by the number of keywords."""
+
+    def __init__(self, rate: int) -> None:
+        super().__init__(rate)
+        self.info = replace(self.info, uses=("keywords",))
+
+    def embed_audio(self, clips: Sequence[Array], metadata: Sequence[Metadata] = ()) -> Array:
+        return np.array([[1, len(one["keywords"])] for _, one in zip(clips, metadata, strict=True)], np.float32)
+
+
+@pytest.mark.parametrize("second", [Level(16_000), Distance(np.eye(3), np.eye(3))])
+def test_a_member_that_uses_keywords_gets_them_and_the_fusion_says_so(second: Level | Distance) -> None:
+    card = FusionCard(factory="x:y", name="mix", members=("a", "b"))
+    fused = fuse(card, [Known(16_000), second])
+    assert fused.info.uses == ("keywords",)
+    clips = [np.full(100, 0.5, np.float32)] * 2
+    one, other = fused.embed_audio(clips, [{"keywords": ("rain",)}, {"keywords": ()}])
+    assert not np.array_equal(one[:2], other[:2])
+    np.testing.assert_array_equal(one[2:], other[2:])
+    assert fuse(card, [Level(16_000), Level(32_000)]).info.uses == ()

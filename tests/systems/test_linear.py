@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from harness.protocols.named import get_protocol

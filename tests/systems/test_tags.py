@@ -10,7 +10,7 @@ import torch
 
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
-from harness.interface.cards import read_card
+from harness.interface.cards.card import read_card
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from harness.protocols.named import get_protocol

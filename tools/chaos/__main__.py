@@ -149,9 +149,17 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def names(folder: Path) -> Counter[str]:
-    """How often each file and folder is there, without ids and times in their names; lock files do not count."""
-    paths = (path for path in folder.rglob("*") if not path.name.endswith("lock"))
+    """How often each file and folder is there, without ids and times in their names.
+
+    Lock files do not count, nor the file of four bytes by which Python tries whether it can write into the folder for
+    temporary files: a signal between its being made and being taken away leaves it there.
+    """
+    paths = (path for path in folder.rglob("*") if not path.name.endswith("lock") and not _is_trial(path))
     return Counter(_NAMES.sub("*", str(path.relative_to(folder))) for path in paths)
+
+
+def _is_trial(path: Path) -> bool:
+    return path.parent.name == "tmp" and path.is_file() and path.read_bytes() in (b"", b"blat")
 
 
 def digest_of(path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import UserError, unknown
+from harness.errors import UserError, meant, unknown
 from harness.machine import Progress, silent
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def selected_splits(name: str, splits: Sequence[str] | None = None) -> tuple[str
     known = known_dataset(name).splits
     for split in splits or ():
         if split not in known:
-            raise UserError(f"{name} has no split {split!r}; known are {', '.join(known)}")
+            raise UserError(f"{name} has no split {split!r}; {meant(split, known)}")
     return tuple(splits or known)
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from harness.datasets.csv_file import refuse
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, PublishedFile, Recordings, Split
+from harness.datasets.keywords import Keywords
 from harness.datasets.readers.audio_files import AudioFiles, one_each
+from harness.datasets.readers.audioset_labels import audioset_labels
 from harness.datasets.readers.captions_csv import captions_by_clip, read_csv
 from harness.datasets.readers.layout import find_file
 from harness.machine import Progress
@@ -119,6 +121,14 @@ def _audio_folders(home: Path, split: str) -> list[Path]:
     return [folder for pattern in patterns for folder in sorted(home.glob(pattern)) if folder.is_dir()]
 
 
+def _keywords(dataset: RetrievalDataset) -> Keywords:
+    """AudioSet's labels of the clips; those who wrote the captions were shown them, as far as is known."""
+    home = _home_of(dataset.root / "captions.csv")
+    clip_of = {clip.name.removeprefix("Y").removesuffix(".wav"): clip.name for clip in dataset.clips}
+    labels = audioset_labels(home, clip_of)
+    return Keywords(home, {clip_of[video]: names for video, names in labels.items()})
+
+
 ENTRY = DatasetEntry(
     name="audiocaps",
     splits={
@@ -145,6 +155,7 @@ ENTRY = DatasetEntry(
     # The videos may end before the 10 s do.
     recordings=Recordings(seconds=(0, 10)),
     home=_home_of,
+    keywords=_keywords,
     by_hand="the audio of AudioCaps may not be passed on: get the videos' sound from YouTube yourself, 10 s from "
     "start_time, as {home}/audio/<train|val|test>/Y<youtube_id>.wav (or .flac, .mp3, .ogg)",
 )

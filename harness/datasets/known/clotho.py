@@ -5,10 +5,17 @@ Read are its official unpacked layout and that of aac-datasets.
 
 from pathlib import Path
 
+from harness.datasets.clip_names import title
+from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, PublishedFile, Recordings, Split
+from harness.datasets.keywords import Keywords
+from harness.datasets.readers.metadata_csv import read_metadata, split_keywords
+from harness.errors import UserError
 
 _AAC_CSV_FOLDER = "clotho_csv_files"
 _AAC_AUDIO_FOLDER = "clotho_audio_files"
+# By Clotho itself, and by the graded relevances.
+_METADATA = ("clotho_metadata_{split}.csv", "{split}_audio_metadata.csv")
 _ZENODO = "https://zenodo.org/records/4783391/files/{}?download=1"
 _DCASE_2025 = (
     "https://raw.githubusercontent.com/CPJKU/dcase2025_task6_baseline/c78422fcbed579877919620a30075baccf82bf2b/{}"
@@ -29,6 +36,22 @@ def _audio_folder(captions_csv: Path, split: str) -> Path:
 
 def _file(path: str, md5: str, split: str) -> PublishedFile:
     return PublishedFile(path, md5, _ZENODO.format(path), split)
+
+
+def _keywords(dataset: RetrievalDataset) -> Keywords:
+    """The tags that the uploader gave a recording on FreeSound."""
+    names = [name.format(split=dataset.split) for name in _METADATA]
+    path = next((dataset.root / name for name in names if (dataset.root / name).is_file()), None)
+    if path is None:
+        raise UserError(
+            f"{dataset.root / names[0]} is not there, which has the keywords of clotho {dataset.split}; get it with "
+            "`lbar data fetch clotho`"
+        )
+    of_row = {name: split_keywords(cell) for name, cell in read_metadata(path, ["file_name", "keywords"])}
+    by_title = {title(name): words for name, words in of_row.items()}
+    # Copies of the file spell some names in another way.
+    spelt = {clip.name: title(clip.name) for clip in dataset.clips if clip.name not in of_row}
+    return Keywords(path, of_row | {name: by_title[bare] for name, bare in spelt.items() if bare in by_title})
 
 
 ENTRY = DatasetEntry(
@@ -60,7 +83,8 @@ ENTRY = DatasetEntry(
     ),
     recordings=Recordings(seconds=(15, 30), rate=44_100),
     audio_folder=_audio_folder,
-    # By Clotho itself, and by the graded relevances. File names are titles, even those that look like numbers.
-    id_files=("clotho_metadata_{split}.csv", "{split}_audio_metadata.csv"),
+    # File names are titles, even those that look like numbers.
+    id_files=_METADATA,
     named_by_title=True,
+    keywords=_keywords,
 )

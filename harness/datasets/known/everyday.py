@@ -4,6 +4,7 @@ from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
+from harness.datasets.keywords import Keywords
 from harness.machine import Progress
 
 
@@ -12,6 +13,12 @@ def _read(_data_root: Path, split: str, progress: Progress) -> RetrievalDataset:
     from harness.datasets.everyday import load
 
     return load(split, progress=progress)
+
+
+def _keywords(dataset: RetrievalDataset) -> Keywords:
+    from harness.datasets.everyday.tags import read_tags
+
+    return read_tags(dataset)
 
 
 ENTRY = DatasetEntry(
@@ -23,4 +30,5 @@ ENTRY = DatasetEntry(
     evaluation=("evaluation",),
     by_hand="everyday comes with the package: nothing to fetch",
     composed=True,
+    keywords=_keywords,
 )

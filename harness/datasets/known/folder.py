@@ -6,8 +6,10 @@ from pathlib import Path
 from harness.datasets.csv_file import SEPARATORS, read_rows
 from harness.datasets.dataset import RetrievalDataset, from_captions
 from harness.datasets.entry import DatasetEntry, Split
+from harness.datasets.keywords import Keywords
 from harness.datasets.readers.audio_files import AudioFiles, one_each
 from harness.datasets.readers.captions_csv import captions_by_clip, is_captions_header, read_csv
+from harness.datasets.readers.metadata_csv import split_keywords
 from harness.errors import UserError
 from harness.machine import Progress
 
@@ -56,6 +58,20 @@ def _header(path: Path) -> list[str]:
         return []
 
 
+def _keywords(dataset: RetrievalDataset) -> Keywords:
+    """The column `keywords` of the captions CSV, if it has one; rows of one clip add up."""
+    table = read_csv(_captions_file(dataset.root))
+    if "keywords" not in table.header:
+        raise UserError(
+            f"{table.path} has no column keywords, which this system uses; add one, with several keywords in a cell "
+            "separated by semicolons"
+        )
+    of_clip: dict[str, tuple[str, ...]] = {}
+    for name, cell in zip(table.column("file_name"), table.column("keywords"), strict=True):
+        of_clip[name] = tuple(dict.fromkeys((*of_clip.get(name, ()), *split_keywords(cell))))
+    return Keywords(table.path, of_clip)
+
+
 ENTRY = DatasetEntry(
     name="folder",
     splits={"all": Split()},
@@ -65,4 +81,5 @@ ENTRY = DatasetEntry(
     by_hand="a folder of your own is not fetched: put a captions CSV (file_name,caption_1,...,caption_n) and the "
     "audio into {data_root}",
     named_by_title=True,
+    keywords=_keywords,
 )

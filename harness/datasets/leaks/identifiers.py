@@ -1,14 +1,11 @@
 """The FreeSound number or AudioSet video of each clip of a data set, as exclusion lists spell it."""
 
-import csv
-import io
 from pathlib import Path
 
 from harness.datasets.clip_names import title
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.known import known_dataset
-from harness.errors import UserError
-from harness.machine import open_file
+from harness.datasets.readers.metadata_csv import read_metadata
 
 
 def identifiers(dataset: RetrievalDataset) -> tuple[str | None, ...]:
@@ -46,17 +43,5 @@ def id_files(dataset: RetrievalDataset) -> tuple[Path, ...]:
 
 def _sound_ids(path: Path) -> dict[str, str]:
     """FreeSound number by file name, of the clips that have one (`Not found` is none)."""
-    try:
-        # Clotho's own files are Latin-1, copies are UTF-8. Names and numbers are ASCII in both.
-        with open_file(path) as file, io.TextIOWrapper(file, "latin-1", newline="") as lines:
-            table = csv.DictReader(lines)
-            columns = [name.removeprefix("\xef\xbb\xbf") for name in table.fieldnames or ()]
-            table.fieldnames = columns
-            if missing := {"file_name", "sound_id"} - set(columns):
-                raise UserError(
-                    f"{path}: column {', '.join(sorted(missing))} is missing; the header is {','.join(columns)}"
-                )
-            rows = [(row["file_name"], row["sound_id"] or "") for row in table]
-    except (OSError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read: {error}") from error
+    rows = read_metadata(path, ["file_name", "sound_id"])
     return {name: number.strip() for name, number in rows if number.strip().isdecimal()}

@@ -12,6 +12,14 @@ from harness.datasets.readers.layout import find_files
 from harness.errors import UserError
 from harness.machine import Progress, download, silent
 
+INSTALL_UNPACKER = "python -m pip install py7zr"
+"""The command that installs what archives are unpacked with."""
+
+
+def lacks_unpacker() -> bool:
+    """Whether archives cannot be unpacked here."""
+    return importlib.util.find_spec("py7zr") is None
+
 
 def fetch(
     name: str,
@@ -84,10 +92,8 @@ def _obtain(file: PublishedFile, entry: DatasetEntry, home: Path, progress: Prog
     folder = entry.audio_folder(target, file.split)
     if folder.is_dir():
         return f"{folder} is there already"
-    if importlib.util.find_spec("py7zr") is None:
-        raise UserError(
-            f"{file.path} cannot be unpacked without py7zr; install it: python -m pip install 'lbar[fetch]'"
-        )
+    if lacks_unpacker():
+        raise UserError(f"{file.path} cannot be unpacked without py7zr; install it: {INSTALL_UNPACKER}")
     _have(file, target, progress)
     unpack(target, folder, progress)
     target.unlink()

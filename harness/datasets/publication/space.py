@@ -11,7 +11,7 @@ from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.everyday.cache import is_rendered
 from harness.datasets.known import known_dataset, load, splits_for
-from harness.errors import UserError
+from harness.errors import UserError, meant
 from harness.interface import common_part, needed_files, read_card, training_of
 from harness.machine import Progress, silent, usable_cores
 
@@ -66,7 +66,7 @@ def space_for(name: str, data_root: Path, sample_rate: int, *, progress: Progres
         size = 2 * (width if isinstance(width, int) else _DIMENSION) * sum(row or 0 for row in rows)
         needed.append(Space("cache", f"embeddings by {teacher}", None if None in rows else size))
     needed += [
-        Space("weights", f"{lacked.file.path}, to be downloaded", None)
+        Space("weights", f"{lacked.file.path}, to be downloaded", lacked.file.size)
         for lacked in needed_files(name)
         if lacked.place is None and (lacked.file.may_be_fetched or lacked.file.page)
     ]
@@ -94,7 +94,7 @@ class _Part(NamedTuple):
 def _part(dataset: str, splits: Mapping[str, str], data_root: Path, progress: Progress) -> _Part:
     entry = known_dataset(dataset)
     if dataset not in splits:
-        raise UserError(f"{dataset} has no such split; expected one of {', '.join(splits)}")
+        raise UserError(f"{dataset} has no such split; {meant(dataset, splits)}")
     name = splits[dataset]
     part = _Part(f"{dataset} {name}", entry, entry.splits[name], None)
     if entry.composed and not is_rendered(dataset, name):

@@ -113,7 +113,8 @@ def read_yaml(path: Path) -> Any:
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except (yaml.YAMLError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        raise ValueError(" ".join(str(error).split())[:300] or type(error).__name__) from None
+        hint = "; indent with spaces, not with tabs" if "'\\t'" in str(error) else ""
+        raise ValueError((" ".join(str(error).split())[:300] or type(error).__name__) + hint) from None
     return _plain(document)
 
 

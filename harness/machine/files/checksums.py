@@ -77,11 +77,32 @@ def _damaged(folder: Path) -> Iterator[str]:
             continue
 
 
-def is_sound_archive(path: Path) -> bool:
-    """Whether a zip archive passes its own checks; torch, whose checkpoints are such archives, does not make them."""
+def is_sound(path: Path, md5: str | None = None, *, must_be_archive: bool = False) -> bool:
+    """Whether a file is whole, as far as it can be told without checksums beside it.
+
+    Args:
+        path: the file.
+        md5: its checksum as published, which decides where it is known.
+        must_be_archive: whether it has to be a zip archive, as torch's checkpoints are. Whatever is one passes its
+            archive's own checks, which torch does not make; nothing is known of other files, and they pass.
+    """
+    if md5 is not None:
+        import pooch
+
+        return bool(pooch.file_hash(str(path), alg="md5") == md5)
+    return _passes_own_checks(path) if must_be_archive or is_archive(path) else True
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file begins as a zip archive does."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def _passes_own_checks(archive: Path) -> bool:
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
+        with zipfile.ZipFile(archive) as opened:
+            return opened.testzip() is None
     # Damaged headers can fail in any way.
     except Exception:
         return False

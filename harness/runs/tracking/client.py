@@ -1,7 +1,7 @@
 """The connection to MLflow: where it is, how it is opened, and what its failures are called."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from harness.errors import UserError
 from harness.runs.tracking.database import make_whole
 from harness.runs.tracking.in_time import unhurried
 from harness.runs.tracking.moved_files import follow
+from harness.runs.tracking.pages import VIEW_TAG, page_tags
 from harness.runs.tracking.place import (
     artifact_location,
     refuse_other_disk,
@@ -66,18 +67,28 @@ def cut(text: str) -> str:
     return text if len(text) <= _MAX_VALUE else text[: _MAX_VALUE - 1] + "…"
 
 
-def prepare_store(out: Path) -> None:
+def prepare_store(out: Path) -> dict[str, str]:
     """Make the tables of the store, or bring them up to date.
+
+    Returns:
+        The ids of the experiments that have a view of their own, by name.
 
     Raises:
         UserError: MLflow cannot be reached.
     """
     with open_client(out) as client:
-        client.search_experiments(max_results=1)
+        found = client.search_experiments(order_by=["name ASC"])
+        return {one.name: str(one.experiment_id) for one in found if VIEW_TAG in one.tags}
 
 
-def experiment_of(client: "MlflowClient", name: str, out: Path) -> str:
+def experiment_of(client: "MlflowClient", name: str, out: Path, metrics: Sequence[str] = ()) -> str:
     """The id of an experiment, which is made where it does not exist.
+
+    Args:
+        client: of `out`.
+        name: of the experiment.
+        out: the folder of run folders.
+        metrics: those that its page shows as columns, by MLflow's names; what somebody has set for it stays.
 
     Raises:
         UserError: the files of its runs would lie where others do not find them.
@@ -87,10 +98,16 @@ def experiment_of(client: "MlflowClient", name: str, out: Path) -> str:
     if experiment is None:
         location = artifact_location(uri, name)
         # Somebody else may make it at this moment.
-        unless(lambda: client.create_experiment(name, artifact_location=location), "RESOURCE_ALREADY_EXISTS")
+        unless(
+            lambda: client.create_experiment(name, artifact_location=location, tags=page_tags(metrics)),
+            "RESOURCE_ALREADY_EXISTS",
+        )
         experiment = client.get_experiment_by_name(name)
         assert experiment is not None
     refuse_other_disk(experiment.artifact_location, uri)
+    for tag, value in page_tags(metrics).items():
+        if tag not in experiment.tags:
+            client.set_experiment_tag(experiment.experiment_id, tag, value)
     return str(experiment.experiment_id)
 
 

@@ -103,4 +103,4 @@ class Curves:
         return runs_of(client, self._experiment(client), {_KEY: key})
 
     def _experiment(self, client: "MlflowClient") -> str:
-        return experiment_of(client, EXPERIMENT, self.out)
+        return experiment_of(client, EXPERIMENT, self.out, [_BEST])

@@ -21,17 +21,13 @@ from threading import Lock, Thread
 from typing import IO, Any, TypeVar
 
 from harness.errors import UserError, one_line
+from harness.machine import own_process
 from harness.runs.tracking.place import tracking_place
 from harness.runs.tracking.quiet import quiet
 
 R = TypeVar("R")
 
 _VARIABLE = "LBAR_TRACKING_SECONDS"
-_HOME = str(Path(__file__).resolve().parents[3])
-_CODE = (
-    f"import sys; {_HOME!r} in sys.path or sys.path.insert(0, {_HOME!r});"
-    "from harness.runs.tracking.in_time import serve; serve()"
-)
 
 _limit: float | None = None
 """Of the call that this process answers, in seconds; `None` in a process that answers none."""
@@ -77,7 +73,7 @@ class _Helper:
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
             pipe = subprocess.PIPE
-            command = [sys.executable, "-P", "-c", _CODE]
+            command = own_process("from harness.runs.tracking.in_time import serve; serve()")
             self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603
         return self._process
 

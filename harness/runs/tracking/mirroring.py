@@ -1,7 +1,6 @@
 """MLflow as a mirror of run folders: a copy that can always be made again, and never the only one.
 
-One experiment per protocol and one for speed measurements; one run per run folder, named as the folder is and found
-again by the id of its record.
+One experiment per protocol and one for speed measurements; one run per run folder, found again by the id of its record.
 """
 
 import shutil
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.machine import damaged_files
 from harness.runs.records import EvaluationRecord
-from harness.runs.run_folder import KINDS, find_runs, kind_of_run, read_any_record
+from harness.runs.run_folder import KINDS, find_runs, kind_of_run, name_parts, read_any_record
 from harness.runs.speed_record import SpeedRecord
 from harness.runs.tracking.client import experiment_of, open_client, prepare_store, runs_of
 from harness.runs.tracking.in_time import in_time, tracking_seconds
 from harness.runs.tracking.inputs import log_inputs
 from harness.runs.tracking.moved_files import local_path
-from harness.runs.tracking.values import MIRRORED
+from harness.runs.tracking.values import MIRRORED, allowed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,6 +46,17 @@ def mirror(run_folder: Path, *, out: Path) -> str:
     record = read_any_record(run_folder)
     with open_client(out) as client:
         return _mirror(client, run_folder, record, out)
+
+
+def run_name(record: EvaluationRecord | SpeedRecord) -> str:
+    """The name of the MLflow run: the run folder's, with the time at its end, so that it begins with the system."""
+    time, *about = name_parts(record)
+    return "-".join((*about, time))
+
+
+def mirror_in_time(run_folder: Path, *, out: Path) -> str:
+    """As `mirror`, but it may take ten minutes (`LBAR_TRACKING_SECONDS`)."""
+    return in_time(partial(mirror, run_folder, out=out), out, tracking_seconds(_SECONDS))
 
 
 def try_mirror(run_folder: Path, *, out: Path) -> str | None:
@@ -86,7 +96,7 @@ def mirror_all(out: Path, folders: Sequence[Path] | None = None) -> list[tuple[P
     in_time(partial(prepare_store, out), out)
     for folder in folders:
         try:
-            outcome = Outcome(True, in_time(partial(mirror, folder, out=out), out, tracking_seconds(_SECONDS)))
+            outcome = Outcome(True, mirror_in_time(folder, out=out))
         except UserError as error:
             outcome = Outcome(False, str(error))
         outcomes.append((folder, outcome))
@@ -107,7 +117,8 @@ def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord | Spe
     if damaged := damaged_files(folder):
         raise UserError(f"{folder} is not mirrored: {', '.join(damaged)} is damaged; evaluate the system again")
     mirrored = MIRRORED[record.kind]
-    experiment_id = experiment_of(client, mirrored.experiment(record), out)
+    shown = [allowed(name) for name in mirrored.shown(record)]
+    experiment_id = experiment_of(client, mirrored.experiment(record), out, shown)
     for run in runs_of(client, experiment_id, {mirrored.id_tag: record.id}):
         if mirrored.complete_tag in run.data.tags:
             return str(run.info.run_id)
@@ -115,7 +126,7 @@ def _mirror(client: "MlflowClient", folder: Path, record: EvaluationRecord | Spe
     ended_ms = round(record.created.timestamp() * 1000)
     begun_ms = ended_ms - round(mirrored.seconds(record) * 1000)
     tags = mirrored.all_tags(record)
-    run_id = str(client.create_run(experiment_id, begun_ms, tags, run_name=folder.name).info.run_id)
+    run_id = str(client.create_run(experiment_id, begun_ms, tags, run_name=run_name(record)).info.run_id)
     of = log_inputs(client, run_id, experiment_id, record) if isinstance(record, EvaluationRecord) else {}
     metrics = [Metric(name, value, ended_ms, 0, **of) for name, value in mirrored.all_metrics(record).items()]
     params = [Param(name, value) for name, value in mirrored.all_params(record).items()]

@@ -1,15 +1,20 @@
 """MLflow's model registry: versions of a model, each from a run, and the alias of the one that is current."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from harness.runs.records import EvaluationRecord
 from harness.runs.tracking.client import open_client, unless
+from harness.runs.tracking.in_time import in_time, tracking_seconds
 from harness.runs.tracking.quiet import quiet
 from harness.runs.tracking.values import EVALUATION, allowed
 
 _FOLDER = "retriever"
 """Where the model lies among the artifacts of its run."""
+
+_SECONDS = 600.0
+"""In which a model has to be uploaded, which may be large, unless `LBAR_TRACKING_SECONDS` says otherwise."""
 
 
 def save_model(folder: Path, code: Path, artifacts: Mapping[str, Path], requirement: str) -> None:
@@ -38,8 +43,12 @@ def registered_version(name: str, alias: str, record: EvaluationRecord, *, out: 
     """The version of a model that has the alias, if it was made from this evaluation.
 
     Raises:
-        UserError: MLflow cannot be reached.
+        UserError: MLflow cannot be reached, or does not answer within 10 seconds (`LBAR_TRACKING_SECONDS`).
     """
+    return in_time(partial(_registered, name, alias, record, out), out)
+
+
+def _registered(name: str, alias: str, record: EvaluationRecord, out: Path) -> str | None:
     unknown = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
     with open_client(out) as client:
         current = unless(lambda: client.get_model_version_by_alias(name, alias), *unknown)
@@ -61,8 +70,12 @@ def register_version(name: str, alias: str, model: Path, run_id: str, record: Ev
         The version.
 
     Raises:
-        UserError: MLflow refused or could not be reached.
+        UserError: MLflow refused, could not be reached, or took longer than ten minutes (`LBAR_TRACKING_SECONDS`).
     """
+    return in_time(partial(_register, name, alias, model, run_id, record, out), out, tracking_seconds(_SECONDS))
+
+
+def _register(name: str, alias: str, model: Path, run_id: str, record: EvaluationRecord, out: Path) -> str:
     about = f"Best system under {record.protocol.name}, by lbar"
     primary = record.primary
     tags = {EVALUATION.id_tag: record.id, allowed(primary.name): f"{primary.value:.6f}"}

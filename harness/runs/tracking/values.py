@@ -1,7 +1,8 @@
 """What MLflow's own tables show of a record: its tags, parameters and metrics, an entry for each value."""
 
+import getpass
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,7 @@ class Mirrored(Generic[R]):
 
     Attributes:
         experiment: name of the MLflow experiment.
+        shown: the metrics that the page of the experiment shows as columns, the most important one first.
         id_tag: the tag that holds the record's id. Each kind has its own, so that no run is taken for another kind.
         complete_tag: the tag that a run gets last: all of the folder is there.
         seconds: how long the work took that ended when the record was made.
@@ -33,6 +35,7 @@ class Mirrored(Generic[R]):
     """
 
     experiment: Callable[[R], str]
+    shown: Callable[[R], Sequence[str]]
     id_tag: str
     complete_tag: str
     seconds: Callable[[R], float]
@@ -93,8 +96,44 @@ def _cases(record: SpeedRecord) -> dict[str, object]:
     return {case.name: case.model_dump(include={"p50", "p95", "share_of_limit"}) for case in cases}
 
 
+def _evaluation_in_words(record: EvaluationRecord) -> str:
+    measures = ", ".join(map(str, record.measures))
+    worse = f" {record.below_chance}." if record.below_chance else ""
+    rules, data = record.protocol, record.dataset
+    return (
+        f"{record.system.name} on {rules.name} ({rules.direction}, {data.queries:,} queries, {data.clips:,} clips): "
+        f"{measures}, with 95 % intervals over clips.{worse}{_apart(record.reasons)}"
+    )
+
+
+def _speed_in_words(record: SpeedRecord) -> str:
+    known = {name.replace("_", " "): value for name, value in record.figures.model_dump().items() if value is not None}
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in known.items())
+    return f"Speed of {record.system.name}: {figures or 'nothing measured'}.{_apart(record.reasons)}"
+
+
+def _apart(reasons: Sequence[str]) -> str:
+    return f" Not comparable: {'; '.join(reasons)}." if reasons else ""
+
+
+def _user(_: object) -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None  # Of some containers' users the system knows no name.
+
+
+_ORIGIN: dict[str, Callable[[Any], str | None]] = {
+    "mlflow.source.name": lambda record: record.command,
+    "mlflow.source.type": lambda _: "LOCAL",
+    "mlflow.source.git.commit": lambda record: getattr(record.environment.git, "commit", None),
+    "mlflow.user": _user,
+}
+"""Who did it, with what: MLflow's pages show these in columns of their own."""
+
 EVALUATION = Mirrored[EvaluationRecord](
     experiment=lambda record: record.protocol.name,
+    shown=lambda record: [measure.name for measure in record.measures],
     id_tag="lbar.record_id",
     complete_tag="lbar.complete",
     seconds=lambda record: record.seconds.total,
@@ -103,12 +142,14 @@ EVALUATION = Mirrored[EvaluationRecord](
         "lbar.protocol_digest": lambda record: record.protocol.digest,
         "lbar.dataset_digest": lambda record: record.dataset.digest,
         "lbar.comparable": lambda record: str(record.comparable).lower(),
-        "lbar.reasons": lambda record: "; ".join(record.reasons),
-        "mlflow.source.name": lambda record: record.command,
-        "mlflow.source.git.commit": lambda record: getattr(record.environment.git, "commit", None),
+        "lbar.reasons": lambda record: "; ".join(record.reasons) or None,
+        "lbar.system": lambda record: record.system.name,
+        "mlflow.note.content": _evaluation_in_words,
+        **_ORIGIN,
     },
     params={
-        "system": lambda record: record.system.model_dump(mode="json"),
+        "system": lambda record: record.system.model_dump(mode="json", exclude={"card"}),
+        "card": lambda record: record.system.card,
         "settings": lambda record: record.settings.model_dump(mode="json"),
         "environment": lambda record: record.environment.model_dump(mode="json"),
     },
@@ -121,13 +162,17 @@ EVALUATION = Mirrored[EvaluationRecord](
 
 SPEED = Mirrored[SpeedRecord](
     experiment=lambda record: record.kind,
+    shown=lambda record: list(record.figures.model_dump()),
     id_tag="lbar.speed_id",
     complete_tag="lbar.speed_complete",
     seconds=lambda _: 0,
     tags={
         "lbar.schema_version": lambda record: str(record.schema_version),
         "lbar.comparable": lambda record: str(record.comparable).lower(),
-        "lbar.reasons": lambda record: "; ".join(record.reasons),
+        "lbar.reasons": lambda record: "; ".join(record.reasons) or None,
+        "lbar.system": lambda record: record.system.name,
+        "mlflow.note.content": _speed_in_words,
+        **_ORIGIN,
     },
     params={
         "system": lambda record: record.system.model_dump(include={"name", "digest"}),

@@ -7,17 +7,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, PositiveInt, ValidationError, field_validator, model_validator
+from pydantic import Field, PositiveInt, ValidationError, field_validator, model_validator
 
-from harness.errors import UserError, listing
+from harness.errors import UserError, listing, meant
 from harness.interface import is_card
-from harness.machine import plain_name, read_yaml
+from harness.machine import KnownFields, misfits, plain_name, read_yaml
 from harness.predictions import IN_USE, RANK, Columns, columns_of, header_of
 
 Kind = Literal["ranked-list", "score-matrix", "other"]
 
 
-class LargestBytes(BaseModel, frozen=True, extra="forbid"):
+class LargestBytes(KnownFields):
     """How many bytes a file of each kind may have, unpacked."""
 
     output: PositiveInt
@@ -25,7 +25,7 @@ class LargestBytes(BaseModel, frozen=True, extra="forbid"):
     report: PositiveInt
 
 
-class Results(BaseModel, frozen=True, extra="forbid"):
+class Results(KnownFields):
     """The results in the meta file: the section's name, other names in use for it, and the measures to fill in."""
 
     section: str
@@ -33,7 +33,7 @@ class Results(BaseModel, frozen=True, extra="forbid"):
     measures: tuple[str, ...]
 
 
-class Profile(BaseModel, frozen=True, extra="forbid"):
+class Profile(KnownFields):
     """An edition of the challenge.
 
     Attributes:
@@ -67,7 +67,7 @@ class Profile(BaseModel, frozen=True, extra="forbid"):
     columns: Annotated[tuple[str, ...], Field(min_length=1)]
     variants: tuple[tuple[str, ...], ...] = ()
     depth: PositiveInt | None = None
-    rows: dict[str, PositiveInt] = {}
+    rows: dict[str, PositiveInt] = Field(default={})
     most_systems: PositiveInt = 4
     label: str
     package: str
@@ -174,17 +174,14 @@ def get_profile(name: str) -> Profile:
     try:
         return Profile.model_validate(_fields(name, ()))
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc'])) or 'profile'}: {one['msg']}" for one in error.errors()]
-        raise listing(f"profile {name} does not fit", problems) from None
+        raise listing(f"profile {name} does not fit", misfits(error)) from None
 
 
 def _fields(name: str, above: tuple[str, ...]) -> dict[str, Any]:
     """The fields of a profile, with those of the profiles it builds on."""
     known = editions()
     if not is_card(name) and name not in known:
-        raise UserError(
-            f"unknown profile {name!r}; known are {', '.join(known)}, or a file of your own ending in .yaml"
-        )
+        raise UserError(f"unknown profile {name!r}; {meant(name, known)}, or a file of your own ending in .yaml")
     path = Path(name) if is_card(name) else known[name]
     if str(path.resolve()) in above:
         raise UserError(f"profile {path} builds on itself; take its line `base:` out")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.audio import Array, decode
-from harness.interface import RetrievalSystem
+from harness.interface import Metadata, RetrievalSystem, embed_described
 from harness.machine import is_metered, stage, usable_cores
 from harness.measures import unit_vectors
 from harness.throughput.cases.query import BEST, answering
@@ -18,8 +18,10 @@ from harness.throughput.instruments.observation import Case
 from harness.throughput.subject import Subject
 
 
-def rank_files(system: RetrievalSystem, files: Sequence[Path], caption: str, batch_size: int) -> list[Path]:
-    """The files that match a caption best, best first.
+def rank_files(
+    system: RetrievalSystem, files: Sequence[Path], metadata: Sequence[Metadata], caption: str, batch_size: int
+) -> list[Path]:
+    """The files that match a caption best, best first; `metadata` is what the system uses beside the sound of each.
 
     Files are decoded in threads while the system embeds the batch before.
 
@@ -27,9 +29,11 @@ def rank_files(system: RetrievalSystem, files: Sequence[Path], caption: str, bat
         BrokenAudio: a file cannot be decoded.
     """
     rows: list[Array] = []
+    described = iter(metadata)
     for batch in _decoded(files, system.info.sample_rate, batch_size):
         with stage("encode"):
-            rows.append(np.asarray(system.embed_audio(batch), np.float32))
+            known = [(samples, next(described)) for samples in batch]
+            rows.append(np.asarray(embed_described(system, known), np.float32))
     items = np.concatenate(rows)
     if getattr(system, "score", None) is None:
         with stage("score"):
@@ -50,7 +54,7 @@ class EndToEnd(Workload):
         caption = subject.prepared.task.captions[0]
 
         def call() -> None:
-            rank_files(subject.system, files, caption, subject.batch_size)
+            rank_files(subject.system, files, subject.metadata, caption, subject.batch_size)
 
         name = f"{self.name}, {subject.prepared.task.protocol.dataset}, {BEST} best of {len(files):,} files"
         yield (Case(name, "clips", len(files), call, subject.audio_seconds),)

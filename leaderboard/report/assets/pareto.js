@@ -10,7 +10,7 @@ lbar.written = {
 
 {
   const { make } = lbar;
-  const HEIGHT = 380, LEFT = 44, RIGHT = 20, TOP = 30, BOTTOM = 44;
+  const HEIGHT = 380, LEFT = 44, RIGHT = 20, TOP = 30, BOTTOM = 44, LETTER = 6.4;
 
   // The systems whose cost is known, the best cost first; on the front are those that no system of better cost beats.
   const pointsOf = (entries, measure, axis) => {
@@ -33,7 +33,7 @@ lbar.written = {
     const scale = (value) => (logarithmic ? Math.log10(value) : value);
     const span = scale(Math.max(...xs)) - scale(Math.min(...xs)) || 1;
     const from = scale(Math.min(...xs)) - 0.08 * span, to = scale(Math.max(...xs)) + 0.08 * span;
-    const room = Math.max(2, Math.floor(width / 110));
+    const room = Math.max(3, Math.floor(width / 110));
     const ticks = new Set(xs).size === 1 ? [xs[0]] : logarithmic ? powers(from, to, room) : multiples(from, to, room);
     return { X: (value) => LEFT + ((scale(value) - from) / (to - from)) * (width - LEFT - RIGHT), ticks };
   };
@@ -51,10 +51,16 @@ lbar.written = {
   // The multiples of 1, 2 or 5 times a power of ten that lie in a range, as many as there is room for.
   const multiples = (from, to, room) => {
     const power = 10 ** Math.floor(Math.log10((to - from) / room));
-    const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => (to - from) / one <= room);
-    const ticks = [];
-    for (let value = Math.ceil(from / step); value * step <= to; value += 1) if (value > 0) ticks.push(value * step);
-    return ticks;
+    const steps = [1, 2, 5, 10].map((factor) => factor * power);
+    const first = steps.findIndex((one) => (to - from) / one <= room);
+    const every = (step) => {
+      const ticks = [];
+      for (let value = Math.ceil(from / step); value * step <= to; value += 1) if (value > 0) ticks.push(value * step);
+      return ticks;
+    };
+    // A single tick is no scale.
+    const ticks = every(steps[first]);
+    return ticks.length < 2 && first > 0 ? every(steps[first - 1]) : ticks;
   };
 
   // The vertical scale, with about four ticks at round numbers, which cover all intervals.
@@ -68,19 +74,40 @@ lbar.written = {
     return { Y: (value) => HEIGHT - BOTTOM - ((value - from) / (to - from)) * (HEIGHT - TOP - BOTTOM), ticks };
   };
 
-  // A dot with its interval, or an open diamond for a reported figure; with the name where there is room.
-  const mark = ({ entry, x, y, front }, X, Y, words, named, width) => {
+  // Where names stand: beside their dots, those of the front first. One that would lie over a dot or over another name
+  // is left out, since it is shown where its dot is pointed at.
+  const places = (points, X, Y, width) => {
+    const taken = points.map(({ x, y }) => [X(x) - 6, Y(y[0]) - 6, X(x) + 6, Y(y[0]) + 6]);
+    const isFree = ([left, top, right, bottom]) =>
+      left >= 0 && right <= width && !taken.some(([l, t, r, b]) => left < r && right > l && top < b && bottom > t);
+    const found = new Map();
+    const wanted = points.filter((point) => point.front || points.length <= 12);
+    for (const point of wanted.sort((a, b) => b.front - a.front)) {
+      const { label } = point.entry;
+      const name = label.length > 26 ? `${label.slice(0, 25)}…` : label;
+      const [x, y, long] = [X(point.x), Y(point.y[0]), name.length * LETTER];
+      const sides = x > width * 0.7 ? [true, false] : [false, true];
+      for (const [end, below] of sides.flatMap((side) => [-8, 4, 16].map((shift) => [side, shift]))) {
+        const left = end ? x - 9 - long : x + 9;
+        const box = [left, y + below - 9, left + long, y + below + 2];
+        if (!isFree(box)) continue;
+        taken.push(box);
+        found.set(point, [name, { x: x + (end ? -9 : 9), y: y + below, "text-anchor": end ? "end" : "start" }]);
+        break;
+      }
+    }
+    return found;
+  };
+
+  // A dot with its interval, or an open diamond for a reported figure; with its name where that has a place.
+  const mark = ({ x, y, front }, X, Y, words, named) => {
     const point = make("g", { class: "point", tabindex: 0, role: "img", "aria-label": words });
     if (y.length === 3) {
       point.append(
         make("line", { class: front ? "best-whisker" : "whisker", x1: X(x), x2: X(x), y1: Y(y[1]), y2: Y(y[2]) }),
         make("circle", { class: front ? "dot best" : "dot", cx: X(x), cy: Y(y[0]), r: 5 }));
     } else point.append(make("rect", { class: "dot hollow", x: X(x) - 4, y: Y(y[0]) - 4, width: 8, height: 8, transform: `rotate(45 ${X(x)} ${Y(y[0])})` }));
-    if (front || named) {
-      const end = X(x) > width * 0.7;
-      const name = entry.label.length > 26 ? `${entry.label.slice(0, 25)}…` : entry.label;
-      point.append(make("text", { class: front ? "name" : "", x: X(x) + (end ? -9 : 9), y: Y(y[0]) - 6, "text-anchor": end ? "end" : "start" }, name));
-    }
+    if (named) point.append(make("text", { class: front ? "name" : "", ...named[1] }, named[0]));
     return point;
   };
 
@@ -111,11 +138,12 @@ lbar.written = {
     const steps = points.filter((point) => point.front).map((point, index) => (index ? `H${X(point.x)}V${Y(point.y[0])}` : `M${X(point.x)} ${Y(point.y[0])}`));
     svg.append(make("path", { class: "front", d: `${steps.join("")}H${X(points[points.length - 1].x)}` }));
     const hover = make("div", { class: "hover", role: "status", hidden: true });
+    const names = places(points, X, Y, width);
     for (const point of points) {
       const { entry, x, y, front } = point;
       const value = `${lbar.number(y[0])}${y.length === 3 ? ` (${lbar.range(y[1], y[2])})` : ", reported"}`;
       const words = `${entry.label}: ${measureName} ${value}, ${written(x)} ${axis.label}${front ? ", on the front" : ""}`;
-      const drawn = mark(point, X, Y, words, points.length <= 12, width);
+      const drawn = mark(point, X, Y, words, names.get(point));
       const show = () => {
         const ratio = svg.clientWidth / width;
         hover.textContent = words;

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import RetrievalDataset, load, splits_for
-from harness.errors import UserError
+from harness.datasets import RetrievalDataset, described, load, splits_for
+from harness.errors import UserError, meant
+from harness.interface import Metadata, metadata_of
 from harness.machine import Progress, embedding_key
 from harness.protocols import Protocol, RetrievalTask, pose
 
@@ -64,6 +65,15 @@ class TrainingSet:
         """A digest of the names and captions of all clips."""
         return embedding_key(*(dataset.digest for dataset in self.datasets))
 
+    def metadata(self, uses: Sequence[str]) -> tuple[Metadata, ...]:
+        """What is known of each clip beside its sound, of these kinds.
+
+        Raises:
+            UserError: a data set has nothing of a kind.
+        """
+        splits = (described(dataset, uses, evaluated=False) for dataset in self.datasets)
+        return tuple(metadata_of(clip, uses) for split in splits for clip in split.clips)
+
     def read(self, clip: int, start: int = 0, most: int | None = None) -> Array:
         """Samples of a clip, float32; see `PcmStore.read`."""
         store, of = self.clips[clip]
@@ -105,7 +115,7 @@ def load_split(
     """
     splits = splits_for(purpose)
     if name not in splits:
-        raise UserError(f"{name!r} has no split for {purpose}; expected one of {', '.join(splits)}")
+        raise UserError(f"{name!r} has no split for {purpose}; {meant(name, splits)}")
     return load(name, splits[name], data_root, progress=progress)
 
 

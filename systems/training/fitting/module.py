@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from harness.errors import UserError
 from harness.machine import Advance, Progress, silent
 from systems.audio import SAMPLE_RATE
-from systems.dual_encoder import DualEncoder, TrainingConfig
+from systems.dual_encoder import DualEncoder, TrainingConfig, keyword_ids
 from systems.text import CaptionTokenizer
 from systems.training.data.batches import Batch, Batches
 from systems.training.data.images import Images
@@ -93,6 +93,8 @@ class Fitting(lightning.LightningModule):
         self._hooks = hooks
         self._advance: Advance = lambda _: None
         self._ids = tokenizer(data.captions)
+        uses = () if model.metadata is None else model.metadata.uses
+        self._keywords = keyword_ids(tokenizer, data.metadata(uses)) if uses else None
         self._owners = torch.from_numpy(data.owners)
         longest = model.windows.longest_seconds
         self._longest = None if longest is None else round(longest * SAMPLE_RATE)
@@ -188,10 +190,18 @@ class Fitting(lightning.LightningModule):
             return self.model.describe_images(batch.images, batch.lengths, generator)
         return self.model.describe_clips([waveform.numpy() for waveform in batch.waveforms], generator=generator)
 
+    def embedded(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """The batch's clips in the shared space, with their keywords where the system uses any."""
+        if self._keywords is None:
+            projected: Tensor = self.model.audio_projection(self.described(batch, generator))
+            return projected
+        waveforms = [waveform.numpy() for waveform in batch.waveforms]
+        keywords = [self._keywords[clip] for clip in batch.draw.clips]
+        return self.model.embed_clips(waveforms, generator=generator, keywords=keywords)
+
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """The loss of a step; each of several processes computes it over the embeddings of all of them."""
-        projected = self.model.audio_projection(self.described(batch, generator))
-        clips = self._gathered(normalize(projected.float(), dim=-1))
+        clips = self._gathered(normalize(self.embedded(batch, generator).float(), dim=-1))
         captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
         which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):

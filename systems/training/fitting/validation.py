@@ -1,6 +1,6 @@
 """The validation split, which chooses the checkpoint of a training; it is measured as in any evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from harness.audio import PcmStore
-from harness.datasets import RetrievalDataset
+from harness.datasets import RetrievalDataset, described
 from harness.evaluation import embedding_tiles, measure
-from harness.interface import SystemInfo
+from harness.interface import SystemInfo, metadata_digest, metadata_of
 from harness.machine import Progress, embedding_key
 from harness.protocols import RetrievalTask
 from systems.audio import SAMPLE_RATE
-from systems.dual_encoder import DualEncoder
+from systems.dual_encoder import DualEncoder, keyword_ids
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, decoded
 from systems.training.data.images import Images
@@ -33,6 +33,7 @@ class Validation:
         store: holds the clips.
         digest: of the task and of the samples of its clips.
         broken: what was left out for being broken.
+        uses: the kinds of metadata that its clips have.
     """
 
     dataset: RetrievalDataset
@@ -40,18 +41,22 @@ class Validation:
     store: PcmStore
     digest: str
     broken: tuple[LeftOut, ...]
+    uses: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, dataset: RetrievalDataset, progress: Progress, *, skip_broken: bool = False) -> "Validation":
-        """Decode a split.
+    def of(
+        cls, dataset: RetrievalDataset, progress: Progress, *, uses: Sequence[str] = (), skip_broken: bool = False
+    ) -> "Validation":
+        """Decode a split, whose clips get the metadata that the system uses.
 
         Raises:
             UserError: clips are broken or missing, and not to be skipped.
         """
         store = PcmStore.of(dataset.name, SAMPLE_RATE)
         dataset, broken = decoded(dataset, store, progress, skip_broken=skip_broken)
-        task = task_on(dataset)
-        return cls(dataset, task, store, embedding_key(task.digest, store.digest(dataset.clips)), broken)
+        task = task_on(described(dataset, uses, evaluated=False))
+        content = [task.digest, store.digest(dataset.clips), *([metadata_digest(task.clips, uses)] if uses else [])]
+        return cls(dataset, task, store, embedding_key(*content), broken, tuple(uses))
 
     @property
     def name(self) -> str:
@@ -65,10 +70,13 @@ class Validation:
     def measure(self, tokenizer: CaptionTokenizer, images: Images | None = None) -> Callable[[DualEncoder], float]:
         """A function that returns a model's primary measure, text to audio, and leaves it in evaluation mode."""
         ids = tokenizer(self.task.captions)
+        known = [metadata_of(clip, self.uses) for clip in self.task.clips]
+        keywords = keyword_ids(tokenizer, known) if self.uses else None
 
         def embedded(model: DualEncoder, some: range) -> Tensor:
             if images is None:
-                return model.embed_clips([self.store.read(self.task.clips[clip]) for clip in some], 8)
+                heard = [self.store.read(self.task.clips[clip]) for clip in some]
+                return model.embed_clips(heard, 8, keywords=keywords and [keywords[clip] for clip in some])
             kept, lengths = zip(*map(images, some), strict=True)
             projected: Tensor = model.audio_projection(model.describe_images(kept, lengths))
             return projected

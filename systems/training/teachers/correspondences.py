@@ -8,6 +8,7 @@ their captions take 1.65 GB a teacher; the cosines of all their pairs would take
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from harness.errors import UserError
 from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches
-from harness.interface import RetrievalSystem, build_system, is_pair_scorer
+from harness.interface import RetrievalSystem, build_system, embed_described, is_pair_scorer, uses_of
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.measures import unit_vectors
 from systems.training.data.training_set import Indices, TrainingSet
@@ -112,6 +113,8 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
             raise UserError(
                 f"teacher {name!r} takes clips at {system.info.sample_rate} Hz, training has {store.sample_rate} Hz"
             )
+    uses = uses_of(system)
+    known = data.metadata(uses)
     how = (system.info.digest, code, kind_of(built.device), installed_packages())
 
     def vectors(side: str, content: str) -> Half:
@@ -119,7 +122,7 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
             system.info.name,
             side,
             count=len(data.clips) if side == "clip" else len(data.captions),
-            read=data.read if side == "clip" else data.captions.__getitem__,
+            read=(lambda index: (data.read(index), known[index])) if side == "clip" else data.captions.__getitem__,
             embed=lambda items: unit_vectors(_embed(system, side, items)),
             batch_size=batch_size,
         )
@@ -129,14 +132,14 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
     return Teacher(
         system.info.name,
         system.info.digest,
-        vectors("clip", data.audio_digest),
+        vectors("clip", embedding_key(data.audio_digest, known) if uses else data.audio_digest),
         vectors("caption", data.captions_digest),
     )
 
 
 def _embed(system: RetrievalSystem, side: str, items: Sequence[object]) -> NDArray[np.float32]:
-    method = system.embed_audio if side == "clip" else system.embed_text
-    return method(items)  # type: ignore[arg-type]
+    vectors: Any = embed_described(system, items) if side == "clip" else system.embed_text(items)  # type: ignore[arg-type]
+    return np.asarray(vectors)
 
 
 def _kept(key: str) -> Path:

@@ -36,13 +36,14 @@ def command(*arguments: object) -> list[str]:
 
 
 def test_a_folder_harness_in_the_working_directory_is_not_taken_for_ours(participant: Path) -> None:
-    for name in ("harness", "systems"):
+    for name in ("harness", "systems", "leaderboard"):
         Path(name).mkdir()
         Path(name, "__init__.py").write_text("raise RuntimeError")
     done = subprocess.run(command("protocols"), capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    done = subprocess.run(command("nonsense"), capture_output=True, text=True, timeout=120)
-    assert "Usage: lbar " in done.stderr
+    first = os.environ | {"PYTHONPATH": str(participant)}
+    done = subprocess.run(command("nonsense"), env=first, capture_output=True, text=True, timeout=120)
+    assert done.stderr == "lbar: No such command 'nonsense'; `lbar --help` tells what there is\n"
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:

@@ -1,7 +1,8 @@
 """One evaluation from files on disk to a run folder, against answers that are known."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -234,3 +235,65 @@ def test_sound_that_cannot_be_heard_is_named_in_the_record(tones: Tones, tmp_pat
     assert read_record(run.folder) == run.record
     again = evaluate(load_system("random"), FOLDER, options(where.data_root, tmp_path, again=True))
     assert again.record.remarked == run.record.remarked
+
+
+def test_progress_is_shown_by_default_and_a_notebook_shows_the_run(
+    tones: Tones, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stages: list[str] = []
+
+    @contextmanager
+    def watched() -> Iterator[Callable[[str, int], Callable[[int], None]]]:
+        yield lambda stage, _: stages.append(stage) or (lambda _: None)
+
+    monkeypatch.setattr("harness.evaluation.evaluating.bars", watched)
+    run = evaluate(load_system("tone_system:Scored"), FOLDER, options(tones(), tmp_path))
+    assert {"decode", "rank"} <= set(stages)
+    assert repr(run).startswith("Run(scored on folder: mAP@10 0.1250 [0.1250, 0.1250], ")
+    html = run._repr_html_()
+    assert "<caption>scored on folder, 16 queries</caption>" in html
+    assert '<th scope="row">R@10</th><td>1.0000</td><td>1.0000 to 1.0000</td>' in html
+    assert "<p>worse than chance: mAP@10" in html
+    assert f"<p>{run.folder}</p>" in html
+
+
+def with_keywords(tones: Path, keywords: dict[int, str]) -> Path:
+    """The same folder with a column of keywords, by the number of the clip."""
+    path = tones / "captions.csv"
+    header, *rows = path.read_text().splitlines()
+    rows = [f"{row},{keywords.get(number, '')}" for number, row in enumerate(rows)]
+    path.write_text("\n".join([f"{header},keywords", *rows]) + "\n")
+    return tones
+
+
+def test_a_system_gets_what_it_says_it_uses_and_the_record_says_so(tones: Tones, tmp_path: Path) -> None:
+    pitches = (300, 420, 600, 800, 1100, 1500, 2000, 2600)
+    known = with_keywords(tones(), {number: str(pitch) for number, pitch in enumerate(pitches) if number != 4})
+    where = options(known, tmp_path)
+    run = evaluate(load_system("tone_system:Described"), FOLDER, where)
+    assert values(run.record)["R@1"] == 1
+    assert run.record.system.uses == ("keywords",)
+    (used,) = run.record.dataset.metadata
+    assert (used.kind, used.without) == ("keywords", 1)
+    assert read_record(run.folder) == run.record
+    assert "{'keywords': ('300',)}" in Path("described.txt").read_text()
+    assert evaluate(load_system("tone_system:Described"), FOLDER, where).reused
+
+    plain = evaluate(load_system("tone_system:ToneSystem"), FOLDER, where)
+    assert plain.record.dataset.digest == run.record.dataset.digest
+    assert plain.record.dataset.metadata == ()
+    assert not {"uses", "metadata"} & set(plain.record.model_dump()["system"] | plain.record.model_dump()["dataset"])
+
+
+def test_other_keywords_are_another_evaluation(tones: Tones, tmp_path: Path) -> None:
+    known = with_keywords(tones(), dict.fromkeys(range(8), "300"))
+    first = evaluate(load_system("tone_system:Described"), FOLDER, options(known, tmp_path))
+    (known / "captions.csv").write_text((known / "captions.csv").read_text().replace(",300\n", ",\n"))
+    second = evaluate(load_system("tone_system:Described"), FOLDER, options(known, tmp_path))
+    assert not second.reused
+    assert (values(first.record)["R@1"], values(second.record)["R@1"]) == (0.0, 1.0)
+
+
+def test_a_system_that_needs_keywords_is_not_evaluated_without(tones: Tones, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="captions.csv has no column keywords, which this system uses"):
+        evaluate(load_system("tone_system:Described"), FOLDER, options(tones(), tmp_path))

@@ -83,3 +83,17 @@ def test_odd_sound_is_said_once(options: Options) -> None:
         "  tone 0.wav is silent: no sample differs from the others",
     ]
     assert sum("odd sound" in line for line in lines) == 1
+
+
+def test_worse_than_chance_is_said_whenever_the_run_is_shown(options: Options) -> None:
+    for when in ("in ", "evaluated before"):
+        lines: list[str] = []
+        (run,) = evaluate_all(["tone_system:Scored"], FOLDER, options, say=lines.append).runs
+        assert when in lines[0]
+        assert lines[1].startswith("tone_system:Scored: worse than chance: mAP@10 0.1250, and a random order has 0.3")
+        assert lines[1].endswith("(p 0.0005); a larger score is a better match: look whether its are distances")
+        assert run.record.below_chance is not None
+        assert '"below_chance"' in (run.folder / "record.json").read_text()
+    (fair,) = evaluate_all(["tone_system:ToneSystem"], FOLDER, options, say=lines.append).runs
+    assert fair.record.below_chance is None
+    assert '"below_chance"' not in (fair.folder / "record.json").read_text()

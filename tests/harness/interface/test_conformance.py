@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.interface.conformance import check
+from harness.interface.metadata import Metadata
 from harness.interface.system import SystemInfo
 
 D = 6
@@ -54,7 +55,25 @@ class TakesInt16(Right):
         return super().embed_audio([clip / 32768 if clip.dtype == np.int16 else clip for clip in clips])
 
 
-@pytest.mark.parametrize("system", [Right(), Scoring(), TakesInt16()])
+class Described(Right):
+    info: Any = SystemInfo("described", 16_000, uses=("keywords",))
+
+    def embed_audio(self, clips: Sequence[np.ndarray], metadata: Sequence[Metadata] = ()) -> Any:
+        known = [read(" ".join(one["keywords"])) if one["keywords"] else 0 for one in metadata]
+        return super().embed_audio(clips) + np.array([np.zeros(D, np.float32) + one for one in known])
+
+
+class ScoringDescribedPairs:
+    info: Any = SystemInfo("pairs", 16_000, uses=("keywords",))
+
+    def score_pairs(
+        self, captions: Sequence[str], clips: Sequence[np.ndarray], metadata: Sequence[Metadata] = ()
+    ) -> Any:
+        rows = zip(captions, clips, metadata, strict=True)
+        return np.array([read(text) @ describe(clip) + len(one["keywords"]) for text, clip, one in rows], np.float32)
+
+
+@pytest.mark.parametrize("system", [Right(), Scoring(), TakesInt16(), Described(), ScoringDescribedPairs()])
 def test_finds_nothing_in_a_right_system(system: Right) -> None:
     assert check(system) == []
     assert check(system, seed=5) == []
@@ -426,3 +445,41 @@ def test_stored_samples_have_to_be_embedded_as_others_are(attribute: str) -> Non
     (finding,) = check(TakesThemForFloats())
     assert finding.check == "pcm"
     assert "divide them by 32,768" in finding.found
+
+
+class TakesNoMetadata(Described):
+    def embed_audio(self, clips: Sequence[np.ndarray]) -> Any:  # type: ignore[override]
+        return Right.embed_audio(self, clips)
+
+
+class IgnoresMetadata(Described):
+    def embed_audio(self, clips: Sequence[np.ndarray], metadata: Sequence[Metadata] = ()) -> Any:
+        return Right.embed_audio(self, clips)
+
+
+class NeedsKeywords(Described):
+    def embed_audio(self, clips: Sequence[np.ndarray], metadata: Sequence[Metadata] = ()) -> Any:
+        return super().embed_audio(clips, [{"keywords": (one["keywords"][0],)} for one in metadata])
+
+
+class MixesClipsUp(Described):
+    def embed_audio(self, clips: Sequence[np.ndarray], metadata: Sequence[Metadata] = ()) -> Any:
+        return super().embed_audio(clips, [metadata[0]] * len(clips))
+
+
+class UsesVideo(Right):
+    info: Any = SystemInfo("video", 16_000, uses=("video",))
+
+
+@pytest.mark.parametrize(
+    ("system", "expected"),
+    [
+        (TakesNoMetadata(), "embed_audio raised TypeError"),
+        (IgnoresMetadata(), "returns the same with other keywords, although info.uses has them"),
+        (NeedsKeywords(), "embed_audio raised IndexError"),
+        (MixesClipsUp(), "gives a clip another vector alone than in a batch"),
+        (UsesVideo(), "info.uses is ('video',); expected a tuple of kinds of metadata, of which there are 'keywords'"),
+    ],
+)
+def test_finds_what_a_system_does_wrong_with_metadata(system: Right, expected: str) -> None:
+    assert any(expected in finding.found for finding in check(system))

@@ -75,7 +75,7 @@ def test_a_card(participant: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "message"),
     [
         ("liner", "unknown system 'liner'; did you mean 'linear'"),
-        ("zzz", "unknown system 'zzz'; known are "),
+        ("zzz", "unknown system 'zzz'; `lbar systems` lists"),
         ("nowhere.yaml", "there is no card nowhere.yaml"),
         ("participant_module:absent", "has no attribute 'absent'"),
         ("no_such_module:Mine", "No module named 'no_such_module'"),

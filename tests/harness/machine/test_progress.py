@@ -5,10 +5,11 @@ import pty
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from harness.machine.progress import lines
+from harness.machine.progress import bars, lines
 
 PROGRAM = """
 from harness.machine.progress import bars
@@ -73,3 +74,44 @@ def test_a_line_a_minute_with_rate_and_time_left(monkeypatch: pytest.MonkeyPatch
     now += 60
     advance(-600)
     assert written == ["get: 600, 10 a second\n"]
+
+
+class Notebook:
+    """As much of IPython as the bar uses, in a kernel; it keeps what the cell shows."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.display = SimpleNamespace(HTML=str, display=self._display)
+
+    def get_ipython(self) -> object:
+        return SimpleNamespace(kernel=object())
+
+    def _display(self, html: str, display_id: bool) -> object:
+        assert display_id
+        self.shown.append(html)
+        return SimpleNamespace(update=self.shown.append)
+
+
+def test_a_bar_below_the_cell_of_a_notebook(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notebook = Notebook()
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setattr("harness.machine.progress._SECONDS", 0)
+    with bars() as progress:
+        advance = progress("<decode>", 4)
+        for _ in range(4):
+            advance(1)
+    first, *_, last, none = notebook.shown
+    assert (first, none) == ("", "")
+    assert last.startswith('<progress value="4" max="4"></progress> &lt;decode&gt;: 4 of 4, ')
+    assert "left" not in last
+    assert " left" in notebook.shown[1]
+    assert len(notebook.shown) == 6
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_terminal_of_ipython_is_no_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=object))
+    with bars() as progress:
+        progress("decode", 1)(1)

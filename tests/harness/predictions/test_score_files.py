@@ -6,7 +6,7 @@ import pytest
 
 from harness.audio.clip import Clip
 from harness.errors import UserError
-from harness.predictions.scoring import FileScore, score_file
+from harness.predictions.scoring import Score, score_file
 from harness.protocols.named import Protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask
@@ -41,7 +41,7 @@ def cases(shared: Path) -> Path:
     return shared / "cases" / "score-files"
 
 
-def values(score: FileScore) -> dict[str, float]:
+def values(score: Score) -> dict[str, float]:
     return {one.name: round(one.value, 4) for one in score.measures}
 
 

@@ -50,12 +50,15 @@ def write(path: Path, text: str) -> Path:
 
 def test_lists_every_problem_when_the_end_is_reached(tmp_path: Path) -> None:
     matrix = read_score_matrix(
-        write(tmp_path / "scores.csv", "index,a.wav,b.wav\nRain,1,nan\nA, b,1,2\nWind,1,2\n,inf,\nHail,x,1e400\n")
+        write(
+            tmp_path / "scores.csv",
+            "index,a.wav,b.wav\nRain,1,nan\nA, b,1,2\nWind,1,2\n,inf,\nHail,x,1e400\nSnow,1\n",
+        )
     )
     rows = matrix.rows()
     query, scores = next(rows)
     assert (query, scores.tolist()) == ("Wind", [1.0, 2.0])
-    with pytest.raises(UserError, match=r"scores.csv: not a valid score matrix: 7 problems") as caught:
+    with pytest.raises(UserError, match=r"scores.csv: not a valid score matrix: 8 problems") as caught:
         next(rows)
     assert caught.value.problems == (
         "line 2, column 'b.wav': 'nan'; expected a finite number",
@@ -65,6 +68,7 @@ def test_lists_every_problem_when_the_end_is_reached(tmp_path: Path) -> None:
         "line 5, column 'b.wav': ''; expected a finite number",
         "line 6, column 'a.wav': 'x'; expected a finite number",
         "line 6, column 'b.wav': '1e400'; expected a finite number",
+        "line 7: 2 columns, expected 3 as in the header (a caption that holds a comma must be quoted)",
     )
 
 

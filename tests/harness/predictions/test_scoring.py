@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.measures.ranking import rank_scores, top_k
 from harness.predictions.ranked_list import read_ranked_list, write_ranked_list
 from harness.predictions.score_matrix import write_score_matrix
-from harness.predictions.scoring import FileScore, score_file
+from harness.predictions.scoring import Score, score_file
 from harness.protocols.named import Direction, Protocol, get_protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask, pose
@@ -37,7 +37,7 @@ def make_task(
     )
 
 
-def values(scores: FileScore) -> dict[str, float]:
+def values(scores: Score) -> dict[str, float]:
     return {measure.name: measure.value for measure in scores.measures}
 
 
@@ -166,7 +166,7 @@ def test_a_named_format_is_held_to(tmp_path: Path) -> None:
     write_ranked_list(tmp_path / "lists.csv", ["Rain", "Wind, "], [["a.wav"]] * 2)
     with pytest.raises(UserError, match="expected index,"):
         score_file(tmp_path / "lists.csv", TASK, "score-matrix")
-    with pytest.raises(UserError, match="unknown format 'matrix'; known are auto, ranked-list, score-matrix"):
+    with pytest.raises(UserError, match=r"unknown format 'matrix'; did you mean 'score-matrix'\? Known are auto,"):
         score_file(tmp_path / "lists.csv", TASK, "matrix")
 
 

@@ -80,6 +80,20 @@ def test_figures_are_whole_at_any_usual_width(protocol: str, width: int) -> None
     assert "".join(lines).replace(" ", "").count("wavcaps") == 1
 
 
+def test_a_system_that_uses_keywords_has_a_mark_and_a_note() -> None:
+    hybrid = row("hybrid", 0.6)
+    record = hybrid.record.model_copy(
+        update={"system": hybrid.record.system.model_copy(update={"uses": ("keywords",)})}
+    )
+    lines = text(Board((row("linear", 0.5), Row(hybrid.folder, record)), ()), 140)
+    assert [line.split()[:3] for line in lines if line[:1].isdigit()] == [
+        ["1", "hybrid", "†"],
+        ["2", "linear", "0.500"],
+    ]
+    assert sum(line.startswith("† uses what is written beside the clips (keywords)") for line in lines) == 1
+    assert not any("†" in line for line in text(Board((row("linear", 0.5),), ()), 140))
+
+
 def test_markup_in_names_is_text() -> None:
     lines = text(Board((row("[red]me[/red]", 0.5),), (SetAside(Path("[b]x"), None, "[/b] is broken"),)), 100)
     assert any("[red]me[/red]" in line for line in lines)

@@ -37,6 +37,8 @@ def test_the_pages_of_mlflow_show_the_local_store_until_the_command_ends(
         try:
             assert shown.stderr is not None
             assert f"http://127.0.0.1:{port} shows sqlite:///" in shown.stderr.readline()
+            view = f"http://127.0.0.1:{port}/#/experiments/1/runs?workflowType=machine_learning&viewStateShareKey=lbar"
+            assert shown.stderr.readline() == f"everyday, with its measures as columns: {view}\n"
             address = f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=everyday"
             assert b'"everyday"' in answer(address)
             assert b"<html" in answer(f"http://127.0.0.1:{port}/")

@@ -202,3 +202,17 @@ def test_every_field_is_plain_for_json(tmp_path: Path, make_run: MakeRun) -> Non
 
     document = to_json(compare_rows([row(make_run(tmp_path, name)) for name in "ab"]), ())
     assert json.loads(json.dumps(document)) == document
+
+
+def test_a_notebook_shows_the_systems_and_their_differences(tmp_path: Path, make_run: MakeRun) -> None:
+    rows = [row(make_run(tmp_path, name, quality=q)) for name, q in (("<b>", -3.0), ("a", 3.0))]
+    result = compare_rows(rows)
+    first, second = (record.primary for record in result.records)
+    assert repr(result) == f"Comparison(everyday, text-to-audio, 200 queries: a {first} a; <b> {second} b)"
+    html = result._repr_html_()
+    assert f'<th scope="row">a</th><td>{first.value:.3f} a</td>' in html
+    assert '<th scope="row">a - &lt;b&gt;</th><td>mAP@10</td><td>+' in html
+    assert html.count("<tr>") == 3 + 5
+    alone = compare_rows(rows[1:])
+    assert repr(alone) == f"Comparison(everyday, text-to-audio, 200 queries: a {first})"
+    assert "Differences" not in alone._repr_html_()

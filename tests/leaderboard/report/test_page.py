@@ -284,6 +284,34 @@ def test_duplicates_and_slices(site: Path, visit: Visit) -> None:
         assert page.get_by_role("heading", name=title).is_visible()
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_names_in_the_plot_lie_over_nothing_and_a_scale_has_ticks(
+    width: int, tmp_path: Path, make_run: MakeRun, visit: Visit
+) -> None:
+    for number, size in enumerate((108_000, 209_000, 209_500, 210_000, 283_000, 283_000, 314_000, 314_000)):
+        make_run(tmp_path / "runs", f"system of one size {number}", seed=1, system={"parameters": size})
+    build(standings(collect(tmp_path / "runs")), (), tmp_path / "site", tmp_path)
+    page = visit(tmp_path / "site" / "index.html", width=width)
+    page.locator(".point").first.wait_for()
+    names = [one.bounding_box() for one in page.locator(".point text").all()]
+    dots = [one.bounding_box() for one in page.locator(".point .dot").all()]
+    assert len(dots) == 8
+    assert names
+    for index, one in enumerate(names):
+        assert one is not None
+        assert one["x"] >= 0
+        assert one["x"] + one["width"] <= width
+        for other in (*names[:index], *dots):
+            assert other is not None
+            apart = [
+                one[side] + one[size] <= other[side] + 1 or other[side] + other[size] <= one[side] + 1
+                for side, size in (("x", "width"), ("y", "height"))
+            ]
+            assert any(apart)
+    ticks = page.locator(".plot svg > text[text-anchor=middle]").all_text_contents()[:-1]
+    assert 2 <= len(ticks) == len(set(ticks))
+
+
 @pytest.mark.parametrize(
     ("sizes", "ticks"),
     [

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from systems.checkpoints.files import Checkpoint, StateDict, load_into, read_checkpoint
 from systems.checkpoints.layouts import system_state, translated
 from systems.dual_encoder.card import DualEncoderCard

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 

@@ -14,7 +14,7 @@ EMBED = """
 import json, re, sys
 import numpy as np
 from pathlib import Path
-from harness.interface.cards import read_card
+from harness.interface.cards.card import read_card
 from systems.dual_encoder.system import from_card
 
 card, folder = read_card("passt-m3-clotho")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.interface.card_files import CardFile
+from harness.interface.cards.files import CardFile
 from systems.checkpoints.files import weights_digest
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.initial import initial_model

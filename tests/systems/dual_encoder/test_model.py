@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.names import registered
 from systems.audio.windows import WindowConfig
 from systems.dual_encoder.card import DualEncoderCard

@@ -17,7 +17,9 @@ def test_of_processes_that_train_together_the_first_one_speaks(
         trained.append(out)
         return "card.yaml: reached"
 
-    monkeypatch.setattr(graph, "cards_of", lambda cards, _: cards)
+    monkeypatch.chdir(tmp_path)
+    Path("card.yaml").write_text("factory: m:f\nname: card\n")
+    monkeypatch.setattr(graph, "cards_of", lambda cards, *_: cards)
     monkeypatch.setattr(trainer, "trainer_of", lambda *_, **__: train)
     monkeypatch.setenv("LBAR_WEIGHTS", str(tmp_path))
     if rank is not None:

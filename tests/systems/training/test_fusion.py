@@ -8,7 +8,7 @@ import yaml
 from harness.errors import UserError
 from harness.evaluation.evaluating import Options, evaluate
 from harness.evaluation.several import evaluate_all
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.systems import load_system
 from harness.machine import silent
 from harness.protocols.named import get_protocol

@@ -6,10 +6,12 @@ from harness.errors import UserError
 from harness.interface.names import registered
 from systems.training.graph import TABLES, cards_of
 
+PROTOCOLS = {"clotho": "clotho-dcase2024", "audiocaps": "audiocaps", "everyday": "everyday"}
+
 
 @pytest.mark.parametrize(("table", "dataset"), [(t, d) for t, parts in TABLES.items() for d in parts])
 def test_every_table_is_there_in_an_order_that_can_be_trained(table: str, dataset: str) -> None:
-    cards = cards_of([table], dataset)
+    cards = cards_of([table], PROTOCOLS[dataset])
     assert set(cards) == set(TABLES[table][dataset]) <= set(registered())
     starts = [card for card in cards if "-stage1-" in card or card in ("tiny-passt", "tiny-atst", "tiny-mn")]
     assert starts == cards[:3]
@@ -32,8 +34,22 @@ def test_a_circle_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_which_part_of_a_table() -> None:
-    with pytest.raises(UserError, match="table1 is of clotho, audiocaps, everyday; say which by --protocol clotho"):
-        cards_of(["table1"])
+    known = "clotho-dcase2024 or audiocaps or everyday"
+    for protocol in (None, "folder"):
+        with pytest.raises(UserError, match=f"is of clotho, audiocaps, everyday; say which by --protocol {known}"):
+            cards_of(["table1"], protocol)
+
+
+def test_every_protocol_of_a_data_set_names_its_part() -> None:
+    assert cards_of(["table1"], "clotho-a2t") == cards_of(["table1"], "clotho-dcase2024")
+    with pytest.raises(UserError, match="unknown protocol 'clotho-dcase24'; did you mean 'clotho-dcase2024'"):
+        cards_of(["table1"], "clotho-dcase24")
+
+
+def test_the_data_sets_name_goes_on_working_with_a_warning() -> None:
+    said: list[str] = []
+    assert cards_of(["table1"], "clotho", said.append) == cards_of(["table1"], "clotho-dcase2024")
+    assert said == ["--protocol clotho is no protocol and will be refused in a later version; say clotho-dcase2024"]
 
 
 def test_an_ancestor_is_one_however_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

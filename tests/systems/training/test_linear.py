@@ -13,7 +13,7 @@ from harness.audio.store import PcmStore
 from harness.datasets import RetrievalDataset
 from harness.datasets.known import load
 from harness.errors import UserError
-from harness.interface.cards import read_card, trained_without
+from harness.interface.cards.card import read_card, trained_without
 from harness.interface.systems import load_system
 from systems.linear import LinearCard, LinearSystem
 from systems.training.cli import train

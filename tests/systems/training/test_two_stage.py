@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from harness.cli.app import own_command
 from harness.errors import UserError
-from harness.interface.cards import trained_without
+from harness.interface.cards.card import trained_without
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from harness.machine import exclusive
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.metadata import LateFusion
+from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.training import two_stage
 from systems.training.fitting import fit
@@ -104,6 +107,47 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
     teachers = json.loads(Path("weights/second/training.json").read_text())["teachers"]
     assert [teacher["name"] for teacher in teachers] == ["first", "linear"]
     assert teachers[0]["digest"] == first.info.digest
+
+
+def test_a_hybrid_system_goes_on_from_one_that_hears(
+    card: dict[str, object], small_clotho: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(small_clotho, tmp_path / "described")
+    for split, count in (("development", 23), ("validation", 8)):
+        rows = [f"{index}.wav,bell;field-recording" for index in range(count)]
+        (root / f"clotho_metadata_{split}.csv").write_text("\n".join(["file_name,keywords,sound_id", *rows]))
+    once = TRAINING | {"epochs": 1}
+    train(card, root, training=once)
+    more = {"metadata": {"fusion": "late"}, "training": once | {"start": "weights/first/card.yaml"}}
+    _, told = train(card, root, name="hybrid", **more)
+    assert "hybrid: 1 of 24 training clips have no keywords" in told
+    hybrid = load_system("weights/hybrid/card.yaml", device="cpu")
+    assert hybrid.info.uses == ("keywords",)
+    assert check(hybrid) == []
+    assert "trained before" in train(card, root, name="hybrid", **more)[0]
+    written = root / "clotho_metadata_development.csv"
+    written.write_text(written.read_text().replace("bell", "owl"))
+    assert "trained before" not in train(card, root, name="hybrid", **more)[0]
+
+
+@pytest.mark.parametrize("metadata", [{"fusion": "late"}, {"fusion": "mid", "heads": 2}])
+def test_its_towers_are_those_it_goes_on_from(dual_card: Card, metadata: dict[str, object]) -> None:
+    hearing = DualEncoder.seeded(dual_card(), 1)
+    model = two_stage._with_fusion(dual_card(metadata=metadata), hearing, 0)
+    theirs = hearing.state_dict()
+    same = {
+        name
+        for name, weight in model.state_dict().items()
+        if torch.equal(weight, theirs.get(name, torch.tensor(float("nan"))))
+    }
+    differing = {name.partition(".")[0] for name in model.state_dict().keys() - same}
+    if metadata["fusion"] == "mid":
+        assert differing == {"fusion", "audio_projection"}
+        return
+    assert differing == {"fusion"}
+    assert isinstance(model.fusion, LateFusion)
+    assert torch.equal(model.fusion.projection.weight, model.text_projection.weight)
+    assert model.fusion.projection is not model.text_projection
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

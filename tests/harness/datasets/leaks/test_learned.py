@@ -7,8 +7,8 @@ from harness.datasets.known import load
 from harness.datasets.leaks.identifiers import known_ids
 from harness.datasets.leaks.learned import load_trained_on, trained_on, without, without_listed
 from harness.errors import UserError
-from harness.interface.ancestors import TrainedSystem
-from harness.interface.training_section import TrainingSection
+from harness.interface.cards.ancestors import TrainedSystem
+from harness.interface.cards.training_section import TrainingSection
 
 CARD = "factory: a.b:c\nname: {name}\ntraining: {training}\n"
 

@@ -152,7 +152,7 @@ def test_without_py7zr_nothing_is_downloaded_in_vain(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError) as caught:
         fetch("clotho", tmp_path / "data", files=[published(folder, address, "a.7z")])
-    assert "python -m pip install 'lbar[fetch]'" in caught.value.problems[0]
+    assert "python -m pip install py7zr" in caught.value.problems[0]
     assert not (tmp_path / "data/clotho/a.7z").exists()
 
 

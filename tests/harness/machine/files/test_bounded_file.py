@@ -12,8 +12,8 @@ from harness.datasets.csv_file import read_rows
 from harness.datasets.readers.captions_csv import read_csv
 from harness.errors import UserError
 from harness.evaluation.hidden_set import read_queries
-from harness.interface.card_files import CardFile, place_of
-from harness.interface.cards import read_card
+from harness.interface.cards.card import read_card
+from harness.interface.cards.files import CardFile, place_of
 from harness.machine.files.bounded_file import MOST_YAML_BYTES, open_file, read_bounded, read_json, read_yaml
 from harness.runs import EvaluationRecord, find_runs, read_any_record
 from harness.submission.editions.profiles import get_profile

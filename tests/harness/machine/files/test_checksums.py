@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.machine.files.checksums import (
     CHECKSUMS,
     damaged_files,
-    is_sound_archive,
+    is_sound,
     require_undamaged,
     write_checksums,
 )
@@ -68,9 +68,13 @@ def test_an_archive_that_does_not_pass_its_own_checks(tmp_path: Path) -> None:
     path = tmp_path / "a.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("numbers", bytes(1000))
-    assert is_sound_archive(path)
+    assert is_sound(path)
     whole = path.read_bytes()
     for damaged in (whole[:500] + b"x" + whole[501:], whole[:-30], b"", whole[:1050]):
         path.write_bytes(damaged)
-        assert not is_sound_archive(path)
-    assert not is_sound_archive(tmp_path / "absent.zip")
+        assert not is_sound(path, must_be_archive=True)
+    assert not is_sound(tmp_path / "absent.zip", must_be_archive=True)
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+    assert [is_sound(other), is_sound(other, must_be_archive=True)] == [True, False]
+    assert [is_sound(other, "795f3202b17cb6bc3d4b771d8c6c9eaf"), is_sound(other, "0" * 32)] == [True, False]

@@ -1,3 +1,5 @@
+import getpass
+import json
 import logging
 import os
 import shutil
@@ -17,13 +19,16 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.measures import BelowChance
 from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import find_runs, read_record, write_run
 from harness.runs.tracking import client as tracking
 from harness.runs.tracking import mirroring, quiet
+from harness.runs.tracking.client import prepare_store
 from harness.runs.tracking.mirroring import mirror, mirror_all, try_mirror
 from harness.runs.tracking.place import tracking_uri
 from harness.runs.tracking.restoring import restore
+from harness.runs.tracking.values import allowed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -86,7 +91,7 @@ def test_a_run_holds_all_the_record_says(out: Path) -> None:
     with looking_at(out) as client:
         run = client.get_run(run_id)
         assert client.get_experiment(run.info.experiment_id).name == "everyday"
-        assert run.info.run_name == folder.name
+        assert run.info.run_name == f"linear-everyday-{folder.name[:16]}"
         assert run.info.status == "FINISHED"
         assert run.info.end_time - run.info.start_time == 2125
         assert run.data.metrics == expected_metrics(record)
@@ -94,6 +99,14 @@ def test_a_run_holds_all_the_record_says(out: Path) -> None:
         assert run.data.tags["lbar.protocol_digest"] == record.protocol.digest
         assert run.data.tags["lbar.comparable"] == "true"
         assert run.data.tags["mlflow.source.git.commit"] == "1" * 40
+        assert run.data.tags["lbar.system"] == "linear"
+        assert run.data.tags["mlflow.source.name"] == record.command
+        assert run.data.tags["mlflow.source.type"] == "LOCAL"
+        assert run.data.tags["mlflow.user"] == getpass.getuser()
+        assert run.data.tags["mlflow.note.content"] == (
+            f"linear on everyday (text-to-audio, {record.dataset.queries:,} queries, {record.dataset.clips:,} clips): "
+            f"{', '.join(map(str, record.measures))}, with 95 % intervals over clips."
+        )
         assert run.data.params["system.trained_on"] == "everyday"
         assert run.data.params["settings.seed"] == "0"
         assert run.data.params["environment.packages.numpy"] == "2.4.6"
@@ -105,6 +118,34 @@ def test_a_run_holds_all_the_record_says(out: Path) -> None:
             "ranking.parquet",
             "linear.output.csv",
         }
+
+
+def test_an_experiment_opens_as_what_it_is_with_its_measures_as_columns(out: Path) -> None:
+    folder = write(out)
+    with looking_at(out) as client:
+        number = client.create_experiment("everyday", artifact_location=(out / "mlartifacts" / "everyday").as_uri())
+        client.set_experiment_tag(number, "mlflow.experiment.primaryMetric.name", "chosen")
+    mirror(folder, out=out)
+    with looking_at(out) as client:
+        tags = client.get_experiment(number).tags
+    assert tags["mlflow.experimentKind"] == "custom_model_development"
+    assert tags["mlflow.experiment.primaryMetric.name"] == "chosen", "what somebody has set stays"
+    columns = json.loads(tags["mlflow.sharedViewState.lbar"])["selectedColumns"]
+    measures = [allowed(measure.name) for measure in read_record(folder).measures]
+    assert columns[: len(measures)] == [f"metrics.`{name}`" for name in measures]
+    assert prepare_store(out) == {"everyday": number}
+
+
+def test_the_card_stands_apart_and_what_is_wrong_is_in_words(out: Path) -> None:
+    system = read_record(write(out)).system.model_copy(update={"card": {"name": "linear", "training": {"epochs": 3}}})
+    worse = BelowChance("mAP@10", 0.1, 0.3, 0.0005)
+    folder = write(out, system=system, comparable=False, reasons=("1 of 8 clips",), below_chance=worse)
+    run_id = mirror(folder, out=out)
+    with looking_at(out) as client:
+        run = client.get_run(run_id)
+    assert run.data.params["card.training.epochs"] == "3"
+    assert not [name for name in run.data.params if name.startswith("system.card")]
+    assert run.data.tags["mlflow.note.content"].endswith(f" {worse}. Not comparable: 1 of 8 clips.")
 
 
 def test_data_set_and_model_are_mlflows_own_and_hold_the_metrics(out: Path) -> None:
@@ -411,7 +452,7 @@ def test_a_server_killed_while_it_is_told_of_a_run_gets_the_run_once(
                 assert run.info.run_id == first[1].message
                 assert run.data.tags["lbar.complete"] == "true"
                 assert {file.path for file in client.list_artifacts(run.info.run_id)} == set(before)
-            assert leaderboard.load(out, mlflow=True)["system"].tolist() == ["linear"]
+            assert leaderboard.board(out, mlflow=True)["system"].tolist() == ["linear"]
         finally:
             os.killpg(server.pid, 15)
 

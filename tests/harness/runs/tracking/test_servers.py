@@ -20,7 +20,8 @@ from harness.errors import UserError
 from harness.runs.run_folder import read_record
 from harness.runs.tracking.curves import Curves
 from harness.runs.tracking.in_time import in_time, tracking_seconds, unhurried
-from harness.runs.tracking.mirroring import mirror_all, try_mirror
+from harness.runs.tracking.mirroring import mirror_all, mirror_in_time, try_mirror
+from harness.runs.tracking.registry import register_version, registered_version
 
 MakeRun = Callable[..., Path]
 Start = Callable[[str], str]
@@ -132,6 +133,40 @@ def test_each_costs_a_line_and_the_run_is_mirrored_later(
     monkeypatch.delenv("LBAR_TRACKING_SECONDS")
     ((_, outcome),) = mirror_all(migrated_runs)
     assert outcome.done
+
+
+def test_a_registry_that_is_silent_is_not_waited_for(
+    start: Start, migrated_runs: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(migrated_runs, "a")
+    record = read_record(folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", start("silent"))
+    monkeypatch.setenv("LBAR_TRACKING_SECONDS", "0.5")
+    assert in_time(os.getpid, migrated_runs) != os.getpid(), "it runs, so that its start is not measured"
+    for call in (
+        lambda: registered_version("lbar-everyday", "best", record, out=migrated_runs),
+        lambda: register_version("lbar-everyday", "best", folder, "0" * 32, record, out=migrated_runs),
+        lambda: mirror_in_time(folder, out=migrated_runs),
+    ):
+        begun = time.monotonic()
+        with pytest.raises(UserError, match=r"MLflow at http://.* took longer than 0.5 s"):
+            call()
+        assert time.monotonic() - begun < 20
+        assert in_time(os.getpid, migrated_runs, 60) != os.getpid()
+
+
+@pytest.mark.slow
+def test_registering_at_a_silent_server_ends_with_a_line(
+    start: Start, migrated_runs: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(migrated_runs, "linear")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", start("silent"))
+    monkeypatch.setenv("LBAR_TRACKING_SECONDS", "1")
+    command = own_command("mlflow", "register", "--out", str(migrated_runs))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "took longer than 1 s" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_all_failed_epochs_of_a_training_together_may_take_as_long_as_a_run(

@@ -53,7 +53,7 @@ def test_a_measurement_is_mirrored_once(folder: Path, speed: SpeedRecord) -> Non
     assert mirror(folder, out=out) == run_id
     with open_client(out) as client:
         run = client.get_run(run_id)
-        assert run.info.run_name == folder.name
+        assert run.info.run_name == f"small_linear-speed-{folder.name[:16]}"
         assert run.data.metrics["clips_per_second"] == speed.figures.clips_per_second
         assert run.data.metrics["stage.encode"] == speed.stages["encode"]
         assert run.data.metrics["index folder.p50"] == speed.workloads[0].cases[0].p50

@@ -61,7 +61,7 @@ def test_the_next_edition_is_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("base: dcase2022\ndepht: 5\n", "depht: Extra inputs are not permitted"),
+        ("base: dcase2022\ndepht: 5\n", "depht: unknown field; did you mean 'depth'"),
         ("base: dcase2022\ndepth: null\n", "a ranked list has a depth"),
         ("base: dcase2022\nlabel: '(?P<author>x'\n", "label is no regular expression"),
         ("base: dcase2022\nlabel: 'x'\n", "label lacks the group author, index, institute"),

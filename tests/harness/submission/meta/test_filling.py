@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.interface.cards import common_part, read_card
+from harness.interface.cards.card import common_part, read_card
 from harness.runs.records import SystemRecord
 from harness.submission.editions.profiles import editions, get_profile
 from harness.submission.meta.author_checks import LONGEST_ABBREVIATION

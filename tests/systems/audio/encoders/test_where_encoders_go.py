@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from harness.errors import UserError
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from harness.machine.progress import silent

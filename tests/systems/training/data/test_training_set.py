@@ -107,7 +107,7 @@ def test_a_crop_begins_anywhere_and_where_the_seed_says() -> None:
 
 
 def test_a_data_set_without_such_a_split(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="'wavcaps' has no split for validation; expected one of audiocaps, clotho"):
+    with pytest.raises(UserError, match="'wavcaps' has no split for validation; known are audiocaps, clotho"):
         load_split("wavcaps", "validation", tmp_path, lambda *_: lambda _: None)
 
 

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback
 from harness.audio.store import PcmStore
 from harness.datasets.known import load
 from harness.errors import UserError
-from harness.machine import is_sound_archive
+from harness.machine import is_sound
 from systems.checkpoints.files import weights_digest
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
@@ -108,7 +108,7 @@ def test_with_a_damaged_checkpoint_it_begins_again(
     again = fit(fitting(dual_card(), data, epochs=1), tmp_path)
     assert [epoch.loss for epoch in again.epochs] == [epoch.loss for epoch in whole.epochs]
     assert caplog.messages == [f"{path} is missing or damaged; the training begins again"]
-    assert is_sound_archive(path)
+    assert is_sound(path, must_be_archive=True)
 
 
 def test_the_best_epoch_is_kept(dual_card: Card, data: TrainingSet, tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from torch.nn.functional import normalize
 
 from harness.audio.store import PcmStore
 from harness.datasets.known import load
-from harness.interface.card_files import required_file
-from harness.interface.cards import parse_card, read_card
+from harness.interface.cards.card import parse_card, read_card
+from harness.interface.cards.files import required_file
 from harness.machine.memory import keep_freed_memory
 from systems.audio.mel import SAMPLE_RATE
 from systems.dual_encoder.card import DualEncoderCard

@@ -86,6 +86,8 @@ def test_what_cannot_be_kept_is_refused(dual_card: Card) -> None:
             settings = {"audio": AUDIO["mobilenet"], "training": SETTINGS | wanted} | change
             with pytest.raises(ValidationError, match="need windows of a fixed length, whose images are the same"):
                 dual_card(**settings)
+    with pytest.raises(ValidationError, match="are not for systems with metadata"):
+        dual_card(audio=AUDIO["mobilenet"], metadata={"fusion": "late"}, training=SETTINGS)
     with pytest.raises(ValidationError, match="objective is towers, which needs no teachers"):
         TrainingConfig.model_validate(SETTINGS | {"objective": "towers", "captions": "one"})
 

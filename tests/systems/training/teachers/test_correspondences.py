@@ -1,5 +1,6 @@
 """Estimates against their definition, kept by content, and teachers that cannot teach."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,11 @@ from systems.random import RandomSystem
 
 class WithoutDigest(RandomSystem):
     info = replace(RandomSystem.info, digest=None)
+
+class Reading(RandomSystem):
+    info = replace(RandomSystem.info, uses=("keywords",))
+    def embed_audio(self, clips, metadata):
+        return self.embed_text([" ".join(one["keywords"]) for one in metadata])
 
 class PairScorer:
     info = RandomSystem.info
@@ -65,6 +71,24 @@ def test_nothing_is_computed_twice(data: TrainingSet, monkeypatch: pytest.Monkey
     monkeypatch.setattr(correspondences, "_embed", lambda *_: pytest.fail("computed again"))
     again = teach(["random"], data, device="cpu")[0]
     np.testing.assert_array_equal(first.clips, again.clips)
+
+
+def test_a_teacher_that_uses_keywords_gets_them(
+    data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "reading.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LBAR_TRUST", "1")
+    root = shutil.copytree(data.datasets[0].root, tmp_path / "root", ignore=shutil.ignore_patterns("*.wav"))
+    described = TrainingSet((replace(data.datasets[0], root=root),), data.stores)
+    vectors = []
+    for word in ("rain", "wind"):
+        rows = [f"{clip.name},{word if clip.name == '3.wav' else 'sea'}" for _, clip in data.clips]
+        (root / "clotho_metadata_validation.csv").write_text("\n".join(["file_name,keywords", *rows]))
+        vectors.append(teach(["reading:Reading"], described, device="cpu")[0].clips)
+    assert [
+        index for index, _ in enumerate(data.clips) if not np.array_equal(vectors[0][index], vectors[1][index])
+    ] == [[clip.name for _, clip in data.clips].index("3.wav")]
 
 
 def test_other_captions_are_other_vectors(data: TrainingSet) -> None:

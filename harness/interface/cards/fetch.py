@@ -5,23 +5,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.interface.ancestors import ancestors_of
-from harness.interface.card_files import CardFile, missing_line, weights_root
-from harness.interface.cards import read_card, training_of
-from harness.interface.names import is_card, target_of
+from harness.interface.cards.ancestors import ancestors_of
+from harness.interface.cards.card import read_card, training_of
+from harness.interface.cards.files import CardFile, missing_line, weights_root
 from harness.interface.systems import Needed, look_at, needed_files
-from harness.machine import Progress, download, exclusive, is_sound_archive, silent, write_checksums
+from harness.machine import Progress, download, exclusive, is_sound, silent, write_checksums
 
 
 def fetch_files(name: str, *, training: bool = False, progress: Progress = silent) -> Iterator[str]:
     """Download a system's files into the weights folder; a file that is there already is left alone.
 
-    Parts of a file that lie there under their published names are joined and not downloaded again.
+    Parts of a file that lie there under their published names are joined and not downloaded again. A file that nobody
+    published, such as weights that training makes, is told of in a line and no failure.
 
     Args:
         name: a registered system, or a card's path.
         training: whether to get what training it needs, too: the files that only training needs, of the system and of
-            all its ancestors. Weights that nobody published, and that training makes, are then no failure.
+            all its ancestors.
         progress: opened for every file and moved on by its bytes.
 
     Yields:
@@ -31,14 +31,7 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
         UserError: there is no such system, or files cannot be downloaded; all of these are listed, after all others
             are in place.
     """
-    listing = look_at(name)
-    if listing.problem:
-        raise UserError(listing.problem)
-    wanted = (
-        _for_training(name)
-        if training and listing.card
-        else [needed for needed in listing.files if not needed.file.training_only]
-    )
+    wanted = files_to_fetch(name, training=training)
     if not wanted:
         yield f"{name} needs no files"
         return
@@ -49,10 +42,10 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
                 yield f"{needed.place} is there already"
             elif not needed.file.may_be_fetched:
                 line = missing_line(needed.file, needed.system)
-                if training and not needed.file.page:
-                    yield line
-                else:
+                if needed.file.page:
                     problems.append(line)
+                else:
+                    yield line
             else:
                 try:
                     yield f"{_get(needed.file, progress)} downloaded"
@@ -62,10 +55,17 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
         raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", problems)
 
 
-def _for_training(name: str) -> list[Needed]:
-    """The files that a system and its ancestors need to be trained, each path once."""
-    if not is_card(target_of(name)):
-        return []
+def files_to_fetch(name: str, *, training: bool = False) -> list[Needed]:
+    """The files that a system needs, each path once: to run, or with its ancestors to be trained.
+
+    Raises:
+        UserError: there is no such system, or a card cannot be read.
+    """
+    listing = look_at(name)
+    if listing.problem:
+        raise UserError(listing.problem)
+    if not (training and listing.card):
+        return [needed for needed in listing.files if not needed.file.training_only]
     card, folder = read_card(name)
     systems = [name, *(ancestor.name for ancestor in ancestors_of(training_of(card), folder))]
     found: dict[str, Needed] = {}
@@ -122,7 +122,7 @@ def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
             for part in parts:
                 with part.open("rb") as piece:
                     shutil.copyfileobj(piece, whole, 1 << 22)
-        if not _is_sound(unfinished, target.suffix, md5):
+        if not is_sound(unfinished, md5, must_be_archive=target.suffix in (".ckpt", ".pt")):
             sizes = ", ".join(f"{part} ({part.stat().st_size:,} bytes)" for part in parts)
             raise UserError(
                 f"{target.name} is damaged when its parts are joined; they are kept: {sizes}; delete the one that is "
@@ -133,11 +133,3 @@ def join(parts: list[Path], target: Path, md5: str | None = None) -> None:
         raise UserError(f"{target} cannot be written: {error.strerror or error}; make room and run again") from error
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _is_sound(path: Path, suffix: str, md5: str | None) -> bool:
-    import pooch
-
-    if md5 is not None:
-        return bool(pooch.file_hash(str(path), alg="md5") == md5)
-    return suffix not in (".ckpt", ".pt") or is_sound_archive(path)

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from harness.machine import KnownFields
 
 SYSTEM_FIELDS = ("start", "teachers")
 """The fields of the section that name other systems: its parents."""
 
 
-class TrainingSection(BaseModel):
+class TrainingSection(KnownFields):
     """What the harness reads of a card's section `training:`; a kind of system adds its hyper-parameters.
 
     Attributes:
@@ -22,7 +24,7 @@ class TrainingSection(BaseModel):
         teachers: systems whose mean similarity estimates which captions and clips match.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     data: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

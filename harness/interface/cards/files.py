@@ -5,16 +5,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, PositiveInt, model_validator
 
 from harness.errors import UserError, listing
 from harness.interface.names import is_card, registered
-from harness.machine import PlainName, plain_name
+from harness.machine import KnownFields, PlainName, plain_name
 
 Url = Annotated[str, Field(pattern="^https?://")]
 
 
-class CardFile(BaseModel, frozen=True, extra="forbid"):
+class CardFile(KnownFields):
     """A file or a folder that a system needs, and how to get it.
 
     Attributes:
@@ -27,18 +27,20 @@ class CardFile(BaseModel, frozen=True, extra="forbid"):
         page: web page where a person gets it, if it cannot be downloaded from a plain address.
         origin: how else to get it, as a clause for a message.
         licence: of the file, as far as it is known.
+        size: bytes of the whole, roughly; `None` where nobody knows.
         training_only: whether it is needed to train the system, but not to run it.
     """
 
     path: str
     bundled: str | None = None
     urls: tuple[Url, ...] = ()
-    contents: dict[PlainName, Url] = {}
+    contents: dict[PlainName, Url] = Field(default={})
     instead: tuple[PlainName, ...] = ()
     md5: str | None = None
     page: str = ""
     origin: str = ""
     licence: str = ""
+    size: PositiveInt | None = None
     training_only: bool = False
 
     @model_validator(mode="after")
@@ -54,6 +56,22 @@ class CardFile(BaseModel, frozen=True, extra="forbid"):
     def may_be_fetched(self) -> bool:
         """Whether `lbar systems fetch` can get it."""
         return bool(self.urls or self.contents)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether somebody published it; else training makes it, or it is the user's own."""
+        return self.may_be_fetched or bool(self.page) or self.training_only
+
+    @property
+    def how_to_get(self) -> str:
+        """Where it comes from, as a clause for a message."""
+        if self.may_be_fetched:
+            first = self.urls[0] if self.urls else next(iter(self.contents.values()))
+            more = len(self.urls or self.contents) - 1
+            return f"from {first}{f' and {more} more' if more else ''}"
+        if self.page:
+            return f"by hand, from {self.page}{f' ({self.origin})' if self.origin else ''}"
+        return self.origin or "get it from its publisher and put it there"
 
     def is_whole(self, place: Path) -> bool:
         """Whether it lies at this place with all its contents, or in another layout."""
@@ -128,11 +146,8 @@ def missing_line(file: CardFile, system: str) -> str:
     """
     missing = f"{weights_root() / file.path} is not there"
     if file.may_be_fetched:
-        first = file.urls[0] if file.urls else next(iter(file.contents.values()))
-        more = len(file.urls or file.contents) - 1
-        others = f" and {more} more" if more else ""
         known = system if is_card(system) or system in registered() else "CARD"
-        return f"{missing}; get it by `lbar systems fetch {known}` (from {first}{others})"
+        return f"{missing}; get it by `lbar systems fetch {known}` ({file.how_to_get})"
     if file.page:
         return f"{missing}; get it from {file.page}{f' ({file.origin})' if file.origin else ''} and put it there"
-    return f"{missing}; {file.origin or 'get it from its publisher and put it there'}"
+    return f"{missing}; {file.how_to_get}"

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.interface.ancestors import ancestors_of
-from harness.interface.cards import read_card, training_of
-from harness.interface.training_section import TrainingSection
+from harness.interface.cards.ancestors import ancestors_of
+from harness.interface.cards.card import read_card, training_of
+from harness.interface.cards.training_section import TrainingSection
 
 
 def card(path: Path, training: str) -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import UserError
-from harness.interface.cards import recorded_training_of, training_of
-from harness.interface.training_section import TrainingSection
+from harness.interface.cards.card import recorded_training_of, training_of
+from harness.interface.cards.training_section import TrainingSection
 
 
 def test_fields_of_one_kind_of_system_are_let_through() -> None:

@@ -9,15 +9,14 @@ from os.path import relpath
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
-from harness.errors import UserError, listing
-from harness.interface.card_files import CardFile
+from harness.errors import UserError, listing, nearest
+from harness.interface.cards.files import CardFile
+from harness.interface.cards.training_section import SYSTEM_FIELDS, TrainingSection
 from harness.interface.names import is_card, target_of
 from harness.interface.system import SystemInfo
-from harness.interface.training_section import SYSTEM_FIELDS, TrainingSection
-from harness.machine import CHECKSUMS, PlainName, plain_name, read_yaml, require_undamaged
+from harness.machine import CHECKSUMS, KnownFields, PlainName, misfits, plain_name, read_yaml, require_undamaged
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ _MOST_CARDS = 100
 """Cards that one card may be built of, a base counted wherever it is named."""
 
 
-class Published(BaseModel, frozen=True, extra="forbid"):
+class Published(KnownFields):
     """Figures published for a system.
 
     Attributes:
@@ -41,7 +40,7 @@ class Published(BaseModel, frozen=True, extra="forbid"):
     note: str = ""
 
 
-class Card(BaseModel):
+class Card(KnownFields):
     """What every card may say; a kind of system adds fields of its own.
 
     Attributes:
@@ -63,8 +62,6 @@ class Card(BaseModel):
             no other field of the card says.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     factory: str
     trainer: str | None = None
     name: PlainName
@@ -75,17 +72,17 @@ class Card(BaseModel):
     trained_without: tuple[str, ...] = ()
     licence: str = ""
     source: str = ""
-    files: dict[str, CardFile] = {}
+    files: dict[str, CardFile] = Field(default={})
     members: tuple[str, ...] = ()
     published: tuple[Published, ...] = ()
-    described: dict[str, JsonValue] = {}
+    described: dict[str, JsonValue] = Field(default={})
 
     @property
     def all_training_data(self) -> tuple[str, ...]:
         """Names of all data sets it was trained on, pre-training included, each once."""
         return tuple(dict.fromkeys(self.pretrained_on + self.trained_on))
 
-    def info(self, *, sample_rate: int, parameters: int, digest: str | None) -> SystemInfo:
+    def info(self, *, sample_rate: int, parameters: int, digest: str | None, uses: tuple[str, ...] = ()) -> SystemInfo:
         """The information on a system built from this card, of which the arguments are what the card does not say."""
         return SystemInfo(
             name=self.name,
@@ -96,6 +93,7 @@ class Card(BaseModel):
             source=self.source,
             digest=digest,
             card=self.model_dump(mode="json"),
+            uses=uses,
         )
 
 
@@ -111,16 +109,7 @@ def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
     try:
         return kind.model_validate(card)
     except ValidationError as error:
-        raise listing(f"card {card.get('name', '?')!r} does not fit", list(map(_misfit, error.errors()))) from None
-
-
-def _misfit(problem: ErrorDetails) -> str:
-    """A line on a field that does not fit: which, what is expected, and what was found."""
-    # In YAML a tuple is a list; the input of a missing field, or of a check of several, is all that stands around it.
-    expected = problem["msg"].removeprefix("Value error, ").replace("tuple", "list").replace("Tuple", "List")
-    found = "" if isinstance(problem["input"], Mapping) else f", found {problem['input']!r:.80}"
-    where = ".".join(map(str, problem["loc"]))
-    return f"{where}: {expected}{found}" if where else expected
+        raise listing(f"card {card.get('name', '?')!r} does not fit", misfits(error)) from None
 
 
 def common_part(card: Mapping[str, object]) -> Card:
@@ -180,7 +169,11 @@ def read_card(name: str) -> tuple[dict[str, object], Path]:
     path = _path_of(name)
     card = _composed(path, path.parent, (), count(1))
     if not isinstance(card.get("factory"), str):
-        raise UserError(f"card {path} has no line `factory: package.module:function` that says what builds the system")
+        near = nearest("factory", card)
+        hint = f"; rename its line `{near}:`" if near else ""
+        raise UserError(
+            f"card {path} has no line `factory: package.module:function` that says what builds the system{hint}"
+        )
     name = card.get("name", path.stem)
     if not isinstance(name, str):
         raise UserError(f"card {path}: `name:` is {name!r:.80}; expected a text, in quotes if it is a number")
@@ -214,7 +207,10 @@ def _composed(path: Path, folder: Path, above: tuple[Path, ...], read: Iterator[
         raise UserError(f"card {path}: `base:` is {bases!r}; expected a card's path or name, or a list of them")
     composed: dict[str, Any] = {}
     for base in bases:
-        below = path.parent / base if is_card(base) else _path_of(base)
+        try:
+            below = path.parent / base if is_card(base) else _path_of(base)
+        except UserError as error:
+            raise UserError(f"card {path}: `base:` {error}") from None
         composed = _merged(composed, _composed(below, folder, (*above, path.resolve()), read))
     composed.pop("published", None)
     return _merged(composed, own)

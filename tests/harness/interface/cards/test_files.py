@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.interface.card_files import CardFile, missing_line, place_of, required_file, required_files, weights_root
+from harness.interface.cards.files import CardFile, missing_line, place_of, required_file, required_files, weights_root
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.interface.card_files import place_of
-from harness.interface.cards import Card, common_part, parse_card, read_card
+from harness.interface.cards.card import Card, common_part, parse_card, read_card
+from harness.interface.cards.files import place_of
 
 
 def write(folder: Path, **cards: str) -> None:
@@ -106,7 +106,7 @@ def test_cards_that_do_not_hold_together(tmp_path: Path, cards: dict[str, str], 
 
 
 def test_all_that_is_wrong_is_listed() -> None:
-    card = {"factory": "m:f", "surprise": 1, "parameters": "many", "files": {"weights": {"urls": ["a"], "size": 1}}}
+    card = {"factory": "m:f", "surprise": 1, "parameters": "many", "files": {"weights": {"urls": ["a"], "sise": 1}}}
     with pytest.raises(UserError, match=r"card '\?' does not fit") as caught:
         parse_card(Card, card)
     places = {problem.partition(":")[0] for problem in caught.value.problems}
@@ -115,13 +115,13 @@ def test_all_that_is_wrong_is_listed() -> None:
         "surprise",
         "parameters",
         "files.weights.path",
-        "files.weights.size",
+        "files.weights.sise",
         "files.weights.urls.0",
     }
 
 
 def test_one_wrong_thing_is_one_line() -> None:
-    with pytest.raises(UserError, match=r"card 'mine' does not fit: surprise: Extra") as caught:
+    with pytest.raises(UserError, match=r"card 'mine' does not fit: surprise: unknown field; known are") as caught:
         parse_card(Card, {"factory": "m:f", "name": "mine", "surprise": 1})
     assert caught.value.problems == ()
 

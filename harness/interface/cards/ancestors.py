@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.interface.cards import read_card, training_of
+from harness.interface.cards.card import read_card, training_of
+from harness.interface.cards.training_section import TrainingSection
 from harness.interface.names import identity, located
-from harness.interface.training_section import TrainingSection
 
 
 @dataclass(frozen=True, slots=True)
