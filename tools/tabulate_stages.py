@@ -1,8 +1,10 @@
-"""Print the README's table of what each stage of the small systems reaches, on average over seeds.
+"""Print the table of what each stage of the small systems reaches, on average over seeds.
 
     python tools/tabulate_stages.py everyday runs/seed-0 runs/seed-1 runs/seed-2
 
-Each folder holds the runs of all nine systems with one seed.
+Each folder holds the runs of all systems with one seed: the nine, and the three whose stage 1 goes on. A difference has
+a star where it is there beyond chance: by a permutation over clips, corrected after Holm over all differences of single
+encoders.
 """
 
 import sys
@@ -14,14 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
-from harness.measures import bootstrap_means, difference_intervals, intervals
+from harness.measures import bootstrap_means, difference_intervals, holm, intervals, sign_flip_p_values
 from leaderboard.runs import find_rows, read_answers
 
-STAGES = {"stage 1": "", "self-distilled": "-m1", "ensemble-distilled": "-m3"}
+STAGES = {"stage 1": "", "stage 1 goes on": "-longer", "self-distilled": "-m1", "ensemble-distilled": "-m3"}
 ROWS = {
     title: [f"tiny-{encoder}{stage}" for stage in STAGES.values()]
     for title, encoder in (("PaSST", "passt"), ("ATST-Frame", "atst"), ("MobileNet", "mn"))
 }
+
+
+CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,15 @@ class SeedMeans:
         ((low, high),) = difference_intervals(means, [(0, 1)])
         return Estimate(float((first - second).mean()), float(low), float(high))
 
+    def p_values(self, pairs: Sequence[tuple[str, str]], measure: str) -> list[float]:
+        """How likely chance alone gives so large a difference between the two systems of each pair; corrected by Holm.
+
+        The means over seeds are compared.
+        """
+        of_measure = self.values.mean(axis=0)[self.measures.index(measure)]
+        columns = [(self.systems.index(first), self.systems.index(second)) for first, second in pairs]
+        return [float(value) for value in holm(sign_flip_p_values(of_measure, self.clusters, columns))]
+
     def by_seed(self, system: str, measure: str) -> list[float]:
         """The mean of a system for each seed."""
         of_system = self.values[:, self.measures.index(measure), :, self.systems.index(system)]
@@ -103,6 +117,8 @@ def read_seeds(outs: Sequence[Path], systems: Sequence[str], protocol: str) -> S
 def stage_table(seeds: SeedMeans, rows: Mapping[str, Sequence[str]], stages: Sequence[str], measure: str) -> str:
     """A table in Markdown: all measures of every system, then the gain of each stage over each earlier one.
 
+    A gain has a star where Holm's correction over all rows and steps leaves p ≤ 0.05.
+
     Args:
         seeds: from `read_seeds`.
         rows: the systems of each row by the row's name, one for each stage.
@@ -116,11 +132,15 @@ def stage_table(seeds: SeedMeans, rows: Mapping[str, Sequence[str]], stages: Seq
     steps = [(later, earlier) for later in range(1, len(stages)) for earlier in range(later)]
     lines += ["", _line([measure, *(f"{stages[later]} - {stages[earlier]}" for later, earlier in steps)])]
     lines.append(_line(["---"] * (1 + len(steps))))
+    family = [(systems[later], systems[earlier]) for systems in rows.values() for later, earlier in steps]
+    clear = {pair for pair, p in zip(family, seeds.p_values(family, measure), strict=True) if p <= CHANCE}
     for name, chosen in (*((name, [systems]) for name, systems in rows.items()), ("all", list(rows.values()))):
-        gains = [
-            seeds.gain([(systems[later], systems[earlier]) for systems in chosen], measure) for later, earlier in steps
-        ]
-        lines.append(_line([name, *(gain.to_text(signed=True) for gain in gains)]))
+        cells = []
+        for later, earlier in steps:
+            pairs = [(systems[later], systems[earlier]) for systems in chosen]
+            star = " *" if len(pairs) == 1 and pairs[0] in clear else ""
+            cells.append(seeds.gain(pairs, measure).to_text(signed=True) + star)
+        lines.append(_line([name, *cells]))
     return "\n".join(lines)
 
 

@@ -13,7 +13,7 @@ from harness.errors import nearest
 from harness.interface import import_named
 from harness.machine import KnownFields
 from systems.audio import encoders
-from systems.audio.mel import KaldiLogMel
+from systems.audio.mel import MelConfig
 from systems.checkpoints import Layout, Prefixes
 
 
@@ -54,7 +54,11 @@ class AudioConfig(KnownFields):
 
     def front_end(self) -> nn.Module:
         """What turns waveforms `(windows, samples)` at 32 kHz into images; it takes a generator as the encoder does."""
-        return KaldiLogMel(edge_jitter=True)
+        return MelConfig().build()
+
+    def repeats_images(self) -> bool:
+        """Whether the front end makes the same image of a window each time, in training and in any batch."""
+        return False
 
     def longest_window(self) -> int | None:
         """Samples at 32 kHz of the longest window that the encoder takes; `None` if it takes any."""

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from harness.machine import KnownFields
 from systems.audio.spectra import Block, blocks_of, bounds_of, mel_power
 
 SAMPLE_RATE = 32_000
@@ -23,6 +25,24 @@ LOWER_JITTER, UPPER_JITTER = 10, 2_000
 """How many whole hertz an edge is drawn from: the lower one upwards from 0, the upper one downwards from 16 kHz."""
 
 
+class MelConfig(KnownFields):
+    """The log-mel images of PaSST and of the MobileNets; the defaults are the published ones.
+
+    Attributes:
+        bands: number of bands.
+        hop: samples at 32 kHz from one frame to the next.
+        edge_jitter: see `KaldiLogMel`. Images without it can be kept from one epoch to the next.
+    """
+
+    bands: PositiveInt = BANDS
+    hop: PositiveInt = HOP
+    edge_jitter: bool = True
+
+    def build(self) -> "KaldiLogMel":
+        """The front end that makes them."""
+        return KaldiLogMel(edge_jitter=self.edge_jitter, bands=self.bands, hop=self.hop)
+
+
 class KaldiLogMel(nn.Module):
     """Waveforms at 32 kHz to the 128-band log-mel images that PaSST and the MobileNets were trained on.
 
@@ -34,6 +54,8 @@ class KaldiLogMel(nn.Module):
     Args:
         edge_jitter: whether the edges of the mel bank are drawn at random for each batch in training mode: the lower
             edge from 0 to 9 Hz, the upper one from 14,001 to 16,000 Hz.
+        bands: number of bands.
+        hop: samples from one frame to the next.
 
     >>> KaldiLogMel()(torch.zeros(2, 32_000)).shape
     torch.Size([2, 128, 100])
@@ -42,11 +64,12 @@ class KaldiLogMel(nn.Module):
     window: Tensor
     bank: Tensor
 
-    def __init__(self, *, edge_jitter: bool = False) -> None:
+    def __init__(self, *, edge_jitter: bool = False, bands: int = BANDS, hop: int = HOP) -> None:
         super().__init__()
         self.edge_jitter = edge_jitter
+        self.bands, self.hop = bands, hop
         self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
-        self.register_buffer("bank", kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
+        self.register_buffer("bank", kaldi_mel_bank(bands, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
         self._bounds = bounds_of(self.bank)
 
     def forward(self, waveforms: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -57,21 +80,21 @@ class KaldiLogMel(nn.Module):
             generator: on the CPU; the edges of the mel bank are drawn from it. `None` is torch's global generator.
 
         Returns:
-            Float32 `(clips, 128, frames)`; frames are 10 ms apart, `1 + (samples - 1) // 320` of them.
+            Float32 `(clips, bands, frames)`, of `1 + (samples - 1) // hop` frames.
         """
         with torch.autocast(waveforms.device.type, enabled=False):
             bank, bounds = self.bank, self._bounds
             if self.training and self.edge_jitter:
                 with torch.device("cpu"):
-                    bank = kaldi_mel_bank(BANDS, N_FFT, SAMPLE_RATE, *draw_edges(generator))
+                    bank = kaldi_mel_bank(self.bands, N_FFT, SAMPLE_RATE, *draw_edges(generator))
                     bounds = bounds_of(bank)
             blocks = blocks_of(bank.to(self.bank.device), bounds)
             return within_cache(lambda some: self.log_mel(some, blocks), waveforms.float())
 
     @staticmethod
-    def longest_waveform(frames: int) -> int:
+    def longest_waveform(frames: int, hop: int = HOP) -> int:
         """The number of samples of the longest waveform whose image has at most that many frames."""
-        return frames * HOP
+        return frames * hop
 
     def log_mel(self, waveforms: Tensor, blocks: Sequence[Block]) -> Tensor:
         """Log-mel images `(clips, bands, frames)` of float32 `(clips, samples)`, by the blocks of a mel bank."""
@@ -80,7 +103,7 @@ class KaldiLogMel(nn.Module):
         padded = pad(waveforms, (0, shortage)) if shortage else waveforms
         # Not a convolution, whose factors a GPU may round to ten bits (TF32).
         emphasised = torch.sub(padded[:, 1:], padded[:, :-1], alpha=PRE_EMPHASIS)
-        mel = mel_power(emphasised, self.window, N_FFT, HOP, blocks)
+        mel = mel_power(emphasised, self.window, N_FFT, self.hop, blocks)
         return mel.add_(1e-5).log_().add_(4.5).div_(5)
 
 

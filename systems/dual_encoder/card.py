@@ -11,6 +11,8 @@ from systems.dual_encoder.metadata import MetadataConfig
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.text import TextConfig
 
+_LATER = {"mel", "initial_spread", "pooling", "objective", "keep_images"}
+
 
 class DualEncoderCard(Card):
     """A dual encoder, but for its weights.
@@ -38,6 +40,22 @@ class DualEncoderCard(Card):
     training: TrainingConfig | None = None
     random_weights: int | None = None
 
+    def unsaid(self) -> dict[str, set[str]]:
+        """The fields, by section, that came later and are at their defaults.
+
+        They are left out of what decides vectors and weights, which thereby stays what it was before there were any.
+        """
+        sections = {"audio": self.audio, "text": self.text, "training": self.training}
+        return {
+            name: {
+                field
+                for field, about in type(section).model_fields.items()
+                if field in _LATER and getattr(section, field) == about.default
+            }
+            for name, section in sections.items()
+            if section is not None
+        }
+
     @property
     def uses(self) -> tuple[str, ...]:
         """The kinds of metadata that it uses beside the sound."""
@@ -64,4 +82,18 @@ class DualEncoderCard(Card):
                 f"windows.{field} is {found}, longer than the {longest:g} s that this encoder takes at once; "
                 "cut shorter windows"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _images_can_be_kept(self) -> Self:
+        training = self.training
+        if training is None or not (training.keep_images or training.objective == "towers"):
+            return self
+        if not (self.audio.repeats_images() and self.windows.seconds):
+            raise ValueError(
+                "training.keep_images and the objective towers need windows of a fixed length, whose images are the "
+                "same each time; give `windows.seconds`, and `audio.mel.edge_jitter: false` or the like"
+            )
+        if self.metadata is not None:
+            raise ValueError("training.keep_images and the objective towers are not for systems with metadata")
         return self

@@ -1,6 +1,7 @@
 """The dual encoder: two towers, each with a linear projection into one space, in which the cosine is the score."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Self
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from harness.audio import Array, Pcm
 from harness.machine import stage
-from systems.audio import Window, average_each, cut, plan, steps_each
+from systems.audio import Window, average, average_each, cut, plan, steps_each
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.metadata import MidFusion, build_fusion, dropped, embed_tokens
 from systems.text import build, build_empty, embed
@@ -26,6 +27,7 @@ class DualEncoder(nn.Module):
         """Build it with random weights, on torch's default device; see `seeded` and `empty`."""
         super().__init__()
         self.windows = card.windows
+        self.pooling = card.text.pooling
         with torch.device("cpu"):
             self.front_end = card.audio.front_end()
         self.audio = card.audio.build()
@@ -75,25 +77,61 @@ class DualEncoder(nn.Module):
         Returns:
             `(clips, shared)`.
         """
-
-        def describe(windows: Sequence[Window]) -> Tensor:
-            with stage("transfer"):
-                waveforms = _on_device(cut(clips, windows), self.device)
-            with stage("mel"):
-                images = self.front_end(waveforms, generator)
-            with stage("encode"):
-                steps: Tensor = self.audio(images, generator)
-            return steps
-
-        if not clips:
-            return torch.zeros(0, self.audio_projection.out_features, device=self.device)
-        windows = plan([len(clip) for clip in clips], self.windows)
-        if self.metadata is not None:
+        if self.metadata is not None and clips:
+            describe = partial(self._steps, clips, generator)
+            windows = plan([len(clip) for clip in clips], self.windows)
             return self._fused(describe, windows, at_once, keywords or [[]] * len(clips), generator)
-        features = average_each(describe, windows, at_once, self.windows.averaging)
+        features = self.describe_clips(clips, at_once, generator)
         with stage("project"):
             projected: Tensor = self.audio_projection(features)
         return projected
+
+    def describe_clips(
+        self,
+        clips: Sequence[Array] | Sequence[Pcm],
+        at_once: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The features of clips as they come out of the audio encoder, `(clips, width)`; see `embed_clips`."""
+        if not clips:
+            return torch.zeros(0, self.audio.width, device=self.device)
+        windows = plan([len(clip) for clip in clips], self.windows)
+        return average_each(partial(self._steps, clips, generator), windows, at_once, self.windows.averaging)
+
+    def _steps(
+        self,
+        clips: Sequence[Array] | Sequence[Pcm],
+        generator: torch.Generator | None,
+        windows: Sequence[Window],
+    ) -> Tensor:
+        """The features of windows of one length, `(windows, steps, width)`."""
+        with stage("transfer"):
+            waveforms = _on_device(cut(clips, windows), self.device)
+        with stage("mel"):
+            images = self.front_end(waveforms, generator)
+        with stage("encode"):
+            steps: Tensor = self.audio(images, generator)
+        return steps
+
+    def images(self, clip: Array) -> Tensor:
+        """The images of a clip's windows, float16 `(windows, bands, frames)`, to be kept for `describe_images`."""
+        with torch.no_grad():
+            waveforms = _on_device(cut([clip], plan([len(clip)], self.windows)), self.device)
+            images: Tensor = self.front_end(waveforms)
+        return images.half()
+
+    def describe_images(
+        self, images: Sequence[Tensor], lengths: Sequence[int], generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The features of clips, `(clips, width)`, from what `images` returned; windows must be of one length.
+
+        Args:
+            images: of each clip.
+            lengths: of the clips, in samples.
+            generator: as in `embed_clips`.
+        """
+        steps = self.audio(torch.cat(list(images)).to(self.device).float(), generator)
+        return average(steps, plan(lengths, self.windows), self.windows.averaging)
 
     def _fused(
         self,
@@ -121,15 +159,19 @@ class DualEncoder(nn.Module):
                 projected: Tensor = self.audio_projection(features)
             return projected
         heard = None if deaf else self.audio_projection(average_each(describe, windows, at_once, averaging))
-        fused: Tensor = self.fusion(heard, embed(self.text, ids), described, len(keywords))
+        fused: Tensor = self.fusion(heard, self.describe_captions(ids), described, len(keywords))
         return fused
 
     def embed_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """Project captions, each given as its token ids, into the shared space; `(captions, shared)`."""
-        features = embed(self.text, ids)
+        features = self.describe_captions(ids)
         with stage("project"):
             projected: Tensor = self.text_projection(features)
         return projected
+
+    def describe_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """The features of captions, as they come out of RoBERTa; `(captions, width)`."""
+        return embed(self.text, ids, pooling=self.pooling)
 
 
 def _on_device(samples: Tensor, device: torch.device) -> Tensor:

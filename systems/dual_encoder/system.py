@@ -28,6 +28,9 @@ from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.settings import contradictions
 from systems.text import CaptionTokenizer
 
+_DECISIVE = {"audio", "windows", "text", "shared"}
+"""The fields of a card that decide the vectors, beside the weights."""
+
 _SECONDS_ON_CPU = 80
 """Seconds of sound that a CPU encodes at once; more is no faster, and takes gigabytes of memory."""
 
@@ -148,8 +151,8 @@ def _digest(card: DualEncoderCard, model: DualEncoder, tokenizer: CaptionTokeniz
     The harness itself takes our code into account. The code of an audio encoder that does not come with lbar counts
     here; where it cannot be told, there is no digest.
     """
-    decisive = {"audio", "windows", "text", "shared"} | ({"metadata"} if card.metadata is not None else set())
-    parts = [card.model_dump_json(include=decisive), tokenizer.digest]
+    decisive = _DECISIVE | ({"metadata"} if card.metadata is not None else set())
+    parts = [card.model_dump_json(include=decisive, exclude=card.unsaid()), tokenizer.digest]
     if not type(card.audio).__module__.startswith("systems."):
         code = system_code(card.audio)
         if code is None:

@@ -22,7 +22,12 @@ class TrainingConfig(TrainingSection):
         epochs: number of passes over the training data.
         batch: pairs of clip and caption in a step, on all devices together; clips where `captions` is `all`.
         captions: `one` draws pairs, as the paper does, so that a clip with five captions is drawn five times in an
-            epoch; `all` takes each clip once, with all its captions.
+            epoch; `two` and `all` take each clip once, with two of its captions, drawn anew in each epoch, or with all.
+        objective: what is learned: `matching`, which captions and clips belong together; or, before that, `towers`: the
+            audio encoder learns the tags of clips, the text encoder which captions are of one clip, and the
+            projections stay as they are. A card that says `start` goes on from there.
+        keep_images: whether the images of all clips are computed once and kept in memory, in half precision: about
+            1 MB a minute at 64 bands and 100 frames a second. Of a long clip the beginning is used.
         seed: of everything that is drawn at random.
     """
 
@@ -35,7 +40,9 @@ class TrainingConfig(TrainingSection):
     schedule: Schedule = Schedule()
     epochs: PositiveInt = 20
     batch: PositiveInt = 64
-    captions: Literal["one", "all"] = "one"
+    captions: Literal["one", "two", "all"] = "one"
+    objective: Literal["matching", "towers"] = "matching"
+    keep_images: bool = False
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
@@ -56,4 +63,6 @@ class TrainingConfig(TrainingSection):
             raise ValueError(f"supervised is {self.supervised}, so that something is to be estimated; name `teachers:`")
         if self.supervised == 1 and self.teachers:
             raise ValueError("supervised is 1, so that the teachers would have no effect; lower it or name no teachers")
+        if self.objective == "towers" and (self.teachers or self.captions == "one"):
+            raise ValueError("objective is towers, which needs no teachers, and `captions: two` or `all` of each clip")
         return self

@@ -20,7 +20,7 @@ def train(
         list[str],
         typer.Argument(
             autocompletion=complete_system,
-            help="Systems that come with a trainer, cards (*.yaml), or table1 and table2.",
+            help="Systems that come with a trainer, cards (*.yaml), or table1, table2, finding.",
         ),
     ],
     out: Annotated[

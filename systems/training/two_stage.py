@@ -78,6 +78,11 @@ class _Training:
         return (*self.data.broken, *self.validation.broken)
 
     @property
+    def measure(self) -> str:
+        """The name of what chooses the epoch."""
+        return "mAP of tags" if self.config.objective == "towers" else self.validation.name
+
+    @property
     def weights(self) -> Path:
         """The file of the trained weights."""
         return self.home / f"{self.card.name}.safetensors"
@@ -86,7 +91,9 @@ class _Training:
         """Everything that decides the trained weights, as JSON has it; to be called before the first step."""
         data, uses = self.data.training_set, self.card.uses
         return {
-            "card": self.card.model_dump(mode="json", include=_DECISIVE | ({"metadata"} if uses else set())),
+            "card": self.card.model_dump(
+                mode="json", include=_DECISIVE | ({"metadata"} if uses else set()), exclude=self.card.unsaid()
+            ),
             "data": [data.captions_digest, data.audio_digest, *([embedding_key(data.metadata(uses))] if uses else [])],
             "validation": self.validation.digest,
             "tokenizer": self.tokenizer.digest,
@@ -159,7 +166,7 @@ def train_dual_encoder(
         if writes:
             _write(training, fitted, decisive, curves.key)
             shutil.rmtree(epochs)
-    reached = f"{training.validation.name} {fitted.best.reached:.4f} on the validation split"
+    reached = f"{training.measure} {fitted.best.reached:.4f} on the validation split"
     return f"{training.home / 'card.yaml'}: {reached}, in epoch {fitted.best.number}"
 
 
@@ -230,22 +237,37 @@ def _alone(line: str) -> str:
 
 def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) -> "Fitting":
     """The training as lightning calls it; each epoch is reported in a line, and its figures are tracked."""
+    from systems.training.data.tags import tags_of
     from systems.training.fitting.module import Fitting, Hooks
+    from systems.training.fitting.towers import TowersFitting
+
+    reached = f"validation_{training.measure.replace('@', '_at_').replace(' ', '_')}"
 
     def report(epoch: "Epoch") -> None:
         say(f"{training.card.name}: {epoch}")
-        metrics = {"loss": epoch.loss, "validation_mAP_at_10": epoch.reached, "learning_rate": epoch.rate}
+        metrics = {"loss": epoch.loss, reached: epoch.reached, "learning_rate": epoch.rate}
         if warning := curves.try_log(epoch.number, metrics):
             say(warning)
 
-    return Fitting(
+    config, data = training.config, training.data.training_set
+    images = training.validation.images(training.model)
+    validate = training.validation.measure(training.tokenizer, images if config.keep_images else None)
+    arguments = (
         training.model,
         training.tokenizer,
-        training.config,
+        config,
         training.card.temperature,
-        training.data.training_set,
+        data,
         training.teachers,
-        Hooks(training.validation.measure(training.tokenizer), report, progress),
+        Hooks(validate, report, progress),
+    )
+    if config.objective == "matching":
+        return Fitting(*arguments)
+    return TowersFitting(
+        *arguments,
+        tags=[tags for dataset in data.datasets for tags in tags_of(dataset)],
+        validation_tags=tags_of(training.validation.dataset),
+        validation_images=images,
     )
 
 
@@ -253,12 +275,13 @@ def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object]
     """Write the weights of the best epoch, the record of the training, and the card."""
     model, best = training.model, fitted.best
     state = read_checkpoint(fitted.weights).state
-    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in state.items()})
+    of_model = {name: tensor for name, tensor in state.items() if name.startswith("model.")}
+    model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in of_model.items()})
     write_weights(model.cpu(), training.weights)
     record = {
         "said": decisive,
         "key": key,
-        "measure": training.validation.name,
+        "measure": training.measure,
         "reached": best.reached,
         "epoch": best.number,
         "epochs": [asdict(epoch) for epoch in fitted.epochs],

@@ -1,6 +1,11 @@
-"""A step at full size, RoBERTa-large and Adam, two clips of 30 s, on the CPU: PaSST in both stages, the hybrid MN."""
+"""A step at full size, RoBERTa-large and Adam, two clips of 30 s, on the CPU: PaSST in both stages, the hybrid MN.
+
+And a step of the small MobileNet with the published images and with coarser ones, 32 clips of 7 s each.
+"""
 
 import resource
+import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,6 +15,7 @@ from torch.nn.functional import normalize
 
 from harness.interface.cards.card import parse_card, read_card
 from harness.machine.memory import keep_freed_memory
+from systems.audio.encoders.mobilenet import MobileNetConfig
 from systems.audio.mel import SAMPLE_RATE
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
@@ -57,6 +63,49 @@ def measure(
 def test_a_step_of_each_stage(benchmark: BenchmarkFixture) -> None:
     losses = measure(benchmark, "passt-stage1-clotho", (1, 2), None)
     assert losses[-2] < losses[0]
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark(group="training step, MobileNet in small")
+def test_coarser_images_make_the_small_mobilenet_several_times_faster(benchmark: BenchmarkFixture) -> None:
+    """Of both in turn, so that whatever else the machine does slows both down; images are kept, as in its training."""
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    random = np.random.default_rng(0)
+    clips = [random.standard_normal(7 * SAMPLE_RATE).astype(np.float32) / 10 for _ in range(32)]
+    captions = [[0, *random.integers(4, 600, 18).tolist(), 2] for _ in range(64)]
+    matching = torch.arange(32)[:, None] == torch.arange(64) // 2
+
+    def stepping(**mel: object) -> Callable[[], object]:
+        card = parse_card(DualEncoderCard, read_card("tiny-mn")[0])
+        audio = MobileNetConfig.model_validate({"width_multiplier": 0.2, "classes": 1, "mel": mel})
+        model = DualEncoder.seeded(card.model_copy(update={"audio": audio}), 0).train()
+        optimizer = torch.optim.Adam(parameter for parameter in model.parameters() if parameter.requires_grad)
+        images = [model.images(clip) for clip in clips]
+
+        def step() -> None:
+            features = model.describe_images(images, [len(clip) for clip in clips])
+            audio = normalize(model.audio_projection(features), dim=-1)
+            similarities = audio @ normalize(model.embed_captions(captions), dim=-1).T
+            optimizer.zero_grad()
+            supervised_loss(similarities, matching, 0.05).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+        return step
+
+    published, coarse = stepping(), stepping(bands=64, hop=1280, edge_jitter=False)
+    seconds: dict[str, list[float]] = {"published images": [], "coarse images": []}
+
+    def both() -> None:
+        for name, step in (("published images", published), ("coarse images", coarse)):
+            began = time.process_time()
+            step()
+            seconds[name].append(time.process_time() - began)
+
+    benchmark.pedantic(both, rounds=4, warmup_rounds=1)
+    for name, found in seconds.items():
+        benchmark.extra_info[f"{name}, ms"] = round(1000 * min(found))
+    assert min(seconds["published images"]) > 3 * min(seconds["coarse images"])
 
 
 @pytest.mark.slow

@@ -51,3 +51,21 @@ def test_the_table_has_every_system_and_every_step() -> None:
     assert lines[7] == "| mAP@10 | second - first |"
     assert [line.split(" | ")[0] for line in lines[9:]] == ["| A", "| B", "| all"]
     assert all("+0.100 [+0.100, +0.100]" in line for line in lines[9:])
+
+
+def test_a_star_is_for_what_chance_does_not_give_and_holm_counts_all() -> None:
+    noise = np.random.default_rng(1).normal(0, 0.1, (2, 1, len(CLUSTERS), 1))
+    values = np.concatenate([noise, noise[:, :, ::-1], noise[:, :, ::-1] + 0.2], axis=3)
+    seeds = tool.SeedMeans(("a", "b", "c"), ("mAP@10",), CLUSTERS, values)
+    line = tool.stage_table(seeds, {"A": ["a", "b", "c"]}, ["one", "two", "three"], "mAP@10").splitlines()[-2]
+    assert [cell.strip(" |").endswith("*") for cell in line.split(" | ")[1:]] == [False, True, True]
+    alone, among = (seeds.p_values([("b", "a")] * count, "mAP@10")[0] for count in (1, 3))
+    assert among == pytest.approx(min(3 * alone, 1))
+
+
+def test_it_asks_for_every_stage_of_the_finding() -> None:
+    from systems.training.graph import TABLES
+
+    wanted = {system for row in tool.ROWS.values() for system in row}
+    assert wanted <= set(TABLES["finding"]["everyday"])
+    assert len(wanted) == 12

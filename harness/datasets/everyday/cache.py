@@ -4,11 +4,12 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.everyday.captions import write_captions
-from harness.datasets.everyday.scenes import draw_scenes
+from harness.datasets.everyday.scenes import Scene, draw_scenes
 from harness.datasets.everyday.writing import captions_name, digest, file_names, size_in_bytes, write_split
 from harness.datasets.readers.captions_csv import read_split
 from harness.errors import UserError
@@ -17,16 +18,31 @@ from harness.machine import Progress, cache_root, silent
 
 @dataclass(frozen=True)
 class Edition:
-    """One version of the data set: number of scenes per split, and the digest of the files of each split."""
+    """One version of a data set: number of scenes per split, and the digest of the files of each split.
+
+    Attributes:
+        version: of the data set.
+        sizes: number of scenes per split.
+        digests: SHA-256 over the files of each split.
+        name: of the data set.
+        apart_from: another edition, whose scenes this one does not have.
+    """
 
     version: str
     sizes: Mapping[str, int]
     digests: Mapping[str, str]
+    name: str = "everyday"
+    apart_from: "Edition | None" = None
 
     @property
     def seed(self) -> str:
         """The text that seeds the random draws of this version."""
-        return f"everyday {self.version}"
+        return f"{self.name} {self.version}"
+
+    def scenes(self) -> dict[str, tuple[Scene, ...]]:
+        """The scenes of each split."""
+        others = chain.from_iterable(self.apart_from.scenes().values()) if self.apart_from else ()
+        return draw_scenes(self.seed, self.sizes, others)
 
 
 EDITION = Edition(
@@ -40,24 +56,35 @@ EDITION = Edition(
 )
 """The edition in use. Whatever changes a sample or a letter is a new version with new digests."""
 
+PRETRAINING = Edition(
+    version="1",
+    sizes={"training": 4000},
+    digests={"training": "6cc8b49c063a0065632bef455f24ce952441144d006886a197990485e9443a17"},
+    name="everyday-pretraining",
+    apart_from=EDITION,
+)
+"""The larger companion to pre-train on: other scenes of the same recordings."""
 
-def load(split: str, *, progress: Progress = silent) -> RetrievalDataset:
-    """Load one split of the bundled benchmark: rendered on first use, verified on every use.
+
+def load(split: str, *, edition: Edition = EDITION, progress: Progress = silent) -> RetrievalDataset:
+    """Load one split of the bundled benchmark, or of its companion: rendered on first use, verified on every use.
 
     Args:
-        split: `development`, `validation` or `evaluation`.
+        split: `development`, `validation` or `evaluation`; `training` of the companion.
+        edition: of which data set.
         progress: opened when there is something to render.
 
     Raises:
         UserError: the cache cannot be written to, or files that differ from the edition's.
     """
-    folder = prepare(EDITION, split, cache_root(), progress)
-    return read_split(folder / captions_name(split), folder / split, "everyday", split)
+    folder = prepare(edition, split, cache_root(), progress)
+    return read_split(folder / captions_name(split), folder / split, edition.name, split)
 
 
-def is_rendered(split: str) -> bool:
-    """Whether a split is in the cache, so that `load` has nothing to render."""
-    return (cache_root() / f"everyday-{EDITION.version}" / captions_name(split)).exists()
+def is_rendered(dataset: str, split: str) -> bool:
+    """Whether a split of the benchmark or of its companion is in the cache, so that `load` has nothing to render."""
+    edition = {one.name: one for one in (EDITION, PRETRAINING)}[dataset]
+    return (_folder(edition, cache_root()) / captions_name(split)).exists()
 
 
 def prepare(edition: Edition, split: str, root: Path, progress: Progress = silent) -> Path:
@@ -68,7 +95,7 @@ def prepare(edition: Edition, split: str, root: Path, progress: Progress = silen
     Raises:
         UserError: the cache cannot be written to, or the files differ from the edition's.
     """
-    folder = root / f"everyday-{edition.version}"
+    folder = _folder(edition, root)
     # The captions file is put there last; a process that is killed right after that leaves its own folder.
     if not (folder / captions_name(split)).exists():
         _render(edition, split, folder, progress)
@@ -82,10 +109,14 @@ def prepare(edition: Edition, split: str, root: Path, progress: Progress = silen
     return folder
 
 
+def _folder(edition: Edition, root: Path) -> Path:
+    return root / f"{edition.name}-{edition.version}"
+
+
 def _render(edition: Edition, split: str, folder: Path, progress: Progress) -> None:
     from filelock import FileLock
 
-    scenes = draw_scenes(edition.seed, edition.sizes)[split]
+    scenes = edition.scenes()[split]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f".{split}.lock"):
@@ -94,14 +125,14 @@ def _render(edition: Edition, split: str, folder: Path, progress: Progress) -> N
             _remove_leftovers(folder, split)
             with tempfile.TemporaryDirectory(prefix=f".{split}-", dir=folder) as name:
                 unfinished = Path(name)
-                advance = progress(f"render everyday/{split}", len(scenes))
+                advance = progress(f"render {edition.name}/{split}", len(scenes))
                 write_split(unfinished, split, scenes, write_captions(edition.seed, split, scenes), advance)
                 _refuse_other(edition, split, digest(unfinished, split))
                 for finished in (split, *file_names(split)):
                     (unfinished / finished).replace(folder / finished)
     except OSError as error:
         raise UserError(
-            f"{folder}: the bundled benchmark cannot be rendered there: {error.strerror or error}; its {split} split "
+            f"{folder}: {edition.name} cannot be rendered there: {error.strerror or error}; its {split} split "
             f"needs {size_in_bytes(scenes) / 1e6:.0f} MB; make room, or name another folder in LBAR_CACHE"
         ) from error
 
@@ -120,7 +151,7 @@ def _remove_unfinished(folder: Path, split: str) -> None:
 def _refuse_other(edition: Edition, split: str, found: str) -> None:
     if found != edition.digests[split]:
         raise UserError(
-            f"everyday {edition.version} {split} came out with SHA-256 {found} where {edition.digests[split]} is "
+            f"{edition.name} {edition.version} {split} came out with SHA-256 {found} where {edition.digests[split]} is "
             "expected: this installation renders other bytes, so its figures could not be compared; reinstall lbar, "
             "and if that does not help, report the processor and the versions of numpy and soundfile"
         )

@@ -1,6 +1,6 @@
 """Scenes: which sounds, when, how loud, how far away, in which room."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal
@@ -97,10 +97,10 @@ class Scene:
         return tuple((sound.label, sound.times, sound.far, sound.background) for sound in self.sounds)
 
 
-def draw_scenes(seed: str, sizes: Mapping[str, int]) -> dict[str, tuple[Scene, ...]]:
-    """Draw the scenes of all splits, no two with the same content."""
+def draw_scenes(seed: str, sizes: Mapping[str, int], others: Iterable[Scene] = ()) -> dict[str, tuple[Scene, ...]]:
+    """Draw the scenes of all splits, no two with the same content, and none with that of one of the `others`."""
     draws = Draws(f"{seed} scenes")
-    seen: set[tuple[object, ...]] = set()
+    seen = {scene.content for scene in others}
     splits = {}
     for split, size in sizes.items():
         scenes: list[Scene] = []

@@ -1,4 +1,7 @@
-"""The data sets there are: each is a file in this folder, named like the data set, that defines its `ENTRY`."""
+"""The data sets there are: each is a file in this folder, named like the data set, that defines its `ENTRY`.
+
+A hyphen in the name is an underscore in the file's.
+"""
 
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 def dataset_names() -> tuple[str, ...]:
     """The names of all data sets, in alphabetical order."""
-    return tuple(sorted(module.name for module in iter_modules(__path__)))
+    return tuple(sorted(module.name.replace("_", "-") for module in iter_modules(__path__)))
 
 
 def known_dataset(name: str) -> "DatasetEntry":
@@ -27,7 +30,7 @@ def known_dataset(name: str) -> "DatasetEntry":
     """
     if name not in dataset_names():
         raise unknown("data set", name, dataset_names())
-    entry: DatasetEntry = import_module(f"{__name__}.{name}").ENTRY
+    entry: DatasetEntry = import_module(f"{__name__}.{name.replace('-', '_')}").ENTRY
     return entry
 
 

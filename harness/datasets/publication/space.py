@@ -97,7 +97,7 @@ def _part(dataset: str, splits: Mapping[str, str], data_root: Path, progress: Pr
         raise UserError(f"{dataset} has no such split; {meant(dataset, splits)}")
     name = splits[dataset]
     part = _Part(f"{dataset} {name}", entry, entry.splits[name], None)
-    if entry.composed and not is_rendered(name):
+    if entry.composed and not is_rendered(dataset, name):
         return part
     try:
         return part._replace(loaded=load(dataset, name, data_root, progress=progress))

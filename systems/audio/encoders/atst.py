@@ -83,6 +83,10 @@ class AtstConfig(TransformerConfig):
         """The published front end."""
         return AtstLogMel(self.top_db_scope)
 
+    def repeats_images(self) -> bool:
+        """Unless an image depends on the others of its batch, it does."""
+        return self.top_db_scope == "window"
+
     def longest_window(self) -> int:
         """Samples of the longest window whose image the positional encoding covers."""
         return AtstLogMel.longest_waveform(self.longest_image)

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from systems.audio.encoder import AudioConfig, AudioEncoder
+from systems.audio.mel import KaldiLogMel, MelConfig
 
 
 class MobileNetConfig(AudioConfig):
@@ -15,6 +16,7 @@ class MobileNetConfig(AudioConfig):
 
     Attributes:
         encoder: the name of the encoder.
+        mel: the images.
         width_multiplier: scales every number of channels: 4.0 for the published `mn40_as_ext`, 0.4 for `mn04_as`.
         classes: number of tags.
         norm_momentum: weight of each new batch in the running statistics of the batch normalisation; the published
@@ -24,6 +26,7 @@ class MobileNetConfig(AudioConfig):
     authors_name = "mn"
 
     encoder: Literal["mobilenet"] = "mobilenet"
+    mel: MelConfig = MelConfig()
     width_multiplier: PositiveFloat = 4.0
     classes: PositiveInt = 527
     norm_momentum: Annotated[float, Field(gt=0, le=1)] = 0.01
@@ -31,6 +34,14 @@ class MobileNetConfig(AudioConfig):
     def build(self) -> "MobileNet":
         """A MobileNet with random weights."""
         return MobileNet(self)
+
+    def front_end(self) -> KaldiLogMel:
+        """What makes the images."""
+        return self.mel.build()
+
+    def repeats_images(self) -> bool:
+        """Without jitter of the edges, it does."""
+        return not self.mel.edge_jitter
 
 
 class _Stage(NamedTuple):
@@ -111,7 +122,7 @@ class MobileNet(AudioEncoder):
         """Compute the features of each window, averaged over frequency and time.
 
         Args:
-            images: `(windows, 128, frames)`, any number of frames.
+            images: `(windows, bands, frames)`, any number of bands and frames.
             generator: not used; every encoder takes one.
 
         Returns:
@@ -123,7 +134,7 @@ class MobileNet(AudioEncoder):
         return features.unsqueeze(1)
 
     def logits(self, images: Tensor) -> Tensor:
-        """The logits `(windows, classes)` of the tags, for images `(windows, 128, frames)`."""
+        """The logits `(windows, classes)` of the tags, for images `(windows, bands, frames)`."""
         logits: Tensor = self.classifier[2:](self(images).squeeze(1))
         return logits
 

@@ -7,7 +7,7 @@ from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from systems.audio.encoder import AudioEncoder
-from systems.audio.mel import BANDS, KaldiLogMel
+from systems.audio.mel import KaldiLogMel, MelConfig
 from systems.audio.transformer import LAYER_NORM_EPS, Block, TransformerConfig
 
 
@@ -16,6 +16,7 @@ class PasstConfig(TransformerConfig):
 
     Attributes:
         encoder: the name of the encoder.
+        mel: the images.
         patch: height of a patch in bands, and its width in frames.
         frames: number of frames that the positional encoding is made for.
         classes: number of tags.
@@ -26,6 +27,7 @@ class PasstConfig(TransformerConfig):
     authors_name = "passt"
 
     encoder: Literal["passt"] = "passt"
+    mel: MelConfig = MelConfig()
     patch: PositiveInt = 16
     frames: PositiveInt = 1000
     classes: PositiveInt = 527
@@ -34,10 +36,10 @@ class PasstConfig(TransformerConfig):
 
     @model_validator(mode="after")
     def _patches_fit(self) -> Self:
-        if self.patch > min(BANDS, self.frames):
+        if self.patch > min(self.mel.bands, self.frames):
             raise ValueError(
-                f"a patch of {self.patch} does not fit into an image of {BANDS} bands and {self.frames} frames; "
-                "expected a smaller one"
+                f"a patch of {self.patch} does not fit into an image of {self.mel.bands} bands and {self.frames} "
+                "frames; expected a smaller one"
             )
         return self
 
@@ -50,9 +52,17 @@ class PasstConfig(TransformerConfig):
         """A PaSST with random weights."""
         return Passt(self)
 
+    def front_end(self) -> KaldiLogMel:
+        """What makes the images."""
+        return self.mel.build()
+
+    def repeats_images(self) -> bool:
+        """Without jitter of the edges, it does."""
+        return not self.mel.edge_jitter
+
     def longest_window(self) -> int:
         """Samples of the longest window whose image the positional encoding covers."""
-        return KaldiLogMel.longest_waveform(self.longest_image)
+        return KaldiLogMel.longest_waveform(self.longest_image, self.mel.hop)
 
 
 class Kept(NamedTuple):
@@ -81,7 +91,7 @@ class Passt(AudioEncoder):
         super().__init__()
         self.config = config
         self.width = width = config.width
-        rows, columns = BANDS // config.patch, config.frames // config.patch
+        rows, columns = config.mel.bands // config.patch, config.frames // config.patch
         self.cls_token = _learned(1, 1, width)
         self.dist_token = _learned(1, 1, width)
         self.new_pos_embed = _learned(1, 2, width)

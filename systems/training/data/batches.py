@@ -1,7 +1,7 @@
 """The batches of an epoch, as a seed draws them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 
 from harness.audio import Array
 from systems.dual_encoder import TrainingConfig
+from systems.training.data.images import Images
 from systems.training.data.training_set import Draw, TrainingSet, crop_start, draws, share_of
 
 
@@ -19,13 +20,17 @@ class Batch:
     Attributes:
         draw: its clips and captions, of the whole step or of this process's part.
         waveforms: of the clips, each float32 `(samples,)`. They are tensors, because these pass from loader processes
-            without a copy.
+            without a copy. None where images are kept.
         ids: tokens of the captions.
+        images: of the clips, where they are kept.
+        lengths: of the clips that the images are of, in samples.
     """
 
     draw: Draw
     waveforms: list[Tensor]
     ids: list[list[int]]
+    images: list[Tensor] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
 
 
 class Batches(Dataset[Batch]):
@@ -40,10 +45,11 @@ class Batches(Dataset[Batch]):
         epoch: int,
         rank: int = 0,
         ranks: int = 1,
+        images: Images | None = None,
     ) -> None:
         """See `TrainingConfig`; `ids` are the tokens of every caption, `longest` the samples of a clip used at most."""
         self._data, self._ids, self._longest = data, ids, longest
-        self._seed = (config.seed, epoch)
+        self._seed, self._images = (config.seed, epoch), images
         steps = draws(data.owners, config.batch, config.captions, config.seed, epoch)
         self._draws = [share_of(draw, data.owners, rank, ranks) for draw in steps]
 
@@ -52,9 +58,13 @@ class Batches(Dataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         draw = self._draws[step]
+        ids = [self._ids[caption] for caption in draw.captions]
+        if self._images is not None:
+            images, lengths = zip(*map(self._images, draw.clips.tolist()), strict=True)
+            return Batch(draw, [], ids, list(images), list(lengths))
         places = enumerate(draw.clips.tolist(), draw.first)
         waveforms = [torch.from_numpy(self._cropped(clip, (*self._seed, step, place))) for place, clip in places]
-        return Batch(draw, waveforms, [self._ids[caption] for caption in draw.captions])
+        return Batch(draw, waveforms, ids)
 
     def _cropped(self, clip: int, seed: tuple[int, ...]) -> Array:
         start = crop_start(self._data.length(clip), self._longest, seed)

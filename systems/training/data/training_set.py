@@ -119,13 +119,14 @@ def load_split(
     return load(name, splits[name], data_root, progress=progress)
 
 
-def draws(owners: Indices, batch: int, captions: Literal["one", "all"], seed: int, epoch: int) -> list[Draw]:
+def draws(owners: Indices, batch: int, captions: Literal["one", "two", "all"], seed: int, epoch: int) -> list[Draw]:
     """The steps of an epoch, in an order that seed and epoch decide; what does not fill the last batch is left out.
 
     Args:
         owners: the clip each caption was written for.
         batch: number of pairs, or of clips, in a step.
-        captions: `one` makes steps of pairs of a clip and a caption, `all` of clips with all their captions.
+        captions: `one` makes steps of pairs of a clip and a caption, `all` of clips with all their captions, `two`
+            with two of them, or the only one.
         seed: of the order.
         epoch: counted from 0.
 
@@ -142,6 +143,8 @@ def draws(owners: Indices, batch: int, captions: Literal["one", "all"], seed: in
     if captions == "one":
         return [Draw(owners[pairs], pairs) for pairs in steps]
     by_clip = np.split(np.argsort(owners, kind="stable"), np.cumsum(np.bincount(owners))[:-1])
+    if captions == "two":
+        by_clip = [random.permutation(of_clip)[:2] for of_clip in by_clip]
     return [Draw(clips, np.concatenate([by_clip[clip] for clip in clips])) for clips in steps]
 
 

@@ -1,5 +1,6 @@
 """The losses of the two stages, over the similarities of all clips and captions of a batch."""
 
+import torch
 from torch import Tensor
 
 
@@ -46,3 +47,27 @@ def distillation_loss(similarities: Tensor, estimates: Tensor, temperature: floa
         return -(estimated.softmax(over) * own.log_softmax(over)).sum(over).mean()
 
     return cross_entropy(0) + cross_entropy(1)
+
+
+def same_clip_loss(captions: Tensor, owners: Tensor, temperature: float) -> Tensor:
+    """The loss of a text encoder that learns, without any sound, which captions were written for one clip.
+
+    For each two captions of a clip, the cross-entropy of the second among all other captions of the batch given the
+    first; the mean over these pairs.
+
+    Args:
+        captions: unit vectors, `(captions, d)`.
+        owners: the clip each was written for, `(captions,)`; at least one has two.
+        temperature: divides the cosines.
+
+    >>> import torch
+    >>> vectors = torch.eye(2).repeat_interleave(2, dim=0)
+    >>> right, wrong = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 1, 0, 1])
+    >>> bool(same_clip_loss(vectors, right, 0.05) < same_clip_loss(vectors, wrong, 0.05))
+    True
+    """
+    itself = torch.eye(len(captions), dtype=torch.bool, device=captions.device)
+    scaled = (captions.float() @ captions.float().T / temperature).masked_fill(itself, -torch.inf)
+    together = (owners[:, None] == owners) & ~itself
+    loss: Tensor = -scaled.log_softmax(dim=1)[together].mean()
+    return loss

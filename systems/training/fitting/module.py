@@ -21,6 +21,7 @@ from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder, TrainingConfig, keyword_ids
 from systems.text import CaptionTokenizer
 from systems.training.data.batches import Batch, Batches
+from systems.training.data.images import Images
 from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.losses import distillation_loss, supervised_loss
 from systems.training.teachers.correspondences import Teacher, estimate
@@ -97,6 +98,7 @@ class Fitting(lightning.LightningModule):
         self._owners = torch.from_numpy(data.owners)
         longest = model.windows.longest_seconds
         self._longest = None if longest is None else round(longest * SAMPLE_RATE)
+        self._images = Images(model, lambda clip: data.read(clip, 0, self._longest)) if config.keep_images else None
         self.epoch: Epoch | None = None
         self._losses: list[Tensor] = []
         self._waited = self._began = self._ended = 0.0
@@ -108,14 +110,14 @@ class Fitting(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         """The batches of the epoch, or this process's parts of them."""
         # On a CPU the encoder needs all cores; a GPU would wait for the waveforms if no others read them.
-        workers = 0 if self.device.type == "cpu" else 4
+        workers = 0 if self.device.type == "cpu" or self.config.keep_images else 4
         return DataLoader(self.batches(self.config.batch), batch_size=None, shuffle=False, num_workers=workers)
 
     def batches(self, size: int) -> Batches:
         """The batches of the epoch, made of so many pairs or clips."""
         config = self.config.model_copy(update={"batch": size})
         rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        return Batches(self._data, self._ids, config, self._longest, self.current_epoch, rank, ranks)
+        return Batches(self._data, self._ids, config, self._longest, self.current_epoch, rank, ranks, self._images)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Leave the batch where it is: the model moves the waveforms, one pass at a time."""
@@ -124,7 +126,7 @@ class Fitting(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam with PyTorch's defaults; the learning rate is set before each step."""
         return torch.optim.Adam(
-            (parameter for parameter in self.model.parameters() if parameter.requires_grad),
+            (parameter for parameter in self.parameters() if parameter.requires_grad),
             lr=self.config.schedule.highest,
         )
 
@@ -169,7 +171,7 @@ class Fitting(lightning.LightningModule):
         seconds = time.perf_counter() - self._began
         loss = float(torch.stack(self._losses).mean())
         # One process validates for all.
-        reached = self._hooks.validate(self.model) if self.trainer.is_global_zero else 0.0
+        reached = self.validated() if self.trainer.is_global_zero else 0.0
         reached = self.trainer.strategy.broadcast(reached)
         self.model.train()
         rate = self.optimizers().param_groups[0]["lr"]  # type: ignore[union-attr]
@@ -178,12 +180,28 @@ class Fitting(lightning.LightningModule):
         if self.trainer.is_global_zero:
             self._hooks.report(self.epoch)
 
+    def validated(self) -> float:
+        """What the model reaches on the validation split; it is left in evaluation mode."""
+        return self._hooks.validate(self.model)
+
+    def described(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """The features of the batch's clips, `(clips, width)`."""
+        if batch.images:
+            return self.model.describe_images(batch.images, batch.lengths, generator)
+        return self.model.describe_clips([waveform.numpy() for waveform in batch.waveforms], generator=generator)
+
+    def embedded(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """The batch's clips in the shared space, with their keywords where the system uses any."""
+        if self._keywords is None:
+            projected: Tensor = self.model.audio_projection(self.described(batch, generator))
+            return projected
+        waveforms = [waveform.numpy() for waveform in batch.waveforms]
+        keywords = [self._keywords[clip] for clip in batch.draw.clips]
+        return self.model.embed_clips(waveforms, generator=generator, keywords=keywords)
+
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """The loss of a step; each of several processes computes it over the embeddings of all of them."""
-        waveforms = [waveform.numpy() for waveform in batch.waveforms]
-        keywords = None if self._keywords is None else [self._keywords[clip] for clip in batch.draw.clips]
-        heard = self.model.embed_clips(waveforms, generator=generator, keywords=keywords)
-        clips = self._gathered(normalize(heard.float(), dim=-1))
+        clips = self._gathered(normalize(self.embedded(batch, generator).float(), dim=-1))
         captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
         which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):

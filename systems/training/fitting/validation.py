@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from harness.audio import PcmStore
 from harness.datasets import RetrievalDataset, described
@@ -16,6 +17,7 @@ from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder, keyword_ids
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, decoded
+from systems.training.data.images import Images
 from systems.training.data.training_set import task_on
 
 _CLIPS_AT_ONCE = 32
@@ -26,6 +28,7 @@ class Validation:
     """A decoded validation split.
 
     Attributes:
+        dataset: the split, without what was left out.
         task: to find each caption's clip.
         store: holds the clips.
         digest: of the task and of the samples of its clips.
@@ -33,6 +36,7 @@ class Validation:
         uses: the kinds of metadata that its clips have.
     """
 
+    dataset: RetrievalDataset
     task: RetrievalTask
     store: PcmStore
     digest: str
@@ -52,29 +56,38 @@ class Validation:
         dataset, broken = decoded(dataset, store, progress, skip_broken=skip_broken)
         task = task_on(described(dataset, uses, evaluated=False))
         content = [task.digest, store.digest(dataset.clips), *([metadata_digest(task.clips, uses)] if uses else [])]
-        return cls(task, store, embedding_key(*content), broken, tuple(uses))
+        return cls(dataset, task, store, embedding_key(*content), broken, tuple(uses))
 
     @property
     def name(self) -> str:
         """The name of the measure."""
         return self.task.protocol.primary
 
-    def measure(self, tokenizer: CaptionTokenizer) -> Callable[[DualEncoder], float]:
+    def images(self, model: DualEncoder) -> Images:
+        """The images of its clips, each computed once."""
+        return Images(model, lambda clip: self.store.read(self.task.clips[clip]))
+
+    def measure(self, tokenizer: CaptionTokenizer, images: Images | None = None) -> Callable[[DualEncoder], float]:
         """A function that returns a model's primary measure, text to audio, and leaves it in evaluation mode."""
         ids = tokenizer(self.task.captions)
         known = [metadata_of(clip, self.uses) for clip in self.task.clips]
         keywords = keyword_ids(tokenizer, known) if self.uses else None
 
+        def embedded(model: DualEncoder, some: range) -> Tensor:
+            if images is None:
+                heard = [self.store.read(self.task.clips[clip]) for clip in some]
+                return model.embed_clips(heard, 8, keywords=keywords and [keywords[clip] for clip in some])
+            kept, lengths = zip(*map(images, some), strict=True)
+            projected: Tensor = model.audio_projection(model.describe_images(kept, lengths))
+            return projected
+
         def measured(model: DualEncoder) -> float:
-            clips = self.task.clips
+            clips = len(self.task.clips)
             with torch.inference_mode():
                 model.eval()
-                parts = (slice(start, start + _CLIPS_AT_ONCE) for start in range(0, len(clips), _CLIPS_AT_ONCE))
                 audio = [
-                    model.embed_clips(
-                        [self.store.read(clip) for clip in clips[part]], 8, keywords=keywords and keywords[part]
-                    )
-                    for part in parts
+                    embedded(model, range(start, min(start + _CLIPS_AT_ONCE, clips)))
+                    for start in range(0, clips, _CLIPS_AT_ONCE)
                 ]
                 text = model.embed_captions(ids)
             tiles = embedding_tiles(

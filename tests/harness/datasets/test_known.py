@@ -21,11 +21,12 @@ def test_all_splits_are_selected_unless_some_are_given() -> None:
 
 
 def test_what_is_trained_on_and_chosen_by() -> None:
-    assert dataset_names() == ("audiocaps", "clotho", "everyday", "folder", "wavcaps")
+    assert dataset_names() == ("audiocaps", "clotho", "everyday", "everyday-pretraining", "folder", "wavcaps")
     assert splits_for("training") == {
         "audiocaps": "train",
         "clotho": "development",
         "everyday": "development",
+        "everyday-pretraining": "training",
         "folder": "all",
         "wavcaps": "train",
     }

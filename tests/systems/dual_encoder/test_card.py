@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,17 @@ def test_what_is_measured_at_full_size_is_of_the_published_sizes(name: str) -> N
     spared = (published.text.vocabulary - measured.text.vocabulary) * published.text.width
     sizes = [sum(one.numel() for one in DualEncoder.empty(card).parameters()) for card in (measured, published)]
     assert sizes[0] == sizes[1] - spared
+
+
+def test_what_came_later_is_said_only_where_it_is_chosen(dual_card: Callable[..., DualEncoderCard]) -> None:
+    """The digest of a system of an earlier version stays what it was; of another one it differs."""
+    said, wanted = [], {"audio", "text", "training"}
+    training = {"data": ["clotho"], "validation": "clotho"}
+    text = {"vocabulary": 600, "width": 16, "depth": 1, "heads": 2, "intermediate": 32, "positions": 34}
+    for change in ({}, {"pooling": "mean"}):
+        card = dual_card("mobilenet", training=training, text=text | change)
+        said.append(card.model_dump(mode="json", include=wanted, exclude=card.unsaid()))
+    assert said[0]["audio"] == {"encoder": "mobilenet", "width_multiplier": 0.1, "classes": 7, "norm_momentum": 0.01}
+    assert not {"initial_spread", "pooling"} & said[0]["text"].keys()
+    assert not {"objective", "keep_images"} & said[0]["training"].keys()
+    assert said[1]["text"]["pooling"] == "mean"

@@ -366,3 +366,18 @@ print(HF_HUB_OFFLINE)
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+def test_the_spread_of_random_weights_is_the_cards() -> None:
+    torch.manual_seed(0)
+    wide = build(CONFIG.model_copy(update={"initial_spread": 0.1}))
+    assert float(build(CONFIG).embeddings.word_embeddings.weight.std().detach()) == pytest.approx(0.02, rel=0.1)
+    assert float(wide.embeddings.word_embeddings.weight.std().detach()) == pytest.approx(0.1, rel=0.1)
+
+
+def test_mean_pooling_leaves_padding_out(model: "RobertaModel", ids: list[list[int]]) -> None:
+    together = embed(model.eval(), ids, pooling="mean")
+    for row, one in zip(together, ids, strict=True):
+        alone = model(input_ids=torch.tensor([one])).last_hidden_state[0].mean(dim=0)
+        torch.testing.assert_close(row, alone, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(together, embed(model, ids), atol=1e-2)

@@ -1,6 +1,7 @@
 """Captions hold for their own scene, and mean what an independent reading of their English says they mean."""
 
 import re
+from dataclasses import replace
 from itertools import permutations
 from statistics import mean, median
 
@@ -272,3 +273,13 @@ def test_they_look_like_captions(captions: Captions, split: str) -> None:
 def test_variety(captions: Captions, words: str) -> None:
     texts = [caption.text.lower() for five in captions["evaluation"] for caption in five]
     assert sum(words in text for text in texts) >= 1
+
+
+def test_a_scene_of_a_split_that_has_used_up_the_vocabulary_shares_captions(scenes: Scenes) -> None:
+    """A scene with one sound is there again and again, under other names, until nothing new can be said of it."""
+    simple = next(scene for scene in scenes["development"] if len(scene.sounds) == 1)
+    again = [replace(simple, name=f"{number}.wav") for number in range(40)]
+    captions = write_captions("again", "development", [*scenes["development"][:200], *again])[200:]
+    assert all(len({caption.text for caption in five}) == 5 for five in captions)
+    assert all(caption.claims.holds(simple) for five in captions for caption in five)
+    assert len({caption.text for five in captions for caption in five}) < 5 * len(again)

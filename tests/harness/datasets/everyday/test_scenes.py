@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from harness.datasets.everyday.cache import EDITION
+from harness.datasets.everyday.cache import EDITION, PRETRAINING
 from harness.datasets.everyday.scenes import Scene, draw_scenes
 from harness.datasets.everyday.sources import sources
 from harness.datasets.everyday.vocabulary import LABELS
@@ -93,3 +93,15 @@ def test_every_label_and_recording_is_heard_in_every_split(splits: dict[str, tup
         assert {sound.label for scene in split for sound in scene.sounds} == set(LABELS)
     heard = {sound.file_name for split in splits.values() for scene in split for sound in scene.sounds}
     assert heard == {recording.file_name for of in sources().values() for recording in of}
+
+
+def test_the_companion_has_no_scene_of_the_benchmark(splits: dict[str, tuple[Scene, ...]]) -> None:
+    contents = {scene.content for scene in PRETRAINING.scenes()["training"]}
+    assert len(contents) == PRETRAINING.sizes["training"] == 4000
+    assert contents.isdisjoint(scene.content for scenes in splits.values() for scene in scenes)
+
+
+def test_a_scene_of_others_is_not_drawn_again(splits: dict[str, tuple[Scene, ...]]) -> None:
+    first = splits["development"][:3]
+    drawn = draw_scenes(EDITION.seed, {"development": 3}, first)["development"]
+    assert {scene.content for scene in drawn}.isdisjoint(scene.content for scene in first)

@@ -110,7 +110,7 @@ def test_embeddings_by_teachers_are_of_clips_and_captions(card: Callable[[str], 
 
 
 def test_the_bundled_benchmark_is_not_rendered_for_it(card: Callable[[str], str], tmp_path: Path, cache: Path) -> None:
-    needed = space_for(card("{data: [everyday], validation: everyday}"), tmp_path, RATE)
+    needed = space_for(card("{data: [everyday, everyday-pretraining], validation: everyday}"), tmp_path, RATE)
     assert {one.where for one in needed if "everyday" in one.what} == {"cache"}
     assert not cache.exists()
 

@@ -109,3 +109,14 @@ def test_a_crop_begins_anywhere_and_where_the_seed_says() -> None:
 def test_a_data_set_without_such_a_split(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'wavcaps' has no split for validation; known are audiocaps, clotho"):
         load_split("wavcaps", "validation", tmp_path, lambda *_: lambda _: None)
+
+
+def test_an_epoch_of_clips_brings_two_captions_of_each_and_others_in_the_next() -> None:
+    seen: set[int] = set()
+    for epoch in range(8):
+        for step in draws(OWNERS, 2, "two", 0, epoch):
+            counts = [min(int((clip == OWNERS).sum()), 2) for clip in step.clips]
+            np.testing.assert_array_equal(OWNERS[step.captions], np.repeat(step.clips, counts))
+            assert len(set(step.captions.tolist())) == len(step.captions)
+            seen |= set(step.captions.tolist())
+    assert seen == set(range(len(OWNERS)))

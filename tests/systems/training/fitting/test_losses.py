@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from systems.training.fitting.losses import distillation_loss, supervised_loss
+from systems.training.fitting.losses import distillation_loss, same_clip_loss, supervised_loss
 
 HALF = 0.5  # The reference's own factor.
 
@@ -115,3 +115,23 @@ def test_half_precision_is_widened_first() -> None:
     similarities = torch.rand(4, 4).bfloat16()
     assert supervised_loss(similarities, torch.eye(4, dtype=torch.bool), 0.05).dtype == torch.float32
     assert distillation_loss(similarities, similarities, 0.05).dtype == torch.float32
+
+
+def test_captions_of_a_clip_by_definition() -> None:
+    torch.manual_seed(0)
+    vectors, owners = normalize(torch.randn(6, 4), dim=-1), [0, 1, 0, 2, 1, 0]
+    terms = []
+    for one, other in ((one, other) for one in range(6) for other in range(6)):
+        if one != other and owners[one] == owners[other]:
+            others = [float(vectors[one] @ vectors[each]) / 0.1 for each in range(6) if each != one]
+            terms.append(math.log(sum(map(math.exp, others))) - float(vectors[one] @ vectors[other]) / 0.1)
+    found = same_clip_loss(vectors, torch.tensor(owners), 0.1)
+    assert float(found) == pytest.approx(sum(terms) / len(terms), rel=1e-5)
+
+
+def test_captions_of_a_clip_have_finite_gradients() -> None:
+    vectors = torch.eye(4).requires_grad_()
+    same_clip_loss(vectors, torch.tensor([0, 0, 1, 1]), 0.05).backward()
+    assert vectors.grad is not None
+    assert torch.isfinite(vectors.grad).all()
+    assert vectors.grad.abs().sum() > 0
