@@ -72,7 +72,7 @@ class TaskEmbedder:
         """Embed a task's clips; shape `(clips, d)`."""
         clips, store = prepared.task.clips, prepared.store
         job = clip_job(system, store, clips, self.batch_size)
-        kept = self._kept(system, "audio", content_digest(system, prepared))
+        kept = self.kept(system, "audio", content_digest(system, prepared))
         return embed_in_batches(job, kept, progress=self.progress)
 
     def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
@@ -82,7 +82,7 @@ class TaskEmbedder:
         """
         distinct = sorted(dict.fromkeys(task.captions), key=lambda text: (len(text), text))
         job = caption_job(system, distinct, self.batch_size)
-        kept = self._kept(system, "text", embedding_key(distinct))
+        kept = self.kept(system, "text", embedding_key(distinct))
         return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 
     def pairs(self, system: PairScorer, prepared: PreparedTask) -> Array:
@@ -107,10 +107,17 @@ class TaskEmbedder:
 
         job = EmbeddingJob(system.info.name, "caption", len(distinct), distinct.__getitem__, rows, batch_size=1)
         content = embedding_key(content_digest(system, prepared), distinct)
-        kept = self._kept(system, "pairs", content) or unfinished_rows(system, embedding_key(content, size))
+        kept = self.kept(system, "pairs", content) or unfinished_rows(system, embedding_key(content, size))
         return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 
-    def _kept(self, system: System, side: str, content: str) -> KeptRows[np.float32] | None:
+    def kept(self, system: System, side: str, content: str) -> KeptRows[np.float32] | None:
+        """Where embeddings are kept; `None` where that is not safe.
+
+        Args:
+            system: computes them.
+            side: "audio", "text" or "pairs".
+            content: a digest of all that the system gets.
+        """
         digest, code = system.info.digest, system_code(system)
         if digest is None or code is None:
             return None
