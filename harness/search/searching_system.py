@@ -79,11 +79,15 @@ class SearchingSystem:
         return unit_vectors(embed_in_batches(caption_job(self.system, list(texts), self._embedder.batch_size)))
 
     @cached_property
+    def captions(self) -> tuple[str, ...]:
+        """1,000 captions that have nothing to do with what is looked for: those of everyday's validation split."""
+        return everyday_captions("validation")
+
+    @cached_property
     def unrelated(self) -> Array:
-        """The vectors of 1,000 captions that nobody searches by, `(1000, d)`: those of everyday's validation split."""
-        captions = everyday_captions("validation")
-        kept = self._embedder.kept(self.system, "text", embedding_key(captions))
-        job = caption_job(self.system, captions, self._embedder.batch_size)
+        """The vectors of these captions, `(1000, d)`."""
+        kept = self._embedder.kept(self.system, "text", embedding_key(self.captions))
+        job = caption_job(self.system, self.captions, self._embedder.batch_size)
         return unit_vectors(embed_in_batches(job, kept, progress=self._embedder.progress))
 
     def sound(self, clip: Clip, at: float | None) -> Array:

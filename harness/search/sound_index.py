@@ -1,5 +1,6 @@
 """The answers of an index: places in recordings that match words, or sound like a place in another recording."""
 
+import math
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,6 +28,9 @@ Numbers = NDArray[np.int64]
 _FIRST, _MORE = 8, 8
 """Windows that are looked at first for each answer, as several may be of one place; and how many times more then."""
 
+_TRIED = 300
+"""Captions among which examples are looked for."""
+
 
 class SoundIndex:
     """The windows of one system in an index, and the system itself. Get it by `open_index`."""
@@ -39,6 +43,8 @@ class SoundIndex:
         self._progress = progress
         self._places = table.places()
         self._files = np.array(self._places.files, dtype=object)
+        self._durations = np.zeros(len(self._files))
+        self._durations[self._places.file] = self._places.duration
         self._by_row = np.argsort(self._places.row)
         self._exact_in = lru_cache(maxsize=2)(self._exact_index)
 
@@ -65,6 +71,7 @@ class SoundIndex:
         like: str | Path = "",
         without: str = "",
         folder: str | Path = "",
+        longest: float = math.inf,
         approximate: bool = False,
     ) -> "pd.DataFrame":
         """The places that match some words best, or sound most like another place.
@@ -77,6 +84,7 @@ class SoundIndex:
             like: a recording, or `FILE@SECONDS` for a place in it; this recording is not among the answers.
             without: words whose score is taken off that of each place.
             folder: only recordings in this folder, or in folders within.
+            longest: only recordings that last no more seconds.
             approximate: ask the database's own index, which is faster for millions of windows, and may miss some.
 
         Returns:
@@ -92,7 +100,7 @@ class SoundIndex:
             raise UserError("say what to look for: words, or a recording that it sounds like; one of the two")
         if top < 1:
             raise UserError(f"{top} answers cannot be given; ask for 1 or more")
-        wanted = self._within(str(folder))
+        wanted = self._within(str(folder)) & (self._durations <= longest)
         if words.strip():
             asked = self._system.words([words])[0]
         else:
@@ -105,6 +113,16 @@ class SoundIndex:
         if words.strip():
             better = (vectors @ self._system.unrelated.T < (vectors @ asked)[:, None]).mean(axis=1)
         return self._frame(windows, vectors @ score_of, better)
+
+    def examples(self, count: int = 6) -> list[str]:
+        """Captions whose best place they fit better than nearly all others do, of different places."""
+        asked = self._system.unrelated[:_TRIED]
+        _, index = self._exact_in("")
+        best = index.search(asked, 1)[0][:, 0]
+        own = np.einsum("ij,ij->i", asked, index.items[best])
+        better = (self._system.unrelated @ index.items[best].T < own).mean(axis=0)
+        by_place = {int(best[number]): self._system.captions[number] for number in np.argsort(better)}
+        return list(by_place.values())[: -count - 1 : -1]
 
     def _within(self, folder: str) -> NDArray[np.bool_]:
         """Which recordings are in a folder; of an empty name, all."""

@@ -67,6 +67,17 @@ def test_like_not_and_folder(index: SoundIndex) -> None:
     assert len(index.search("300", top=100)) == len(index.files) + 5
 
 
+def test_only_short_recordings(index: SoundIndex) -> None:
+    assert len(index.search("300", longest=2, top=20)) == 4
+    assert index.search("300", longest=1).empty
+
+
+def test_examples_are_captions_that_a_place_fits_best(index: SoundIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = tuple(f"a tone of {pitch} hertz" for pitch in (2500, 2490, 600, 4000, 5000))
+    monkeypatch.setattr("harness.search.searching_system.everyday_captions", lambda split: captions)
+    assert set(open_index("index").examples(2)) == {captions[0], captions[2]}
+
+
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
