@@ -129,5 +129,5 @@ def clip_of(file: str) -> tuple[Clip, str]:
     except (OSError, RuntimeError):
         said = {}
     words = (said.get(field, "") for field in ("genre", "comment"))
-    tags = (tag.strip() for field in words for tag in re.split(r"[,;/\n]", field))
+    tags = (tag.strip() for field in words for tag in re.split(r"[,;\n]", field))
     return Clip(file, path, tuple(dict.fromkeys(filter(None, tags)))), said.get("title", "").strip() or path.stem

@@ -199,6 +199,11 @@ class SoundIndex:
         return pd.DataFrame(columns)
 
 
+def indexed_systems(address: str | Path) -> list[str]:
+    """The systems whose vectors an index has, by what they are built by; none where there is no index."""
+    return [table.about.named for table in Database(address).tables()]
+
+
 def open_index(
     address: str | Path,
     system: str | None = None,
