@@ -1,3 +1,7 @@
+from .by_ear import ByEar as ByEar
+from .by_ear import Vote as Vote
+from .by_ear import add_vote as add_vote
+from .by_ear import read_votes as read_votes
 from .comparing import ALPHA as ALPHA
 from .comparing import Comparison as Comparison
 from .comparing import against_published as against_published

@@ -30,6 +30,7 @@ def render(comparison: Comparison, published: Sequence[AgainstPublished], most: 
         parts += [_systems(comparison), ""]
         for measure in comparison.groups:
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
+        parts += [Text(str(votes)) for votes in comparison.by_ear]
         parts += [Text(explained(len(comparison.differences)), style="dim")]
         parts += [Text(line, style="dim") for line in note_on_marks(comparison.systems)]
     if published:
@@ -132,6 +133,7 @@ def to_json(comparison: Comparison, published: Sequence[AgainstPublished]) -> di
             for index, (system, record) in enumerate(zip(comparison.systems, comparison.records, strict=True))
         ],
         "differences": [asdict(one) | {"told_apart": one.told_apart} for one in comparison.differences],
+        "by_ear": [asdict(one) for one in comparison.by_ear],
         "published": [
             {
                 "system": one.system,

@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from fastapi import FastAPI
 
@@ -31,7 +32,9 @@ def serve(app: FastAPI, port: int | None, say: Callable[[str], object]) -> None:
         bound.listen()
         say(f"http://{HOST}:{bound.getsockname()[1]}/{token}/")
         config = uvicorn.Config(guarded(app, token), log_level="warning", access_log=False, server_header=False)
-        uvicorn.Server(config).run(sockets=[bound])
+        # To end it so is what a person is told to do.
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[bound])
 
 
 def _bound(port: int | None) -> socket.socket:

@@ -96,7 +96,7 @@
       star.setAttribute("aria-pressed", String(!on));
       showStarred();
     } }, "★");
-    const sure = found.better_than === null || found.better_than === undefined ? "" : `better than ${(100 * found.better_than).toFixed(1)} % of unrelated words`;
+    const sure = found.better_than === null ? "" : found.better_than === 1 ? "better than all unrelated words" : `better than ${(100 * found.better_than).toFixed(1)} % of unrelated words`;
     const where = new URLSearchParams({ start: found.start, end: found.end, duration: found.duration });
     const element = make("li", { class: "answer" },
       make("div", { class: "line" }, button, make("b", { class: "clip" }, found.title),
@@ -152,7 +152,7 @@
     labelled("but not", without),
     choice("System", systems, "system"),
     choice("Beside it", systems.length > 1 ? [[-1, "none"], ...systems] : [], "beside"),
-    choice("Folder", [["", "all folders"], ...page.folders.map((folder) => [folder, short(folder)])], "folder"),
+    choice("Folder", page.folders.length > 1 ? [["", "all folders"], ...page.folders.map((folder) => [folder, short(folder)])] : [], "folder"),
     choice("Length", [["", "any length"], [10, "up to 10 s"], [60, "up to 1 min"], [600, "up to 10 min"]], "longest")));
   field.addEventListener("input", () => {
     if (!field.value) search();

@@ -83,7 +83,7 @@
       const line = peaks.map((peak, index) => `M${index + 0.5} ${20 - 19 * (peak / loudest)}V${20 + 19 * (peak / loudest)}`).join("");
       const head = make("line", { class: "head", y1: 0, y2: 40, x1: -9, x2: -9 });
       drawing.append(
-        make("rect", { class: "place", x: across(place.start), width: Math.max(across(place.end) - across(place.start), 1), y: 0, height: 40 }),
+        make("rect", { class: "place", x: across(place.start), width: Math.max(across(Math.min(place.end, to)) - across(place.start), 1), y: 0, height: 40 }),
         make("path", { d: line }), head);
       place.head = (seconds) => {
         for (const end of ["x1", "x2"]) head.setAttribute(end, across(seconds));

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +82,12 @@ def running(app: FastAPI, folder: Path) -> Iterator[Server]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def run_server() -> Callable[..., AbstractContextManager[Server]]:
+    """Runs a server in this process, from an application and a folder."""
+    return running
 
 
 def tone(path: Path, pitches: tuple[int, ...], seconds: float = 2.0, **tags: str) -> None:
