@@ -86,25 +86,24 @@ def search_recordings(
     How sure an answer is says its score beside those of 1,000 unrelated captions at the same place.
     """
     from harness.machine import bars
-    from harness.search import open_index
+    from harness.search import answers_of, open_index
 
     with bars() as progress, redirect_stdout(sys.stderr):
         opened = open_index(index, system, device=device, precision=precision, progress=progress)
         found = opened.search(words, top=top, like=like, without=without, folder=folder, approximate=approximate)
     if approximate and opened.recall is not None:
         say(f"approximate: {opened.recall:.1%} of the ten best were found when this was measured")
-    answers = found.astype(object).where(found.notna(), None).to_dict("records")
     if as_json:
-        print_json(answers)
+        print_json(answers_of(found))
         return
     rows = [
         (
-            f"{answer['score']:.3f}",
-            "" if answer["better_than"] is None else f"{answer['better_than']:.1%}",
-            f"{clock(answer['start'])} to {clock(answer['end'])}",
-            answer["file"],
+            f"{one.score:.3f}",
+            f"{one.better_than:.1%}" if words else "",
+            f"{clock(one.start)} to {clock(one.end)}",
+            one.file,
         )
-        for answer in answers
+        for one in found.itertuples()
     ]
     print_table(("score", "better than", "place", "recording"), rows)
     if words:

@@ -1,5 +1,6 @@
 """Indexing: an index is made to hold what folders hold, of which only what is new or has changed is embedded."""
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,8 @@ from harness.search.searching_system import SearchingSystem
 from harness.search.sound_progress import SoundProgress
 from harness.search.window_table import Database, WindowTable
 from harness.search.windows import windows_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -81,6 +84,7 @@ def index_sounds(
     with _alone(database):
         table = database.table(searching.about.named)
         if table is not None and table.about != searching.about:
+            _log.warning("%s: %d windows of an earlier state of %s are replaced", out, len(table), system)
             table = None
         planned = plan([Path(folder) for folder in folders], table.states() if table else {})
         done = Indexed(removed=len(planned.stale), kept=planned.kept, broken=dict(planned.broken))

@@ -63,8 +63,10 @@ def plan(folders: Sequence[Path], indexed: Mapping[str, str]) -> Plan:
     Raises:
         UserError: one of them is not a folder, or none of them holds a recording.
     """
-    found, broken = _found(folders)
-    roots = tuple(os.path.join(os.path.abspath(folder), "") for folder in folders)  # noqa: PTH100, PTH118
+    # Unlike `Path.absolute`, this takes `..` out.
+    places = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+    found, broken = _found(places)
+    roots = tuple(os.path.join(place, "") for place in places)  # noqa: PTH118
     stale = [file for file, state in indexed.items() if file.startswith(roots) and found.get(file) != state]
     new = {file: state for file, state in found.items() if indexed.get(file) != state}
     return Plan(new, stale, broken, len(found) - len(new))
@@ -76,7 +78,7 @@ def _found(folders: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
     if missing:
         raise listing("these are no folders, and an index is not changed for a disk that is not there", missing)
     found, broken = {}, {}
-    for path in dict.fromkeys(path for folder in folders for path in recordings_below(folder.absolute())):
+    for path in dict.fromkeys(path for folder in folders for path in recordings_below(folder)):
         try:
             str(path).encode()
             status = path.stat()

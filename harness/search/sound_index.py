@@ -199,6 +199,14 @@ class SoundIndex:
         return pd.DataFrame(columns)
 
 
+def answers_of(found: "pd.DataFrame") -> list[dict[str, object]]:
+    """The answers of a search as plain values, for JSON: what is not a number is `None`."""
+    return [
+        {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+        for row in found.to_dict("records")
+    ]
+
+
 def indexed_systems(address: str | Path) -> list[str]:
     """The systems whose vectors an index has, by what they are built by; none where there is no index."""
     return [table.about.named for table in Database(address).tables()]

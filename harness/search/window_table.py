@@ -31,7 +31,7 @@ _ABOUT = b"lbar"
 _MOST_SYSTEMS = 1_000
 _NAMED_AT_ONCE = 1_000
 """Files that are named in one command to the database."""
-_KEPT_FOR = timedelta(hours=1)
+_KEPT_FOR = timedelta(days=1)
 """How long what a command replaced stays for those who read it."""
 
 

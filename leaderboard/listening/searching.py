@@ -13,7 +13,7 @@ from typing import IO, Annotated, Any
 from fastapi import FastAPI, HTTPException, Query, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 
-from harness.search import SoundIndex
+from harness.search import SoundIndex, answers_of
 from leaderboard.listening.page import own_asset
 from leaderboard.listening.sounds import sound, waveform
 from leaderboard.report import filled
@@ -104,10 +104,11 @@ class _Answering:
             )
         truth = self._collection.truth
         right = truth(words) if truth and words else None
-        answers: list[dict[str, Any]] = found.astype(object).where(found.notna(), None).to_dict("records")
-        for answer in answers:
-            answer["recording"] = f"{system}-{self._numbers[system][answer['file']]}"
-            answer["right"] = None if right is None else Path(answer["file"]).name in right
+        answers = []
+        for answer in answers_of(found):
+            recording = f"{system}-{self._numbers[system][str(answer['file'])]}"
+            truly = None if right is None else Path(str(answer["file"])).name in right
+            answers.append({**answer, "recording": recording, "right": truly})
         return answers
 
     def sound(self, recording: str, form: str = "") -> Response:

@@ -16,7 +16,7 @@ KINDS_OF_KEPT = {
     "embeddings": "embeddings of clips and captions",
     "correspondences": "teachers' embeddings of training data",
     "everyday": "the bundled benchmark, rendered",
-    "indexes": "vectors of indexed sounds, for exact search",
+    "indexes": "indexes of sounds, and their vectors for exact search",
     "mlflow": "runs downloaded from MLflow",
 }
 """The kinds of what is kept, and what they are; all of it can be made again."""
