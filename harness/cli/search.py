@@ -96,14 +96,10 @@ def search_recordings(
     if as_json:
         print_json(answers_of(found))
         return
+    columns = (found[name].tolist() for name in ("score", "better_than", "start", "end", "file"))
     rows = [
-        (
-            f"{one.score:.3f}",
-            f"{one.better_than:.1%}" if words else "",
-            f"{clock(one.start)} to {clock(one.end)}",
-            one.file,
-        )
-        for one in found.itertuples()
+        (f"{score:.3f}", f"{better:.1%}" if words else "", f"{clock(start)} to {clock(end)}", file)
+        for score, better, start, end, file in zip(*columns, strict=True)
     ]
     print_table(("score", "better than", "place", "recording"), rows)
     if words:
