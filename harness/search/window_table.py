@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ABOUT = b"lbar"
+_WHERE = re.compile(r",? \S+\.rs:[\d:]+")
+"""Where in its own code the database found something wrong."""
 _MOST_SYSTEMS = 1_000
 _NAMED_AT_ONCE = 1_000
 """Files that are named in one command to the database."""
@@ -315,7 +317,8 @@ def _told(address: str) -> Iterator[None]:
         raise
     # Its errors are of many types, most of them RuntimeError.
     except Exception as error:
+        why = _WHERE.sub("", one_line(error))
         raise UserError(
-            f"the index {address} cannot be read or written: {one_line(error)}; check the place and the room there; "
-            "what is in the index stays, and the same command goes on from there"
+            f"the index {address} cannot be read or written: {why}; check the place and the room there; what is in the "
+            "index stays, and the same command goes on from there"
         ) from error
