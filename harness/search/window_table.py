@@ -188,8 +188,11 @@ class WindowTable:
             raise UserError(f"{self._address} has {len(self)} windows, too few for an approximate search; leave it out")
         # A part of four numbers is rounded to one of 256; where the width has no such divisor the parts are longer.
         parts = max(part for part in range(1, max(self.width // 4, 1) + 1) if self.width % part == 0)
+        # Centres that were sought less long, among fewer vectors, find as many when a little more is searched.
+        effort = {"max_iterations": _ITERATIONS, "sample_rate": _SAMPLES}
         with _told(self._address):
-            self._table.create_index("vector", config=IvfPq(distance_type="dot", num_sub_vectors=parts), replace=True)
+            config = IvfPq(distance_type="dot", num_sub_vectors=parts, **effort)
+            self._table.create_index("vector", config=config, replace=True)
 
     def nearest(self, query: Array, k: int, probes: int) -> tuple[NDArray[np.uint64], Array]:
         """Windows with high inner products: what the database knows them by, and their vectors, best first.
@@ -206,6 +209,9 @@ class WindowTable:
         vectors = np.asarray(found["vector"].combine_chunks().flatten()).reshape(-1, self.width)
         return found["_rowid"].to_numpy(), vectors
 
+
+_ITERATIONS, _SAMPLES = 10, 64
+"""Of the search for the centres of an approximate index: its rounds, and how many vectors there are for a centre."""
 
 _REFINED = 20
 """How many times as many windows as are asked for are compared by their exact vectors."""

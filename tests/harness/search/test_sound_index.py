@@ -113,6 +113,7 @@ def test_which_system_answers(index: SoundIndex, monkeypatch: pytest.MonkeyPatch
         open_index("index", "tone_system:Recorded")
 
 
+@pytest.mark.slow
 def test_an_approximate_search_says_how_much_it_finds(record: Callable[..., Path]) -> None:
     record("long.wav", [(900, 300)])
     record("short.wav", [(2, 1250)])
