@@ -12,6 +12,7 @@ from .hidden_set import hidden_task as hidden_task
 from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries
 from .hidden_set import read_scores as read_scores
+from .keeping import keep_outputs as keep_outputs
 from .kept_rows import KeptRows as KeptRows
 from .measuring import embedding_tiles as embedding_tiles
 from .measuring import measure as measure

@@ -105,8 +105,8 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     folder = write_run(
         options.out,
         record,
-        per_query=_per_query(task, measured),
-        ranking=_ranking(task, measured),
+        per_query=per_query_columns(task, measured),
+        ranking=ranking_columns(task, measured),
         embeddings=scored.arrays if options.keep_embeddings else None,
         write_more=lambda folder: write_predictions(
             folder, record.system.name, task, measured.best, scored.tiles(), options.predictions
@@ -122,7 +122,8 @@ def _has_all(finished: Path, options: Options) -> bool:
     return options.predictions is None or has_predictions(finished, options.predictions)
 
 
-def _per_query(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+def per_query_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+    """The columns of `per_query.parquet`."""
     first = measured.ranks.offsets[:-1]
     columns: dict[str, Any] = {
         "query": np.arange(len(task.queries)),
@@ -134,7 +135,8 @@ def _per_query(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
     return columns | {name: parse_measure(name)(measured.ranks) for name in task.protocol.measures}
 
 
-def _ranking(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+def ranking_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+    """The columns of `ranking.parquet`."""
     queries, kept = measured.best.shape
     items = np.array(task.items, dtype=object)
     return {

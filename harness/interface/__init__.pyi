@@ -18,7 +18,9 @@ from .conformance import check as check
 from .findings import Finding as Finding
 from .findings import Level as Level
 from .metadata import KINDS as KINDS
+from .metadata import NAME as NAME
 from .metadata import Metadata as Metadata
+from .metadata import beside_the_sound as beside_the_sound
 from .metadata import embed_described as embed_described
 from .metadata import metadata_digest as metadata_digest
 from .metadata import metadata_of as metadata_of

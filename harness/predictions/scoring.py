@@ -22,10 +22,12 @@ from harness.measures import (
     parse_measure,
     per_query_values,
     rank_scores,
+    rank_tiles,
     ranks_from_lists,
     summarise,
 )
 from harness.predictions.matching import match_names, match_queries
+from harness.predictions.outputs import Outputs, read_outputs
 from harness.predictions.ranked_list import IN_USE, Columns, read_ranked_list
 from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
 from harness.predictions.writing import FORMATS, detect
@@ -164,21 +166,35 @@ class Ranked(NamedTuple):
 
 def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> Ranked:  # noqa: A002
     """Rank the relevant clips in a ranked list or a score matrix; arguments and errors are those of `score_file`."""
-    if task.protocol.direction != "text-to-audio":
-        raise UserError(
-            f"protocol {task.protocol.name} ranks captions and predictions files rank clips; "
-            "choose a text-to-audio protocol"
-        )
     if format not in ("auto", *FORMATS):
         raise unknown("format", format, ("auto", *FORMATS))
+    if task.protocol.direction != "text-to-audio":
+        return rank_outputs(read_outputs(path, task))
     found = detect(path, known) if format == "auto" else format
     ranks, depth, surplus = _rank_lists(path, task, known) if found == "ranked-list" else _rank_matrix(path, task)
+    return _within(str(path), found, ranks, task, depth, surplus)
+
+
+def rank_outputs(outputs: Outputs) -> Ranked:
+    """Rank the relevant items in a system's outputs.
+
+    Raises:
+        UserError: no measure of the protocol can be told from lists of their length.
+    """
+    ranks = rank_tiles(outputs.tiles(), outputs.task.relevance)
+    depth = outputs.depth or len(outputs.task.items)
+    return _within(outputs.source, outputs.format, ranks, outputs.task, depth, outputs.surplus)
+
+
+def _within(source: str, kind: str, ranks: Ranks, task: RetrievalTask, depth: int, surplus: int) -> Ranked:
+    """The ranks, with the measures that can be told from lists of this length."""
     measures = [parse_measure(name) for name in task.protocol.measures]
     within = tuple(measure for measure in measures if measure.cutoff <= depth or depth == len(task.items))
     if not within:
-        raise UserError(f"{path}: lists of {depth} clips are too short for {', '.join(task.protocol.measures)}")
+        what = "clips" if task.protocol.direction == "text-to-audio" else "captions"
+        raise UserError(f"{source}: lists of {depth} {what} are too short for {', '.join(task.protocol.measures)}")
     left_out = tuple(str(measure) for measure in measures if measure not in within)
-    return Ranked(found, ranks, within, left_out, surplus)
+    return Ranked(kind, ranks, within, left_out, surplus)
 
 
 def _rank_lists(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> tuple[Ranks, int, int]:

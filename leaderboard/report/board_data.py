@@ -104,7 +104,7 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Uses beside the sound": ", ".join(record.system.uses),
             "Licence": record.system.licence,
             "Source": record.system.source,
-            "Sampling rate": f"{record.system.sample_rate:,} Hz",
+            "Sampling rate": f"{record.system.sample_rate:,} Hz" if record.system.sample_rate else "",
             "Precision": record.settings.precision,
             "Device": record.settings.device,
             "Evaluated": f"{record.created:%Y-%m-%d %H:%M} UTC",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.interface import recorded_training_of
+from harness.interface import beside_the_sound, recorded_training_of
 from harness.protocols import PROTOCOLS
 from harness.runs import EvaluationRecord, SpeedRecord, find_runs, read_any_record
 from leaderboard.runs.per_query import require_per_query
@@ -129,7 +129,7 @@ def marked(name: str, uses: Sequence[str]) -> str:
     >>> marked("hybrid", ["keywords"]), marked("linear", [])
     ('hybrid †', 'linear')
     """
-    return f"{name} {_MARK}" if uses else name
+    return f"{name} {_MARK}" if beside_the_sound(uses) else name
 
 
 def note_on_marks(names: Iterable[str]) -> tuple[str, ...]:

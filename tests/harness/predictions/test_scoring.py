@@ -170,10 +170,11 @@ def test_a_named_format_is_held_to(tmp_path: Path) -> None:
         score_file(tmp_path / "lists.csv", TASK, "matrix")
 
 
-def test_predictions_files_rank_clips(tmp_path: Path) -> None:
+def test_a_file_that_ranks_the_other_side_is_refused(tmp_path: Path) -> None:
+    write_ranked_list(tmp_path / "clips.csv", ["Rain"], [["a.wav"]])
     task = make_task(["Rain"], [[0]], ["a.wav"], direction="audio-to-text")
-    with pytest.raises(UserError, match="choose a text-to-audio protocol"):
-        score_file(tmp_path / "lists.csv", task)
+    with pytest.raises(UserError, match="ranks captions, and .*clips.csv ranks the other side: choose a protocol of"):
+        score_file(tmp_path / "clips.csv", task)
 
 
 def test_json_knows_everything_but_the_queries(tmp_path: Path) -> None:
