@@ -14,7 +14,7 @@ from harness.evaluation.preparing import PreparedTask, prepare
 from harness.evaluation.scoring import conditions_of, score_task
 from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
-from harness.measures import measures_html, parse_measure
+from harness.measures import measures_html, measures_of
 from harness.predictions import has_predictions, write_predictions
 from harness.protocols import Protocol, RetrievalTask, get_protocol
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
@@ -124,15 +124,14 @@ def _has_all(finished: Path, options: Options) -> bool:
 
 def per_query_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
     """The columns of `per_query.parquet`."""
-    first = measured.ranks.offsets[:-1]
     columns: dict[str, Any] = {
         "query": np.arange(len(task.queries)),
         "text": list(task.queries),
         "clip": list(task.sources),
-        "rank_pessimistic": measured.ranks.pessimistic[first],
-        "rank_optimistic": measured.ranks.optimistic[first],
+        "rank_pessimistic": measured.ranks.first("pessimistic"),
+        "rank_optimistic": measured.ranks.first("optimistic"),
     }
-    return columns | {name: parse_measure(name)(measured.ranks) for name in task.protocol.measures}
+    return columns | {str(one): one(measured.ranks) for one in measures_of(task.protocol)}
 
 
 def ranking_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:

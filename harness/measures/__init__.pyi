@@ -1,8 +1,11 @@
 from .chance import BelowChance as BelowChance
 from .chance import below_chance as below_chance
 from .exact_search import ExactIndex as ExactIndex
-from .measure import MEASURES as MEASURES
+from .kinds import MEASURES as MEASURES
+from .kinds import UNRANKED as UNRANKED
 from .measure import Measure as Measure
+from .measure import is_median as is_median
+from .measure import measures_of as measures_of
 from .measure import parse_measure as parse_measure
 from .ranking import Ranks as Ranks
 from .ranking import rank_scores as rank_scores
@@ -16,11 +19,13 @@ from .similarity import unit_vectors as unit_vectors
 from .statistics import RESAMPLES as RESAMPLES
 from .statistics import SEED as SEED
 from .statistics import bootstrap_means as bootstrap_means
+from .statistics import bootstrap_medians as bootstrap_medians
 from .statistics import difference_intervals as difference_intervals
 from .statistics import holm as holm
 from .statistics import intervals as intervals
 from .statistics import sign_flip_p_values as sign_flip_p_values
 from .summary import MeasureRecord as MeasureRecord
+from .summary import as_text as as_text
 from .summary import measures_html as measures_html
 from .summary import per_query_values as per_query_values
 from .summary import summarise as summarise

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.datasets import differences_from_published, load
+from harness.measures import measures_of
 from harness.predictions.array_files import is_array_file
 from harness.predictions.outputs import Source, paths_of, read_outputs
 from harness.predictions.scoring import Score, rank_file, rank_outputs
@@ -45,6 +46,7 @@ def score(
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     dataset = load(rules.dataset, rules.split, Path(data_root))
     task = pose(rules, dataset)
+    measures_of(rules)
     paths = paths_of(scores)
     if len(paths) == 1 and not is_array_file(paths[0]):
         ranked = rank_file(paths[0], task)

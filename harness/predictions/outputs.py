@@ -262,6 +262,7 @@ def _from_csv(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> Outp
                 f"the other direction, or a file with the header {header},..."
             )
         scores, depth = _ranked(path, task, columns)
+        refuse_short_lists(path, task, depth or len(task.items))
         return Outputs(task, "ranked-list", (scores if text_asks else scores.T,), depth=depth, source=path.name)
     matrix = read_score_matrix(path)
     captions, scored = zip(*matrix.rows(), strict=True)
@@ -270,6 +271,19 @@ def _from_csv(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> Outp
         return Outputs(task, "score-matrix", (np.stack(scored),), rows, _columns(matrix.names, task), source=path.name)
     except UserError as error:
         raise UserError(str(error).replace("clips= does", f"{path} does"), error.problems) from None
+
+
+def refuse_short_lists(path: Path, task: RetrievalTask, depth: int) -> None:
+    """Refuse lists that do not hold all judged items, where these are ranked among themselves.
+
+    Raises:
+        UserError: the lists are shorter than that.
+    """
+    if task.relevance.judged_only and depth < len(task.items):
+        raise UserError(
+            f"{path}: {task.protocol.name} ranks judged clips among themselves, and lists of {depth} clips do not hold "
+            f"all of them; expected lists of all {len(task.items)} clips, or a score matrix"
+        )
 
 
 def _ranked(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> tuple[Array, int | None]:
