@@ -17,6 +17,7 @@ _COMPANIONS = {
     "correspondences": "systems.training.teachers.cli:correspondences",
     "gate": "leaderboard.cli.gate:gate",
     "mlflow": "leaderboard.cli.mlflow:mlflow",
+    "results": "leaderboard.cli.results:results",
     "train": "systems.training.cli:train",
 }
 """Addresses of the commands of `systems` and `leaderboard`, neither of which the harness imports."""

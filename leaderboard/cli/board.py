@@ -38,6 +38,9 @@ def board(
     published: Annotated[
         bool, typer.Option("--published", help="Add the results that others published for a protocol.")
     ] = False,
+    results: Annotated[
+        bool, typer.Option("--results", help="Add the results that groups have handed in, which come with lbar.")
+    ] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Read from MLflow instead of the run folders.")] = False,
     format: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,  # noqa: A002
     percent: Annotated[bool, typer.Option("--percent", help="Measures in per cent, in Markdown and LaTeX.")] = False,
@@ -60,10 +63,11 @@ def board(
     if percent and (as_json or format not in (Format.markdown, Format.latex)):
         raise UserError("--percent is for tables that are printed: add --format markdown or --format latex")
     from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
+    from leaderboard.results import RESULTS
     from leaderboard.runs import board_from
 
     asked = [get_protocol(name).name for name in protocol or ()]
-    found = board_from(out, mlflow=mlflow).only(asked)
+    found = board_from(out, *([RESULTS] if results else []), mlflow=mlflow).only(asked)
     everything = standings(found, reported=published or html is not None)
     shown = everything if published else [measured(standing) for standing in everything]
     if sort:

@@ -12,7 +12,9 @@ from harness.errors import UserError
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(help="Run folders, their names in --out, or systems, of which the newest runs are taken."),
+        typer.Argument(
+            help="Run folders, their names in --out, or systems: their newest runs, or else lbar's results."
+        ),
     ],
     out: Runs = Path("runs"),
     protocol: MaybeProtocol = None,
@@ -28,9 +30,10 @@ def compare(
     """
     from harness.protocols import get_protocol
     from leaderboard.comparison import MOST_PUBLISHED, against_published, compare_rows, render, to_json
+    from leaderboard.results import RESULTS
     from leaderboard.runs import find_rows, published_for
 
-    comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name))
+    comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name, RESULTS))
     rules = comparison.records[0].protocol.name
     results = tuple(result for name in published or () for result in published_for(rules, name))
     if len(runs) == 1 and not published:

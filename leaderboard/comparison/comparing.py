@@ -15,6 +15,7 @@ from harness.measures import bootstrap_means, difference_intervals, holm, sign_f
 from harness.runs import EvaluationRecord
 from leaderboard.comparison.groups import letters
 from leaderboard.comparison.wording import explained, p_text
+from leaderboard.results import RESULTS
 from leaderboard.runs import Answers, Figure, Published, Row, find_rows, labels, read_answers, reason_against
 
 ALPHA = 0.05
@@ -258,11 +259,12 @@ def compare(*runs: str | Path, out: str | Path = "runs", protocol: str | None = 
     """Compare runs.
 
     Args:
-        runs: two or more run folders, their names in `out`, or systems, of which the newest runs are taken.
+        runs: two or more run folders, their names in `out`, or systems, of which the newest runs are taken, or else
+            the results that come with lbar.
         out: the folder of run folders.
         protocol: the protocol of the systems' runs; without it the one under which all of them have a run.
 
     Raises:
         UserError: a run is not there, or the runs may not be compared.
     """
-    return compare_rows(find_rows([str(run) for run in runs], Path(out), protocol))
+    return compare_rows(find_rows([str(run) for run in runs], Path(out), protocol, RESULTS))

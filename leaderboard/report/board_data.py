@@ -9,7 +9,8 @@ from harness.machine import plain_name
 from harness.measures import is_median
 from harness.runs import EvaluationRecord
 from leaderboard.board import Entry, Standing, axis_names, get_axis, reasons
-from leaderboard.runs import SetAside
+from leaderboard.results import read_result
+from leaderboard.runs import SetAside, is_result
 
 
 def page_name(entry: Entry) -> str:
@@ -117,11 +118,20 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Processor": environment.cpu,
             "Accelerator": environment.accelerator.name if environment.accelerator else "",
             "Command": _without_folder(record.command),
+            **_handed_in(entry.run.folder),
         },
         "card": record.system.card,
         "stages": (entry.speed.record.stages if entry.speed else {}),
         "curves": _curves(record, weights_root()),
     }
+
+
+def _handed_in(folder: Path) -> dict[str, str]:
+    """What those say of a result who handed it in; nothing of a run folder."""
+    if not is_result(folder):
+        return {}
+    result = read_result(folder)
+    return {"Handed in by": result.by, "What it is": result.about, "From": result.source, "Leaks": result.leaks}
 
 
 def _without_folder(command: str) -> str:
