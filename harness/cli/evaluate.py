@@ -10,7 +10,7 @@ import typer
 
 from harness.cli.commands import companion
 from harness.cli.options import AsJson, DataRoot, Device, Precision, ProtocolName, Runs, Trust, complete_system
-from harness.cli.printing import echo, end_with, print_json, print_table, say
+from harness.cli.printing import echo, end_with, print_json, print_table, say, show_error
 from harness.cli.submission import Audio, MaybeProfileName, Queries, format_of, predict_all
 from harness.errors import UserError
 
@@ -103,18 +103,26 @@ def check_system(
         raise typer.Exit(1)
 
 
-def list_protocols(as_json: AsJson = False) -> None:
+def list_protocols(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Only these; YAML files of your own are read, and checked.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List evaluation protocols."""
-    from harness.protocols import PROTOCOLS
+    from harness.measures import measures_of
+    from harness.protocols import get_protocol, protocol_problems, protocols
 
+    listed = [get_protocol(name) for name in files or ()] or list(protocols().values())
+    for protocol in listed:
+        measures_of(protocol)
     if as_json:
-        print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in PROTOCOLS.values()])
-        return
-    rows = [
-        (protocol.name, f"{protocol.dataset}/{protocol.split}", protocol.direction, " ".join(protocol.measures))
-        for protocol in PROTOCOLS.values()
-    ]
-    print_table(("protocol", "data", "direction", "measures"), rows)
+        print_json([asdict(protocol) | {"digest": protocol.digest} for protocol in listed])
+    else:
+        rows = [(one.name, f"{one.dataset}/{one.split}", one.direction, " ".join(one.measures)) for one in listed]
+        print_table(("protocol", "data", "direction", "measures"), rows)
+    for problem in protocol_problems():
+        show_error(problem)
 
 
 def _batch_size(value: str) -> int | None:

@@ -16,12 +16,12 @@ def complete_system(incomplete: str) -> list[str]:
 
 def complete_protocol(incomplete: str) -> list[str]:
     """The protocols that a shell proposes for what is typed so far."""
-    from harness.protocols import PROTOCOLS
+    from harness.protocols import protocols
 
-    return [name for name in PROTOCOLS if name.startswith(incomplete)]
+    return [name for name in protocols() if name.startswith(incomplete)]
 
 
-_PROTOCOL = "Evaluation protocol; `lbar protocols` lists them."
+_PROTOCOL = "Evaluation protocol, or its YAML file; `lbar protocols` lists them."
 ProtocolName = Annotated[str, typer.Option("--protocol", autocompletion=complete_protocol, help=_PROTOCOL)]
 MaybeProtocol = Annotated[str | None, typer.Option("--protocol", autocompletion=complete_protocol, help=_PROTOCOL)]
 ProtocolNames = Annotated[

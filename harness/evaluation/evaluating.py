@@ -16,7 +16,7 @@ from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
 from harness.measures import measures_html, measures_of
 from harness.predictions import has_predictions, write_predictions
-from harness.protocols import Protocol, RetrievalTask, get_protocol
+from harness.protocols import Protocol, RetrievalTask, get_protocol, rules_of
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
 
 
@@ -93,7 +93,13 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
         **scored.record_fields(started),
-        protocol=ProtocolRecord.model_validate(task.protocol),
+        protocol=ProtocolRecord(
+            name=task.protocol.name,
+            digest=task.protocol.digest,
+            primary=task.protocol.primary,
+            direction=task.protocol.direction,
+            rules=rules_of(task.protocol),
+        ),
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
         below_chance=measured.below_chance,

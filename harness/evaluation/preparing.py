@@ -10,7 +10,6 @@ from harness.datasets import (
     RetrievalDataset,
     described,
     differences_from_published,
-    load,
     nearly_called,
     of_other_lengths,
     what_is_there,
@@ -18,7 +17,8 @@ from harness.datasets import (
 from harness.errors import UserError, first_few
 from harness.interface import RetrievalSystem, accepts_int16
 from harness.machine import Progress, silent
-from harness.protocols import Protocol, RetrievalTask, pose
+from harness.measures import measures_of
+from harness.protocols import Protocol, RetrievalTask, load_dataset, pose
 from harness.runs import RemarkedClip, SkippedClip
 
 
@@ -83,7 +83,8 @@ def prepare(
     Raises:
         UserError: data is missing, or clips are broken (all of them are listed).
     """
-    dataset = load(protocol.dataset, protocol.split, data_root, progress=progress)
+    measures_of(protocol)
+    dataset = load_dataset(protocol, data_root, progress=progress)
     reasons = differences_from_published(dataset, data_root)
     task = pose(protocol, dataset)
     store = PcmStore.of(protocol.dataset, sample_rate)

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets import differences_from_published, load
+from harness.datasets import differences_from_published
 from harness.errors import UserError, listing
 from harness.measures import measures_of, rank_tiles, score_tiles
 from harness.predictions.matching import match_names, match_queries
 from harness.predictions.scoring import Ranked, Score
-from harness.protocols import Protocol, RetrievalTask, get_protocol, pose
+from harness.protocols import Protocol, RetrievalTask, get_protocol, load_dataset, pose
 
 Array = NDArray[np.floating[Any]]
 
@@ -57,7 +57,7 @@ def score(
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     measures = measures_of(rules)
-    dataset = load(rules.dataset, rules.split, Path(data_root))
+    dataset = load_dataset(rules, Path(data_root))
     task = pose(rules, dataset)
     parts, kind = _parts(scores)
     _refuse_other_shape(parts, kind, task, captions, clips)

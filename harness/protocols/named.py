@@ -6,10 +6,9 @@ name.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import Literal
-
-from harness.errors import unknown
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
 
 Direction = Literal["text-to-audio", "audio-to-text"]
 
@@ -25,10 +24,16 @@ class Protocol:
         direction: what is the query and what is ranked.
         measures: every reported measure; the first is the primary one.
         annotations: name of the file, in the data set's folder, that lists several relevant clips per caption
-            (columns `query,audio_filenames`); only the captions it lists are asked. `None`: the clip a caption was
-            written for is the relevant one.
+            (columns `query,audio_filenames`), or says how relevant clips are (`query,file_name,relevance`); only the
+            captions it lists are asked. `None`: the clip a caption was written for is the relevant one.
         submission: format of the predictions file, `None` where the challenge has none for this direction.
         ties: how equal scores are ranked.
+        queries: name of the file, in the data set's folder or the one above, that has queries to ask instead of the
+            captions: a CSV with the columns `query,file_name`, or JSON Lines as the user-intent queries have.
+        relevant_from: where clips are more or less relevant, the least relevance with which one counts as relevant to
+            measures that know no grades; `None` where they are relevant or not.
+        among: whether clips are ranked among all, or among those that the annotations judge for the same query.
+        rules: what the YAML file said from which it was read; it takes no part in the digest, which is over the fields.
     """
 
     name: str
@@ -39,6 +44,10 @@ class Protocol:
     annotations: str | None = None
     submission: Literal["ranked-list", "score-matrix"] | None = "ranked-list"
     ties: Literal["pessimistic"] = "pessimistic"
+    queries: str | None = None
+    relevant_from: float | None = None
+    among: Literal["all", "judged"] = "all"
+    rules: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def primary(self) -> str:
@@ -47,9 +56,13 @@ class Protocol:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every field."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 over every field; those that the first protocols did not have count where they say something."""
+        said = {one.name: getattr(self, one.name) for one in fields(self) if one.compare}
+        kept = {key: value for key, value in said.items() if key not in _SINCE or value not in (None, "all")}
+        return hashlib.sha256(json.dumps(kept | {"measures": list(self.measures)}, sort_keys=True).encode()).hexdigest()
 
+
+_SINCE = ("queries", "relevant_from", "among")
 
 _MULTI_2025 = ("mAP@16", "mAP@10", "R@1", "R@5", "R@10")
 
@@ -78,16 +91,17 @@ PROTOCOLS = {
         Protocol("audiocaps-957", "audiocaps", "test-957"),
         Protocol("audiocaps-a2t", "audiocaps", "test", "audio-to-text", _AUDIO_TO_TEXT, submission=None),
         Protocol("folder", "folder", "all"),
+        Protocol("audiocaps-v2", "audiocaps", "test-v2"),
+        Protocol("audiocaps-v2-a2t", "audiocaps", "test-v2", "audio-to-text", _AUDIO_TO_TEXT, submission=None),
+        Protocol(
+            "clotho-graded2023",
+            "clotho",
+            "evaluation",
+            measures=("nDCG@10", "GAP@10", "mAP@10", "MRR", "Rprec"),
+            annotations="evaluation_relevances.csv",
+            submission=None,
+            relevant_from=50.0,
+            among="judged",
+        ),
     )
 }
-
-
-def get_protocol(name: str) -> Protocol:
-    """Look a protocol up by name.
-
-    Raises:
-        UserError: no protocol has this name.
-    """
-    if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS)
-    return PROTOCOLS[name]

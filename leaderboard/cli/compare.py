@@ -26,11 +26,10 @@ def compare(
     Where systems have runs under several protocols, --protocol says which are compared. A single run is compared with
     everything that was published for its protocol.
     """
-    from harness.protocols import get_protocol
     from leaderboard.comparison import MOST_PUBLISHED, against_published, compare_rows, render, to_json
     from leaderboard.runs import find_rows, published_for
 
-    comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name))
+    comparison = compare_rows(find_rows(runs, out, protocol))
     rules = comparison.records[0].protocol.name
     results = tuple(result for name in published or () for result in published_for(rules, name))
     if len(runs) == 1 and not published:

@@ -12,7 +12,7 @@ from harness.evaluation import several as batch_module
 from harness.evaluation.options import Options
 from harness.evaluation.several import evaluate_all
 from harness.interface.systems import look_at
-from harness.protocols.named import get_protocol
+from harness.protocols.described import get_protocol
 
 FOLDER = get_protocol("folder")
 pytestmark = pytest.mark.usefixtures("own_cache", "participant", "migrated_runs")
