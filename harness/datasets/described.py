@@ -170,5 +170,5 @@ def read_mapping(path: Path, what: str) -> Mapping[str, object]:
     except ValueError as error:
         raise UserError(f"{path}: not YAML: {error}") from error
     if not isinstance(document, Mapping):
-        raise UserError(f"{path} has no fields; expected the YAML file of {what}, which begins with `name:`")
+        raise UserError(f"{path} has no fields; expected the YAML file of {what}")
     return document

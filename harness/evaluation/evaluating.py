@@ -70,7 +70,9 @@ def evaluate(
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     with nullcontext(progress) if progress else bars() as shown:
         rate = checked_info(system).sample_rate
-        prepared = prepare(rules, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
+        prepared = prepare(
+            rules, options.data_root, rate, skip_broken=options.skip_broken, limit=options.limit, progress=shown
+        )
         return evaluate_prepared(system, prepared, options, progress=shown)
 
 

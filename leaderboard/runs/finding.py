@@ -50,6 +50,8 @@ def _folder(name: str, out: Path) -> Path | None:
 
 
 def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | None) -> dict[str, Row]:
+    if protocol is not None:
+        protocol = protocol_named(protocol, board)
     by_protocol: dict[str, dict[str, Row]] = {}
     for row in sorted(board.rows, key=lambda row: row.record.created):
         by_protocol.setdefault(row.record.protocol.name, {})[row.record.system.name] = row
@@ -61,7 +63,6 @@ def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | No
             raise UserError(f"{name!r} is neither a run folder nor a system with a run in {out}; {hint}")
     shared = [one for one, rows in by_protocol.items() if all(name in rows for name in names)]
     if protocol is not None:
-        protocol = protocol_named(protocol, board)
         shared = [one for one in shared if one == protocol]
     if len(shared) != 1:
         wanted = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"

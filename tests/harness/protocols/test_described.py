@@ -26,6 +26,7 @@ PAGE = Path(__file__).resolve().parents[3] / "docs" / "how-to" / "protocol.md"
 TEMPLATES = {
     yaml.safe_load(block)["name"]: block
     for block in re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    if block.startswith("name:")
 }
 
 
