@@ -7,7 +7,7 @@ name.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 Direction = Literal["text-to-audio", "audio-to-text"]
@@ -28,8 +28,8 @@ class Protocol:
             captions it lists are asked. `None`: the clip a caption was written for is the relevant one.
         submission: format of the predictions file, `None` where the challenge has none for this direction.
         ties: how equal scores are ranked.
-        queries: name of the file, in the data set's folder or the one above, that has queries to ask instead of the
-            captions: a CSV with the columns `query,file_name`, or JSON Lines as the user-intent queries have.
+        queries: name of the file, in the data set's folder or one of the two above, that has queries to ask instead of
+            the captions: a CSV with the columns `query,file_name`, or JSON Lines as the user-intent queries have.
         relevant_from: where clips are more or less relevant, the least relevance with which one counts as relevant to
             measures that know no grades; `None` where they are relevant or not.
         among: whether clips are ranked among all, or among those that the annotations judge for the same query.
@@ -69,6 +69,27 @@ _MULTI_2025 = ("mAP@16", "mAP@10", "R@1", "R@5", "R@10")
 # What papers print as R@k of audio-to-text is whether any of a clip's captions is among the first k.
 _AUDIO_TO_TEXT = ("mAP@10", "Hit@1", "Hit@5", "Hit@10", "R@10")
 
+# Under the queries of arXiv 2604.18360, which lie as UIQ/ in the data root or above the captions.
+_INTENTS = ("question", "imperative", "paraphrase", "tagging", "negative")
+_OF_EVERYDAY = ("question", "command", "keywords", "paraphrase")
+
+
+def _of_intents(dataset: str, split: str, kind: str) -> Protocol:
+    file = f"UIQ/{dataset}/{dataset}_{split}_{kind}_queries.jsonl"
+    return Protocol(f"{dataset}-intents-{kind}", dataset, split, submission=None, queries=file)
+
+
+def _of_everyday(kind: str) -> Protocol:
+    return Protocol(
+        f"everyday-intents-{kind}",
+        "everyday",
+        "evaluation",
+        annotations=f"intents_{kind}_relevance_evaluation.csv",
+        submission=None,
+        queries=f"intents_{kind}_evaluation.csv",
+    )
+
+
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
@@ -103,5 +124,13 @@ PROTOCOLS = {
             relevant_from=50.0,
             among="judged",
         ),
+        *(_of_everyday(kind) for kind in _OF_EVERYDAY),
+        replace(
+            _of_everyday("negation"),
+            measures=("mAP@10", "R@1", "R@5", "R@10", "HNSR@10", "RightRank"),
+            relevant_from=1.0,
+        ),
+        *(_of_intents("clotho", "evaluation", kind) for kind in _INTENTS),
+        *(_of_intents("audiocaps", "test", kind) for kind in _INTENTS),
     )
 }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,16 +30,18 @@ class Judged(NamedTuple):
 
 
 def placed_file(dataset: RetrievalDataset, name: str) -> Path:
-    """Where a file that belongs to a data set lies: beside its captions, or in the folder above.
+    """Where a file that belongs to a data set lies: beside its captions, or in one of the two folders above.
 
     Raises:
-        UserError: it is in neither.
+        UserError: it is in none of these.
     """
-    places = [dataset.root / name, dataset.root.resolve().parent / name]
+    places = [dataset.root / name, *(folder / name for folder in dataset.root.resolve().parents[:2])]
     for path in places:
         if path.is_file():
             return path
-    raise UserError(f"{name} is neither in {dataset.root} nor in the folder above, and the protocol needs it")
+    raise UserError(
+        f"{name} is neither in {dataset.root} nor in one of the two folders above, and the protocol needs it"
+    )
 
 
 def with_queries(dataset: RetrievalDataset, path: Path) -> RetrievalDataset:
@@ -73,6 +76,8 @@ def with_queries(dataset: RetrievalDataset, path: Path) -> RetrievalDataset:
 def read_judgements(path: Path, dataset: RetrievalDataset) -> Judged:
     """Read how relevant clips are to the queries of a data set.
 
+    A relevance below 0 says that the query excludes the clip, as "rain but no thunder" does one with thunder.
+
     The file is a CSV with the columns `query,file_name,relevance`, or that of the TAU graded relevances (`tid,fid,
     rating`), beside which the texts (`*_text.csv`) and the names of the clips (`*_audio_metadata.csv`) lie.
 
@@ -95,14 +100,14 @@ def read_judgements(path: Path, dataset: RetrievalDataset) -> Judged:
         if clip is None:
             problems.append(f"line {line}: {name!r} is no clip of {dataset.name} {dataset.split}")
         if gain is None:
-            problems.append(f"line {line}: the relevance is {cell!r}; expected a number from 0")
+            problems.append(f"line {line}: the relevance is {cell!r}; expected a number")
         if query is None or clip is None or gain is None:
             continue
         if clip in gains.setdefault(query, {}):
             problems.append(f"line {line}: {name!r} is judged twice for {text!r}")
         gains[query][clip] = gain
     problems += [
-        f"no clip is relevant to {dataset.queries[query].text!r}" for query in gains if not any(gains[query].values())
+        f"no clip is relevant to {dataset.queries[query].text!r}" for query in gains if max(gains[query].values()) <= 0
     ]
     refuse(path, problems, f"not relevances of {dataset.name} {dataset.split}")
     return Judged(list(gains), list(gains.values()))
@@ -152,7 +157,7 @@ def _gain(cell: str) -> float | None:
         gain = float(cell)
     except ValueError:
         return None
-    return gain if 0 <= gain < float("inf") else None
+    return gain if isfinite(gain) else None
 
 
 def _intents(path: Path) -> Iterator[tuple[int, str, str]]:

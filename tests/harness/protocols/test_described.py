@@ -175,7 +175,7 @@ MINE = "name: mine\ndataset: everyday\nsplit: evaluation\n"
         ("name: m\ndataset: no.yaml\nsplit: a\nrelevance: own\nmeasures: [R@1]\n", "no.yaml: cannot be read: No such"),
         (
             f"{MINE}relevance: {{file: a.csv}}\nmeasures: [R@1]\n",
-            "a.csv is neither in .* nor in the folder above, and the protocol needs it",
+            "a.csv is neither in .* nor in one of the two folders above, and the protocol needs it",
         ),
         (
             f"{MINE}relevance: {{file: a.csv, among: judged}}\nmeasures: [R@1]\n",

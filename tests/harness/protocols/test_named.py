@@ -26,6 +26,21 @@ PUBLISHED = {
     "audiocaps-v2": "a94c711568e727a5",
     "audiocaps-v2-a2t": "9715f0c74be516ec",
     "clotho-graded2023": "6a1283091e01703e",
+    "everyday-intents-question": "f889c0fdbaeba0db",
+    "everyday-intents-command": "4ce0b90f4bd6b6ae",
+    "everyday-intents-keywords": "2d72cdba54d298d8",
+    "everyday-intents-paraphrase": "ce115791a272b1d6",
+    "everyday-intents-negation": "2ef4360bd7639ca2",
+    "clotho-intents-question": "774aed788e446d86",
+    "clotho-intents-imperative": "4e487449c170e41c",
+    "clotho-intents-paraphrase": "10427e370687bbfc",
+    "clotho-intents-tagging": "5b83115668fca27a",
+    "clotho-intents-negative": "5c8eb903335b5814",
+    "audiocaps-intents-question": "689843b33b33d3b8",
+    "audiocaps-intents-imperative": "44dcd0979b1a5f12",
+    "audiocaps-intents-paraphrase": "981663835f6734a7",
+    "audiocaps-intents-tagging": "acdfd938c0d36b15",
+    "audiocaps-intents-negative": "cbb1771ad8fab201",
 }
 """The beginning of every published digest. One that changes breaks every record made under it: give the changed rules
 a new name instead."""

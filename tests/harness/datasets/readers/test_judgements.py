@@ -73,9 +73,9 @@ def test_what_is_no_query_is_refused(birds: RetrievalDataset, tmp_path: Path, te
     [
         ("bird 9, wren.wav,3", "line 2: 'bird 9' is no query of birds all, to the letter"),
         ("bird 0,jay.wav,3", "line 2: 'jay.wav' is no clip of birds all"),
-        ("bird 0, wren.wav,-1", "line 2: the relevance is '-1'; expected a number from 0"),
+        ("bird 0, wren.wav,-1", "no clip is relevant to 'bird 0'"),
         ("bird 0, wren.wav,nan", "the relevance is 'nan'"),
-        ("bird 0, wren.wav,much", "the relevance is 'much'"),
+        ("bird 0, wren.wav,much", "line 2: the relevance is 'much'; expected a number"),
         ("bird 0, wren.wav,0", "no clip is relevant to 'bird 0'"),
         ("bird 0, wren.wav,3\nbird 0, wren.wav,4", "line 3: ' wren.wav' is judged twice for 'bird 0'"),
     ],
@@ -87,7 +87,7 @@ def test_what_is_no_relevance_is_refused(birds: RetrievalDataset, tmp_path: Path
 
 
 def test_a_file_is_beside_the_captions_or_above(birds: RetrievalDataset, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="UIQ/q.csv is neither in .* nor in the folder above"):
+    with pytest.raises(UserError, match="UIQ/q.csv is neither in .* nor in one of the two folders above"):
         placed_file(birds, "UIQ/q.csv")
     (tmp_path.parent / "UIQ").mkdir(exist_ok=True)
     (tmp_path.parent / "UIQ" / "q.csv").touch()
