@@ -123,7 +123,8 @@ def _r_precision(found: Found, _cutoff: int) -> Values:
 
 def _hard_negatives_shut_out(found: Found, cutoff: int) -> Values:
     shut_out = [not len(ranks) or int(ranks[0]) > cutoff for ranks in found.excluded]
-    return ((found.first <= cutoff) & np.array(shut_out)).astype(np.float64)
+    values: Values = ((found.first <= cutoff) & np.array(shut_out)).astype(np.float64)
+    return values
 
 
 def _right_rank(found: Found, _cutoff: int) -> Values:
