@@ -126,14 +126,16 @@ def _keep(
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     """The task that the files should answer."""
-    from harness.datasets import differences_from_published, load
-    from harness.protocols import get_protocol, pose
+    from harness.datasets import differences_from_published
+    from harness.measures import measures_of
+    from harness.protocols import get_protocol, load_dataset, pose
 
     rules = get_protocol(protocol)
     for file in files:
         if not file.exists():
             raise UserError(f"{file} does not exist; expected a CSV, a folder or a zip")
-    dataset = load(rules.dataset, rules.split, data_root)
+    measures_of(rules)
+    dataset = load_dataset(rules, data_root)
     for difference in differences_from_published(dataset, data_root):
         say(f"not comparable: {difference}")
     return pose(rules, dataset)

@@ -8,8 +8,9 @@ import numpy as np
 
 from harness.audio import Array, Clip, PcmStore
 from harness.evaluation.batches import FIRST_BATCH, EmbeddingJob, embed_in_batches
-from harness.evaluation.kept_rows import KeptRows
+from harness.evaluation.kept_rows import KeptRows, Rows
 from harness.evaluation.preparing import PreparedTask, reader
+from harness.evaluation.shared_rows import shared_rows
 from harness.evaluation.unfinished_rows import unfinished_rows
 from harness.interface import (
     Metadata,
@@ -110,10 +111,10 @@ class TaskEmbedder:
         kept = self._kept(system, "pairs", content) or unfinished_rows(system, embedding_key(content, size))
         return _for_each(task.captions, distinct, embed_in_batches(job, kept, progress=self.progress))
 
-    def _kept(self, system: System, side: str, content: str) -> KeptRows[np.float32] | None:
+    def _kept(self, system: System, side: str, content: str) -> Rows[np.float32] | None:
         digest, code = system.info.digest, system_code(system)
         if digest is None or code is None:
-            return None
+            return None if side == "pairs" else shared_rows(system, f"{side} {content}")
         how = (kind_of(self.device), self.precision, self.batch_size, installed_packages())
         return KeptRows(cache_root() / "embeddings" / embedding_key(digest, code, side, content, *how))
 

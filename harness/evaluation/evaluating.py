@@ -16,7 +16,7 @@ from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
 from harness.measures import measures_html, measures_of
 from harness.predictions import has_predictions, write_predictions
-from harness.protocols import Protocol, RetrievalTask, get_protocol
+from harness.protocols import Protocol, RetrievalTask, get_protocol, rules_of
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
 
 
@@ -70,7 +70,9 @@ def evaluate(
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     with nullcontext(progress) if progress else bars() as shown:
         rate = checked_info(system).sample_rate
-        prepared = prepare(rules, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
+        prepared = prepare(
+            rules, options.data_root, rate, skip_broken=options.skip_broken, limit=options.limit, progress=shown
+        )
         return evaluate_prepared(system, prepared, options, progress=shown)
 
 
@@ -93,7 +95,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
         **scored.record_fields(started),
-        protocol=ProtocolRecord.model_validate(task.protocol),
+        protocol=protocol_record(task.protocol),
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
         below_chance=measured.below_chance,
@@ -120,6 +122,17 @@ def _has_all(finished: Path, options: Options) -> bool:
     if options.keep_embeddings and not (finished / "embeddings").is_dir():
         return False
     return options.predictions is None or has_predictions(finished, options.predictions)
+
+
+def protocol_record(protocol: Protocol) -> ProtocolRecord:
+    """What a record keeps of the rules that were followed."""
+    return ProtocolRecord(
+        name=protocol.name,
+        digest=protocol.digest,
+        primary=protocol.primary,
+        direction=protocol.direction,
+        rules=rules_of(protocol),
+    )
 
 
 def per_query_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import yaml
 
-from harness.datasets import differences_from_published, load
+from harness.datasets import differences_from_published
 from harness.errors import UserError
-from harness.evaluation.evaluating import Run, per_query_columns, ranking_columns
+from harness.evaluation.evaluating import Run, per_query_columns, protocol_record, ranking_columns
 from harness.evaluation.measuring import measure
 from harness.machine import describe_environment, plain_name
 from harness.measures import RESAMPLES, SEED
 from harness.predictions import Outputs, Source, read_outputs, write_predictions
-from harness.protocols import Protocol, get_protocol, pose
-from harness.runs import DatasetRecord, EvaluationRecord, ProtocolRecord, Seconds, Settings, SystemRecord, write_run
+from harness.protocols import Protocol, get_protocol, load_dataset, pose
+from harness.runs import DatasetRecord, EvaluationRecord, Seconds, Settings, SystemRecord, write_run
 
 OUTPUTS = "embeddings/outputs.npz"
 """The outputs in the order of the task, with the names of captions and clips."""
@@ -68,7 +68,7 @@ def keep_outputs(
     except ValueError as error:
         raise UserError(f"{name!r:.80} cannot be the name of a system: {error}") from None
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
-    dataset = load(rules.dataset, rules.split, Path(data_root))
+    dataset = load_dataset(rules, Path(data_root))
     task = pose(rules, dataset)
     outputs = read_outputs(source, task, captions=captions, clips=clips)
     read = perf_counter()
@@ -87,7 +87,7 @@ def keep_outputs(
     )
     ended = perf_counter()
     record = EvaluationRecord(
-        protocol=ProtocolRecord.model_validate(rules),
+        protocol=protocol_record(rules),
         system=system,
         dataset=DatasetRecord(
             name=rules.dataset,

@@ -7,6 +7,8 @@ from .measure import Measure as Measure
 from .measure import is_median as is_median
 from .measure import measures_of as measures_of
 from .measure import parse_measure as parse_measure
+from .power import detectable_differences as detectable_differences
+from .power import runs_needed as runs_needed
 from .ranking import Ranks as Ranks
 from .ranking import rank_scores as rank_scores
 from .ranking import rank_tiles as rank_tiles

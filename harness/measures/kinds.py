@@ -1,6 +1,6 @@
 """What measures there are: the value for a query, from the ranks of its relevant items."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,11 +23,13 @@ class Found:
         rank: of each relevant item, from 1, ascending within a query, shape `(pairs,)`.
         gain: how relevant the item at this rank is, above 0, shape `(pairs,)`; 1 where there are no grades.
         offsets: where the ranks of each query begin, shape `(queries + 1,)`.
+        excluded: of each query the ranks of the items that it says it does not want, ascending.
     """
 
     rank: Counts
     gain: Values
     offsets: Counts
+    excluded: Sequence[Counts]
 
     @property
     def counts(self) -> Counts:
@@ -119,6 +121,21 @@ def _r_precision(found: Found, _cutoff: int) -> Values:
     return found.sums(within.astype(np.float64)) / found.counts
 
 
+def _hard_negatives_shut_out(found: Found, cutoff: int) -> Values:
+    shut_out = [not len(ranks) or int(ranks[0]) > cutoff for ranks in found.excluded]
+    values: Values = ((found.first <= cutoff) & np.array(shut_out)).astype(np.float64)
+    return values
+
+
+def _right_rank(found: Found, _cutoff: int) -> Values:
+    values = np.ones(len(found.counts))
+    for query, (start, stop) in enumerate(zip(found.offsets[:-1], found.offsets[1:], strict=True)):
+        if len(excluded := found.excluded[query]):
+            # The share of relevant items that stand above an excluded one, over all excluded ones.
+            values[query] = np.searchsorted(found.rank[start:stop], excluded).mean() / (stop - start)
+    return values
+
+
 MEASURES: dict[str, Kind] = {
     "mAP": Kind(
         _average_precision,
@@ -158,6 +175,18 @@ MEASURES: dict[str, Kind] = {
         _r_precision,
         "R-precision = (number of relevant items at a rank r ≤ |rel|) / |rel|",
         "trec_eval, Rprec; Manning, Raghavan & Schütze 2008, section 8.4",
+        cutoff="never",
+    ),
+    "HNSR": Kind(
+        _hard_negatives_shut_out,
+        "HNSR@k = 1 where a relevant item has a rank r ≤ k and no excluded item has, else 0",
+        "hard-negative suppression rate of arXiv 2604.18360; excluded are items that the query says it does not want",
+    ),
+    "RightRank": Kind(
+        _right_rank,
+        "the share of the pairs of a relevant and an excluded item in which the relevant one stands above: 0.5 in a "
+        "random order, 1 where nothing is excluded",
+        "right rank of ExcluIR (arXiv 2404.17288), over all pairs",
         cutoff="never",
     ),
 }

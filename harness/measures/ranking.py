@@ -29,7 +29,8 @@ class Ranks:
         optimistic: shape `(relevant pairs,)`.
         pessimistic: shape `(relevant pairs,)`.
         gains: how relevant the items at these ranks are, first of `optimistic`, then of `pessimistic`, shape
-            `(2, relevant pairs)`; `None` where there are no grades. Items with a gain of 0 are judged, not relevant.
+            `(2, relevant pairs)`; `None` where there are no grades. Those with a gain of 0 are judged, not relevant;
+            those with one below 0 are excluded by their query.
         level: the least gain with which an item is relevant to measures that know no grades.
     """
 
@@ -48,13 +49,18 @@ class Ranks:
         """
         rank = self.pessimistic if ties == "pessimistic" else self.optimistic
         if self.gains is None:
-            return Found(rank, np.ones(len(rank)), self.offsets), np.ones(len(self), np.bool_)
+            everyone = np.ones(len(self), np.bool_)
+            return Found(rank, np.ones(len(rank)), self.offsets, [rank[:0]] * len(self)), everyone
         gain = self.gains[1 if ties == "pessimistic" else 0]
         relevant = (gain > 0) & (graded or gain >= self.level)
         counts = np.add.reduceat(relevant, self.offsets[:-1], dtype=np.int64)
         asked = counts > 0
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[asked])])
-        return Found(rank[relevant], gain[relevant], offsets), asked
+        # Of equal scores, those of excluded items are the first where those of relevant ones are the last.
+        unwanted = np.where(gain < 0, self.optimistic if ties == "pessimistic" else self.pessimistic, 0)
+        rows = np.split(unwanted, self.offsets[1:-1]) if unwanted.any() else [rank[:0]] * len(self)
+        kept = [row[row > 0] for row, wanted in zip(rows, asked, strict=True) if wanted]
+        return Found(rank[relevant], gain[relevant], offsets, kept), asked
 
     def first(self, ties: Ties = "pessimistic") -> Counts:
         """Rank of the first relevant item of each query, of any grade, shape `(queries,)`."""

@@ -44,9 +44,8 @@ class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True
 
     def texts(self, digits: int = 3) -> tuple[str, str, str]:
         """The value and the ends of its interval as text; ranks with one digit after the point."""
-        return as_text(self.name, self.value, digits), *(
-            as_text(self.name, one, digits) for one in (self.low, self.high)
-        )
+        value, low, high = (as_text(self.name, one, digits) for one in (self.value, self.low, self.high))
+        return value, low, high
 
 
 def as_text(name: str, value: float, digits: int = 3) -> str:

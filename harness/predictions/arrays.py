@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.datasets import differences_from_published, load
+from harness.datasets import differences_from_published
 from harness.measures import measures_of
 from harness.predictions.array_files import is_array_file
 from harness.predictions.outputs import Source, paths_of, read_outputs
 from harness.predictions.scoring import Score, rank_file, rank_outputs
-from harness.protocols import Protocol, get_protocol, pose
+from harness.protocols import Protocol, get_protocol, load_dataset, pose
 
 
 def score(
@@ -44,9 +44,9 @@ def score(
             data set is not there.
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
-    dataset = load(rules.dataset, rules.split, Path(data_root))
-    task = pose(rules, dataset)
     measures_of(rules)
+    dataset = load_dataset(rules, Path(data_root))
+    task = pose(rules, dataset)
     paths = paths_of(scores)
     if len(paths) == 1 and not is_array_file(paths[0]):
         ranked = rank_file(paths[0], task)

@@ -20,7 +20,8 @@ class Relevance:
     Attributes:
         offsets: shape `(queries + 1,)`.
         items: shape `(pairs,)`.
-        gains: how relevant each of `items` is, from 0, shape `(pairs,)`; `None` where there are no grades.
+        gains: how relevant each of `items` is, shape `(pairs,)`; 0 where it is not, and below 0 where the query says
+            that it is not wanted. `None` where there are no grades.
         level: the least gain with which an item is relevant to measures that know no grades.
         judged_only: whether a query's items are ranked among themselves, as if there were no others.
     """

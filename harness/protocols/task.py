@@ -125,9 +125,13 @@ def pose(protocol: Protocol, dataset: RetrievalDataset) -> RetrievalTask:
     """Put the protocol's question to one split of its data set.
 
     Raises:
-        UserError: the protocol's annotation file is missing or names what the data set does not have.
+        UserError: a file of the protocol is missing or names what the data set does not have.
         ValueError: a query without a relevant item.
     """
+    if protocol.queries is not None:
+        from harness.datasets import placed_file, with_queries
+
+        dataset = with_queries(dataset, placed_file(dataset, protocol.queries))
     clips = dataset.clips
     captions = tuple(query.text for query in dataset.queries)
     own_clip = [query.clip for query in dataset.queries]
@@ -137,19 +141,29 @@ def pose(protocol: Protocol, dataset: RetrievalDataset) -> RetrievalTask:
             captions_of_clip[clip].append(caption)
         relevance = Relevance.from_lists(captions_of_clip)
         return RetrievalTask(protocol, clips, captions, relevance, tuple(clip.name for clip in clips))
-    asked: Sequence[int] = range(len(captions))
-    relevant: Sequence[Sequence[int]] = [[clip] for clip in own_clip]
-    if protocol.annotations is not None:
-        from harness.datasets import read_annotations
-
-        asked, relevant = read_annotations(dataset.root / protocol.annotations, dataset)
+    asked, relevance = _relevance(protocol, dataset)
     return RetrievalTask(
         protocol,
         clips,
         captions=tuple(captions[caption] for caption in asked),
-        relevance=Relevance.from_lists(relevant),
+        relevance=relevance,
         sources=tuple(clips[own_clip[caption]].name for caption in asked),
     )
+
+
+def _relevance(protocol: Protocol, dataset: RetrievalDataset) -> tuple[Sequence[int], Relevance]:
+    """The queries of a data set that text asks, and the clips that answer each."""
+    if protocol.annotations is None:
+        own = Relevance.from_lists([query.clip] for query in dataset.queries)
+        return range(len(dataset.queries)), own
+    from harness.datasets import placed_file, read_annotations, read_judgements
+
+    path = placed_file(dataset, protocol.annotations)
+    if protocol.relevant_from is None:
+        asked, relevant = read_annotations(path, dataset)
+        return asked, Relevance.from_lists(relevant)
+    asked, gains = read_judgements(path, dataset)
+    return asked, Relevance.graded(gains, protocol.relevant_from, judged_only=protocol.among == "judged")
 
 
 def _kept(entries: tuple[Entry, ...], kept: NDArray[np.bool_]) -> tuple[Entry, ...]:

@@ -64,10 +64,11 @@ def board(
         raise UserError("--percent is for tables that are printed: add --format markdown or --format latex")
     from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
     from leaderboard.results import RESULTS
-    from leaderboard.runs import board_from
+    from leaderboard.runs import board_from, protocol_named
 
-    asked = [get_protocol(name).name for name in protocol or ()]
-    found = board_from(out, *([RESULTS] if results else []), mlflow=mlflow).only(asked)
+    everything_found = board_from(out, *([RESULTS] if results else []), mlflow=mlflow)
+    asked = [protocol_named(name, everything_found) for name in protocol or ()]
+    found = everything_found.only(asked)
     everything = standings(found, reported=published or html is not None)
     shown = everything if published else [measured(standing) for standing in everything]
     if sort:

@@ -16,7 +16,7 @@ from harness.measures import (
     intervals,
     parse_measure,
 )
-from harness.protocols import get_protocol
+from harness.protocols import recorded_protocol
 from harness.runs import EvaluationRecord, read_record
 from leaderboard.results.known_data import KnownData, known_data, names_digest
 from leaderboard.results.result import FILES, MOST_BYTES, RECORD, name_of, read_result
@@ -108,10 +108,8 @@ def _record(folder: Path, record: EvaluationRecord) -> Iterator[str]:
         yield f"may not be compared: {reason}"
     if folder.name != name_of(record):
         yield f"is of {name_of(record)}, by its record; name the folder so"
-    try:
-        rules = get_protocol(record.protocol.name)
-    except UserError as error:
-        yield str(error)
+    rules = recorded_protocol(record.protocol.name, record.protocol.rules)
+    if rules is None:
         return
     if (record.protocol.primary, record.protocol.direction) != (rules.primary, rules.direction):
         yield f"primary measure or direction are not those of {rules.name}: {rules.primary}, {rules.direction}"

@@ -13,6 +13,7 @@ from .collecting import note_on_marks as note_on_marks
 from .collecting import reason_against as reason_against
 from .collecting import stage_of as stage_of
 from .finding import find_rows as find_rows
+from .finding import protocol_named as protocol_named
 from .per_query import NAMELESS as NAMELESS
 from .per_query import PER_QUERY as PER_QUERY
 from .per_query import cluster_names as cluster_names

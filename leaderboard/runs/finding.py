@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError, nearest
+from harness.protocols import get_protocol
 from harness.runs import read_record
 from leaderboard.runs.collecting import Board, Row, collect
 
@@ -16,7 +17,8 @@ def find_rows(names: Sequence[str], out: Path, protocol: str | None = None, resu
     Args:
         names: at least one.
         out: the folder of run folders.
-        protocol: the protocol of the systems' runs; by default the one under which all of them have a run.
+        protocol: the protocol of the systems' runs, by its name or its YAML file; by default the one under which all
+            of them have a run.
         results: the folder of results.
 
     Raises:
@@ -30,6 +32,17 @@ def find_rows(names: Sequence[str], out: Path, protocol: str | None = None, resu
             protocol = next(iter(rows.values())).record.protocol.name
         rows |= _by_system(systems, out, protocol, results)
     return [rows[name] for name in names]
+
+
+def protocol_named(name: str, board: Board) -> str:
+    """The name of a protocol that is named so by runs or by itself, or described by the YAML file of this path.
+
+    Raises:
+        UserError: neither a run nor a protocol has this name.
+    """
+    if any(row.record.protocol.name == name for row in board.rows):
+        return name
+    return get_protocol(name).name
 
 
 def _folder(name: str, out: Path) -> Path | None:
@@ -57,9 +70,12 @@ def _shared(names: Sequence[str], by_protocol: Systems, protocol: str | None) ->
 
 
 def _by_system(names: Sequence[str], out: Path, protocol: str | None, results: Path | None) -> dict[str, Row]:
-    by_protocol = _newest(collect(out))
-    if results and not _shared(names, by_protocol, protocol):
-        handed_in = _newest(collect(results))
+    board = collect(out)
+    by_protocol = _newest(board)
+    handed_in = _newest(collect(results)) if results else {}
+    if protocol is not None and protocol not in handed_in:
+        protocol = protocol_named(protocol, board)
+    if not _shared(names, by_protocol, protocol):
         by_protocol = {one: handed_in.get(one, {}) | by_protocol.get(one, {}) for one in (*by_protocol, *handed_in)}
     known = {name for rows in by_protocol.values() for name in rows}
     for name in names:

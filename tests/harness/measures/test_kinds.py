@@ -177,3 +177,38 @@ def test_every_measure_says_what_it_is_and_where_it_comes_from(kind):
 def test_the_measures_of_a_protocol_that_cannot_be_are_refused(measures, said):
     with pytest.raises(UserError, match=said):
         measures_of(Protocol("mine", "everyday", "evaluation", measures=measures))
+
+
+def shut_out(order, gains, k):
+    """HNSR@k by its definition: a relevant item is among the first k, and no excluded one."""
+    first = [gains[item] for item in order[:k]]
+    return float(max(first) > 0 and min(first) >= 0)
+
+
+def right_rank(order, gains):
+    """The share of pairs of a relevant and an excluded item that stand in the right order."""
+    place = {item: rank for rank, item in enumerate(order)}
+    good = [item for item, gain in enumerate(gains) if gain > 0]
+    bad = [item for item, gain in enumerate(gains) if gain < 0]
+    pairs = [place[one] < place[other] for one in good for other in bad]
+    return sum(pairs) / len(pairs) if pairs else 1.0
+
+
+@settings(max_examples=80)
+@given(st.lists(st.integers(-1, 1), min_size=2, max_size=6), st.data(), st.sampled_from([1, 2, 4]))
+def test_measures_of_negation_are_their_definitions_and_their_bounds_are_reached(row, data, k):
+    marks = st.lists(st.integers(-1, 1), min_size=len(row), max_size=len(row))
+    gains = data.draw(marks.filter(lambda drawn: 1 in drawn))
+    ranks = rank_scores(np.array([row], np.float32), Relevance.graded([dict(enumerate(map(float, gains)))], 1.0))
+    orders = [
+        order
+        for order in itertools.permutations(range(len(row)))
+        if all(row[better] >= row[worse] for better, worse in itertools.pairwise(order))
+    ]
+    for name, of_order in {
+        f"HNSR@{k}": lambda order: shut_out(order, gains, k),
+        "RightRank": lambda order: right_rank(order, gains),
+    }.items():
+        values = [of_order(order) for order in orders]
+        assert parse_measure(name)(ranks, "pessimistic").item() == pytest.approx(min(values), abs=1e-12)
+        assert parse_measure(name)(ranks, "optimistic").item() == pytest.approx(max(values), abs=1e-12)

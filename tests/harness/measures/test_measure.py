@@ -135,7 +135,7 @@ def test_measures_are_values():
     ["", "mAP", "MedR@5", "Rprec@3", "MRR@0", "map@10", "R@0", "R@-1", "R@05", "R@5.0", " R@5", "R@5\n", "P@10", "R@٣"],
 )
 def test_an_unknown_measure_is_refused_with_the_known_ones(text):
-    known = "known are mAP@k, R@k, Hit@k, nDCG@k, GAP@k, MRR@k, MedR, Rprec"
+    known = "known are mAP@k, R@k, Hit@k, nDCG@k, GAP@k, MRR@k, MedR, Rprec, HNSR@k, RightRank"
     with pytest.raises(UserError, match=known):
         parse_measure(text)
 
