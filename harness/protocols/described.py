@@ -104,8 +104,10 @@ class ProtocolDescription(KnownFields):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> "ProtocolDescription":
-        if self.direction == "audio-to-text" and (self.relevance.file or self.queries != "captions"):
-            raise ValueError("in audio-to-text a clip asks for its own captions; say `relevance: own`, and no queries")
+        if self.direction == "audio-to-text" and (self.relevance.relevant_from or self.queries != "captions"):
+            raise ValueError(
+                "in audio-to-text a clip asks for captions, without grades; say no queries or relevant_from"
+            )
         return self
 
     @property

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
+from itertools import compress, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -135,13 +135,22 @@ def pose(protocol: Protocol, dataset: RetrievalDataset) -> RetrievalTask:
     clips = dataset.clips
     captions = tuple(query.text for query in dataset.queries)
     own_clip = [query.clip for query in dataset.queries]
+    asked, relevance = _relevance(protocol, dataset)
     if protocol.direction == "audio-to-text":
         captions_of_clip: list[list[int]] = [[] for _ in clips]
-        for caption, clip in enumerate(own_clip):
-            captions_of_clip[clip].append(caption)
-        relevance = Relevance.from_lists(captions_of_clip)
-        return RetrievalTask(protocol, clips, captions, relevance, tuple(clip.name for clip in clips))
-    asked, relevance = _relevance(protocol, dataset)
+        for caption, (first, last) in enumerate(pairwise(relevance.offsets.tolist())):
+            for clip in relevance.items[first:last].tolist():
+                captions_of_clip[clip].append(caption)
+        # A clip that answers none of the captions has nothing to ask for.
+        asking = [bool(found) for found in captions_of_clip]
+        clips = tuple(compress(clips, asking))
+        return RetrievalTask(
+            protocol,
+            clips,
+            captions=tuple(captions[caption] for caption in asked),
+            relevance=Relevance.from_lists(compress(captions_of_clip, asking)),
+            sources=tuple(clip.name for clip in clips),
+        )
     return RetrievalTask(
         protocol,
         clips,

@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 import harness
+from harness.cli.app import build
 from harness.errors import UserError
 from harness.evaluation.evaluating import evaluate
 from harness.evaluation.keeping import keep_outputs
 from harness.evaluation.options import Options
 from harness.interface.systems import load_system
-from harness.protocols.named import Protocol, get_protocol
+from harness.protocols.described import get_protocol
 from leaderboard.comparison.comparing import compare
 
 FOLDER = get_protocol("folder")
-ESC50 = Protocol("esc50", "folder", "all", measures=("Hit@1", "Hit@5"), annotations="relevant.csv", submission=None)
 
 
 @pytest.fixture
@@ -98,20 +99,41 @@ def test_a_published_output_under_rules_that_look_further_than_its_lists(shared:
     assert record.comparable
 
 
+ESC50 = """\
+name: {name}
+dataset: folder
+split: all
+direction: {direction}
+relevance: {{file: relevant.csv}}
+measures: [Hit@1, Hit@5]
+submission: none
+"""
+
+
 @pytest.mark.shared
-def test_published_accuracies_from_published_embeddings(shared: Path, tmp_path: Path) -> None:
-    """LAION-CLAP on ESC-50: 50 prompts ask for 2,000 clips, of 40 of which each is right."""
+@pytest.mark.parametrize(
+    ("direction", "published"),
+    [("text-to-audio", ("0.9600", "0.9800")), ("audio-to-text", ("0.9150", "0.9935"))],
+)
+def test_published_accuracies_from_published_embeddings(
+    shared: Path, tmp_path: Path, direction: str, published: tuple[str, str]
+) -> None:
+    """LAION-CLAP on ESC-50 by `lbar score` alone: 50 prompts, and 2,000 clips of which 40 are right for each."""
     held = shared / "data" / "clap_esc50"
     with (held / "esc50_metadata.csv").open(newline="") as file:
         classes = {row["audio_filename"]: row["class_name"] for row in csv.DictReader(file)}
-    (tmp_path / "captions.csv").write_text(
-        "file_name,caption\n" + "".join(f"{name},{label}\n" for name, label in classes.items())
-    )
+    rows = ["file_name,caption", *(f"{name},{label}" for name, label in classes.items())]
+    (tmp_path / "captions.csv").write_text("\n".join(rows) + "\n")
     prompts = (held / "class_names.txt").read_text().split()
     rows = [f'{one},"{[name for name, label in classes.items() if label == one]}"' for one in prompts]
     (tmp_path / "relevant.csv").write_text("\n".join(["query,audio_filenames", *rows]) + "\n")
-    files = [held / "class_text_embeddings.npy", held / "audio_embeddings.npy"]
-    run = keep_outputs(
-        files, ESC50, "laion-clap", captions=prompts, clips=[*classes], data_root=tmp_path, out=tmp_path / "runs"
-    )
-    assert [(one.name, round(one.value, 4)) for one in run.record.measures] == [("Hit@1", 0.96), ("Hit@5", 0.98)]
+    (tmp_path / "esc50.yaml").write_text(ESC50.format(name="esc50", direction=direction))
+    audio, text = held / "audio_embeddings.npy", held / "class_text_embeddings.npy"
+    names = ["--captions", held / "class_names.txt", "--clips", f"{held / 'esc50_metadata.csv'}:audio_filename"]
+    rules = ["--protocol", tmp_path / "esc50.yaml", "--data-root", tmp_path]
+    done = CliRunner().invoke(build(), [str(word) for word in ("score", audio, "--text", text, *names, *rules)])
+    assert done.exit_code == 0, done.output
+    assert [line.split()[:2] for line in done.stdout.splitlines()[1:3]] == [
+        ["Hit@1", published[0]],
+        ["Hit@5", published[1]],
+    ]
