@@ -75,7 +75,7 @@ def from_card(card: Mapping[str, object], folder: Path) -> OutputsSystem:
     path = required_file(parsed.files, "outputs", folder, parsed.name)
     try:
         with open_file(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = hashlib.sha256(file.read()).hexdigest()
             held = dict(np.load(path, allow_pickle=False))
         if "scores" in held:
             columns = np.arange(held["scores"].shape[1], dtype=np.float32)[:, None]

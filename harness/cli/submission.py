@@ -111,7 +111,9 @@ def _keep(
     from harness.evaluation import keep_outputs
     from harness.runs import try_mirror
 
-    run = keep_outputs(source, protocol, name, **names, data_root=data_root, out=out)
+    run = keep_outputs(
+        source, protocol, name, captions=names["captions"], clips=names["clips"], data_root=data_root, out=out
+    )
     if warning := try_mirror(run.folder, out=out):
         say(f"{name}: {warning}")
     for reason in run.record.reasons:

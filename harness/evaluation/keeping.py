@@ -18,7 +18,7 @@ from harness.evaluation.evaluating import Run, per_query_columns, protocol_recor
 from harness.evaluation.measuring import measure
 from harness.machine import describe_environment, plain_name
 from harness.measures import RESAMPLES, SEED
-from harness.predictions import Outputs, Source, read_outputs, write_predictions
+from harness.predictions import Format, Outputs, Source, read_outputs, write_predictions
 from harness.protocols import Protocol, get_protocol, load_dataset, pose
 from harness.runs import DatasetRecord, EvaluationRecord, Seconds, Settings, SystemRecord, write_run
 
@@ -78,13 +78,9 @@ def keep_outputs(
         measured = replace(measured, best=measured.best[:, listed], best_scores=measured.best_scores[:, listed])
     reasons = tuple(differences_from_published(dataset, Path(data_root)))
     arrays = outputs.arrays()
-    system = SystemRecord(
-        name=name,
-        sample_rate=0,
-        digest=_digest(arrays),
-        code=None,
-        **{"parameters": 0, "trained_on": (), "licence": "", "source": outputs.source} | dict(described or {}),
-    )
+    known: dict[str, Any] = {"parameters": 0, "trained_on": (), "licence": "", "source": outputs.source}
+    known |= described or {}
+    system = SystemRecord(name=name, sample_rate=0, digest=_digest(arrays), code=None, **known)
     ended = perf_counter()
     record = EvaluationRecord(
         protocol=protocol_record(rules),
@@ -112,7 +108,7 @@ def keep_outputs(
         _write_system(folder, system, outputs)
         if task.protocol.submission:
             # A ranked list has no scores that a challenge would take.
-            form = "ranked-list" if outputs.depth is not None else None
+            form: Format | None = "ranked-list" if outputs.depth is not None else None
             write_predictions(folder, system.name, task, measured.best, outputs.tiles(), form)
 
     folder = write_run(
@@ -127,11 +123,12 @@ def keep_outputs(
 
 def _write_system(folder: Path, system: SystemRecord, outputs: Outputs) -> None:
     names = {"captions": outputs.task.captions, "clips": [clip.name for clip in outputs.task.clips]}
-    texts = {side: np.array(of_side, np.str_) for side, of_side in names.items()}
+    held: dict[str, Any] = {side: np.array(of_side, np.str_) for side, of_side in names.items()}
+    held |= outputs.arrays()
     (folder / OUTPUTS).parent.mkdir()
     # Of ranked lists most of it is zeros.
     save = np.savez if outputs.depth is None else np.savez_compressed
-    save(folder / OUTPUTS, **outputs.arrays(), **texts)
+    save(folder / OUTPUTS, **held)
     known = {"trained_on": list(system.trained_on), "licence": system.licence, "source": system.source}
     card = {
         "factory": "systems.outputs:from_card",

@@ -68,7 +68,7 @@ def torchaudio_spared(rate: int) -> Iterator[None]:
         rate: Hz of the clips that models get; a line names it where one of them would resample.
     """
     # It remembers what is here, and must not remember what is not.
-    from transformers.utils import is_torchaudio_available, is_torchvision_available
+    from transformers.utils.import_utils import is_torchaudio_available, is_torchvision_available
 
     is_torchaudio_available(), is_torchvision_available()
     absent = [name for name in _UNNEEDED if not _imports(name)]
