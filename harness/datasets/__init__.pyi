@@ -6,10 +6,10 @@ from .csv_file import refuse as refuse
 from .csv_file import write_rows as write_rows
 from .dataset import Query as Query
 from .dataset import RetrievalDataset as RetrievalDataset
-from .described import DatasetDescription as DatasetDescription
-from .described import described_dataset as described_dataset
-from .described import read_description as read_description
-from .described import read_mapping as read_mapping
+from .description import DatasetDescription as DatasetDescription
+from .description import described_dataset as described_dataset
+from .description import read_description as read_description
+from .description import read_mapping as read_mapping
 from .entry import DatasetEntry as DatasetEntry
 from .entry import PublishedFile as PublishedFile
 from .entry import Split as Split

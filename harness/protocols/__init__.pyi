@@ -1,10 +1,10 @@
-from .described import get_protocol as get_protocol
-from .described import load_dataset as load_dataset
-from .described import protocol_problems as protocol_problems
-from .described import protocols as protocols
-from .described import read_protocol as read_protocol
-from .described import recorded_protocol as recorded_protocol
-from .described import rules_of as rules_of
+from .description import get_protocol as get_protocol
+from .description import load_dataset as load_dataset
+from .description import protocol_problems as protocol_problems
+from .description import protocols as protocols
+from .description import read_protocol as read_protocol
+from .description import recorded_protocol as recorded_protocol
+from .description import rules_of as rules_of
 from .named import PROTOCOLS as PROTOCOLS
 from .named import Direction as Direction
 from .named import Protocol as Protocol

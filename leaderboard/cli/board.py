@@ -8,7 +8,6 @@ import typer
 
 from harness.cli import AsJson, DataRoot, ProtocolNames, Runs, echo, print_json, say, show
 from harness.errors import UserError
-from harness.protocols import get_protocol
 from leaderboard.board import axis_names
 
 if TYPE_CHECKING:
@@ -103,6 +102,7 @@ def _print_table(standings: "list[Standing]", found: "Board") -> None:
 
 def _print_published(asked: list[str], measured: set[str]) -> None:
     """Print what others published for the protocols, by which no run is shown beside it."""
+    from harness.protocols import get_protocol
     from leaderboard.board import render_published
     from leaderboard.runs import published
 

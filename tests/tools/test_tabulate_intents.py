@@ -24,7 +24,7 @@ def tool(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_the_table_of_real_runs_takes_its_place_in_the_page(tool: ModuleType, tmp_path: Path) -> None:
     from harness.evaluation.options import Options
     from harness.evaluation.several import evaluate_all
-    from harness.protocols.described import get_protocol
+    from harness.protocols.description import get_protocol
 
     names = ("everyday-multi", "everyday-intents-negation")
     options = Options(out=tmp_path / "runs", device="auto")

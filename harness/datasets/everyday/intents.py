@@ -7,6 +7,7 @@ beside the captions and are written when they are first asked for, the same on e
 import csv
 import hashlib
 import io
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +56,12 @@ def relevance_name(kind: str) -> str:
 def place_intents(folder: Path) -> None:
     """Make sure that the files of all kinds lie in the folder of the evaluation split, whole and unchanged.
 
+    In a folder that cannot be written to nothing is done: the protocols that need them say that they are missing.
+
     Raises:
-        UserError: they cannot be written.
+        UserError: they cannot be written, or come out other than in this version.
     """
-    if _digest(folder) == DIGEST:
+    if _digest(folder) == DIGEST or not os.access(folder, os.W_OK):
         return
     scenes = read_scenes(folder / "scenes_evaluation.json")
     for kind in KINDS:

@@ -16,7 +16,7 @@ from harness.machine import Progress, silent
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import RetrievalDataset
-    from harness.datasets.described import DatasetDescription
+    from harness.datasets.description import DatasetDescription
     from harness.datasets.entry import DatasetEntry
     from harness.interface import Provided
 
@@ -78,7 +78,7 @@ def named_dataset(name: str) -> str:
     Raises:
         UserError: the file cannot be read, or another data set has its name.
     """
-    from harness.datasets.described import read_description
+    from harness.datasets.description import read_description
     from harness.interface import is_card
 
     return add_dataset(read_description(Path(name))) if is_card(name) else name
@@ -89,7 +89,7 @@ def _provided() -> "Provided[DatasetEntry]":
 
     if not entry_points(group=GROUP):
         return Provided({}, {})
-    from harness.datasets.described import read_description
+    from harness.datasets.description import read_description
     from harness.datasets.entry import DatasetEntry
 
     return provided(GROUP, DatasetEntry, lambda path: read_description(path).entry)

@@ -9,7 +9,7 @@ from harness.audio.clip import Clip
 from harness.audio.store import PcmStore
 from harness.errors import UserError
 from harness.evaluation.preparing import odd_sounds, prepare, reader
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.records import RemarkedClip
 
 

@@ -14,7 +14,7 @@ from harness.evaluation import shared_rows as shared_rows_module
 from harness.evaluation.options import Options
 from harness.evaluation.several import evaluate_all
 from harness.interface.systems import look_at
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 
 FOLDER = get_protocol("folder")
 pytestmark = pytest.mark.usefixtures("own_cache", "participant", "migrated_runs")

@@ -7,7 +7,7 @@ import pytest
 from harness.datasets.known import known_dataset
 from harness.errors import UserError
 from harness.measures.measure import measures_of
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.named import PROTOCOLS, Protocol
 
 PUBLISHED = {

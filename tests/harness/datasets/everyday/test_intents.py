@@ -15,7 +15,7 @@ from harness.datasets.known import load
 from harness.errors import UserError
 from harness.measures.measure import parse_measure
 from harness.measures.ranking import rank_scores
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import RetrievalTask, pose
 
 

@@ -14,7 +14,7 @@ from harness.datasets.readers.judgements import placed_file, read_judgements, wi
 from harness.errors import UserError
 from harness.measures.measure import measures_of, parse_measure
 from harness.measures.ranking import rank_scores
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import pose
 
 

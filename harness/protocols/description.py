@@ -148,7 +148,7 @@ def get_protocol(name: str) -> Protocol:
 
 def protocols() -> dict[str, Protocol]:
     """All protocols that can be asked for by name: lbar's own, then those of other distributions."""
-    return {**_provided().found, **PROTOCOLS} if _provided().found else dict(PROTOCOLS)
+    return PROTOCOLS | {name: found for name, found in _provided().found.items() if name not in PROTOCOLS}
 
 
 def protocol_problems() -> tuple[UserError, ...]:

@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import evaluate
 from harness.evaluation.options import Options
 from harness.interface.systems import load_system
-from harness.protocols.described import get_protocol, read_protocol, recorded_protocol, rules_of
+from harness.protocols.description import get_protocol, read_protocol, recorded_protocol, rules_of
 from harness.protocols.named import PROTOCOLS, Protocol
 from harness.protocols.task import pose
 from leaderboard.comparison.comparing import compare
