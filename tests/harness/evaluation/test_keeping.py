@@ -17,7 +17,7 @@ from harness.evaluation.evaluating import evaluate
 from harness.evaluation.keeping import keep_outputs
 from harness.evaluation.options import Options
 from harness.interface.systems import load_system
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from leaderboard.comparison.comparing import compare
 
 FOLDER = get_protocol("folder")

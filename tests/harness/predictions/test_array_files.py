@@ -15,7 +15,7 @@ from harness.datasets.known import load
 from harness.errors import UserError
 from harness.predictions.array_files import read_names
 from harness.predictions.arrays import score
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import RetrievalTask, pose
 
 

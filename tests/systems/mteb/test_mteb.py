@@ -17,7 +17,7 @@ from harness.evaluation.evaluating import evaluate
 from harness.evaluation.options import Options
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
-from harness.protocols.described import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.named import Protocol
 from systems.mteb.card import ScoringMtebSystem, from_card
 from systems.mteb.model import as_model
