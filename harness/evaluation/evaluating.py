@@ -89,7 +89,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         if finished is not None and _has_all(finished, options):
             return Run(finished, read_record(finished), reused=True)
 
-    scored = score_task(system, prepared, conditions, progress=progress)
+    scored = score_task(system, prepared, conditions, workers=options.workers, progress=progress)
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
         **scored.record_fields(started),

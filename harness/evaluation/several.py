@@ -1,8 +1,6 @@
 """Evaluate several systems one after the other: what one of them gets wrong does not stop the next."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from harness.datasets import missing_for
@@ -10,7 +8,8 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
-from harness.interface import BuiltSystem, build_system, checked_info, listings, look_at, trained_without
+from harness.evaluation.spreading.spread import machines_on
+from harness.interface import BuiltSystem, checked_info, listings, look_at, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
@@ -102,10 +101,12 @@ def evaluate_all(
         missing = missing_for(names, options.data_root, splits=[(protocol.dataset, protocol.split)])
         if error := missing.error(", ".join(names)):
             raise error
+    if options.workers:
+        # What is wrong with them is told before anything is decoded.
+        machines_on(options.workers.on)
 
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
-        own_options = replace(options, device=built.device, precision=built.precision)
-        done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
+        done = evaluate_prepared(built.system, prepared, options.told(name, built), progress=progress)
         say(_result(name, done))
         if done.record.below_chance:
             say(f"{name}: {done.record.below_chance}; a larger score is a better match: look whether its are distances")
@@ -126,7 +127,7 @@ def evaluate_all(
 
     return run_each(
         names or _available(say),
-        partial(build_system, device=options.device, precision=options.precision),
+        options.build,
         prepare_task,
         run,
         lambda done: try_mirror(done.folder, out=options.out),
