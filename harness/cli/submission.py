@@ -205,7 +205,7 @@ def predict_all(
     systems: list[str], queries: Path | None, audio: Path | None, options: "Options", *, as_json: bool
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
-    from harness.evaluation import hidden_task, odd_sounds, predict
+    from harness.evaluation import hidden_task, machines_on, odd_sounds, predict
     from harness.interface import uses_of
     from harness.machine import bars
 
@@ -218,6 +218,9 @@ def predict_all(
     task = hidden_task(queries, audio)
     _say_folders(audio)
     folders = []
+    if options.workers:
+        # What is wrong with them is told before anything is decoded.
+        machines_on(options.workers.on)
     with bars() as progress, redirect_stdout(sys.stderr):
         for name in systems:
             built = options.build(name)

@@ -27,6 +27,8 @@ from .spreading.jobs import caption_job as caption_job
 from .spreading.jobs import clip_job as clip_job
 from .spreading.shards import Captions as Captions
 from .spreading.shards import Clips as Clips
+from .spreading.shards import Items as Items
 from .spreading.shards import Workers as Workers
 from .spreading.spread import machines_on as machines_on
 from .spreading.spread import spread as spread
+from .spreading.worker import own_device as own_device

@@ -22,6 +22,7 @@ from harness.protocols.named import get_protocol
 
 ON = "local:2"
 FOLDER = get_protocol("folder")
+needs_dask = pytest.mark.usefixtures("workers_end")
 PARTICIPANT = (Path(__file__).resolve().parents[3] / "participant" / "tone_system.py").read_text()
 
 
@@ -44,7 +45,7 @@ def there(home: Path, monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
 
 @pytest.fixture
 def data(tones: Callable[..., Path]) -> Path:
-    return tones(tuple(range(300, 1900, 40)))
+    return tones(tuple(range(300, 2300, 100)))
 
 
 def evaluated(name: str, options: Options) -> Run:
@@ -52,6 +53,7 @@ def evaluated(name: str, options: Options) -> Run:
     return evaluate(built.system, FOLDER, options.told(name, built))
 
 
+@needs_dask
 @pytest.mark.parametrize("system", ["ToneSystem", "Scored", "Pairs", "Undigested"])
 def test_workers_give_what_one_process_gives(
     system: str, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -71,6 +73,7 @@ def test_workers_give_what_one_process_gives(
     assert (machine.workers, machine.cpu) == (2, spread.record.environment.cpu)
 
 
+@needs_dask
 def test_what_was_kept_is_not_made_again(data: Path, tmp_path: Path) -> None:
     options = Options(data_root=data, device="auto", out=tmp_path / "alone", batch_size=4)
     evaluated("spread_tones:Recorded", options)
@@ -79,20 +82,22 @@ def test_what_was_kept_is_not_made_again(data: Path, tmp_path: Path) -> None:
     assert not Path("embedded.txt").exists()
 
 
+@needs_dask
 def test_an_error_of_the_system_names_the_items_of_the_whole(data: Path, tmp_path: Path) -> None:
     Path("spread_wrong.py").write_text(
         "import numpy as np\nfrom harness import SystemInfo\n\n\nclass Wrong:\n"
         "    info = SystemInfo('wrong', 16000, digest='wrong-1')\n\n"
         "    def embed_audio(self, clips):\n"
-        "        if any(len(clip) > 35000 for clip in clips):\n            raise RuntimeError('too long')\n"
+        "        if any(len(clip) > 20500 for clip in clips):\n            raise RuntimeError('too long')\n"
         "        return np.ones((len(clips), 3), np.float32)\n\n"
         "    def embed_text(self, captions):\n        return np.ones((len(captions), 3), np.float32)\n"
     )
     options = Options(data_root=data, device="auto", out=tmp_path / "runs", batch_size=4, workers=Workers(ON))
-    with pytest.raises(UserError, match="wrong failed on clips 28 to 31 of 40: RuntimeError: too long"):
+    with pytest.raises(UserError, match="wrong failed on clips 12 to 15 of 20: RuntimeError: too long"):
         evaluated("spread_wrong:Wrong", options)
 
 
+@needs_dask
 def test_a_hidden_set_is_predicted_by_workers(data: Path, tmp_path: Path) -> None:
     queries = tmp_path / "queries.csv"
     queries.write_text("caption\n" + "".join(f"a tone of {pitch}\n" for pitch in range(300, 900, 50)))

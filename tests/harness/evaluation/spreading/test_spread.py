@@ -15,10 +15,7 @@ from harness.errors import UserError
 from harness.evaluation.spreading import cluster
 from harness.evaluation.spreading.spread import machines_on, spread
 
-needs_dask = pytest.mark.skipif(
-    not __import__("importlib.util").util.find_spec("distributed"),
-    reason="Dask is not here: pip install 'lbar[spread]'",
-)
+needs_dask = pytest.mark.usefixtures("workers_end")
 ON = "local:2"
 
 
