@@ -8,6 +8,7 @@ by the scheduler (its setting `worker-ttl`, five minutes unless somebody changes
 import atexit
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from importlib.metadata import version
 from itertools import islice
@@ -139,8 +140,11 @@ class Cluster:
         done: list[int] = []
         alone_since: float | None = None
         while not done:
-            with suppress(TimeoutError), self._client.as_current():
-                wait(list(sent.values()), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            try:
+                with suppress(TimeoutError), self._client.as_current():
+                    wait(list(sent.values()), timeout=_LOOK_S, return_when="FIRST_COMPLETED")
+            except CancelledError:
+                raise self._lost() from None
             done = [number for number, future in sent.items() if future.done()]
             alone_since = None if done or self._fit_workers() else alone_since or monotonic()
             if alone_since and monotonic() - alone_since > WORKERS_S:
@@ -153,8 +157,6 @@ class Cluster:
 
     def _outcome(self, future: "Future") -> Any:
         """The result of a shard, or the error that it ended with."""
-        from concurrent.futures import CancelledError
-
         from distributed import KilledWorker
 
         try:
