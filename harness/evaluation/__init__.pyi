@@ -11,6 +11,7 @@ from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries
 from .hidden_set import read_scores as read_scores
 from .kept_rows import KeptRows as KeptRows
+from .kept_rows import Rest as Rest
 from .measuring import embedding_tiles as embedding_tiles
 from .measuring import measure as measure
 from .measuring import pair_tiles as pair_tiles

@@ -5,6 +5,7 @@ each; the cosines are computed from them batch by batch. At d = 1024 the embeddi
 their captions take 1.65 GB a teacher; the cosines of all their pairs would take 325 GB.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.interface import build_system, is_pair_scorer, uses_of
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.measures import unit_vectors
 from systems.training.data.training_set import Indices, TrainingSet
+from systems.training.teachers.shares import forget_shares, in_shares
 
 Half = NDArray[np.float16]
 
@@ -81,6 +83,7 @@ def teach(
     """Load every teacher's embeddings, or compute those not kept; an interrupted computation goes on where it stopped.
 
     They are kept under a key of everything that decides them: the teacher's weights, the clips and the captions.
+    Processes that torchrun has started compute a share each, every one on the GPU of its local rank.
 
     Args:
         names: of the teachers, as `build_system` takes them.
@@ -100,7 +103,8 @@ def _teacher(
     name: str, data: TrainingSet, device: str, batch_size: int | None, on: str | None, progress: Progress
 ) -> Teacher:
     try:
-        built = build_system(name, device=device, named_by="the card")
+        own = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+        built = build_system(name, device=own, named_by="the card")
     except UserError as error:
         raise UserError(f"teacher {name!r} cannot be used: {error}", error.problems) from error
     system = built.system
@@ -120,11 +124,16 @@ def _teacher(
     known = data.metadata(uses)
     how = (system.info.digest, code, kind_of(built.device), installed_packages())
     workers = Workers(on, name, built.device) if on else None
+    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
     def vectors(items: Items, side: str, content: str) -> Half:
         job = items.job(system, batch_size)
-        rest = workers.rest(system, items, batch_size) if workers else job.batches
         kept = KeptRows(_kept(embedding_key(*how, side, content)), np.float16)
+        if ranks > 1 and not workers:
+            made = embed_in_batches(job, kept, rest=in_shares(kept, job, rank, ranks, unit_vectors), progress=progress)
+            forget_shares(kept, rank, ranks)
+            return made
+        rest = workers.rest(system, items, batch_size) if workers else job.batches
         return embed_in_batches(job, kept, rest=lambda done: map(unit_vectors, rest(done)), progress=progress)
 
     return Teacher(
