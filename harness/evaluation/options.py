@@ -46,7 +46,7 @@ class Options:
         Raises:
             UserError: as `build_system`.
         """
-        device = self.device.partition(",")[0]
+        device = self.device.partition(",")[0] if self.workers else self.device
         if self.workers and kind_of(device) == "cuda":
             try:
                 resolve(device)
