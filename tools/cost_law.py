@@ -9,8 +9,8 @@ embedded once, every query is compared with every clip once. With w workers the 
 
 where c is what the command itself does for each clip (hand out its shard, write its row), which no worker takes off it,
 and the last term is the shard for which all wait at the end. Figures within the measured sizes are measured; all others
-are computed. Times are processor seconds of one thread, except the start. The law knows nothing of disks or networks that
-many workers share.
+are computed. Times are processor seconds of one thread, except the start. The law knows nothing of disks or networks
+that many workers share.
 """
 
 import argparse
