@@ -31,3 +31,16 @@ def test_what_came_later_is_said_only_where_it_is_chosen(dual_card: Callable[...
     assert not {"initial_spread", "pooling"} & said[0]["text"].keys()
     assert not {"objective", "keep_images"} & said[0]["training"].keys()
     assert said[1]["text"]["pooling"] == "mean"
+    assert not {"extra_captions", "replaced", "temperature"} & said[0]["training"].keys()
+
+
+def test_what_came_later_inside_of_a_section(dual_card: Callable[..., DualEncoderCard]) -> None:
+    audio = {"encoder": "mobilenet", "width_multiplier": 0.1}
+    coarse, masking = (
+        dual_card("mobilenet", audio=audio | {"mel": {"bands": 64, **more}}) for more in ({}, {"masked_bands": 8})
+    )
+    said = [card.model_dump(include={"audio"}, exclude=card.unsaid())["audio"]["mel"] for card in (coarse, masking)]
+    assert said == [
+        {"bands": 64, "hop": 320, "edge_jitter": True},
+        {"bands": 64, "hop": 320, "edge_jitter": True, "masked_bands": 8},
+    ]
