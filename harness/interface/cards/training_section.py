@@ -17,6 +17,7 @@ class TrainingSection(KnownFields):
     Attributes:
         data: data sets whose training splits the system is trained on, all together.
         exclude: exclusion lists of clips that are not trained on, as paths from the data root; see `read_exclusions`.
+        extra_captions: a CSV of further captions of the training clips, as a path from the data root; empty for none.
         leaks: what is done with training clips that are evaluation clips by id or title: `exclude` leaves them out;
             `allow` trains on them, and the record says so.
         validation: data set whose validation split chooses the checkpoint.
@@ -28,6 +29,7 @@ class TrainingSection(KnownFields):
 
     data: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    extra_captions: str = ""
     leaks: Literal["exclude", "allow"] = "exclude"
     validation: str = ""
     start: str = ""

@@ -26,10 +26,12 @@ class TrainingSet:
     Attributes:
         datasets: the splits.
         stores: hold the clips of each, decoded at one sampling rate.
+        extra: further texts that may stand for each caption in training; empty where no caption has any.
     """
 
     datasets: tuple[RetrievalDataset, ...]
     stores: tuple[PcmStore, ...]
+    extra: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def clips(self) -> tuple[tuple[PcmStore, Clip], ...]:
