@@ -15,6 +15,7 @@ from .known import dataset_names as dataset_names
 from .known import known_dataset as known_dataset
 from .known import load as load
 from .known import splits_for as splits_for
+from .known import training_split as training_split
 from .leaks.finding import Item as Item
 from .leaks.finding import Leak as Leak
 from .leaks.finding import evaluation_sets as evaluation_sets

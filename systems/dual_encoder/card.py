@@ -65,6 +65,16 @@ class DualEncoderCard(Card):
         return self
 
     @model_validator(mode="after")
+    def _says_which_splits_it_gives_up(self) -> Self:
+        named = () if self.training is None else self.training.data
+        if unsaid := [name for name in named if "/" in name and name not in self.trained_on]:
+            raise ValueError(
+                f"trained_on lacks {', '.join(unsaid)}, which training.data names; say it there too, since a system is "
+                "not evaluated on what it says that it was trained on"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _windows_fit_the_encoder(self) -> Self:
         most = self.audio.longest_window()
         # Without a length of their own, windows are as long as the part of a clip that is used.

@@ -16,6 +16,7 @@ from harness.cli import say
 from harness.errors import UserError
 from harness.interface import (
     CardFile,
+    common_part,
     located,
     named_from,
     parse_card,
@@ -317,9 +318,19 @@ def _card_of(training: _Training) -> dict[str, object]:
         "random_weights": None,
         "parameters": sum(weight.numel() for weight in training.model.parameters()),
         "trained_without": (*map(str, training.broken), *_inherited(training.config)),
+        "trained_on": tuple(dict.fromkeys((*card.trained_on, *_splits_of_parents(training.config)))),
     }
     fields = card.model_copy(update=changes).model_dump(mode="json", exclude_unset=True)
-    return {field: value for field, value in fields.items() if field != "trained_without" or value}
+    return {field: value for field, value in fields.items() if value or field not in ("trained_on", "trained_without")}
+
+
+def _splits_of_parents(config: TrainingConfig) -> list[str]:
+    """The splits, by name, that the systems were trained on which it starts from or is taught by."""
+    names: list[str] = []
+    for parent in config.parents:
+        with suppress(UserError):
+            names += [name for name in common_part(read_card(parent)[0]).trained_on if "/" in name]
+    return names
 
 
 def _inherited(config: TrainingConfig) -> list[str]:

@@ -1,6 +1,6 @@
 """What space a training will need: for audio that is still to be had, decoded samples, embeddings and weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from harness.audio import BrokenAudio, Clip, ExpectedSize, PcmStore, expected_si
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.everyday.cache import is_rendered
-from harness.datasets.known import known_dataset, load, splits_for
+from harness.datasets.known import known_dataset, load, splits_for, training_split
 from harness.errors import UserError, meant
 from harness.interface import common_part, needed_files, read_card, training_of
 from harness.machine import Progress, silent, usable_cores
@@ -56,9 +56,13 @@ def space_for(name: str, data_root: Path, sample_rate: int, *, progress: Progres
     training = training_of(card)
     if not training.data:
         raise UserError(f"{name} does not say what it is trained on; expected `training: {{data: [...]}}` in its card")
-    splits = [(dataset, splits_for("training")) for dataset in training.data]
-    splits += [(training.validation, splits_for("validation"))] if training.validation else []
-    parts = [_part(dataset, named, data_root, progress) for dataset, named in splits]
+    splits = [training_split(name) for name in training.data]
+    if training.validation:
+        known = splits_for("validation")
+        if training.validation not in known:
+            raise UserError(f"{training.validation} has no split for validation; {meant(training.validation, known)}")
+        splits.append((training.validation, known[training.validation]))
+    parts = [_part(dataset, split, data_root, progress) for dataset, split in splits]
     needed = [space for part in parts for space in _for_audio(part, sample_rate, progress)]
     rows = [part.rows for part in parts[: len(training.data)]]
     width = card.get("shared")
@@ -91,11 +95,8 @@ class _Part(NamedTuple):
         return None if clips is None or captions is None else clips + captions
 
 
-def _part(dataset: str, splits: Mapping[str, str], data_root: Path, progress: Progress) -> _Part:
+def _part(dataset: str, name: str, data_root: Path, progress: Progress) -> _Part:
     entry = known_dataset(dataset)
-    if dataset not in splits:
-        raise UserError(f"{dataset} has no such split; {meant(dataset, splits)}")
-    name = splits[dataset]
     part = _Part(f"{dataset} {name}", entry, entry.splits[name], None)
     if entry.composed and not is_rendered(dataset, name):
         return part

@@ -83,7 +83,7 @@ class Batches(Dataset[Batch]):
         # Of the caption and not of its place in the step, so that processes which share a step draw the same.
         random = np.random.default_rng((*self._seed, step, caption, _OF_CAPTIONS))
         texts = self._extra[caption]
-        return texts[random.integers(len(texts))] if random.random() < self._replaced else self._ids[caption]
+        return texts[int(random.integers(len(texts)))] if random.random() < self._replaced else self._ids[caption]
 
     def _cropped(self, clip: int, seed: tuple[int, ...]) -> Array:
         start = crop_start(self._data.length(clip), self._longest, seed)

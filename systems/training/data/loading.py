@@ -6,7 +6,16 @@ from itertools import chain
 from pathlib import Path
 
 from harness.audio import PcmStore
-from harness.datasets import Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
+from harness.datasets import (
+    Item,
+    Leak,
+    RetrievalDataset,
+    evaluation_sets,
+    find_leaks,
+    known_dataset,
+    splits_for,
+    without_listed,
+)
 from harness.errors import UserError
 from harness.interface import ancestors_of
 from harness.machine import Progress
@@ -62,15 +71,22 @@ def load_training_data(
     working directory.
 
     Raises:
-        UserError: a data set is unknown or not there, a list excludes nothing, further captions cannot be used, clips
-            are broken, or an ancestor was trained on evaluation clips, which this card does not allow.
+        UserError: a data set is unknown, not there or what chooses the checkpoint, a list excludes nothing, further
+            captions cannot be used, clips are broken, or an ancestor was trained on evaluation clips, which this card
+            does not allow.
     """
     if config.leaks == "exclude":
         _refuse_leaking_ancestors(config)
     datasets = [load_split(name, "training", data_root, progress) for name in config.data]
+    chosen_by = (config.validation, splits_for("validation").get(config.validation))
+    if chosen_by in [(dataset.name, dataset.split) for dataset in datasets]:
+        raise UserError(f"{' '.join(map(str, chosen_by))} cannot both be trained on and choose the checkpoint")
     read = read_extra_captions(data_root / config.extra_captions, datasets) if config.extra_captions else None
     datasets = without_listed(datasets, [data_root / path for path in config.exclude])
-    evaluation, absent = evaluation_sets(data_root, config.data, progress=progress)
+    evaluation, absent = evaluation_sets(data_root, {dataset.name for dataset in datasets}, progress=progress)
+    # A system that is trained on an evaluation split, as its card says, is not evaluated on that data set.
+    given_up = {one.name for one in datasets if one.split in known_dataset(one.name).evaluation}
+    evaluation = [dataset for dataset in evaluation if dataset.name not in given_up]
     report = find_leaks(datasets, evaluation, progress=progress)
     clips = sum(len(dataset.clips) for dataset in datasets)
     if config.leaks == "exclude":

@@ -87,8 +87,9 @@ class Fitting(lightning.LightningModule):
         super().__init__()
         self.model = model
         self.config = config
-        trained = config.temperature == "trained"
-        self.temperature = torch.nn.Parameter(torch.tensor(temperature)) if trained else temperature
+        self.temperature: Tensor | float = temperature
+        if config.temperature == "trained":
+            self.temperature = torch.nn.Parameter(torch.tensor(temperature))
         self._data = data
         self._teachers = tuple(teachers)
         self._hooks = hooks
@@ -187,6 +188,11 @@ class Fitting(lightning.LightningModule):
         """What the model reaches on the validation split; it is left in evaluation mode."""
         return self._hooks.validate(self.model)
 
+    @property
+    def divisor(self) -> Tensor | float:
+        """What divides the cosines: the temperature, without the sign that training might give it."""
+        return self.temperature.abs() if isinstance(self.temperature, Tensor) else self.temperature
+
     def described(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
         """The features of the batch's clips, `(clips, width)`."""
         if batch.images:
@@ -214,11 +220,10 @@ class Fitting(lightning.LightningModule):
         if supervised:
             matching = torch.from_numpy(which.clips)[:, None] == self._owners[torch.from_numpy(which.captions)]
             matching = matching.to(similarities.device)
-            # Trained, it might pass zero; the authors' code takes its absolute value, too.
-            loss = loss + supervised * supervised_loss(similarities, matching, abs(self.temperature))
+            loss = loss + supervised * supervised_loss(similarities, matching, self.divisor)
         if supervised < 1:
             estimates = estimate(self._teachers, which.clips, which.captions, similarities.device)
-            loss = loss + (1 - supervised) * distillation_loss(similarities, estimates, abs(self.temperature))
+            loss = loss + (1 - supervised) * distillation_loss(similarities, estimates, self.divisor)
         return self.config.loss_scale * loss
 
     def _gathered(self, vectors: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import yaml
 
 from harness.cli.app import own_command
 from harness.errors import UserError
+from harness.evaluation import Options, evaluate
 from harness.interface.cards.card import read_card, trained_without
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
@@ -155,7 +156,7 @@ def test_the_recipe_of_dcase_2023_in_small(
     assert learned != 0.03
     assert read_card("weights/first/card.yaml")[0]["temperature"] == learned
     tuned = recipe | {"start": "weights/first/card.yaml", "extra_captions": "rewrites.csv", "replaced": 0.3}
-    line, told = train(card, root, name="tuned", training=tuned, **more)
+    _, told = train(card, root, name="tuned", training=tuned, **more)
     assert "tuned: " + str(root / "rewrites.csv") + " has texts for 115 of 120 captions, 2 each; a numbering was " in (
         "\n".join(told)
     )
@@ -385,6 +386,31 @@ def test_evaluation_clips_are_left_out_or_told_of(card: dict[str, object], leaki
     elder = "weights/allowed/card.yaml"
     with pytest.raises(UserError, match="was allowed to learn from evaluation clips, and this card would learn them"):
         train(card, leaking, name="third", training=training | {"start": elder})
+
+
+def test_a_system_that_learns_an_evaluation_split_is_not_evaluated_on_it(
+    card: dict[str, object], small_clotho: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(small_clotho, tmp_path / "whole")
+    shutil.copytree(root / "validation", root / "evaluation")
+    shutil.copy(root / "clotho_captions_validation.csv", root / "clotho_captions_evaluation.csv")
+    everything = ["clotho", "clotho/evaluation"]
+    training = TRAINING | {"data": everything, "epochs": 1}
+    with pytest.raises(UserError, match="trained_on lacks clotho/evaluation, which training.data names; say it there"):
+        train(card, root, training=training)
+    _, told = train(card, root, training=training, trained_on=everything)
+    assert not any("evaluation clips" in line and "not checked" not in line for line in told)
+    # Whoever starts from it has learned the same.
+    card["trained_on"] = ["clotho"]
+    train(card, root, name="tuned", training=TRAINING | {"epochs": 1, "start": "weights/first/card.yaml"})
+    for name in ("first", "tuned"):
+        system = load_system(f"weights/{name}/card.yaml", device="cpu")
+        assert system.info.trained_on == ("clotho", "clotho/evaluation")
+        with pytest.raises(UserError, match=f"{name} was trained on clotho/evaluation, as its card says, and cannot"):
+            evaluate(system, "clotho-dcase2024", Options(data_root=root))
+    choosing = ["clotho", "clotho/validation"]
+    with pytest.raises(UserError, match="clotho validation cannot both be trained on and choose the checkpoint"):
+        train(card, root, training=TRAINING | {"data": choosing}, trained_on=choosing)
 
 
 def test_broken_clips_are_left_out_where_asked_for(

@@ -119,7 +119,7 @@ def test_the_bundled_benchmark_is_not_rendered_for_it(card: Callable[[str], str]
     ("training", "found"),
     [
         ("{}", "does not say what it is trained on"),
-        ("{data: [clohto]}", "unknown data set 'clohto'"),
+        ("{data: [clohto]}", "'clohto' has no split for training; did you mean 'clotho'"),
         ("{data: [folder]}", "captions"),
     ],
 )
