@@ -42,7 +42,7 @@ def _of_split(name: str) -> dict[str, Any] | None:
         return None
     entry = known_dataset(dataset)
     split = said or (entry.training if dataset == name else entry.validation)
-    if entry.title is None or split not in entry.splits:
+    if entry.title is None or split is None or split not in entry.splits:
         return None
     title = entry.title if len(entry.splits) == 1 else f"{entry.title}-{split}"
     captions = entry.splits[split].captions_per_clip
