@@ -29,7 +29,9 @@ from .publication.missing import Missing as Missing
 from .publication.missing import MissingPart as MissingPart
 from .publication.missing import missing_for as missing_for
 from .publication.space import Space as Space
+from .publication.space import SplitSize as SplitSize
 from .publication.space import space_for as space_for
+from .publication.space import split_sizes as split_sizes
 from .publication.verify import verify as verify
 from .readers.annotations import read_annotations as read_annotations
 from .readers.audio_files import AUDIO_SUFFIXES as AUDIO_SUFFIXES
