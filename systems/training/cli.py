@@ -93,6 +93,8 @@ def _plan(cards: list[str], grid: Path | None, data_root: Path, device: str, pre
     _one_card_for(grid, cards)
     variants = list(combinations(read_grid(grid))) if grid else []
     where = resolve(device.split(",")[0])
+    # `lbar bench` has no fp16, which is about as fast.
+    precision = {"fp16": "bf16"}.get(precision, precision)
     options: dict[str, Any] = {"device": where, "precision": precision, "grid": variants}
     plans = [planned(card, data_root, _runs(), **options) for card in cards]
     print_table(HEADER, [*(plan.cells() for plan in plans), together(plans)])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -22,6 +22,7 @@ HEADER = ("system", "after", "clips", "hours", "steps", "kept", "days")
 _STEP = 3
 """A training step takes as long as embedding its clips so many times: its way back is twice the way forth."""
 _UNKNOWN = "?"
+_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def planned(
         data_root: folder with the data sets; of what is not there, published figures tell.
         runs: folder of run folders, in which speeds are looked for.
         device: the name PyTorch gives it.
-        precision: `fp32`, `bf16` or `fp16`.
+        precision: `fp32` or `bf16`, as `lbar bench` has them.
         grid: what is chosen in each variant, if there are any.
 
     Raises:
@@ -115,7 +116,7 @@ def together(plans: Sequence[Planned]) -> tuple[str, ...]:
     """The last row of the table: all trainings, what they share counted once, and with the decoded samples."""
     kept: dict[str, int | None] = {}
     for plan in plans:
-        kept |= plan.kept | {split.name: split.samples for split in (*plan.splits, plan.validation)}
+        kept |= {**plan.kept, **{split.name: split.samples for split in (*plan.splits, plan.validation)}}
     steps, days = _sum(plan.steps for plan in plans), _sum(plan.days for plan in plans)
     return ("all, with decoded samples", "", "", "", _count(steps), _bytes(_sum(kept.values())), _days(days))
 
@@ -176,10 +177,14 @@ def _windows_of(seconds: float, windows: WindowConfig) -> float:
     return used if windows.seconds is None else max(math.ceil(used / windows.seconds), 1) * windows.seconds
 
 
-def _sum(parts: Iterable[Any]) -> Any:
+def _sum(parts: Iterable[_Number | None]) -> _Number | None:
     """The sum; `None` where a part is not known."""
-    known = list(parts)
-    return None if None in known else sum(known)
+    known: list[_Number] = []
+    for part in parts:
+        if part is None:
+            return None
+        known.append(part)
+    return sum(known)
 
 
 def _amounts(plan: Planned) -> tuple[str, ...]:
