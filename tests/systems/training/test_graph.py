@@ -40,6 +40,12 @@ def test_which_part_of_a_table() -> None:
             cards_of(["table1"], protocol)
 
 
+def test_a_table_of_one_part_needs_no_protocol() -> None:
+    assert cards_of(["table2"]) == cards_of(["table2"], "clotho-dcase2024")
+    with pytest.raises(UserError, match="table2 has no part of everyday; it is of clotho"):
+        cards_of(["table2"], "everyday")
+
+
 def test_every_protocol_of_a_data_set_names_its_part() -> None:
     assert cards_of(["table1"], "clotho-a2t") == cards_of(["table1"], "clotho-dcase2024")
     with pytest.raises(UserError, match="unknown protocol 'clotho-dcase24'; did you mean 'clotho-dcase2024'"):
