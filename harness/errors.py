@@ -1,7 +1,9 @@
 """The error a person can mend."""
 
 import difflib
+import traceback
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 FEW = 5
 """Problems that are printed of very many."""
@@ -117,3 +119,16 @@ def one_line(error: BaseException, most: int = 300) -> str:
     """
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message[:most]}" if message else type(error).__name__
+
+
+def one_line_and_place(error: BaseException) -> str:
+    """The same, and the line of a file in the working directory where it was raised, the innermost of several.
+
+    There a person has code of their own, and would look for that line in a traceback.
+    """
+    here = Path.cwd()
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        file = Path(frame.filename)
+        if file.is_relative_to(here) and not {"site-packages", "harness"} & set(file.relative_to(here).parts[:-1]):
+            return f"{one_line(error)}, at {file.relative_to(here)}:{frame.lineno}"
+    return one_line(error)

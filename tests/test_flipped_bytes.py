@@ -16,7 +16,8 @@ import torch
 from harness.errors import UserError
 from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches, hidden_task, predict, read_scores
 from harness.evaluation.options import Options
-from harness.interface import SystemInfo, cards, load_system
+from harness.interface import SystemInfo, load_system
+from harness.interface.cards import card as cards
 from harness.predictions import predictions_in, read_ranked_list
 from harness.runs import PredictionRecord
 from leaderboard.report.answers_data import Items, best_items

@@ -104,8 +104,8 @@ def size(
     on_disk = {
         disk: sum(sums[name] for name in folders if disks[name].number == disk.number) for disk in disks.values()
     }
-    if any(total > disk.free for disk, total in on_disk.items()):
-        say("this does not fit on the disk")
+    if full := [(total, disk.free) for disk, total in on_disk.items() if total > disk.free]:
+        say(f"this does not fit on the disk: {in_bytes(full[0][0])} together, {in_bytes(full[0][1])} free")
         raise typer.Exit(1)
 
 

@@ -116,6 +116,6 @@ def show_error(error: UserError, subject: str = "lbar", *, brief: bool = False) 
 def end_with(failures: Mapping[str, UserError]) -> None:
     """Print what went wrong with each of several systems, by name, and end the command with exit code 2 if any did."""
     for name, error in failures.items():
-        show_error(error, name)
+        show_error(error, "lbar" if str(error).startswith(name) else name)
     if failures:
         raise typer.Exit(2)

@@ -119,6 +119,11 @@ def validate(
 
     if protocol and (queries or audio):
         raise UserError("--protocol names queries and clips already; leave out --queries and --audio, or --protocol")
+    if any((path / name).is_file() for name in ("record.json", "prediction.json")):
+        raise UserError(
+            f"{path} is a run folder, not a package: `lbar submit` makes one of it; or name its predictions file, "
+            f"{next((str(file) for file in sorted(path.glob('*.csv'))), 'a CSV')}"
+        )
     expected = of_protocol(protocol, data_root) if protocol else of_files(queries, audio)
     _say_folders(audio)
     edition = get_profile(profile)
@@ -205,7 +210,11 @@ def predict_all(
     from harness.machine import bars
 
     if queries is None or audio is None or not systems:
-        raise UserError("a hidden set is named by both --audio DIR and --queries FILE, and its systems one by one")
+        missing = "--queries" if queries is None else "--audio" if audio is None else "a system"
+        raise UserError(
+            "a hidden set is named by both --audio DIR and --queries FILE, and its systems one by one; "
+            f"{missing} is missing"
+        )
     task = hidden_task(queries, audio)
     _say_folders(audio)
     folders = []

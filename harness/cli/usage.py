@@ -37,7 +37,7 @@ def usage_told(group: Any, words: Sequence[str]) -> Iterator[None]:
 
 def _said(error: Any, command: Any, words: Sequence[str]) -> str:
     said = " ".join(error.format_message().replace("Value error, ", "").split()).rstrip(".")
-    if hasattr(error, "possibilities"):
+    if hasattr(error, "possibilities") and hasattr(error, "option_name"):
         # Of `-protocol` the parser names the first letter only.
         begun = (word.partition("=")[0] for word in words if word.startswith(error.option_name))
         wrong = next(begun, error.option_name)

@@ -63,6 +63,8 @@ def read_rows(path: Path, *, separators: str = ",", most_bytes: int | None = Non
             "not doubled inside a quoted cell"
         ) from None
     except OSError as error:
+        if path.is_dir():
+            raise UserError(f"{path} is a folder; expected a CSV file") from error
         raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array
-from harness.errors import UserError, one_line
+from harness.errors import UserError, one_line_and_place
 from harness.evaluation.kept_rows import Kind, Rows
 from harness.evaluation.read_ahead import ReadAhead
 from harness.interface import checked_embeddings
@@ -74,9 +74,8 @@ class EmbeddingJob(Generic[Item]):
     def _failure(self, error: BaseException, first: int, last: int) -> UserError:
         mend = "try a smaller --batch-size" if last > first else "not one fits; use a device with more memory"
         advice = f"; {mend}" if is_out_of_memory(error) else ""
-        return UserError(
-            f"{self.system} failed on {self.what}s {first} to {last} of {self.count}: {one_line(error)}{advice}"
-        )
+        which = f"{self.what}s {first} to {last} of {self.count}"
+        return UserError(f"{self.system} failed on {which}: {one_line_and_place(error)}{advice}")
 
 
 def embed_in_batches(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.errors import UserError
 from harness.evaluation.measuring import Measurement, measure
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare
@@ -15,7 +16,7 @@ from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
 from harness.measures import measures_html, parse_measure
 from harness.predictions import has_predictions, write_predictions
-from harness.protocols import Protocol, RetrievalTask
+from harness.protocols import Protocol, RetrievalTask, get_protocol
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
 
 
@@ -47,13 +48,13 @@ class Run(NamedTuple):
 
 
 def evaluate(
-    system: System, protocol: Protocol, options: Options = Options(), *, progress: Progress | None = None
+    system: System, protocol: Protocol | str, options: Options = Options(), *, progress: Progress | None = None
 ) -> Run:
     """Evaluate a system and write its run folder.
 
     Args:
         system: as it was built for `options.device` and `options.precision`.
-        protocol: the rules; `harness.get_protocol` knows them by name.
+        protocol: the rules, or their name.
         options: how to run it; where the data lie, and where the run folder goes.
         progress: opened for every stage; by default a bar on a terminal or in a notebook, elsewhere a line a minute.
 
@@ -64,9 +65,12 @@ def evaluate(
         UserError: data is missing or broken (all broken clips are listed), the system fails or returns something
             invalid, or the run folder cannot be written.
     """
+    if isinstance(system, str):
+        raise UserError(f"{system!r} is the name of a system; harness.load_system({system!r}) builds it")
+    rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     with nullcontext(progress) if progress else bars() as shown:
         rate = checked_info(system).sample_rate
-        prepared = prepare(protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
+        prepared = prepare(rules, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
         return evaluate_prepared(system, prepared, options, progress=shown)
 
 

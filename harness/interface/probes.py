@@ -81,6 +81,7 @@ def name_and_rate(system: Any) -> tuple[str, int]:
     """A system's name and sample rate; where its `info` is not usable, what the other checks can run with."""
     try:
         name, sample_rate = str(system.info.name), system.info.sample_rate
+    # A system's own property may raise anything; the check of `info` tells what.
     except Exception:
         return type(system).__name__, _USUAL_RATE
     return name, sample_rate if is_sample_rate(sample_rate) else _USUAL_RATE
@@ -90,6 +91,7 @@ def uses_on_trial(system: Any) -> tuple[str, ...]:
     """The kinds of metadata that a system uses; those that there are not are reported of its `info`."""
     try:
         return tuple(kind for kind in uses_of(system) if kind in KINDS)
+    # As above.
     except Exception:
         return ()
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from harness.audio import Array
-from harness.errors import UserError, one_line
+from harness.errors import UserError, one_line, one_line_and_place
 from harness.interface.metadata import KINDS
 from harness.interface.system import SystemInfo, is_pair_scorer
 
@@ -145,7 +145,7 @@ def called(name: str, method: Callable[..., object], *arguments: object) -> obje
     try:
         return method(*arguments)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{name} raised {one_line(error)}") from error
+        raise UserError(f"{name} raised {one_line_and_place(error)}") from error
 
 
 def checked_scores(result: object, shape: tuple[int, ...], method: str) -> Array:

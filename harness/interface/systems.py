@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from harness.errors import UserError, nearest, one_line, unknown
+from harness.errors import UserError, nearest, one_line, one_line_and_place, unknown
 from harness.interface.cards.card import Card, common_part, read_card
 from harness.interface.cards.files import CardFile, missing_line, place_of
 from harness.interface.named_code import meant_code, meant_module
@@ -170,14 +170,16 @@ def build_system(
         raise UserError(f"{name} computes in one precision only; leave --precision {precision} out")
     if compiled and "compiled" not in takes:
         raise UserError(f"{name} cannot be compiled; leave --compile out")
-    chosen = resolve(device) if "device" in takes else "own"
+    # A device that is not here is refused for a system that has its own way with devices, too.
+    here = resolve(device) if "device" in takes or device != "auto" else device
+    chosen = here if "device" in takes else "own"
     options = {"device": chosen, "precision": precision, "compiled": compiled}
     try:
         system = factory(*arguments, **{option: value for option, value in options.items() if option in takes})
     except UserError:
         raise
     except (Exception, SystemExit) as error:
-        raise UserError(f"{name} could not be built: {one_line(error)}") from error
+        raise UserError(f"{name} could not be built: {one_line_and_place(error)}") from error
     return BuiltSystem(cast(System, system), chosen, precision)
 
 
@@ -210,7 +212,8 @@ def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callab
     try:
         found = getattr(import_module(module_name), attribute)
     except (Exception, SystemExit) as error:
-        raise UserError(f"{what} cannot be imported: {one_line(error)}{_meant(target, error)}") from error
+        why = "it is a path" if "/" in module_name else one_line(error)
+        raise UserError(f"{what} cannot be imported: {why}{_meant(target, error)}") from error
     if not callable(found):
         raise UserError(f"{what} is not a function or a class")
     return cast(Callable[..., object], found)
@@ -222,9 +225,13 @@ def _meant(target: str, error: BaseException) -> str:
     near = None
     if "/" in module:
         near = meant_code(target)
+        if near is None:
+            return "; expected a module, not a file: from the folder of mine.py that is mine:Mine"
     elif isinstance(error, ModuleNotFoundError) and module.startswith(error.name or ":"):
         found = meant_module(module) if error.name == module else None
         near = meant_code(target) or (found and f"{found}:{attribute}")
+        if near is None and error.name == module:
+            return "; expected a file of that name in this folder, or a module of an installed package"
     elif isinstance(error, AttributeError) and module in sys.modules:
         public = [name for name in vars(sys.modules[module]) if not name.startswith("_")]
         found = nearest(attribute, public)

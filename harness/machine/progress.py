@@ -36,7 +36,11 @@ def lines(every: float = 60.0, write: Callable[[str], object] | None = None) -> 
         every: seconds between two lines; work that takes less leaves none.
         write: receives each line with its end; by default standard error.
     """
-    last = time.monotonic()
+    return _now_and_then(every, time.monotonic(), lambda line, *_: (write or sys.stderr.write)(f"{line}\n"))
+
+
+def _now_and_then(every: float, last: float, tell: Callable[[str, int, int], object]) -> Progress:
+    """Tell what is done, in a line and as numbers, when so many seconds have passed since the last time."""
 
     def start(stage: str, total: int) -> Advance:
         began, done = time.monotonic(), 0
@@ -48,7 +52,7 @@ def lines(every: float = 60.0, write: Callable[[str], object] | None = None) -> 
             if now - last < every or done <= 0:
                 return
             last = now
-            (write or sys.stderr.write)(f"{_so_far(stage, done, total, now - began)}\n")
+            tell(_so_far(stage, done, total, now - began), done, total)
 
         return advance
 
@@ -87,25 +91,13 @@ def _below_the_cell(ipython: Any) -> Iterator[Progress]:
     """A bar in a notebook, of the stage that runs; it goes when the work is done."""
     html = ipython.display.HTML
     shown = ipython.display.display(html(""), display_id=True)
-    last = 0.0
 
-    def start(stage: str, total: int) -> Advance:
-        began, done = time.monotonic(), 0
-
-        def advance(step: int) -> None:
-            nonlocal last, done
-            done += step
-            now = time.monotonic()
-            if now - last < _SECONDS or done <= 0:
-                return
-            last = now
-            bar = f'<progress value="{done}" max="{max(total, done)}"></progress>'
-            shown.update(html(f"{bar} {escape(_so_far(stage, done, total, now - began))}"))
-
-        return advance
+    def show(line: str, done: int, total: int) -> None:
+        bar = f'<progress value="{done}" max="{max(total, done)}"></progress>'
+        shown.update(html(f"{bar} {escape(line)}"))
 
     try:
-        yield start
+        yield _now_and_then(_SECONDS, 0.0, show)
     finally:
         shown.update(html(""))
 

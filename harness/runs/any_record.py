@@ -132,9 +132,10 @@ class Record(Part):
         try:
             text = read_bounded(path).decode()
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"cannot read {path}: {error}; expected a run folder as `{cls.COMMAND}` writes it"
-            ) from error
+            found = f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+            if not path.exists():
+                found = f"{folder} has no {cls.FILE}" if folder.is_dir() else f"{folder} is not a folder"
+            raise UserError(f"{found}; expected a run folder as `{cls.COMMAND}` writes it") from error
         return cls.from_json(text, str(path))
 
 

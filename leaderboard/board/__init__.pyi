@@ -14,4 +14,5 @@ from .frame import load as load
 from .pareto import draw as draw
 from .table import reasons as reasons
 from .table import render as render
+from .table import render_published as render_published
 from .table import to_json as to_json

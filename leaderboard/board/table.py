@@ -6,9 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.protocols import Protocol
 from leaderboard.board.entries import Entry, Standing, Value
 from leaderboard.comparison import empty_table
-from leaderboard.runs import SetAside
+from leaderboard.runs import Figure, SetAside, published
 
 _WIDE_INTERVALS_FROM = 100
 _SPEED_COLUMN = 12
@@ -23,6 +24,19 @@ def render(standings: Sequence[Standing], set_aside: Sequence[SetAside], width: 
         parts.append(Text("Not comparable", style="bold"))
         parts += [Text.assemble("  ", what, ": ", (reason, "dim")) for what, reason in reasons(set_aside)]
     return Group(*parts)
+
+
+def render_published(protocol: Protocol) -> Table:
+    """What others published for a protocol that no run was measured by, best first, each with its source."""
+    table = empty_table(Text(f"{protocol.name}, as published; nothing of it was measured here", style="bold"), gap=1)
+    for name in ("system", *protocol.measures, "date", "source"):
+        table.add_column(name, overflow="fold", no_wrap=name in protocol.measures)
+    nothing = Figure(0.0, 0.0)
+    found = [result for result in published() if result.protocol == protocol.name]
+    for one in sorted(found, key=lambda result: -result.measures.get(protocol.primary, nothing).value):
+        figures = [f"{one.measures[name].value:.3f}" if name in one.measures else "-" for name in protocol.measures]
+        table.add_row(Text(one.system), *figures, str(one.year), Text(one.source))
+    return table
 
 
 def _table(standing: Standing, width: int) -> Table:

@@ -62,7 +62,8 @@ def board(
     from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
     from leaderboard.runs import board_from
 
-    found = board_from(out, mlflow=mlflow).only([get_protocol(name).name for name in protocol or ()])
+    asked = [get_protocol(name).name for name in protocol or ()]
+    found = board_from(out, mlflow=mlflow).only(asked)
     everything = standings(found, reported=published or html is not None)
     shown = everything if published else [measured(standing) for standing in everything]
     if sort:
@@ -78,16 +79,31 @@ def board(
         writers = {Format.markdown: to_markdown, Format.latex: to_latex}
         text = to_csv(shown) if format is Format.csv else writers[format](shown, percent=percent)
         echo(text.rstrip("\n"))
-    elif shown or found.set_aside:
-        _print_table(shown, found)
     else:
-        echo(f"no runs in {out}; `lbar eval SYSTEM --protocol NAME` makes one")
+        if shown or found.set_aside:
+            _print_table(shown, found)
+        else:
+            rules = f" by {', '.join(asked)}" if asked else ""
+            name = asked[0] if asked else "NAME"
+            echo(f"no runs{rules} in {out}; `lbar eval SYSTEM --protocol {name}` makes one")
+        if published:
+            _print_published(asked, {standing.protocol.name for standing in everything})
 
 
 def _print_table(standings: "list[Standing]", found: "Board") -> None:
     from leaderboard.board import render
 
     show(lambda width: render(standings, found.set_aside, width))
+
+
+def _print_published(asked: list[str], measured: set[str]) -> None:
+    """Print what others published for the protocols, by which no run is shown beside it."""
+    from leaderboard.board import render_published
+    from leaderboard.runs import published
+
+    for name in dict.fromkeys(result.protocol for result in published()):
+        if name not in measured and (name in asked or not asked):
+            show(lambda _, name=name: render_published(get_protocol(name)))  # type: ignore[misc]
 
 
 def _draw(standings: "list[Standing]", against: str, path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import AsJson, MaybeProtocol, Runs, print_json, show
+from harness.errors import UserError
 
 
 def compare(
@@ -33,7 +34,10 @@ def compare(
     rules = comparison.records[0].protocol.name
     results = tuple(result for name in published or () for result in published_for(rules, name))
     if len(runs) == 1 and not published:
-        results = published_for(rules)
+        try:
+            results = published_for(rules)
+        except UserError as error:
+            raise UserError(f"{error}; name a second system or run to compare {runs[0]} with") from None
     against = [one for record in comparison.records for one in against_published(record, results)]
     if as_json:
         print_json(to_json(comparison, against))

@@ -43,7 +43,7 @@ def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | No
     known = {name for rows in by_protocol.values() for name in rows}
     for name in names:
         if name not in known:
-            near = nearest(name, known)
+            near = nearest(name, known) or nearest(name.partition(":")[0], known)
             hint = f"did you mean {near!r}?" if near else f"systems with runs are {', '.join(sorted(known)) or 'none'}"
             raise UserError(f"{name!r} is neither a run folder nor a system with a run in {out}; {hint}")
     shared = [one for one, rows in by_protocol.items() if all(name in rows for name in names)]

@@ -21,7 +21,6 @@ from harness.interface import (
     parse_card,
     read_card,
     required_file,
-    required_files,
     trained_without,
 )
 from harness.machine import (
@@ -36,13 +35,14 @@ from harness.machine import (
 )
 from harness.runs import Curves
 from systems.checkpoints import read_checkpoint, weights_digest, write_weights
-from systems.dual_encoder import DualEncoder, DualEncoderCard, LateFusion, TrainingConfig, initial_model, read_model
+from systems.dual_encoder import DualEncoder, DualEncoderCard, TrainingConfig
 from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, to_json
 from systems.training.data.loading import TrainingData, load_training_data
 from systems.training.data.training_set import TrainingSet, load_split
 from systems.training.export import clear_unfinished, export
 from systems.training.fitting.validation import Validation
+from systems.training.start import start_of
 from systems.training.teachers.correspondences import Teacher, teach
 
 if TYPE_CHECKING:
@@ -319,35 +319,6 @@ def _inherited(config: TrainingConfig) -> list[str]:
             card = read_card(parent)[0]
             lines += [f"{card['name']} {line}" for line in trained_without(card)]
     return lines
-
-
-def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> DualEncoder:
-    """The model as it is before the first step.
-
-    Raises:
-        UserError: the weights it starts from are missing or another system's.
-    """
-    if not config.start:
-        return initial_model(card, folder, config.seed)
-    fields, its_folder = read_card(config.start)
-    start = parse_card(DualEncoderCard, fields)
-    (weights,) = required_files(start.files, ["weights"], its_folder, start.name)
-    if card.metadata is not None and start.metadata is None:
-        return _with_fusion(card, read_model(card.model_copy(update={"metadata": None}), weights), config.seed)
-    return read_model(card, weights)
-
-
-def _with_fusion(card: DualEncoderCard, hearing: DualEncoder, seed: int) -> DualEncoder:
-    """A hybrid system with the towers of one that hears only.
-
-    Late fusion projects keywords as captions are projected, to begin with; mid-level fusion is drawn at random.
-    """
-    model = DualEncoder.seeded(card, seed)
-    model.audio, model.text, model.text_projection = hearing.audio, hearing.text, hearing.text_projection
-    if isinstance(model.fusion, LateFusion):
-        model.audio_projection = hearing.audio_projection
-        model.fusion.projection.load_state_dict(hearing.text_projection.state_dict())
-    return model
 
 
 def _refuse_change(folder: Path, decisive: Mapping[str, object]) -> None:

@@ -1,6 +1,7 @@
 """Any folder of recordings with one captions CSV; what it holds, only its owner knows."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.datasets.csv_file import SEPARATORS, read_rows
@@ -23,15 +24,15 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     folders = [data_root, *sorted(sub for sub in data_root.iterdir() if sub.is_dir())]
     files = AudioFiles(folders)
     places = {name: files.find(name) for name in captions}
-    # A recording that is not there is expected where another is.
-    usual = next((found[0].parent for found in places.values() if found), _most_audio(files) or data_root)
+    # A recording that is not there is expected where most are.
+    usual = _most(found[:1] for found in places.values()) or _most(files.recordings.values()) or data_root
     audio_path = one_each(f"{path}", places, usual.joinpath)
     return from_captions("folder", split, data_root, captions, audio_path)
 
 
-def _most_audio(files: AudioFiles) -> Path | None:
-    """The folder that holds the most recordings."""
-    count = Counter(path.parent for paths in files.recordings.values() for path in paths)
+def _most(found: Iterable[Sequence[Path]]) -> Path | None:
+    """The folder that holds the most of these recordings."""
+    count = Counter(path.parent for paths in found for path in paths)
     return count.most_common(1)[0][0] if count else None
 
 

@@ -56,8 +56,10 @@ def fetch(
             except UserError as error:
                 problems.append(str(error))
     by_hand = [entry.by_hand.format(home=home, data_root=data_root)] if entry.by_hand else []
+    problems = list(dict.fromkeys(problems))
     if problems:
-        raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", [*problems, *by_hand])
+        failed = f"{len(wanted) - len(lines)} of {len(wanted)} files of {name} could not be fetched"
+        raise UserError(f"{failed}; mend this and run it again", [*problems, *by_hand])
     return lines + by_hand
 
 
@@ -93,7 +95,7 @@ def _obtain(file: PublishedFile, entry: DatasetEntry, home: Path, progress: Prog
     if folder.is_dir():
         return f"{folder} is there already"
     if lacks_unpacker():
-        raise UserError(f"{file.path} cannot be unpacked without py7zr; install it: {INSTALL_UNPACKER}")
+        raise UserError(f"archives (*.7z) cannot be unpacked without py7zr; install it: {INSTALL_UNPACKER}")
     _have(file, target, progress)
     unpack(target, folder, progress)
     target.unlink()

@@ -100,8 +100,10 @@ def _missing_and_surplus(dataset: RetrievalDataset, listed: frozenset[Path]) -> 
     misspelt = nearly_called(clip.path for clip in missing)
     findings = [_finding(dataset, clip.path, _missing(clip, misspelt.get(clip.path)), _THERE) for clip in missing]
     explained = frozenset(path.with_name(name) for path, name in misspelt.items())
+    published = known_dataset(dataset.name).splits[dataset.split].captions_files
+    mend = "move it away" if published else "it takes no part; add a row for it, or move it away"
     return findings + [
-        _finding(dataset, file, f"{file} is a clip that the captions file does not list; move it away", _LISTED)
+        _finding(dataset, file, f"{file} is a clip that the captions file does not list; {mend}", _LISTED)
         for file in surplus
         if file not in explained
     ]

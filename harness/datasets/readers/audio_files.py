@@ -3,6 +3,7 @@
 import difflib
 import html
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -101,7 +102,7 @@ def file_names(folder: Path) -> list[str]:
 def nearly_called(paths: Iterable[Path]) -> dict[Path, str]:
     """For files that are not there: the recording in the same folder whose name differs as tools and people change it.
 
-    That is in blanks, case, HTML entities, colons, or the audio suffix.
+    That is in blanks, underscores, case, HTML entities, colons, or the audio suffix.
     """
     near: dict[Path, str] = {}
     spellings: dict[Path, dict[str, str]] = {}
@@ -136,4 +137,4 @@ def _bare(name: str) -> str:
 
 
 def _spelling(name: str) -> str:
-    return _bare(html.unescape(_composed(name)).replace(" ", "").replace(":", "_").lower())
+    return _bare(re.sub("[ :_]", "", html.unescape(_composed(name)).lower()))

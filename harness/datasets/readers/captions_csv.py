@@ -36,7 +36,7 @@ class CsvTable:
         """
         if name not in self.header:
             near = nearest(name, self.header, cutoff=0.8)
-            hint = f"; did you mean {near!r}?" if near else ""
+            hint = f"; rename {near!r} if that is what it holds" if near else ""
             raise UserError(f"{self.path}: column {name} is missing; the header is {','.join(self.header)}{hint}")
         index = self.header.index(name)
         return tuple(row[index] for row in self.rows)
@@ -86,7 +86,8 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
         if not name.strip():
             problems.append(f"line {line}: {key} is empty")
         if "/" in name or "\\" in name:
-            problems.append(f"line {line}: {key} {name!r} is a path; expected the bare file name")
+            bare = re.split(r"[/\\]", name)[-1]
+            problems.append(f"line {line}: {key} {name!r} is a path; expected the bare file name, {bare!r}")
         if len(name.encode()) > _LONGEST_NAME:
             problems.append(f"line {line}: {key} {name[:40]!r}… is longer than the name of a file can be")
         if name in first_line and columns != ["caption"]:

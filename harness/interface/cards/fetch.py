@@ -52,7 +52,8 @@ def fetch_files(name: str, *, training: bool = False, progress: Progress = silen
                 except UserError as error:
                     problems.append(str(error))
     if problems:
-        raise UserError(f"{len(problems)} of {len(wanted)} files of {name} could not be fetched", problems)
+        failed = f"{len(problems)} of {len(wanted)} files of {name} could not be fetched"
+        raise UserError(f"{failed}; mend this and run it again", problems)
 
 
 def files_to_fetch(name: str, *, training: bool = False) -> list[Needed]:

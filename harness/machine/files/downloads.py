@@ -100,8 +100,10 @@ def _complete(url: str, part: Path, md5: str | None, progress: Progress) -> None
                 elif response is not None:
                     raise UserError(f"{url}: the server answers {response.status_code} {response.reason}") from error
                 elif partial.size <= before:
+                    if not partial.size:
+                        raise UserError(f"{url}: no connection, or it broke off at once ({_cause(error)})") from error
                     raise UserError(
-                        f"{url}: no connection, or it broke off after {partial.size} bytes ({_cause(error)}); "
+                        f"{url}: it broke off after {partial.size} bytes ({_cause(error)}); "
                         "what arrived is kept: run the same command again to continue"
                     ) from error
             finally:
@@ -245,4 +247,4 @@ def _cause(error: BaseException) -> str:
     """The message of the innermost exception, which names the cause."""
     while error.__context__ is not None:
         error = error.__context__
-    return str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

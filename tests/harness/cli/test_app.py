@@ -90,7 +90,7 @@ def test_one_failing_system_does_not_stop_the_next(lbar: Lbar, tones: Tones) -> 
     [
         (["eval", "random", "--protocol", "nonsense"], "lbar: unknown protocol 'nonsense'; known are everyday"),
         (["eval", "linear", "--precision", "fp8"], "linear: unknown precision 'fp8'; known are fp32, bf16"),
-        (["eval", "linear", "--precision", "bf16"], "linear: linear computes in one precision only"),
+        (["eval", "linear", "--precision", "bf16"], "lbar: linear computes in one precision only"),
         (["eval", "random", "--batch-size", "0"], "lbar: --batch-size '0' is neither `auto` nor a number"),
         (["eval", "linear", "--device", "cuda:7"], "linear: device 'cuda:7' cannot be used here"),
         (["score", "absent.csv", "--protocol", "clotho-dcase2024", "--data-root", "nowhere"], "lbar: "),

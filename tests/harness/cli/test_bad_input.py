@@ -187,7 +187,7 @@ def test_an_extra_clip_is_found_by_verify_and_does_not_matter_to_eval(lbar: Lbar
     tone(root / "stray.wav")
     said = lbar("data", "verify", "folder", "--data-root", root)
     assert said.code == 1
-    assert "stray.wav is a clip that the captions file does not list; move it away" in said.out
+    assert "stray.wav is a clip that the captions file does not list; it takes no part" in said.out
     assert evaluated(lbar, "tone_system:ToneSystem", root).code == 0
 
 

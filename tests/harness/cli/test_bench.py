@@ -10,7 +10,7 @@ from harness.cli.app import build
         (["linear", "--workload", "dance"], "unknown workload 'dance'"),
         (["linear", "--device", "cuda:9"], "device 'cuda:9' cannot be used here"),
         (["linear", "--protocol", "dance"], "dance"),
-        (["linear", "--compile"], "linear: linear cannot be compiled; leave --compile out"),
+        (["linear", "--compile"], "lbar: linear cannot be compiled; leave --compile out"),
         (["nobody"], "nobody"),
     ],
 )

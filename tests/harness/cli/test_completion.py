@@ -19,10 +19,10 @@ COMPLETE = (
     ("typed", "proposed"),
     [
         ("lbar ev", ["eval"]),
-        ("lbar eval tiny-passt", ["tiny-passt", "tiny-passt-m1", "tiny-passt-m3"]),
+        ("lbar eval tiny-passt-m", ["tiny-passt-m1", "tiny-passt-m3"]),
         ("lbar eval random --protocol clotho-d", ["clotho-dcase2024", "clotho-dcase2025"]),
         ("lbar data verify cl", ["clotho"]),
-        ("lbar train tiny-mn-", ["tiny-mn-m1", "tiny-mn-m3"]),
+        ("lbar train tiny-mn-m", ["tiny-mn-m1", "tiny-mn-m3"]),
     ],
 )
 def test_names_are_completed_without_importing_what_is_heavy(typed: str, proposed: list[str]) -> None:

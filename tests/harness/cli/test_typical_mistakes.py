@@ -31,6 +31,8 @@ FILES = {
     "weights/own/own.yaml": "base: linear\nname: own\n",
     "clotho/clotho_captions_development.csv": "file_name,caption_1\na.wav,rain\n",
     "empty/.keep": "",
+    "run/prediction.json": "{}",
+    "run/mine.output.csv": "caption,fname_1\nrain,a.wav\n",
 }
 
 MISTAKES = {
@@ -84,6 +86,11 @@ MISTAKES = {
     "eval mine.py": "did you mean 'mine:Mine'?",
     "eval mine.Mine": "did you mean 'mine:Mine'?",
     "eval ./mine.py:Mine": "did you mean 'mine:Mine'?",
+    "eval ../elsewhere/mine.py:Mine": "cannot be imported: it is a path; expected a module, not a file: from the "
+    "folder of mine.py that is mine:Mine",
+    "eval not_there:Mine": "lbar: not_there:Mine cannot be imported: ModuleNotFoundError: No module named "
+    "'not_there'; expected a file of that name in this folder, or a module of an installed package",
+    "eval mine:Mine --device gpu": "unknown device 'gpu'; did you mean 'cuda'?",
     "check mien:Mine": "did you mean 'mine:Mine'?",
     "check mine:Mien": "did you mean 'mine:Mine'?",
     # Cards.
@@ -110,13 +117,18 @@ MISTAKES = {
     "eval random --protocol folder --data-root captions.csv": "captions.csv is not a folder",
     "eval random --protocol folder --data-root empty": "empty has 0 captions files; expected one CSV",
     "eval random --protocol audiocaps --data-root clotho": "not found in clotho",
-    "eval random --audio empty": "--audio DIR and --queries FILE",
+    "eval random --audio empty": "--audio DIR and --queries FILE, and its systems one by one; --queries is missing",
+    "eval random --queries captions.csv": "--audio is missing",
+    "eval --audio empty --queries captions.csv": "a system is missing",
     "eval random --audio empty --queries captions.csv": "empty holds no recordings",
     "eval random --audio captions.csv --queries captions.csv": "captions.csv is not a folder of recordings",
-    "eval random --audio empty --queries empty": "empty: cannot be read: Is a directory",
+    "eval random --audio empty --queries empty": "empty is a folder; expected a CSV file",
     "score nowhere.csv --protocol everyday": "nowhere.csv does not exist; expected a CSV, a folder or a zip",
     "validate mine.py --profile dcase2024": "mine.py is no CSV, YAML, folder or zip",
-    "submit empty --profile dcase2024": "expected a run folder as `lbar eval` writes it",
+    "submit empty --profile dcase2024": "empty has no record.json; expected a run folder as `lbar eval` writes it",
+    "submit mine --profile dcase2024": "lbar: mine is not a folder; expected a run folder as `lbar eval` writes it",
+    "validate run --profile dcase2024": "run is a run folder, not a package: `lbar submit` makes one of it; or name "
+    "its predictions file, run/mine.output.csv",
     "board --out captions.csv": "captions.csv is a file; --out is the folder of run folders",
     "board --html captions.csv": "name an empty or a new folder",
     "compare nowhere": "'nowhere' is neither a run folder nor a system with a run",

@@ -101,6 +101,15 @@ def test_without_a_digest_nothing_is_reused(tones: Tones, tmp_path: Path) -> Non
     assert len(list((tmp_path / "runs").iterdir())) == 2
 
 
+def test_a_protocol_may_be_named_and_a_system_may_not(tones: Tones, tmp_path: Path) -> None:
+    system, where = load_system("tone_system:ToneSystem"), options(tones(), tmp_path)
+    assert evaluate(system, "folder", where).record.protocol.name == "folder"
+    with pytest.raises(UserError, match="unknown protocol 'foldr'; did you mean 'folder'"):
+        evaluate(system, "foldr", where)
+    with pytest.raises(UserError, match=r"'linear' is the name of a system; harness.load_system\('linear'\) builds it"):
+        evaluate("linear", "folder", where)  # type: ignore[arg-type]
+
+
 def test_a_failure_keeps_what_was_embedded(tones: Tones, tmp_path: Path) -> None:
     system, where = load_system("tone_system:Failing"), options(tones(), tmp_path, batch_size=1)
     with pytest.raises(UserError, match="failing failed on clips 6 to 6 of 8: RuntimeError: no luck today"):

@@ -68,6 +68,28 @@ def test_what_float32_products_would_put_in_the_wrong_order():
     assert found.tolist() == by_definition(items, query, 10)[0].tolist()
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 300), st.integers(1, 40), st.integers(1, 5), st.integers(1, 20),
+    st.sampled_from([0.0, 1e-8, 1e-7, 1e-6]), st.sampled_from([1, 3]),
+)  # fmt: skip
+def test_a_small_collection_of_nearly_equal_items(seed, n, width, queries, k, spread, threads):
+    """In one block, whatever is nearer than float32 can tell: among the best, at the last place, or in a long row."""
+    random = np.random.default_rng(seed)
+    distinct = random.standard_normal((max(n // 9, 1), width), dtype=np.float32)
+    noise = random.standard_normal((n, width)).astype(np.float32) * np.float32(spread)
+    items = distinct[random.integers(0, len(distinct), n)] * (1 + noise)
+    asked = random.standard_normal((queries, width), dtype=np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_BYTES_PER_BLOCK", 1 << 24)
+        patch.setattr(search, "_LEAST_PER_THREAD", 1)
+        found, scores = ExactIndex(items, threads).search(asked, k)
+    expected, products = by_definition(items, asked, k)
+    assert found.tolist() == expected.tolist()
+    longest = np.linalg.norm(items, axis=1).max() * np.linalg.norm(asked, axis=1)[:, None]
+    assert (np.abs(scores - products) <= 2 * width * 2.0**-24 * longest).all()
+
+
 def test_all_items_alike():
     items = np.ones((5000, 16), np.float32)
     assert ExactIndex(items).search(items[:3], 10)[0].tolist() == [list(range(10))] * 3

@@ -51,7 +51,8 @@ def test_latex_aligns_numbers_and_has_the_best_in_bold(tmp_path: Path, make_run:
     make_run(tmp_path, "best", quality=3.0, protocol="clotho-dcase2024")
     (standing,) = standings(collect(tmp_path), reported=True)
     text = to_latex([standing], percent=percent)
-    needs, title, begin, top, header, middle, *rows, bottom, end, last = text.split("\n")
+    needs, title, begin, top, header, middle, *rows, bottom, end, note, last = text.split("\n")
+    assert note.startswith(r"\par{\footnotesize † uses what is written beside the clips")
     assert needs == r"% needs \usepackage{booktabs, siunitx} and \sisetup{mode=text, reset-text-series=false}"
     assert title == f"% {standing.title}"
     assert (top, middle, bottom, end, last) == (r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}", "")

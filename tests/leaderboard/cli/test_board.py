@@ -68,6 +68,25 @@ def test_no_runs_say_how_to_make_one(tmp_path: Path) -> None:
     assert run("--out", tmp_path) == f"no runs in {tmp_path}; `lbar eval SYSTEM --protocol NAME` makes one\n"
 
 
+def test_what_was_published_is_listed_also_where_nothing_was_measured(tmp_path: Path, out: Path) -> None:
+    lines = run("--out", tmp_path / "absent", "--published", "--protocol", "clotho-dcase2024").splitlines()
+    command = "`lbar eval SYSTEM --protocol clotho-dcase2024`"
+    assert lines[0] == f"no runs by clotho-dcase2024 in {tmp_path / 'absent'}; {command} makes one"
+    assert lines[1].rstrip() == "clotho-dcase2024, as published; nothing of it was measured here"
+    assert lines[2].split() == ["system", "mAP@10", "R@1", "R@5", "R@10", "date", "source"]
+    assert lines[4].split()[:2] == ["SRPOL", "PaSST-S"]
+    assert " 0.440 " in lines[4]
+    assert max(map(len, lines[1:])) <= 100
+    everything = run("--out", out, "--published")
+    assert "everyday, text-to-audio" in everything
+    assert [line.split(",")[0] for line in everything.splitlines() if "as published" in line] == [
+        "clotho-dcase2024",
+        "clotho-dcase2025",
+        "audiocaps",
+    ]
+    assert "as published" not in run("--out", out, "--published", "--protocol", "everyday")
+
+
 def test_importing_it_imports_nothing_heavy() -> None:
     code = (
         "import sys, leaderboard.cli.board; assert not {'torch', 'mlflow', 'pandas', 'matplotlib'} & set(sys.modules)"

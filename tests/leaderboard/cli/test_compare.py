@@ -55,7 +55,7 @@ def test_one_run_stands_beside_everything_published(tmp_path: Path, make_run: Ma
     assert shown.count("DCASE 2024 baseline (2024)") == 1
     assert "interval" in shown
     make_run(tmp_path, "other")
-    with pytest.raises(UserError, match="no published result is known for protocol everyday"):
+    with pytest.raises(UserError, match="for protocol everyday; .*; name a second system or run to compare"):
         run("other", "--out", tmp_path)
 
 

@@ -35,3 +35,5 @@ def test_what_is_not_there_is_one_line(tmp_path: Path, make_run: MakeRun) -> Non
     make_run(tmp_path, "linear")
     with pytest.raises(UserError, match="did you mean 'linear'"):
         find_rows(["linaer"], tmp_path)
+    with pytest.raises(UserError, match="did you mean 'linear'"):
+        find_rows(["linear:Linear"], tmp_path)

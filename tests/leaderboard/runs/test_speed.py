@@ -63,7 +63,7 @@ def test_a_disturbed_or_broken_speed_is_shown_apart(tmp_path: Path) -> None:
     assert "record.json is damaged: figures.clips_per_second" in damaged
     assert "record.json has schema version 2, this lbar reads up to 1" in newer
     assert disturbed == "speed of linear: another process used the GPU"
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="is not a folder"):
         SpeedRecord.read(tmp_path / "absent")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
 from harness.cli.app import own_command
@@ -22,8 +21,6 @@ from harness.interface.systems import load_system
 from harness.machine import exclusive
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
-from systems.dual_encoder.metadata import LateFusion
-from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.training import two_stage
 from systems.training.fitting import fit
@@ -128,26 +125,6 @@ def test_a_hybrid_system_goes_on_from_one_that_hears(
     written = root / "clotho_metadata_development.csv"
     written.write_text(written.read_text().replace("bell", "owl"))
     assert "trained before" not in train(card, root, name="hybrid", **more)[0]
-
-
-@pytest.mark.parametrize("metadata", [{"fusion": "late"}, {"fusion": "mid", "heads": 2}])
-def test_its_towers_are_those_it_goes_on_from(dual_card: Card, metadata: dict[str, object]) -> None:
-    hearing = DualEncoder.seeded(dual_card(), 1)
-    model = two_stage._with_fusion(dual_card(metadata=metadata), hearing, 0)
-    theirs = hearing.state_dict()
-    same = {
-        name
-        for name, weight in model.state_dict().items()
-        if torch.equal(weight, theirs.get(name, torch.tensor(float("nan"))))
-    }
-    differing = {name.partition(".")[0] for name in model.state_dict().keys() - same}
-    if metadata["fusion"] == "mid":
-        assert differing == {"fusion", "audio_projection"}
-        return
-    assert differing == {"fusion"}
-    assert isinstance(model.fusion, LateFusion)
-    assert torch.equal(model.fusion.projection.weight, model.text_projection.weight)
-    assert model.fusion.projection is not model.text_projection
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])

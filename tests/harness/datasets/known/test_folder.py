@@ -26,6 +26,29 @@ def test_a_missing_clip_is_expected_where_the_others_are(tmp_path: Path) -> None
     put(tmp_path / "mine.csv", "file_name,caption_1\na.wav,x\nb.wav,y\n")
     put(tmp_path / "sounds/b.wav")
     assert load("folder", "all", tmp_path).clips[0].path == tmp_path / "sounds/a.wav"
+    put(tmp_path / "mine.csv", "file_name,caption_1\na.wav,x\nb.wav,y\nc.wav,z\nd.wav,w\n")
+    put(tmp_path / "c.wav")
+    put(tmp_path / "d.wav")
+    assert load("folder", "all", tmp_path).clips[0].path == tmp_path / "a.wav"
+
+
+def test_a_recording_without_captions_takes_no_part_and_a_misspelt_one_is_named(tmp_path: Path) -> None:
+    put(tmp_path / "mine.csv", "file_name,caption\na_b.wav,x\nc.wav,y\n")
+    for name in ("a b.wav", "c.wav", "d.wav"):
+        put(tmp_path / name)
+    messages = [finding.found for finding in verify("folder", tmp_path)]
+    assert messages[:2] == [
+        f"{tmp_path}/a_b.wav is missing, but 'a b.wav' is there; rename it: names are compared to the letter",
+        f"{tmp_path}/d.wav is a clip that the captions file does not list; it takes no part; add a row for it, or "
+        "move it away",
+    ]
+
+
+def test_a_path_is_no_name_of_a_clip(tmp_path: Path) -> None:
+    put(tmp_path / "mine.csv", "file_name,caption\ndoor/a.wav,x\n")
+    with pytest.raises(UserError) as caught:
+        load("folder", "all", tmp_path)
+    assert "file_name 'door/a.wav' is a path; expected the bare file name, 'a.wav'" in str(caught.value)
 
 
 def test_other_csv_files_are_passed_over(tmp_path: Path) -> None:

@@ -148,11 +148,15 @@ def test_without_py7zr_nothing_is_downloaded_in_vain(
     tmp_path: Path, site: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, address = site
-    (folder / "a.7z").write_bytes(b"large")
+    for name in ("a.7z", "b.7z"):
+        (folder / name).write_bytes(b"large")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError) as caught:
-        fetch("clotho", tmp_path / "data", files=[published(folder, address, "a.7z")])
-    assert "python -m pip install py7zr" in caught.value.problems[0]
+        fetch("clotho", tmp_path / "data", files=[published(folder, address, name) for name in ("a.7z", "b.7z")])
+    assert caught.value.problems == (
+        "archives (*.7z) cannot be unpacked without py7zr; install it: python -m pip install py7zr",
+    )
+    assert str(caught.value).startswith("2 of 2 files of clotho could not be fetched")
     assert not (tmp_path / "data/clotho/a.7z").exists()
 
 

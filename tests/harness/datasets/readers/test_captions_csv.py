@@ -118,7 +118,7 @@ def test_other_columns_and_blank_lines_are_passed_over(tmp_path: Path) -> None:
         ("name,caption_1\na.wav,x\n", "column file_name is missing; the header is name,caption_1"),
         (
             "File name,caption_1\na.wav,x\n",
-            r"column file_name is missing; the header is File name,caption_1; did you mean 'File name'\?",
+            r"column file_name is missing; the header is File name,caption_1; rename 'File name' if",
         ),
         ("file_name,caption_1,caption_1\na.wav,x,y\n", "column 'caption_1' occurs twice"),
         ("file_name,caption_1,caption_2\na.wav,x,y\nb.wav,, \n", r"line 3: 'b.wav' has no caption"),
@@ -157,4 +157,4 @@ def test_a_line_end_inside_quotes_counts_as_a_line(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert "No such file" in str(refusal(tmp_path / "absent.csv"))
-    assert "Is a directory" in str(refusal(tmp_path))
+    assert "is a folder; expected a CSV file" in str(refusal(tmp_path))

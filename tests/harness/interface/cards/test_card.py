@@ -106,7 +106,7 @@ def test_cards_that_do_not_hold_together(tmp_path: Path, cards: dict[str, str], 
 
 
 def test_all_that_is_wrong_is_listed() -> None:
-    card = {"factory": "m:f", "surprise": 1, "parameters": "many", "files": {"weights": {"urls": ["a"], "sise": 1}}}
+    card = {"factory": "m:f", "surprise": 1, "parameters": "many", "files": {"weights": {"urls": ["a"], "heft": 1}}}
     with pytest.raises(UserError, match=r"card '\?' does not fit") as caught:
         parse_card(Card, card)
     places = {problem.partition(":")[0] for problem in caught.value.problems}
@@ -115,7 +115,7 @@ def test_all_that_is_wrong_is_listed() -> None:
         "surprise",
         "parameters",
         "files.weights.path",
-        "files.weights.sise",
+        "files.weights.heft",
         "files.weights.urls.0",
     }
 

@@ -89,7 +89,7 @@ def test_the_folder_comes_back(folder: Path, speed: SpeedRecord) -> None:
 def test_a_folder_that_is_none_is_a_line(tmp_path: Path) -> None:
     warning = try_mirror(tmp_path, out=tmp_path)
     assert warning is not None
-    assert "cannot read" in warning
+    assert "has no record.json" in warning
 
 
 def test_names_that_mlflow_allows(speed: SpeedRecord) -> None:

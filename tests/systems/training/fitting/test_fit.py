@@ -11,8 +11,6 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from harness.audio.store import PcmStore
-from harness.datasets.known import load
 from harness.errors import UserError
 from harness.machine import is_sound
 from systems.checkpoints.files import weights_digest
@@ -30,16 +28,6 @@ from systems.training.teachers.correspondences import Teacher
 
 Card = Callable[..., DualEncoderCard]
 SHORT = {"seconds": 2, "longest_seconds": 2}
-
-
-@pytest.fixture(scope="module")
-def data(small_clotho: Path, session_cache: Path) -> TrainingSet:
-    dataset = load("clotho", "development", small_clotho)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LBAR_CACHE", str(session_cache))
-        store = PcmStore.of("clotho", 32_000)
-        assert store.ensure(dataset.clips) == []
-    return TrainingSet((dataset,), (store,))
 
 
 def fitting(card: DualEncoderCard, data: TrainingSet, reached: Any = None, **more: Any) -> Fitting:

@@ -9,8 +9,6 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from harness.audio.store import PcmStore
-from harness.datasets.known import load
 from harness.errors import UserError
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
@@ -35,16 +33,6 @@ AUDIO = {
 }
 SETTINGS = {"data": ("clotho",), "validation": "clotho", "batch": 8, "captions": "two", "keep_images": True}
 SHORT = {"seconds": 2, "longest_seconds": 3}
-
-
-@pytest.fixture(scope="module")
-def data(small_clotho: Path, session_cache: Path) -> TrainingSet:
-    dataset = load("clotho", "development", small_clotho)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LBAR_CACHE", str(session_cache))
-        store = PcmStore.of("clotho", 32_000)
-        assert store.ensure(dataset.clips) == []
-    return TrainingSet((dataset,), (store,))
 
 
 def arguments(card: DualEncoderCard, data: TrainingSet, **more: object) -> tuple[object, ...]:
