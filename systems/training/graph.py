@@ -8,7 +8,7 @@ from harness.protocols import get_protocol
 
 ENCODERS = ("passt", "atst", "mn")
 STAGES = ("stage1", "m1", "m3")
-_SMALL = tuple(f"tiny-{encoder}{stage}" for stage in ("", "-m1", "-m3") for encoder in ENCODERS)
+_SMALL = tuple(f"tiny-{encoder}{stage}" for stage in ("-pretrained", "", "-m1", "-m3") for encoder in ENCODERS)
 
 TABLES = {
     "table1": {
