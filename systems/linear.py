@@ -26,6 +26,7 @@ class LinearCard(Card):
     Attributes:
         dataset: the data set; weights are fitted on its split `development`, and the settings below were chosen on its
             split `validation`.
+        also: further data sets, whose splits `development` weights are fitted on too.
         bands: see `ClipStatistics`.
         quantiles: see `ClipStatistics`.
         lags: see `ClipStatistics`.
@@ -36,6 +37,7 @@ class LinearCard(Card):
     """
 
     dataset: str
+    also: tuple[str, ...] = ()
     bands: int
     quantiles: tuple[float, ...]
     lags: tuple[int, ...]

@@ -10,7 +10,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.evaluation.measuring import Measurement, measure
 from harness.evaluation.options import Options
-from harness.evaluation.preparing import PreparedTask, prepare
+from harness.evaluation.preparing import PreparedTask, prepare, refuse_learned
 from harness.evaluation.scoring import conditions_of, score_task
 from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
@@ -81,6 +81,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     again, and a finished run of exactly this evaluation is returned as it is.
     """
     started = perf_counter()
+    refuse_learned(checked_info(system), prepared.task.protocol.dataset, prepared.task.protocol.split)
     prepared = prepared.described(uses_of(system))
     task = prepared.task
     conditions = conditions_of(system, prepared, options)

@@ -1,6 +1,7 @@
 """Where a system runs."""
 
 import os
+from importlib.metadata import version
 
 from harness.errors import UserError, meant
 
@@ -23,6 +24,9 @@ def resolve(device: str) -> str:
         return device
     if kind_of(device) not in _KINDS:
         raise UserError(f"unknown device {device!r}; {meant('cuda' if device == 'gpu' else device, _KINDS)}")
+    if device == "auto" and version("torch").endswith("+cpu"):
+        # Loading torch takes seconds, and a build for the CPU alone has nothing to tell.
+        return "cpu"
     import torch
 
     if device == "auto":

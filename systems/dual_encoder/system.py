@@ -62,6 +62,7 @@ class DualEncoderSystem:
         self._tokenizer = tokenizer
         self._device = torch.device(device)
         self._precision = precision
+        self._compiled = compiled
         # A window that is a whole clip is assumed to have 10 s.
         windows = max(round(_SECONDS_ON_CPU / (card.windows.seconds or 10)), 1)
         self._at_once = windows if device == "cpu" else None
@@ -81,7 +82,15 @@ class DualEncoderSystem:
     def _computing(self) -> Iterator[None]:
         half = self._precision == "bf16"
         with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=half):
-            yield
+            try:
+                yield
+            except RuntimeError as error:
+                if self._compiled and isinstance(error, torch._dynamo.exc.TorchDynamoException):
+                    cause = str(error).strip().splitlines()[0]
+                    raise UserError(
+                        f"torch cannot compile {self.info.name} here; leave --compile out: {cause}"
+                    ) from error
+                raise
 
 
 def from_card(

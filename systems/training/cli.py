@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import DataRoot, Device, MaybeProtocol, On, Trust, complete_system, echo, say
+from harness.cli import DataRoot, Device, MaybeProtocol, On, Trust, complete_system, echo, print_table, say
 
 if TYPE_CHECKING:
     from systems.training.trainer import Training
@@ -35,7 +35,8 @@ def train(
         int | None, typer.Option("--seed", min=0, help="Seed of everything drawn at random, in place of each card's.")
     ] = None,
     grid: Annotated[
-        Path | None, typer.Option("--grid", help="YAML: values to try for fields of one card's section `training`.")
+        Path | None,
+        typer.Option("--grid", help="YAML (or table2): values to try for fields of one card's section `training`."),
     ] = None,
     data_root: DataRoot = Path("data"),
     device: Device = "auto",
@@ -43,6 +44,9 @@ def train(
     trust: Trust = False,  # noqa: ARG001
     skip_broken: SkipBroken = False,
     on: On = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be trained, and what it takes; train nothing.")
+    ] = False,
 ) -> None:
     """Train systems.
 
@@ -50,8 +54,10 @@ def train(
     those that it starts from or is taught by. A training that was stopped goes on, and one that is finished is not
     done again. With --grid every combination of values is trained, and the one that reaches most on the validation
     split is kept under the card's name. A table is trained for the data set of a protocol. With --on trainings that do
-    not need each other run at the same time, on several devices here by --device cuda:0,cuda:1 alone. Files and data
-    that are missing are told before the first training begins.
+    not need each other run at the same time, on several devices here by --device cuda:0,cuda:1 alone. --dry-run prints
+    instead the order, and of each system the training clips, their hours, the steps, the bytes of weights and
+    embeddings, and the days on this machine where `lbar bench` has measured the same encoder. Files and data that are
+    missing are told before the first training begins.
     """
     from harness.datasets import missing_for
     from harness.evaluation import spread
@@ -62,8 +68,14 @@ def train(
     # Systems that are trained later find those trained here in the weights folder.
     os.environ["LBAR_WEIGHTS"] = str(out)
     chosen = cards_of(cards, protocol, say)
-    if missing := missing_for(chosen, data_root, training=True).error(", ".join(cards)):
-        raise missing
+    missing = missing_for(chosen, data_root, training=True)
+    if dry_run:
+        _plan(chosen, grid, data_root, device, precision)
+        if missing.parts:
+            say(f"{len(missing.parts)} of the things needed are not here; without --dry-run they are listed")
+        return
+    if error := missing.error(", ".join(cards)):
+        raise error
     if "," in device and on is None:
         on = f"local:{len(device.split(','))}"
     if grid is not None:
@@ -96,20 +108,48 @@ def _trained_here(speaks: bool) -> "Callable[[Training], str]":
     return train_it
 
 
-def _search(cards: list[str], grid: Path, out: Path, data_root: Path, on: str | None, options: dict[str, Any]) -> None:
+def _plan(cards: list[str], grid: Path | None, data_root: Path, device: str, precision: str) -> None:
+    from harness.machine import resolve
+    from systems.training.grid import combinations, read_grid
+    from systems.training.plan import HEADER, planned, together
+
+    _one_card_for(grid, cards)
+    variants = list(combinations(read_grid(grid))) if grid else []
+    where = resolve(device.split(",")[0])
+    # `lbar bench` has no fp16, which is about as fast.
+    precision = {"fp16": "bf16"}.get(precision, precision)
+    options: dict[str, Any] = {"device": where, "precision": precision, "grid": variants}
+    plans = [planned(card, data_root, _runs(), **options) for card in cards]
+    print_table(HEADER, [*(plan.cells() for plan in plans), together(plans)])
+    if unknown := [plan.name for plan in plans if plan.days is None]:
+        say(
+            f"how long it takes is not known of {', '.join(unknown)}: measure a system with the same encoder by "
+            f"`lbar bench --device {where} --precision {precision}`; a card with `random_weights: 0` needs no weights"
+        )
+
+
+def _one_card_for(grid: Path | None, cards: list[str]) -> None:
     from harness.errors import UserError
+
+    if grid is not None and len(cards) != 1:
+        raise UserError(f"a grid is searched for one card, found {len(cards)}; name one")
+
+
+def _runs() -> Path:
+    return Path(os.environ.get("LBAR_RUNS", "runs"))
+
+
+def _search(cards: list[str], grid: Path, out: Path, data_root: Path, on: str | None, options: dict[str, Any]) -> None:
     from harness.evaluation import spread
     from harness.interface import read_card
     from systems.training.grid import read_grid, search
     from systems.training.trainer import Training, trained
 
-    if len(cards) != 1:
-        raise UserError(f"a grid is searched for one card, found {len(cards)}; name one")
+    _one_card_for(grid, cards)
     card, folder = read_card(cards[0])
 
     def train_all(variants: list[dict[str, Any]]) -> Iterator[str]:
         trainings = [Training(one, folder, cards[0], out, data_root, **options) for one in variants]
         return spread(trained if on else _trained_here(True), trainings, on)
 
-    runs = Path(os.environ.get("LBAR_RUNS", "runs"))
-    echo(search(card, read_grid(grid), out, runs, train_all, echo))
+    echo(search(card, read_grid(grid), out, _runs(), train_all, echo))

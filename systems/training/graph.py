@@ -8,7 +8,7 @@ from harness.protocols import get_protocol
 
 ENCODERS = ("passt", "atst", "mn")
 STAGES = ("stage1", "m1", "m3")
-_SMALL = tuple(f"tiny-{encoder}{stage}" for stage in ("", "-m1", "-m3") for encoder in ENCODERS)
+_SMALL = tuple(f"tiny-{encoder}{stage}" for stage in ("-pretrained", "", "-m1", "-m3") for encoder in ENCODERS)
 
 TABLES = {
     "table1": {
@@ -34,7 +34,7 @@ def cards_of(names: Sequence[str], protocol: str | None = None, say: Callable[[s
 
     Args:
         names: registered systems, cards (*.yaml), or tables.
-        protocol: its data set says which part of a table; needed where a table is named.
+        protocol: its data set says which part of a table; needed where a table is named that has several.
         say: receives a line where a data set is named in its place, as in version 0.1.
 
     Raises:
@@ -77,6 +77,8 @@ def _ancestors(name: str) -> list[str]:
 
 def _table(name: str, dataset: str | None) -> tuple[str, ...]:
     parts = TABLES[name]
+    if dataset is None and len(parts) == 1:
+        return next(iter(parts.values()))
     if dataset not in parts:
         known = " or ".join(_PROTOCOLS.get(part, part) for part in parts)
         what = f"has no part of {dataset}; it is" if dataset else "is"

@@ -19,6 +19,8 @@ from harness.machine import (
 )
 from harness.runs import Curves
 
+_GRIDS = Path(__file__).parents[1] / "cards" / "grids"
+
 Train = Callable[[list[dict[str, Any]]], Iterator[str]]
 """Takes cards, and trains the system of each into its folder; gives a line on each result, in their order."""
 
@@ -26,13 +28,22 @@ Train = Callable[[list[dict[str, Any]]], Iterator[str]]
 def read_grid(path: Path) -> dict[str, list[Any]]:
     """Read a grid: fields of the section `training`, with dots as in `schedule.highest`, and values to try for each.
 
+    Args:
+        path: the file, or the name of a grid that comes with lbar, such as `table2`.
+
     Raises:
         UserError: the file is missing, or is no such grid.
     """
+    known = {file.stem: file for file in sorted(_GRIDS.glob("*.yaml"))}
+    if not path.exists() and str(path) in known:
+        path = known[str(path)]
     try:
         grid = read_yaml(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"grid {path} cannot be read: {' '.join(str(error).split())}") from None
+        raise UserError(
+            f"grid {path} cannot be read: {' '.join(str(error).split())}; name a file, or a grid that comes with lbar "
+            f"({', '.join(known)})"
+        ) from None
     if not isinstance(grid, dict) or not grid or not all(isinstance(one, list) and one for one in grid.values()):
         raise UserError(f"grid {path} is no grid; expected lines such as `supervised: [0, 0.5]`, a list for each field")
     return grid

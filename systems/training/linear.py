@@ -1,15 +1,17 @@
 """Train `linear`: its weights have a closed form, and are the same whenever the data are the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
+from itertools import chain, starmap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array, PcmStore
-from harness.datasets import RetrievalDataset, load
+from harness.datasets import RetrievalDataset
 from harness.errors import UserError
 from harness.evaluation import embedding_tiles, measure
 from harness.interface import CardFile, parse_card
@@ -17,13 +19,16 @@ from harness.machine import Progress, silent
 from harness.measures import MeasureRecord
 from systems.audio import SAMPLE_RATE
 from systems.linear import LinearCard, LinearSystem, LinearWeights, tfidf, unit_rows
-from systems.training.data.decoding import decoded, to_json
-from systems.training.data.training_set import task_on
+from systems.training.data.decoding import LeftOut, decoded, to_json
+from systems.training.data.training_set import load_split, task_on
 from systems.training.export import export
 
 if TYPE_CHECKING:
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
+
+Decoded = tuple[RetrievalDataset, PcmStore]
+"""A data set, and the store in which its clips are decoded."""
 
 
 def train_linear(
@@ -45,22 +50,17 @@ def train_linear(
             written.
     """
     parsed = parse_card(LinearCard, card)
-    store = PcmStore.of(parsed.dataset, SAMPLE_RATE)
-    (development, untrained), (validation, unmeasured) = (
-        decoded(load(parsed.dataset, split, data_root, progress=progress), store, progress, skip_broken=skip_broken)
-        for split in ("development", "validation")
-    )
-    broken = (*untrained, *unmeasured)
-    system = fit(parsed, development, store, progress)
-    reached = validate(system, validation, store)
-    digests: list[dict[str, object]] = [
-        {"captions_digest": split.digest, "audio_digest": store.digest(split.clips)}
-        for split in (development, validation)
-    ]
+    wanted = [*((name, "training") for name in (parsed.dataset, *parsed.also)), (parsed.dataset, "validation")]
+    decode = partial(_decoded, data_root=data_root, progress=progress, skip_broken=skip_broken)
+    (*development, validation), left_out = zip(*starmap(decode, wanted), strict=True)
+    broken = tuple(chain.from_iterable(left_out))
+    system = fit(parsed, development, progress)
+    reached = validate(system, *validation)
     record = {
-        "dataset": development.name,
-        "development": digests[0],
-        "validation": digests[1] | {reached.name: reached.value},
+        "dataset": parsed.dataset,
+        "development": _digests(*development[0]),
+        "also": {dataset.name: _digests(dataset, store) for dataset, store in development[1:]},
+        "validation": _digests(*validation) | {reached.name: reached.value},
         "broken": to_json(broken),
         "system_digest": system.info.digest,
         "packages": {name: version(name) for name in ("numpy", "scikit-learn", "torch")},
@@ -69,7 +69,7 @@ def train_linear(
     trained = parsed.model_copy(
         update={
             "parameters": system.info.parameters,
-            "trained_on": (parsed.dataset,),
+            "trained_on": (parsed.dataset, *parsed.also),
             "trained_without": tuple(map(str, broken)),
             "files": {"weights": CardFile(path=weights, origin=f"`lbar train {parsed.name}` makes it")},
         }
@@ -83,27 +83,40 @@ def train_linear(
     return f"{written}: {reached.name} {reached.value:.4f} on the validation split"
 
 
-def fit(card: LinearCard, dataset: RetrievalDataset, store: PcmStore, progress: Progress = silent) -> LinearSystem:
-    """Fit a linear system to the clips and captions of a data set.
+def _decoded(
+    name: str, purpose: Literal["training", "validation"], *, data_root: Path, progress: Progress, skip_broken: bool
+) -> tuple[Decoded, tuple[LeftOut, ...]]:
+    store = PcmStore.of(name, SAMPLE_RATE)
+    dataset, left_out = decoded(
+        load_split(name, purpose, data_root, progress), store, progress, skip_broken=skip_broken
+    )
+    return (dataset, store), left_out
+
+
+def _digests(dataset: RetrievalDataset, store: PcmStore) -> dict[str, object]:
+    return {"captions_digest": dataset.digest, "audio_digest": store.digest(dataset.clips)}
+
+
+def fit(card: LinearCard, data: Sequence[Decoded], progress: Progress = silent) -> LinearSystem:
+    """Fit a linear system to clips and captions.
 
     A clip's target is the mean of its captions' unit vectors in the caption space, which gives the same regression as
     one example per caption. The rank is reduced to the directions in which the predictions vary most.
 
     Args:
         card: the system's dimensions and penalty.
-        dataset: clips with their captions, decoded in `store`.
-        store: at 32 kHz.
+        data: data sets, each with the store, at 32 kHz, in which its clips are decoded.
         progress: opened for the clips.
 
     Raises:
-        UserError: the captions hold fewer words, or the data set fewer clips, than the card's dimensions need.
+        UserError: the captions hold fewer words, or the data sets fewer clips, than the card's dimensions need.
     """
     from sklearn.decomposition import PCA
     from sklearn.linear_model import Ridge
     from sklearn.preprocessing import StandardScaler
 
-    vectorizer, topics, targets = _caption_space(card, dataset)
-    statistics = _clip_statistics(card, dataset, store, progress)
+    vectorizer, topics, targets = _caption_space(card, [dataset for dataset, _ in data])
+    statistics = _clip_statistics(card, data, progress)
     scaler = StandardScaler().fit(statistics.astype(np.float64))
     standardised = scaler.transform(statistics)
     ridge = Ridge(alpha=card.ridge, solver="cholesky").fit(standardised, targets)
@@ -122,31 +135,38 @@ def fit(card: LinearCard, dataset: RetrievalDataset, store: PcmStore, progress: 
 
 
 def _caption_space(
-    card: LinearCard, dataset: RetrievalDataset
+    card: LinearCard, datasets: Sequence[RetrievalDataset]
 ) -> "tuple[TfidfVectorizer, TruncatedSVD, NDArray[np.float64]]":
     """Fit the caption space; with it each clip's target, the mean of its captions' unit vectors, `(clips, topics)`."""
     from sklearn.decomposition import TruncatedSVD
 
     vectorizer = tfidf(min_df=card.least_captions)
+    first_clips = np.cumsum([0, *(len(dataset.clips) for dataset in datasets)])
+    clips = int(first_clips[-1])
     try:
-        words = vectorizer.fit_transform([query.text for query in dataset.queries])
+        words = vectorizer.fit_transform([query.text for dataset in datasets for query in dataset.queries])
     except ValueError:
-        raise UserError(_too_small(dataset, card, "no word that is used often enough")) from None
-    if min(words.shape) <= card.topics or min(len(dataset.clips), card.topics) < card.rank:
-        raise UserError(_too_small(dataset, card, f"{words.shape[1]} words and {len(dataset.clips)} clips"))
+        raise UserError(_too_small(datasets, card, "no word that is used often enough")) from None
+    if min(words.shape) <= card.topics or min(clips, card.topics) < card.rank:
+        raise UserError(_too_small(datasets, card, f"{words.shape[1]} words and {clips} clips"))
     topics = TruncatedSVD(card.topics, algorithm="arpack", random_state=0).fit(words)
-    sums = np.zeros((len(dataset.clips), card.topics))
-    clip_of_caption = [query.clip for query in dataset.queries]
+    sums = np.zeros((clips, card.topics))
+    clip_of_caption = [
+        first + query.clip
+        for first, dataset in zip(first_clips[:-1], datasets, strict=True)
+        for query in dataset.queries
+    ]
     np.add.at(sums, clip_of_caption, unit_rows(topics.transform(words)))
     return vectorizer, topics, sums / np.bincount(clip_of_caption, minlength=len(sums))[:, None]
 
 
-def _clip_statistics(card: LinearCard, dataset: RetrievalDataset, store: PcmStore, progress: Progress) -> Array:
+def _clip_statistics(card: LinearCard, data: Sequence[Decoded], progress: Progress) -> Array:
     """The statistics of each clip, `(clips, dimension)`."""
     describe = card.statistics()
-    statistics = np.zeros((len(dataset.clips), describe.dimension), np.float32)
-    advance = progress("fit", len(dataset.clips))
-    for row, clip in zip(statistics, dataset.clips, strict=True):
+    statistics = np.zeros((sum(len(dataset.clips) for dataset, _ in data), describe.dimension), np.float32)
+    advance = progress("fit", len(statistics))
+    clips = ((clip, store) for dataset, store in data for clip in dataset.clips)
+    for row, (clip, store) in zip(statistics, clips, strict=True):
         row[:] = describe(store.read(clip))
         advance(1)
     return statistics
@@ -160,9 +180,10 @@ def validate(system: LinearSystem, dataset: RetrievalDataset, store: PcmStore) -
     return measure(task, embedding_tiles(system, task, audio, text)).measures[0]
 
 
-def _too_small(dataset: RetrievalDataset, card: LinearCard, found: str) -> str:
+def _too_small(datasets: Sequence[RetrievalDataset], card: LinearCard, found: str) -> str:
+    names = " and ".join(f"{dataset.name} {dataset.split}" for dataset in datasets)
     return (
-        f"{dataset.name} {dataset.split} is too small for card {card.name!r}: it has {found}; "
+        f"{names} {'is' if len(datasets) == 1 else 'are'} too small for card {card.name!r}: it has {found}; "
         f"expected more than {card.topics} words in {card.least_captions} captions each, and {card.rank} clips; "
         "lower topics and rank in the card"
     )

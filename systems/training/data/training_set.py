@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import RetrievalDataset, described, load, splits_for
+from harness.datasets import RetrievalDataset, described, load, splits_for, training_split
 from harness.errors import UserError, meant
 from harness.evaluation import Clips
 from harness.interface import Metadata, metadata_of
@@ -27,10 +27,12 @@ class TrainingSet:
     Attributes:
         datasets: the splits.
         stores: hold the clips of each, decoded at one sampling rate.
+        extra: further texts that may stand for each caption in training; empty where no caption has any.
     """
 
     datasets: tuple[RetrievalDataset, ...]
     stores: tuple[PcmStore, ...]
+    extra: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def clips(self) -> tuple[tuple[PcmStore, Clip], ...]:
@@ -129,6 +131,8 @@ def load_split(
     Raises:
         UserError: the data set is unknown, has no such split, or is not there.
     """
+    if purpose == "training":
+        return load(*training_split(name), data_root, progress=progress)
     splits = splits_for(purpose)
     if name not in splits:
         raise UserError(f"{name!r} has no split for {purpose}; {meant(name, splits)}")

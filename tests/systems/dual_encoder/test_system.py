@@ -168,6 +168,17 @@ def test_compiled_it_says_the_same(ready: tuple[dict[str, object], Path]) -> Non
     assert compiled.info == plain.info
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_machine_without_a_compiler_is_told_in_one_line(
+    ready: tuple[dict[str, object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
+    system = from_card(*ready, compiled=True)
+    with pytest.raises(UserError, match=r"^torch cannot compile small-passt here; leave --compile out: .*Cxx.*$"):
+        system.embed_text(["rain"])
+
+
 def test_stored_samples_give_the_very_same(ready: tuple[dict[str, object], Path]) -> None:
     system = from_card(*ready)
     stored = [

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from harness.cli.app import build, own_command
 from harness.errors import UserError
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.systems import load_system
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
@@ -36,6 +37,22 @@ def test_what_is_no_grid(tmp_path: Path, text: str) -> None:
         read_grid(tmp_path / "grid.yaml")
     with pytest.raises(UserError, match="cannot be read"):
         read_grid(tmp_path / "gone.yaml")
+
+
+def test_the_grid_that_comes_with_lbar_fits_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid = read_grid(Path("table2"))
+    card, _ = read_card("passt-distilled-all")
+    found = [parse_card(DualEncoderCard, variant(card, chosen)).training for chosen in combinations(grid)]
+    assert len(found) == 4 * 3 * 7
+    assert len({(one.supervised, one.schedule.highest, one.teachers) for one in found if one}) == 84
+    # Every non-empty choice of the three, and the card's own values among the rest.
+    assert len({frozenset(teachers) for teachers in grid["teachers"]}) == 7
+    own = parse_card(DualEncoderCard, card).training
+    assert own in found
+    # A file of that name comes first.
+    Path("table2").write_text("seed: [0]\n")
+    assert read_grid(Path("table2")) == {"seed": [0]}
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def splits(small_clotho: Path, store: PcmStore) -> dict[str, RetrievalDataset]:
 
 @pytest.fixture(scope="module")
 def system(small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore) -> LinearSystem:
-    return fit(small_card, splits["development"], store)
+    return fit(small_card, [(splits["development"], store)])
 
 
 def test_generalises(system: LinearSystem, splits: dict[str, RetrievalDataset], store: PcmStore) -> None:
@@ -52,7 +52,7 @@ def test_full_rank_is_ridge_regression_onto_the_mean_caption(
     """Against the normal equations, written for one example per caption."""
     card = small_card.model_copy(update={"rank": small_card.topics})
     development = splits["development"]
-    system = fit(card, development, store)
+    system = fit(card, [(development, store)])
     to_embedding = system.weights.text_projection.astype(np.float64)
     np.testing.assert_allclose(to_embedding.T @ to_embedding, np.eye(card.rank), atol=1e-5)
 
@@ -69,7 +69,7 @@ def test_full_rank_is_ridge_regression_onto_the_mean_caption(
 def test_lower_rank_keeps_the_directions_that_vary_most(
     system: LinearSystem, small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
 ) -> None:
-    full = fit(small_card.model_copy(update={"rank": small_card.topics}), splits["development"], store)
+    full = fit(small_card.model_copy(update={"rank": small_card.topics}), [(splits["development"], store)])
     clips = [store.read(clip) for clip in splits["development"].clips]
     np.testing.assert_allclose(system.embed_audio(clips), full.embed_audio(clips)[:, : small_card.rank], atol=1e-5)
     spread = full.embed_audio(clips).std(axis=0)
@@ -79,7 +79,22 @@ def test_lower_rank_keeps_the_directions_that_vary_most(
 def test_the_same_data_give_the_same_weights(
     system: LinearSystem, small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
 ) -> None:
-    assert fit(small_card, splits["development"], store).weights.to_bytes() == system.weights.to_bytes()
+    assert fit(small_card, [(splits["development"], store)]).weights.to_bytes() == system.weights.to_bytes()
+
+
+def test_data_in_two_parts_give_what_they_give_in_one(
+    system: LinearSystem, small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
+) -> None:
+    whole = splits["development"]
+    names = [clip.name for clip in whole.clips]
+    parts = [whole.without(set(names[:7])), whole.without(set(names[7:]))]
+    halves = fit(small_card, [(part, store) for part in reversed(parts)])
+    clips = [store.read(clip) for clip in splits["validation"].clips]
+    np.testing.assert_allclose(
+        halves.embed_audio(clips) @ halves.embed_text(["A hum"])[0],
+        system.embed_audio(clips) @ system.embed_text(["A hum"])[0],
+        atol=1e-4,
+    )
 
 
 def test_map_counts_as_the_definition(
@@ -100,7 +115,7 @@ def test_map_counts_as_the_definition(
 
 def test_progress_counts_clips(small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore) -> None:
     steps: list[int] = []
-    fit(small_card, splits["development"], store, lambda stage, total: steps.append)
+    fit(small_card, [(splits["development"], store)], lambda stage, total: steps.append)
     assert sum(steps) == len(splits["development"].clips)
 
 
@@ -109,7 +124,7 @@ def test_too_small_a_data_set(
     change: dict[str, int], small_card: LinearCard, splits: dict[str, RetrievalDataset], store: PcmStore
 ) -> None:
     with pytest.raises(UserError, match="clotho development is too small for card 'small'"):
-        fit(small_card.model_copy(update=change), splits["development"], store)
+        fit(small_card.model_copy(update=change), [(splits["development"], store)])
 
 
 @pytest.fixture
