@@ -65,7 +65,8 @@ class Cluster:
         from distributed import Client
 
         # It tells of every lost connection and every worker that comes late; what matters is said by an error.
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self.on = on
         self.machines: dict[str, Machine] = {}
         self._local = _local_cluster(on) if on.startswith("local:") else None
