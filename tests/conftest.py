@@ -226,3 +226,18 @@ def make_run() -> Callable[..., Path]:
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def workers_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Workers that a module's tests start get its functions by value, and end with it."""
+    reason = "Dask is not here: pip install 'lbar[spread]'"
+    pytest.importorskip("distributed", reason=reason)
+    cloudpickle = pytest.importorskip("cloudpickle", reason=reason)
+    from harness.evaluation.spreading import cluster
+
+    cloudpickle.register_pickle_by_value(request.module)
+    yield
+    cloudpickle.unregister_pickle_by_value(request.module)
+    for on in [*cluster._clusters]:
+        cluster._clusters.pop(on).close()

@@ -71,7 +71,8 @@ def small_clotho(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         with py7zr.SevenZipFile(site / archive, "w") as file:
             file.writeall(folder, split)
         names += [(captions, split), (archive, split)]
-        splits[split] = Split((captions,), count, captions_per_clip=2, captions_md5=md5(site / captions))
+        published = {"captions_per_clip": 2, "captions_md5": md5(site / captions), "hours": count / 3_600}
+        splits[split] = Split((captions,), count, **published)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
     thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 
 from harness.cli.commands import companion
-from harness.cli.options import AsJson, Config, DataRoot, Device, Precision, ProtocolNames, Runs, Trust, complete_system
+from harness.cli.options import (
+    AsJson,
+    Config,
+    DataRoot,
+    Device,
+    On,
+    Precision,
+    ProtocolNames,
+    Runs,
+    Trust,
+    complete_system,
+)
 from harness.cli.printing import echo, end_with, print_json, print_table, say, show_error
 from harness.cli.submission import Audio, MaybeProfileName, Queries, format_of, predict_all
 from harness.errors import UserError
@@ -37,6 +48,7 @@ def evaluate_systems(
     ] = None,
     keep_embeddings: Annotated[bool, typer.Option(help="Store the embeddings in the run folder.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Evaluate even where a finished run is there.")] = False,
+    on: On = None,
     audio: Audio = None,
     trust: Trust = False,  # noqa: ARG001
     queries: Queries = None,
@@ -49,7 +61,7 @@ def evaluate_systems(
     Leaves a folder per run with its record, rankings and predictions file, mirrors it into MLflow, prints the board.
     With --audio and --queries there is no ground truth: what is left are predictions, for `lbar submit`.
     """
-    from harness.evaluation import Options, evaluate_all
+    from harness.evaluation import Options, Workers, evaluate_all
     from harness.machine import bars
     from harness.protocols import get_protocol
 
@@ -64,6 +76,7 @@ def evaluate_systems(
         keep_embeddings=keep_embeddings,
         again=again,
         predictions=format_of(profile),
+        workers=Workers(on) if on else None,
     )
     if audio or queries:
         predict_all(systems or [], queries, audio, options, as_json=as_json)

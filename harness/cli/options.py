@@ -63,6 +63,12 @@ DataRoot = Annotated[
 Runs = Annotated[Path, typer.Option("--out", envvar="LBAR_RUNS", help="Folder of run folders.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
 Precision = Annotated[str, typer.Option("--precision", help="fp32 or bf16.")]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on", help="Where to compute: local:4 (so many processes here), tcp://HOST:8786 or FILE.json (Dask)."
+    ),
+]
 Trust = Annotated[
     bool,
     typer.Option(

@@ -24,6 +24,7 @@ from .known import named_dataset as named_dataset
 from .known import own_names as own_names
 from .known import selected_splits as selected_splits
 from .known import splits_for as splits_for
+from .known import training_split as training_split
 from .leaks.finding import Item as Item
 from .leaks.finding import Leak as Leak
 from .leaks.finding import evaluation_sets as evaluation_sets
@@ -37,7 +38,9 @@ from .publication.missing import Missing as Missing
 from .publication.missing import MissingPart as MissingPart
 from .publication.missing import missing_for as missing_for
 from .publication.space import Space as Space
+from .publication.space import SplitSize as SplitSize
 from .publication.space import space_for as space_for
+from .publication.space import split_sizes as split_sizes
 from .publication.verify import verify as verify
 from .readers.annotations import read_annotations as read_annotations
 from .readers.audio_files import AUDIO_SUFFIXES as AUDIO_SUFFIXES

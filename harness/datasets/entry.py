@@ -25,6 +25,8 @@ class Split:
         captions_md5: MD5 of the captions file; `None` where there is no published one to compare with.
         optional: whether the data set is complete without this split.
         hours: length of all its clips together, roughly; `None` where no one has published the split.
+        clips_about: number of clips, roughly, for plans: of a split that is composed, or whose copies differ, so that
+            `clips` is `None`.
     """
 
     captions_files: tuple[str, ...] = ()
@@ -33,6 +35,7 @@ class Split:
     captions_md5: str | None = None
     optional: bool = False
     hours: float | None = None
+    clips_about: int | None = None
 
     @property
     def captions(self) -> int | None:

@@ -10,7 +10,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.evaluation.measuring import Measurement, measure
 from harness.evaluation.options import Options
-from harness.evaluation.preparing import PreparedTask, prepare
+from harness.evaluation.preparing import PreparedTask, prepare, refuse_learned
 from harness.evaluation.scoring import conditions_of, score_task
 from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
@@ -83,6 +83,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     again, and a finished run of exactly this evaluation is returned as it is.
     """
     started = perf_counter()
+    refuse_learned(checked_info(system), prepared.task.protocol.dataset, prepared.task.protocol.split)
     prepared = prepared.described(uses_of(system))
     task = prepared.task
     conditions = conditions_of(system, prepared, options)
@@ -91,7 +92,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         if finished is not None and _has_all(finished, options):
             return Run(finished, read_record(finished), reused=True)
 
-    scored = score_task(system, prepared, conditions, progress=progress)
+    scored = score_task(system, prepared, conditions, workers=options.workers, progress=progress)
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
         **scored.record_fields(started),

@@ -10,12 +10,13 @@ from harness.datasets import (
     RetrievalDataset,
     described,
     differences_from_published,
+    known_dataset,
     nearly_called,
     of_other_lengths,
     what_is_there,
 )
 from harness.errors import UserError, first_few
-from harness.interface import RetrievalSystem, accepts_int16
+from harness.interface import RetrievalSystem, SystemInfo, accepts_int16
 from harness.machine import Progress, silent
 from harness.measures import measures_of
 from harness.protocols import Protocol, RetrievalTask, load_dataset, pose
@@ -105,6 +106,21 @@ def prepare(
     reasons += of_other_lengths(protocol.dataset, seconds)
     skipped = tuple(SkippedClip(clip=clip.name, reason=str(error)) for clip, error in broken)
     return PreparedTask(task, store, skipped, tuple(reasons), dataset)
+
+
+def refuse_learned(info: SystemInfo, dataset: str, split: str) -> None:
+    """Refuse to evaluate a system on a data set whose evaluation it has learned, as it says itself.
+
+    Raises:
+        UserError: `info.trained_on` names this split, or an evaluation split of this data set: they overlap.
+    """
+    evaluation = known_dataset(dataset).evaluation
+    named = {split, *(evaluation if split in evaluation else ())}
+    if learned := [name for name in info.trained_on if name in {f"{dataset}/{one}" for one in named}]:
+        raise UserError(
+            f"{info.name} was trained on {', '.join(learned)}, as its card says, and cannot be evaluated on {dataset} "
+            f"{split}; evaluate it on another data set"
+        )
 
 
 def odd_sounds(remarked: Sequence[RemarkedClip], count: int) -> list[str]:

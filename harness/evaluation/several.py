@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
-from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 from harness.datasets import missing_for
@@ -11,8 +9,9 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
-from harness.evaluation.shared_rows import sharing
-from harness.interface import BuiltSystem, build_system, checked_info, listings, look_at, trained_without
+from harness.evaluation.rows.shared_rows import sharing
+from harness.evaluation.spreading.spread import machines_on
+from harness.interface import BuiltSystem, checked_info, listings, look_at, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
@@ -105,6 +104,9 @@ def evaluate_all(
         missing = missing_for(names, options.data_root, splits=[(one.dataset, one.split) for one in asked])
         if error := missing.error(", ".join(names)):
             raise error
+    if options.workers:
+        # What is wrong with them is told before anything is decoded.
+        machines_on(options.workers.on)
 
     def run_all(name: str, built: BuiltSystem, tasks: Sequence[PreparedTask]) -> Iterator[Run]:
         with sharing(built.system) if len(tasks) > 1 else nullcontext():
@@ -112,8 +114,7 @@ def evaluate_all(
                 yield run(name, built, prepared)
 
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
-        own_options = replace(options, device=built.device, precision=built.precision)
-        done = evaluate_prepared(built.system, prepared, own_options, progress=progress)
+        done = evaluate_prepared(built.system, prepared, options.told(name, built), progress=progress)
         say(_result(name, done))
         if done.record.below_chance:
             say(f"{name}: {done.record.below_chance}; a larger score is a better match: look whether its are distances")
@@ -123,7 +124,7 @@ def evaluate_all(
 
     return run_each(
         names or _available(say),
-        partial(build_system, device=options.device, precision=options.precision),
+        options.build,
         _preparer(asked, options, progress, say),
         run_all,
         lambda done: try_mirror(done.folder, out=options.out),

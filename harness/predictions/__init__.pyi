@@ -1,6 +1,7 @@
 from .array_files import is_array_file as is_array_file
 from .array_files import read_names as read_names
 from .arrays import score as score
+from .outputs import Arrays as Arrays
 from .outputs import Outputs as Outputs
 from .outputs import Source as Source
 from .outputs import paths_of as paths_of

@@ -31,6 +31,9 @@ Source = Any
 Arrays are what NumPy makes an array of, or tensors of PyTorch's on any device.
 """
 
+Arrays = Source
+"""The former name of `Source`."""
+
 _ROWS_PER_TILE = 1024
 
 

@@ -131,6 +131,23 @@ def selected_splits(name: str, splits: Sequence[str] | None = None) -> tuple[str
     return tuple(splits or known)
 
 
+def training_split(name: str) -> tuple[str, str]:
+    """The data set and the split that a name among a card's training data means: its training split, or one it says.
+
+    Raises:
+        UserError: there is no such data set or split, or the data set has no training split and none is said.
+
+    >>> training_split("audiocaps"), training_split("audiocaps/test")
+    (('audiocaps', 'train'), ('audiocaps', 'test'))
+    """
+    dataset, _, split = name.partition("/")
+    splits = splits_for("training")
+    if dataset not in splits:
+        raise UserError(f"{name!r} has no split for training; {meant(name, splits)}")
+    (chosen,) = selected_splits(dataset, [split or splits[dataset]])
+    return dataset, chosen
+
+
 def splits_for(purpose: Literal["training", "validation"]) -> dict[str, str]:
     """The split of each data set that is trained on, or by which a checkpoint is chosen, where there is one.
 

@@ -27,7 +27,10 @@ def _keywords(dataset: RetrievalDataset) -> Keywords:
 
 ENTRY = DatasetEntry(
     name="everyday",
-    splits={"development": Split(hours=1.91), "validation": Split(hours=0.37), "evaluation": Split(hours=0.37)},
+    splits={
+        name: Split(captions_per_clip=5, hours=hours, clips_about=clips)
+        for name, clips, hours in (("development", 1_000, 1.91), ("validation", 200, 0.37), ("evaluation", 200, 0.37))
+    },
     read=_read,
     training="development",
     validation="validation",

@@ -10,8 +10,8 @@ import soundfile
 
 from harness.errors import UserError
 from harness.evaluation import several as batch_module
-from harness.evaluation import shared_rows as shared_rows_module
 from harness.evaluation.options import Options
+from harness.evaluation.rows import shared_rows as shared_rows_module
 from harness.evaluation.several import evaluate_all
 from harness.interface.systems import look_at
 from harness.protocols.description import get_protocol

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from harness.audio import Array
-from harness.evaluation.kept_rows import Rest
+from harness.evaluation.rows.kept_rows import Rest
 
 _of_system: dict[int, dict[str, Array]] = {}
 
