@@ -135,3 +135,15 @@ def test_tau_graded_relevances(shared: Path, tmp_path: Path) -> None:
     above = np.array([list(row.values()) for row in grades], dtype=float).T
     aps = np.array([trec("map_cut.10", level) for level in range(1, 101)])
     np.testing.assert_allclose(parse_measure("GAP@10")(ranks), (above * aps).sum(axis=0) / above.sum(axis=0), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "spelt", [str, lambda name: name.removesuffix(".wav"), str.strip], ids=["as it is", "bare", "stripped"]
+)
+def test_every_name_of_clotho_is_found_however_it_is_spelt(spelt, shared: Path, tmp_path: Path) -> None:
+    """With the blanks, HTML entities and look-alike endings of the real file."""
+    clotho = load("clotho", "evaluation", shared / "data")
+    path = intents(
+        tmp_path / "q.jsonl", *((spelt(clip.name), f"which is {index}?") for index, clip in enumerate(clotho.clips))
+    )
+    assert [query.clip for query in with_queries(clotho, path).queries] == list(range(1045))
