@@ -7,6 +7,7 @@ by the scheduler (its setting `worker-ttl`, five minutes unless somebody changes
 
 import atexit
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -232,8 +233,9 @@ def _local_cluster(on: str) -> "LocalCluster":
     if not number.isdigit() or not int(number):
         raise UserError(f"--on {on}: expected a number of processes above 0, as in local:4")
     threads = str(max(1, usable_cores() // int(number)))
-    # What torch frees is not to be given back at once, as Dask would have it.
-    environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    # A person's own setting stands. What torch frees is not to be given back at once, as Dask would have it.
+    environment = {name: os.environ.get(name, os.environ.get(names[0], threads)) for name in names}
     with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
         return LocalCluster(
             n_workers=int(number),
