@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,14 +64,16 @@ def score(
 
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     """The task that the files should answer."""
-    from harness.datasets import differences_from_published, load
-    from harness.protocols import get_protocol, pose
+    from harness.datasets import differences_from_published
+    from harness.measures import measures_of
+    from harness.protocols import get_protocol, load_dataset, pose
 
     rules = get_protocol(protocol)
     for file in files:
         if not file.exists():
             raise UserError(f"{file} does not exist; expected a CSV, a folder or a zip")
-    dataset = load(rules.dataset, rules.split, data_root)
+    measures_of(rules)
+    dataset = load_dataset(rules, data_root)
     for difference in differences_from_published(dataset, data_root):
         say(f"not comparable: {difference}")
     return pose(rules, dataset)
@@ -205,8 +207,8 @@ def predict_all(
     systems: list[str], queries: Path | None, audio: Path | None, options: "Options", *, as_json: bool
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
-    from harness.evaluation import hidden_task, odd_sounds, predict
-    from harness.interface import build_system, uses_of
+    from harness.evaluation import hidden_task, machines_on, odd_sounds, predict
+    from harness.interface import uses_of
     from harness.machine import bars
 
     if queries is None or audio is None or not systems:
@@ -218,11 +220,13 @@ def predict_all(
     task = hidden_task(queries, audio)
     _say_folders(audio)
     folders = []
+    if options.workers:
+        # What is wrong with them is told before anything is decoded.
+        machines_on(options.workers.on)
     with bars() as progress, redirect_stdout(sys.stderr):
         for name in systems:
-            built = build_system(name, device=options.device, precision=options.precision)
-            own = replace(options, device=built.device, precision=built.precision)
-            done = predict(built.system, task, own, progress=progress)
+            built = options.build(name)
+            done = predict(built.system, task, options.told(name, built), progress=progress)
             folders.append(done.folder)
             for line in odd_sounds(done.record.remarked, len(task.items)):
                 say(line)

@@ -14,9 +14,9 @@ from harness.evaluation.preparing import PreparedTask, prepare, refuse_learned
 from harness.evaluation.scoring import conditions_of, score_task
 from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
-from harness.measures import measures_html, parse_measure
+from harness.measures import measures_html, measures_of
 from harness.predictions import has_predictions, write_predictions
-from harness.protocols import Protocol, RetrievalTask, get_protocol
+from harness.protocols import Protocol, RetrievalTask, get_protocol, rules_of
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
 
 
@@ -70,7 +70,9 @@ def evaluate(
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     with nullcontext(progress) if progress else bars() as shown:
         rate = checked_info(system).sample_rate
-        prepared = prepare(rules, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
+        prepared = prepare(
+            rules, options.data_root, rate, skip_broken=options.skip_broken, limit=options.limit, progress=shown
+        )
         return evaluate_prepared(system, prepared, options, progress=shown)
 
 
@@ -90,11 +92,17 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         if finished is not None and _has_all(finished, options):
             return Run(finished, read_record(finished), reused=True)
 
-    scored = score_task(system, prepared, conditions, progress=progress)
+    scored = score_task(system, prepared, conditions, workers=options.workers, progress=progress)
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
         **scored.record_fields(started),
-        protocol=ProtocolRecord.model_validate(task.protocol),
+        protocol=ProtocolRecord(
+            name=task.protocol.name,
+            digest=task.protocol.digest,
+            primary=task.protocol.primary,
+            direction=task.protocol.direction,
+            rules=rules_of(task.protocol),
+        ),
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
         below_chance=measured.below_chance,
@@ -124,15 +132,14 @@ def _has_all(finished: Path, options: Options) -> bool:
 
 
 def _per_query(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
-    first = measured.ranks.offsets[:-1]
     columns: dict[str, Any] = {
         "query": np.arange(len(task.queries)),
         "text": list(task.queries),
         "clip": list(task.sources),
-        "rank_pessimistic": measured.ranks.pessimistic[first],
-        "rank_optimistic": measured.ranks.optimistic[first],
+        "rank_pessimistic": measured.ranks.first("pessimistic"),
+        "rank_optimistic": measured.ranks.first("optimistic"),
     }
-    return columns | {name: parse_measure(name)(measured.ranks) for name in task.protocol.measures}
+    return columns | {str(one): one(measured.ranks) for one in measures_of(task.protocol)}
 
 
 def _ranking(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:

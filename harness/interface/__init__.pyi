@@ -29,6 +29,8 @@ from .names import located as located
 from .names import named_from as named_from
 from .names import registered as registered
 from .names import target_of as target_of
+from .provided import Provided as Provided
+from .provided import provided as provided
 from .returned_values import checked_embeddings as checked_embeddings
 from .returned_values import checked_info as checked_info
 from .returned_values import checked_scores as checked_scores

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.datasets import differences_from_published, load
+from harness.datasets import differences_from_published
 from harness.errors import UserError, listing
-from harness.measures import parse_measure, rank_tiles, score_tiles
+from harness.measures import measures_of, rank_tiles, score_tiles
 from harness.predictions.matching import match_names, match_queries
 from harness.predictions.scoring import Ranked, Score
-from harness.protocols import Protocol, RetrievalTask, get_protocol, pose
+from harness.protocols import Protocol, RetrievalTask, get_protocol, load_dataset, pose
 
 Array = NDArray[np.floating[Any]]
 
@@ -56,7 +56,8 @@ def score(
             there.
     """
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
-    dataset = load(rules.dataset, rules.split, Path(data_root))
+    measures = measures_of(rules)
+    dataset = load_dataset(rules, Path(data_root))
     task = pose(rules, dataset)
     parts, kind = _parts(scores)
     _refuse_other_shape(parts, kind, task, captions, clips)
@@ -64,7 +65,6 @@ def score(
     columns = None if clips is None else _columns(clips, task)
     ranks = rank_tiles(_tiles(parts, task, rows, columns), task.relevance)
     surplus = 0 if captions is None or rows is None else len(captions) - len(np.unique(rows))
-    measures = tuple(map(parse_measure, rules.measures))
     return Ranked(kind, ranks, measures, (), surplus).score(task, differences_from_published(dataset, Path(data_root)))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from harness.errors import UserError, unknown
+from harness.measures import is_median
 from harness.protocols import PROTOCOLS
 from harness.runs import DatasetRecord, EvaluationRecord, ProtocolRecord
 from leaderboard.runs import (
@@ -254,7 +255,7 @@ def sort_all(standings: Sequence[Standing], column: str) -> list[Standing]:
 def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | None]]:
     """The key by which each column is sorted, in ascending order."""
     return {
-        **{name: _descending(name) for name in standing.measures},
+        **{name: _best_by(name) for name in standing.measures},
         "system": lambda entry: entry.label.casefold(),
         "parameters": lambda entry: entry.parameters or None,
         "clips/s": lambda entry: -(entry.clips_per_second or 0) or None,
@@ -263,8 +264,10 @@ def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | No
     }
 
 
-def _descending(name: str) -> Callable[[Entry], float | None]:
-    return lambda entry: -entry.measures[name].value if name in entry.measures else None
+def _best_by(name: str) -> Callable[[Entry], float | None]:
+    """The best first: large values, but small ones of a median rank."""
+    sign = 1 if is_median(name) else -1
+    return lambda entry: sign * entry.measures[name].value if name in entry.measures else None
 
 
 def _last(value: float | str | None) -> tuple[bool, float | str]:

@@ -8,7 +8,6 @@ import typer
 
 from harness.cli import AsJson, DataRoot, ProtocolNames, Runs, echo, print_json, say, show
 from harness.errors import UserError
-from harness.protocols import get_protocol
 from leaderboard.board import axis_names
 
 if TYPE_CHECKING:
@@ -60,10 +59,11 @@ def board(
     if percent and (as_json or format not in (Format.markdown, Format.latex)):
         raise UserError("--percent is for tables that are printed: add --format markdown or --format latex")
     from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
-    from leaderboard.runs import board_from
+    from leaderboard.runs import board_from, protocol_named
 
-    asked = [get_protocol(name).name for name in protocol or ()]
-    found = board_from(out, mlflow=mlflow).only(asked)
+    everything_found = board_from(out, mlflow=mlflow)
+    asked = [protocol_named(name, everything_found) for name in protocol or ()]
+    found = everything_found.only(asked)
     everything = standings(found, reported=published or html is not None)
     shown = everything if published else [measured(standing) for standing in everything]
     if sort:
@@ -98,6 +98,7 @@ def _print_table(standings: "list[Standing]", found: "Board") -> None:
 
 def _print_published(asked: list[str], measured: set[str]) -> None:
     """Print what others published for the protocols, by which no run is shown beside it."""
+    from harness.protocols import get_protocol
     from leaderboard.board import render_published
     from leaderboard.runs import published
 

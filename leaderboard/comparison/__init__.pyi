@@ -1,3 +1,7 @@
+from .beyond import OtherRules as OtherRules
+from .beyond import Seeds as Seeds
+from .beyond import order_under_other_rules as order_under_other_rules
+from .beyond import seeds_of as seeds_of
 from .comparing import ALPHA as ALPHA
 from .comparing import Comparison as Comparison
 from .comparing import against_published as against_published

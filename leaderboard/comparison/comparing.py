@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.machine import html_table
-from harness.measures import bootstrap_means, difference_intervals, holm, sign_flip_p_values
+from harness.measures import bootstrap_means, detectable_differences, difference_intervals, holm, sign_flip_p_values
 from harness.runs import EvaluationRecord
 from leaderboard.comparison.groups import letters
 from leaderboard.comparison.wording import explained, p_text
@@ -37,6 +37,7 @@ class Difference:
         won: number of queries on which the first system is better.
         lost: number of queries on which the second system is better.
         tied: number of queries on which both are equal.
+        detectable: the least difference that these clips tell apart with a chance of 80 %, at the corrected level.
     """
 
     first: str
@@ -50,6 +51,7 @@ class Difference:
     won: int
     lost: int
     tied: int
+    detectable: float
 
     @property
     def told_apart(self) -> bool:
@@ -72,6 +74,11 @@ class Comparison:
     systems: tuple[str, ...]
     differences: tuple[Difference, ...]
     groups: dict[str, tuple[str, ...]]
+
+    @property
+    def primary(self) -> str:
+        """The measure by which the systems are ordered."""
+        return self.records[0].protocol.primary
 
     @property
     def title(self) -> str:
@@ -109,10 +116,11 @@ def _html(comparison: Comparison) -> str:
                 f"[{one.low:+.3f}, {one.high:+.3f}]",
                 p_text(one.corrected) + (" *" if one.told_apart else ""),
                 *(f"{count:,}" for count in (one.won, one.lost, one.tied)),
+                f"{one.detectable:.3f}",
             )
             for one in comparison.differences
         ]
-        header = ("", "measure", "difference", "95 %", "p", "won", "lost", "tied")
+        header = ("", "measure", "difference", "95 %", "p", "won", "lost", "tied", "detectable")
         tables.append(html_table("Differences", header, pairs, [explained(len(comparison.differences))]))
     return "".join(tables)
 
@@ -159,6 +167,7 @@ def compare_answers(answers: Answers, records: Sequence[EvaluationRecord]) -> Co
     bounds = difference_intervals(bootstrap_means(columns, answers.clusters), compared)
     p_values = sign_flip_p_values(columns, answers.clusters, compared)
     corrected = holm(p_values)
+    detectable = detectable_differences(columns, answers.clusters, compared, alpha=ALPHA / max(len(compared), 1))
     differences = []
     for index, (first, second) in enumerate(compared):
         by_query = columns[:, first] - columns[:, second]
@@ -175,6 +184,7 @@ def compare_answers(answers: Answers, records: Sequence[EvaluationRecord]) -> Co
                 won=int(np.count_nonzero(by_query > 0)),
                 lost=int(np.count_nonzero(by_query < 0)),
                 tied=int(np.count_nonzero(by_query == 0)),
+                detectable=float(detectable[index]),
             )
         )
     groups = {}

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 
 from harness.interface import weights_root
 from harness.machine import plain_name
+from harness.measures import is_median
 from harness.runs import EvaluationRecord
 from leaderboard.board import Entry, Standing, axis_names, get_axis, reasons
 from leaderboard.runs import SetAside
@@ -47,6 +48,7 @@ def standing_document(standing: Standing) -> dict[str, object]:
         "clips": standing.dataset.clips,
         "primary": standing.protocol.primary,
         "measures": standing.measures,
+        "medians": [name for name in standing.measures if is_median(name)],
         "hardware": standing.hardware,
         "notes": standing.notes,
         "entries": [_entry(standing, entry) for entry in standing.entries],

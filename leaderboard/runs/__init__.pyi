@@ -11,6 +11,7 @@ from .collecting import note_on_marks as note_on_marks
 from .collecting import reason_against as reason_against
 from .collecting import stage_of as stage_of
 from .finding import find_rows as find_rows
+from .finding import protocol_named as protocol_named
 from .published_results import Figure as Figure
 from .published_results import Published as Published
 from .published_results import published as published

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
+from harness.measures import is_median
 from harness.runs import PER_QUERY_COLUMNS
 from leaderboard.runs.collecting import Row
 from leaderboard.runs.per_query import read_per_query
@@ -24,7 +25,7 @@ class Answers:
         queries: text of each query, in the order of the first run.
         clips: name of the clip each query belongs to.
         clusters: a number per query, equal for queries of one clip, shape `(queries,)`.
-        measures: names, in the protocol's order.
+        measures: names, in the protocol's order, without medians, which no query has a share in.
         values: of each measure, shape `(measures, queries, runs)`.
         ranks: of the first relevant item, ties counted against the system and for it, shape `(2, queries, runs)`.
     """
@@ -47,13 +48,13 @@ def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> 
 
     Args:
         rows: runs of one protocol on one data set, at least one.
-        measures: only these; all of the protocol by default.
+        measures: only these; by default all of the protocol that are means over queries.
 
     Raises:
         UserError: a run's table is missing or damaged, or the runs have different queries.
     """
     first = rows[0]
-    names = tuple(measures or (measure.name for measure in first.record.measures))
+    names = tuple(measures or (one.name for one in first.record.measures if not is_median(one.name)))
     columns = [*PER_QUERY_COLUMNS[1:], *names]
     reference = read_per_query(first.folder, first.record, columns)
     count = reference.num_rows

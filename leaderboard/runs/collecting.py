@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.interface import recorded_training_of
-from harness.protocols import PROTOCOLS
+from harness.protocols import recorded_protocol
 from harness.runs import EvaluationRecord, SpeedRecord, find_runs, read_any_record
 from leaderboard.runs.per_query import require_per_query
 from leaderboard.runs.speed import Speed
@@ -108,7 +108,7 @@ def collect(out: Path) -> Board:
 
 def reason_against(record: EvaluationRecord) -> str | None:
     """Why a run may not be compared with others, in one line; `None` where it may."""
-    protocol = PROTOCOLS.get(record.protocol.name)
+    protocol = recorded_protocol(record.protocol.name, record.protocol.rules)
     if protocol is None:
         return f"this version of lbar has no protocol {record.protocol.name}"
     if protocol.digest != record.protocol.digest:

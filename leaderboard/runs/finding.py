@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import UserError, nearest
+from harness.protocols import get_protocol
 from harness.runs import read_record
 from leaderboard.runs.collecting import Board, Row, collect
 
@@ -14,7 +15,8 @@ def find_rows(names: Sequence[str], out: Path, protocol: str | None = None) -> l
     Args:
         names: at least one.
         out: the folder of run folders.
-        protocol: the protocol of the systems' runs; by default the one under which all of them have a run.
+        protocol: the protocol of the systems' runs, by its name or its YAML file; by default the one under which all
+            of them have a run.
 
     Raises:
         UserError: there is no such run, or several protocols would do.
@@ -29,6 +31,17 @@ def find_rows(names: Sequence[str], out: Path, protocol: str | None = None) -> l
     return [rows[name] for name in names]
 
 
+def protocol_named(name: str, board: Board) -> str:
+    """The name of a protocol that is named so by runs or by itself, or described by the YAML file of this path.
+
+    Raises:
+        UserError: neither a run nor a protocol has this name.
+    """
+    if any(row.record.protocol.name == name for row in board.rows):
+        return name
+    return get_protocol(name).name
+
+
 def _folder(name: str, out: Path) -> Path | None:
     for folder in (Path(name), out / name):
         if (folder / "record.json").is_file():
@@ -37,6 +50,8 @@ def _folder(name: str, out: Path) -> Path | None:
 
 
 def _by_system(names: Sequence[str], board: Board, out: Path, protocol: str | None) -> dict[str, Row]:
+    if protocol is not None:
+        protocol = protocol_named(protocol, board)
     by_protocol: dict[str, dict[str, Row]] = {}
     for row in sorted(board.rows, key=lambda row: row.record.created):
         by_protocol.setdefault(row.record.protocol.name, {})[row.record.system.name] = row

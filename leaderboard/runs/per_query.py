@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness.errors import UserError
 from harness.machine import open_file, require_undamaged
+from harness.measures import is_median
 from harness.runs import PER_QUERY_COLUMNS, EvaluationRecord
 
 if TYPE_CHECKING:
@@ -43,10 +46,11 @@ def read_per_query(folder: Path, record: EvaluationRecord, columns: Sequence[str
         raise UserError(f"{path}: column {'; '.join(unfit)}; {_MEND}")
     for measure in record.measures:
         if measure.name in columns:
-            mean = table[measure.name].to_numpy().mean() if table.num_rows else float("nan")
-            if not abs(mean - measure.value) <= _ROUNDING:
+            of_all = np.median if is_median(measure.name) else np.mean
+            found = of_all(table[measure.name].to_numpy()) if table.num_rows else float("nan")
+            if not abs(found - measure.value) <= _ROUNDING:
                 raise UserError(
-                    f"{path} gives {measure.name} {mean:.4f} where the record beside it says {measure.value:.4f}: one "
+                    f"{path} gives {measure.name} {found:.4f} where the record beside it says {measure.value:.4f}: one "
                     f"of them is damaged or was changed; {_MEND}"
                 )
     return table

@@ -31,6 +31,9 @@ class TrainingConfig(TrainingSection):
             projections stay as they are. A card that says `start` goes on from there.
         keep_images: whether the images of all clips are computed once and kept in memory, in half precision: about
             1 MB a minute at 64 bands and 100 frames a second. Of a long clip the beginning is used.
+        part: clips that are computed at a time, with their captions; what a batch needs in memory is then that of so
+            many clips, and every step takes about a third longer. The loss is still over the whole batch. `None`
+            computes all at once.
         seed: of everything that is drawn at random.
     """
 
@@ -48,6 +51,7 @@ class TrainingConfig(TrainingSection):
     temperature: Literal["constant", "trained"] = "constant"
     objective: Literal["matching", "towers"] = "matching"
     keep_images: bool = False
+    part: PositiveInt | None = None
     seed: NonNegativeInt = 0
 
     @model_validator(mode="after")
@@ -68,6 +72,8 @@ class TrainingConfig(TrainingSection):
             raise ValueError(f"supervised is {self.supervised}, so that something is to be estimated; name `teachers:`")
         if self.supervised == 1 and self.teachers:
             raise ValueError("supervised is 1, so that the teachers would have no effect; lower it or name no teachers")
+        if self.objective == "towers" and self.part:
+            raise ValueError("objective is towers, whose batches are computed at once; leave `part:` out")
         if self.teachers and self.extra_captions and self.replaced:
             raise ValueError("extra_captions has texts of which the teachers estimate nothing; say `replaced: 0`")
         if self.teachers and self.temperature == "trained":
@@ -75,3 +81,7 @@ class TrainingConfig(TrainingSection):
         if self.objective == "towers" and (self.teachers or self.captions == "one"):
             raise ValueError("objective is towers, which needs no teachers, and `captions: two` or `all` of each clip")
         return self
+
+    def parts(self, ranks: int) -> int:
+        """In how many parts each of so many processes computes its share of a batch."""
+        return 1 if self.part is None else -(-self.batch // (ranks * self.part))

@@ -55,10 +55,24 @@ def cards_of(names: Sequence[str], protocol: str | None = None, say: Callable[[s
     named = {identity(name): name for name in reversed(wanted)}
     ordered: dict[str, None] = {}
     for name in wanted:
-        card, folder = read_card(name)
-        needed = (identity(ancestor.name) for ancestor in reversed(ancestors_of(training_of(card), folder)))
-        ordered |= dict.fromkeys(named[one] for one in (*needed, identity(name)) if one in named)
+        ordered |= dict.fromkeys(named[one] for one in (*_ancestors(name), identity(name)) if one in named)
     return list(ordered)
+
+
+def needed_by(names: Sequence[str]) -> list[list[int]]:
+    """For each of these cards the numbers of those among them that it starts from or is taught by.
+
+    >>> needed_by(["tiny-passt", "tiny-atst", "tiny-passt-m1"])
+    [[], [], [0]]
+    """
+    numbers = {identity(name): number for number, name in enumerate(names)}
+    return [sorted({numbers[one] for one in _ancestors(name) if one in numbers}) for name in names]
+
+
+def _ancestors(name: str) -> list[str]:
+    """The identities of the systems that a card starts from or is taught by, and of theirs, the earliest first."""
+    card, folder = read_card(name)
+    return [identity(ancestor.name) for ancestor in reversed(ancestors_of(training_of(card), folder))]
 
 
 def _table(name: str, dataset: str | None) -> tuple[str, ...]:

@@ -36,6 +36,11 @@ class Batch:
     images: list[Tensor] = field(default_factory=list)
     lengths: list[int] = field(default_factory=list)
 
+    def some(self, clips: slice) -> "Batch":
+        """A part of the clips, without captions."""
+        draw = Draw(self.draw.clips[clips], self.draw.captions[:0], self.draw.first + clips.start)
+        return Batch(draw, self.waveforms[clips], [], self.images[clips], self.lengths[clips])
+
 
 class Batches(Dataset[Batch]):
     """The batches of an epoch, or the parts of them that one of several processes computes."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import RetrievalDataset, described, load, splits_for, training_split
 from harness.errors import UserError, meant
+from harness.evaluation import Clips
 from harness.interface import Metadata, metadata_of
 from harness.machine import Progress, embedding_key
 from harness.protocols import Protocol, RetrievalTask, pose
@@ -75,6 +76,21 @@ class TrainingSet:
         """
         splits = (described(dataset, uses, evaluated=False) for dataset in self.datasets)
         return tuple(metadata_of(clip, uses) for split in splits for clip in split.clips)
+
+    def items(self, uses: Sequence[str]) -> Clips:
+        """All clips as a system embeds them, with what it uses beside their sound.
+
+        Raises:
+            UserError: a data set has nothing of a kind.
+        """
+        splits = (described(dataset, uses, evaluated=False) for dataset in self.datasets)
+        return Clips(
+            [
+                (split.name, (store, clip))
+                for split, store in zip(splits, self.stores, strict=True)
+                for clip in split.clips
+            ]
+        )
 
     def read(self, clip: int, start: int = 0, most: int | None = None) -> Array:
         """Samples of a clip, float32; see `PcmStore.read`."""

@@ -24,6 +24,7 @@ from systems.training.data.batches import Batch, Batches
 from systems.training.data.images import Images
 from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.losses import distillation_loss, supervised_loss
+from systems.training.fitting.parts import in_parts
 from systems.training.teachers.correspondences import Teacher, estimate
 
 
@@ -210,8 +211,16 @@ class Fitting(lightning.LightningModule):
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """The loss of a step; each of several processes computes it over the embeddings of all of them."""
-        clips = self._gathered(normalize(self.embedded(batch, generator).float(), dim=-1))
-        captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
+        parts = self.config.parts(self.trainer.world_size if self._trainer else 1)
+
+        def of_clips(some: slice) -> Tensor:
+            return normalize(self.embedded(batch.some(some), generator).float(), dim=-1)
+
+        def of_captions(some: slice) -> Tensor:
+            return normalize(self.model.embed_captions(batch.ids[some]).float(), dim=-1)
+
+        clips = self._gathered(in_parts(of_clips, len(batch.draw.clips), parts, self.model, generator))
+        captions = self._gathered(in_parts(of_captions, len(batch.ids), parts, self.model))
         which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):
             similarities = clips @ captions.T

@@ -11,7 +11,7 @@ from harness.evaluation import unfinished_rows as kept
 from harness.evaluation.evaluating import Run, evaluate
 from harness.evaluation.options import Options
 from harness.interface.system import SystemInfo
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

@@ -14,7 +14,8 @@ from harness.measures.ranking import rank_scores, top_k
 from harness.predictions.ranked_list import read_ranked_list, write_ranked_list
 from harness.predictions.score_matrix import write_score_matrix
 from harness.predictions.scoring import Score, score_file
-from harness.protocols.named import Direction, Protocol, get_protocol
+from harness.protocols.description import get_protocol
+from harness.protocols.named import Direction, Protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask, pose
 

@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.errors import UserError
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.records import EvaluationRecord, ProtocolRecord
 from leaderboard.cli.board import board
 

@@ -14,7 +14,7 @@ import soundfile
 
 from harness import datasets
 from harness.errors import UserError
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import pose
 from harness.runs.records import DatasetRecord
 from leaderboard.board.entries import standings
