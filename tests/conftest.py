@@ -148,7 +148,7 @@ def make_run() -> Callable[..., Path]:
     from harness.measures.ranking import Ranks
     from harness.measures.statistics import intervals
     from harness.measures.summary import MeasureRecord
-    from harness.protocols.named import get_protocol
+    from harness.protocols.description import get_protocol
     from harness.runs.records import EvaluationRecord, ProtocolRecord
     from harness.runs.run_folder import write_run
 
@@ -226,3 +226,18 @@ def make_run() -> Callable[..., Path]:
         )
 
     return make
+
+
+@pytest.fixture(scope="module")
+def workers_end(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Workers that a module's tests start get its functions by value, and end with it."""
+    reason = "Dask is not here: pip install 'lbar[spread]'"
+    pytest.importorskip("distributed", reason=reason)
+    cloudpickle = pytest.importorskip("cloudpickle", reason=reason)
+    from harness.evaluation.spreading import cluster
+
+    cloudpickle.register_pickle_by_value(request.module)
+    yield
+    cloudpickle.unregister_pickle_by_value(request.module)
+    for on in [*cluster._clusters]:
+        cluster._clusters.pop(on).close()

@@ -5,6 +5,7 @@ from .options import AsJson as AsJson
 from .options import DataRoot as DataRoot
 from .options import Device as Device
 from .options import MaybeProtocol as MaybeProtocol
+from .options import On as On
 from .options import Precision as Precision
 from .options import ProtocolName as ProtocolName
 from .options import ProtocolNames as ProtocolNames

@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.datasets.clip_names import id_in_file_name
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.keywords import Keywords
 from harness.machine import Progress
+
+if TYPE_CHECKING:
+    from harness.datasets.keywords import Keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Split:
         captions_md5: MD5 of the captions file; `None` where there is no published one to compare with.
         optional: whether the data set is complete without this split.
         hours: length of all its clips together, roughly; `None` where no one has published the split.
+        clips_about: number of clips, roughly, for plans: of a split that is composed, or whose copies differ, so that
+            `clips` is `None`.
     """
 
     captions_files: tuple[str, ...] = ()
@@ -30,6 +35,7 @@ class Split:
     captions_md5: str | None = None
     optional: bool = False
     hours: float | None = None
+    clips_about: int | None = None
 
     @property
     def captions(self) -> int | None:
@@ -139,5 +145,5 @@ class DatasetEntry:
     id_files: tuple[str, ...] = ()
     id_in_name: Callable[[str], str | None] = id_in_file_name
     named_by_title: bool = False
-    keywords: Callable[[RetrievalDataset], Keywords] | None = None
+    keywords: "Callable[[RetrievalDataset], Keywords] | None" = None
     composed: bool = False

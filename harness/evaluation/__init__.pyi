@@ -2,8 +2,6 @@ from .batches import EmbeddingJob as EmbeddingJob
 from .batches import embed_in_batches as embed_in_batches
 from .batches import is_out_of_memory as is_out_of_memory
 from .embedding import TaskEmbedder as TaskEmbedder
-from .embedding import caption_job as caption_job
-from .embedding import clip_job as clip_job
 from .evaluating import Run as Run
 from .evaluating import evaluate as evaluate
 from .hidden_set import audio_files as audio_files
@@ -13,7 +11,7 @@ from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries
 from .hidden_set import read_scores as read_scores
 from .hidden_set import recordings_below as recordings_below
-from .kept_rows import KeptRows as KeptRows
+from .keeping import keep_outputs as keep_outputs
 from .measuring import embedding_tiles as embedding_tiles
 from .measuring import measure as measure
 from .measuring import pair_tiles as pair_tiles
@@ -23,6 +21,17 @@ from .preparing import broken_clips as broken_clips
 from .preparing import odd_sounds as odd_sounds
 from .preparing import prepare as prepare
 from .preparing import reader as reader
+from .rows.kept_rows import KeptRows as KeptRows
+from .rows.kept_rows import Rest as Rest
 from .several import Batch as Batch
 from .several import evaluate_all as evaluate_all
 from .several import run_each as run_each
+from .spreading.jobs import caption_job as caption_job
+from .spreading.jobs import clip_job as clip_job
+from .spreading.shards import Captions as Captions
+from .spreading.shards import Clips as Clips
+from .spreading.shards import Items as Items
+from .spreading.shards import Workers as Workers
+from .spreading.spread import machines_on as machines_on
+from .spreading.spread import spread as spread
+from .spreading.worker import own_device as own_device

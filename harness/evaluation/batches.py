@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Array
 from harness.errors import UserError, one_line_and_place
-from harness.evaluation.kept_rows import Kind, Rows
 from harness.evaluation.read_ahead import ReadAhead
+from harness.evaluation.rows.kept_rows import Kind, Rest, Rows
 from harness.interface import checked_embeddings
 from harness.machine import Progress, silent, stage
 
@@ -46,11 +46,23 @@ class EmbeddingJob(Generic[Item]):
         Raises:
             UserError: the system fails, or returns something other than finite numbers `(n, d)` of the same `d`.
         """
+        return self.between(len(done), self.count, done.shape[1])
+
+    def between(self, start: int, stop: int, dimension: int = 0) -> Iterator[Array]:
+        """The embeddings of the items from number `start` to before number `stop`, batch by batch.
+
+        Args:
+            start: the first item.
+            stop: the one after the last.
+            dimension: how many numbers each has to have; 0 where the first batch decides.
+
+        Raises:
+            UserError: as `batches`.
+        """
         size = self.batch_size or FIRST_BATCH
-        start, dimension = done.shape
-        reader = ReadAhead(self.read, self.count)
-        while start < self.count:
-            items = reader.take(start, min(start + size, self.count))
+        reader = ReadAhead(self.read, stop)
+        while start < stop:
+            items = reader.take(start, min(start + size, stop))
             try:
                 with stage("encode"):
                     result = self.embed(items)
@@ -62,11 +74,8 @@ class EmbeddingJob(Generic[Item]):
                     continue
                 raise self._failure(error, start, start + len(items) - 1) from error
             batch = checked_embeddings(result, len(items), self.what, self.system, start)
-            if start and batch.shape[1] != dimension:
-                raise UserError(
-                    f"{self.system} returned {batch.shape[1]} numbers for {self.what} {start} but {dimension} for the "
-                    "ones before"
-                )
+            if dimension and batch.shape[1] != dimension:
+                raise unequal_rows(self.system, f"{self.what} {start}", batch.shape[1], dimension)
             dimension = batch.shape[1]
             yield batch
             start += len(items)
@@ -79,13 +88,18 @@ class EmbeddingJob(Generic[Item]):
 
 
 def embed_in_batches(
-    job: EmbeddingJob[Item], kept: Rows[Kind] | None = None, *, progress: Progress = silent
+    job: EmbeddingJob[Item],
+    kept: Rows[Kind] | None = None,
+    *,
+    rest: Rest[Any] | None = None,
+    progress: Progress = silent,
 ) -> NDArray[Kind]:
     """Embed all items, in order.
 
     Args:
         job: what is embedded, and how.
         kept: where every finished batch is kept, so that a later call goes on from there; `None` keeps nothing.
+        rest: embeds what is not there yet, as `Workers.rest` does on others; by default the job's own `batches`.
         progress: opened for the whole; rows that were kept before count as done.
 
     Returns:
@@ -95,14 +109,20 @@ def embed_in_batches(
         UserError: the system fails or returns something invalid, or the disk cannot be written.
     """
     advance = progress(f"{job.system}: {job.what}s", job.count)
+    rest = rest or job.batches
     if kept is not None:
-        return kept.complete(job.count, job.batches, advance)
+        return kept.complete(job.count, rest, advance)
     nothing: NDArray[Any] = np.zeros((0, 0), np.float32)
     rows = []
-    for batch in job.batches(nothing):
+    for batch in rest(nothing):
         rows.append(batch.astype(np.float32, copy=False))
         advance(len(batch))
     return np.concatenate(rows or [nothing])
+
+
+def unequal_rows(system: str, item: str, width: int, before: int) -> UserError:
+    """The error for a system that returns rows of different widths."""
+    return UserError(f"{system} returned {width} numbers for {item} but {before} for the ones before")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -65,7 +65,8 @@ def predict(system: System, task: RetrievalTask, options: Options, *, progress: 
     if broken := store.ensure(task.clips, progress=progress):
         raise broken_clips(broken, len(task.clips), "mend them; all clips of a hidden set are to be ranked")
     prepared = PreparedTask(task, store)
-    scored = score_task(system, prepared, conditions_of(system, prepared, options), progress=progress)
+    conditions = conditions_of(system, prepared, options)
+    scored = score_task(system, prepared, conditions, workers=options.workers, progress=progress)
     scores = np.empty((len(task.queries), len(task.items)), np.float32)
     best = np.empty((len(task.queries), min(DEPTH, len(task.items))), np.int64)
     for rows, tile in scored.tiles():

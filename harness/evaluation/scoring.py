@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -13,10 +14,12 @@ from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.measuring import Tiles, embedding_tiles, pair_tiles
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask
+from harness.evaluation.spreading.shards import Workers
+from harness.evaluation.spreading.spread import machines_on
 from harness.interface import System, checked_info, is_pair_scorer, metadata_digest, uses_of
 from harness.machine import Progress, describe_environment, silent, system_code
 from harness.measures import RESAMPLES, SEED
-from harness.runs import DatasetRecord, MetadataRecord, Seconds, Settings, SystemRecord
+from harness.runs import DatasetRecord, MetadataRecord, Seconds, Settings, SystemRecord, WorkersRecord
 
 
 class Conditions(NamedTuple):
@@ -73,6 +76,7 @@ class ScoredTask:
         audio_seconds: time to embed the clips; 0 where pairs are scored, since all of that is scoring.
         text_seconds: time to embed the captions; 0 where pairs are scored.
         embedded_at: when scoring began, by `perf_counter`.
+        on: the Dask cluster whose workers embedded, `None` where this process did.
     """
 
     conditions: Conditions
@@ -81,6 +85,7 @@ class ScoredTask:
     audio_seconds: float
     text_seconds: float
     embedded_at: float
+    on: str | None = None
 
     def record_fields(self, started: float) -> dict[str, Any]:
         """The fields that records of every kind share; call it when the scores have been used.
@@ -97,11 +102,26 @@ class ScoredTask:
         )
         environment = describe_environment(self.conditions.settings.device)
         command = shlex.join(sys.argv)
-        return self.conditions._asdict() | {"environment": environment, "seconds": seconds, "command": command}
+        said = {"environment": environment, "seconds": seconds, "command": command, "workers": _workers(self.on)}
+        return self.conditions._asdict() | said
+
+
+def _workers(on: str | None) -> tuple[WorkersRecord, ...]:
+    """The machines that embedded, each with its number of workers."""
+    machines = Counter(machines_on(on).values())
+    return tuple(
+        WorkersRecord(**machine._asdict(), workers=workers)
+        for machine, workers in sorted(machines.items(), key=lambda one: one[0].host)
+    )
 
 
 def score_task(
-    system: System, prepared: PreparedTask, conditions: Conditions, *, progress: Progress = silent
+    system: System,
+    prepared: PreparedTask,
+    conditions: Conditions,
+    *,
+    workers: Workers | None = None,
+    progress: Progress = silent,
 ) -> ScoredTask:
     """Embed the clips and captions of a task, or score its pairs, taking what the cache holds.
 
@@ -109,22 +129,24 @@ def score_task(
         system: as it was built for the device and precision of `conditions`.
         prepared: the task, its clips decoded at the system's sampling rate.
         conditions: from `conditions_of`.
+        workers: compute in place of this process.
         progress: opened for clips and captions.
 
     Raises:
         UserError: the system fails or returns something other than finite numbers of the right shape.
     """
     task, settings = prepared.task, conditions.settings
-    embedder = TaskEmbedder(settings.device, settings.precision, settings.batch_size, progress)
+    embedder = TaskEmbedder(settings.device, settings.precision, settings.batch_size, progress, workers)
+    on = workers.on if workers else None
     begun = perf_counter()
     if is_pair_scorer(system):
         scores = embedder.pairs(system, prepared)
-        return ScoredTask(conditions, {"pairs": scores}, partial(pair_tiles, task, scores), 0.0, 0.0, begun)
+        return ScoredTask(conditions, {"pairs": scores}, partial(pair_tiles, task, scores), 0.0, 0.0, begun, on)
     audio = embedder.clips(system, prepared)
     audio_done = perf_counter()
     text = embedder.captions(system, task)
     text_done = perf_counter()
     tiles = partial(embedding_tiles, system, task, audio, text)
     return ScoredTask(
-        conditions, {"audio": audio, "text": text}, tiles, audio_done - begun, text_done - audio_done, text_done
+        conditions, {"audio": audio, "text": text}, tiles, audio_done - begun, text_done - audio_done, text_done, on
     )

@@ -44,6 +44,7 @@ from .packed_matrix import product as product
 from .progress import Advance as Advance
 from .progress import Progress as Progress
 from .progress import bars as bars
+from .progress import duration as duration
 from .progress import silent as silent
 from .stages import STAGES as STAGES
 from .stages import StageMeter as StageMeter

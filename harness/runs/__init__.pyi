@@ -14,6 +14,7 @@ from .records import RemarkedClip as RemarkedClip
 from .records import Seconds as Seconds
 from .records import Settings as Settings
 from .records import SkippedClip as SkippedClip
+from .records import WorkersRecord as WorkersRecord
 from .run_folder import PER_QUERY_COLUMNS as PER_QUERY_COLUMNS
 from .run_folder import find_finished as find_finished
 from .run_folder import find_runs as find_runs

@@ -20,12 +20,20 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class ProtocolRecord(Part):
-    """The rules that were followed; see `harness.protocols.named.Protocol`."""
+    """The rules that were followed; see `harness.protocols.named.Protocol`.
+
+    `rules` are what its YAML file said; `None` for a protocol that is known by its name.
+    """
 
     name: PlainName
     digest: str
     primary: str
     direction: Direction
+    rules: dict[str, Any] | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_known(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return left_out_where_empty(fields(self), "rules")
 
 
 class MetadataRecord(Part):
@@ -89,14 +97,31 @@ class Seconds(Part):
     total: NonNegativeFloat
 
 
-_SINCE = ("remarked", "below_chance")
+class WorkersRecord(Part):
+    """A machine with workers of a Dask cluster, which embedded in place of the command's own process.
+
+    `accelerator` is the name of its GPU and `torch_threads` the number of threads that torch computed with, `None`
+    where there was none. Equal hardware gives equal numbers, whoever computes them; unequal hardware differs in their
+    last digits.
+    """
+
+    host: str
+    workers: NonNegativeInt
+    cpu: str
+    logical_cores: int
+    accelerator: str | None
+    torch_threads: int | None
+
+
+_SINCE = ("remarked", "below_chance", "workers")
 """Fields that the first records did not have."""
 
 
 class _ClipsRecord(Record):
-    """The record of something done with clips, of which `remarked` lists those whose sound is odd."""
+    """The record of something done with clips: those whose sound is odd, and the workers that helped."""
 
     remarked: tuple[RemarkedClip, ...] = ()
+    workers: tuple[WorkersRecord, ...] = ()
 
     @model_serializer(mode="wrap")
     def _as_before_where_empty(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:

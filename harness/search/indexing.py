@@ -140,7 +140,7 @@ def _add(
     table = table or database.create(searching.about, vectors.shape[1])
     table.add([(recording, window) for _, recording, window in windows], vectors)
     if kept is not None:
-        shutil.rmtree(kept.folder, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
     done.added += len(files) - len(broken)
     return table
 

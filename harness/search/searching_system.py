@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
-
 from harness.audio import Array, Clip, PcmStore
 from harness.datasets import everyday_captions
 from harness.errors import UserError
@@ -112,7 +110,7 @@ class SearchingSystem:
 
     def windows(
         self, windows: Sequence[tuple[Clip, Window]], store: PcmStore, *, progress: Progress = silent
-    ) -> tuple[Array, KeptRows[np.float32] | None]:
+    ) -> tuple[Array, Path | None]:
         """The vectors of windows, `(windows, d)`.
 
         Batches are kept as they are computed, so that what was killed goes on there.
@@ -123,7 +121,7 @@ class SearchingSystem:
             progress: opened for all windows.
 
         Returns:
-            The vectors, and where they are kept; delete that when they are in the index.
+            The vectors, and the folder in which they are kept; delete that when they are in the index.
         """
         uses, rate = uses_of(self.system), self.sample_rate
 
@@ -138,7 +136,8 @@ class SearchingSystem:
         places = [[clips.index(clip), *window] for clip, window in windows]
         content = embedding_key(store.digest(clips), metadata_digest(clips, uses), places)
         kept = self._embedder.kept(self.system, "audio", content)
-        return unit_vectors(embed_in_batches(job, kept, progress=progress)), kept
+        vectors = unit_vectors(embed_in_batches(job, kept, progress=progress))
+        return vectors, kept.folder if isinstance(kept, KeptRows) else None
 
 
 def spelt(named: str) -> str:

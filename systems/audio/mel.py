@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -17,6 +17,9 @@ HOP = 320
 WINDOW = 800
 BANDS = 128
 F_MIN, F_MAX = 0.0, 15_000.0
+
+_MASK = 4.5 / 5
+"""The value of a masked place: that of a power of 1, whose logarithm is 0."""
 
 _SAMPLES_AT_ONCE = 200_000
 """Samples whose images a CPU computes together, over all waveforms; about six seconds."""
@@ -32,15 +35,24 @@ class MelConfig(KnownFields):
         bands: number of bands.
         hop: samples at 32 kHz from one frame to the next.
         edge_jitter: see `KaldiLogMel`. Images without it can be kept from one epoch to the next.
+        masked_bands: see `KaldiLogMel`. The system of DCASE 2023 has 48.
+        masked_frames: see `KaldiLogMel`. The system of DCASE 2023 has 192.
     """
 
     bands: PositiveInt = BANDS
     hop: PositiveInt = HOP
     edge_jitter: bool = True
+    masked_bands: NonNegativeInt = 0
+    masked_frames: NonNegativeInt = 0
+
+    @property
+    def repeats_images(self) -> bool:
+        """Whether nothing of an image is drawn at random in training."""
+        return not (self.edge_jitter or self.masked_bands or self.masked_frames)
 
     def build(self) -> "KaldiLogMel":
         """The front end that makes them."""
-        return KaldiLogMel(edge_jitter=self.edge_jitter, bands=self.bands, hop=self.hop)
+        return KaldiLogMel(**self.model_dump())
 
 
 class KaldiLogMel(nn.Module):
@@ -56,6 +68,8 @@ class KaldiLogMel(nn.Module):
             edge from 0 to 9 Hz, the upper one from 14,001 to 16,000 Hz.
         bands: number of bands.
         hop: samples from one frame to the next.
+        masked_bands: in training mode so many neighbouring bands of each image, at most, are masked (SpecAugment).
+        masked_frames: the same of frames.
 
     >>> KaldiLogMel()(torch.zeros(2, 32_000)).shape
     torch.Size([2, 128, 100])
@@ -64,10 +78,19 @@ class KaldiLogMel(nn.Module):
     window: Tensor
     bank: Tensor
 
-    def __init__(self, *, edge_jitter: bool = False, bands: int = BANDS, hop: int = HOP) -> None:
+    def __init__(
+        self,
+        *,
+        edge_jitter: bool = False,
+        bands: int = BANDS,
+        hop: int = HOP,
+        masked_bands: int = 0,
+        masked_frames: int = 0,
+    ) -> None:
         super().__init__()
         self.edge_jitter = edge_jitter
         self.bands, self.hop = bands, hop
+        self.masked_bands, self.masked_frames = masked_bands, masked_frames
         self.register_buffer("window", torch.hann_window(WINDOW, periodic=False), persistent=False)
         self.register_buffer("bank", kaldi_mel_bank(bands, N_FFT, SAMPLE_RATE, F_MIN, F_MAX), persistent=False)
         self._bounds = bounds_of(self.bank)
@@ -77,7 +100,8 @@ class KaldiLogMel(nn.Module):
 
         Args:
             waveforms: `(clips, samples)` in [-1, 1] at 32 kHz.
-            generator: on the CPU; the edges of the mel bank are drawn from it. `None` is torch's global generator.
+            generator: on the CPU; the edges of the mel bank and what is masked are drawn from it. `None` is torch's
+                global generator.
 
         Returns:
             Float32 `(clips, bands, frames)`, of `1 + (samples - 1) // hop` frames.
@@ -89,7 +113,11 @@ class KaldiLogMel(nn.Module):
                     bank = kaldi_mel_bank(self.bands, N_FFT, SAMPLE_RATE, *draw_edges(generator))
                     bounds = bounds_of(bank)
             blocks = blocks_of(bank.to(self.bank.device), bounds)
-            return within_cache(lambda some: self.log_mel(some, blocks), waveforms.float())
+            images = within_cache(lambda some: self.log_mel(some, blocks), waveforms.float())
+            if self.training:
+                for axis, most in ((1, self.masked_bands), (2, self.masked_frames)):
+                    images = masked(images, axis, most, generator) if most else images
+            return images
 
     @staticmethod
     def longest_waveform(frames: int, hop: int = HOP) -> int:
@@ -113,6 +141,27 @@ def within_cache(compute: Callable[[Tensor], Tensor], waveforms: Tensor) -> Tens
         return compute(waveforms)
     at_once = max(_SAMPLES_AT_ONCE // max(waveforms.shape[1], 1), 1)
     return torch.cat([compute(some) for some in torch.split(waveforms, at_once)])
+
+
+def masked(images: Tensor, axis: int, most: int, generator: torch.Generator | None = None) -> Tensor:
+    """Mask neighbouring bands or frames of each image, as SpecAugment does.
+
+    The width of a mask is drawn evenly from 0 to `most`, and then its place. Masked values get the image of a power of
+    1, as the authors' front end has it: a loud one.
+
+    Args:
+        images: `(clips, bands, frames)`.
+        axis: 1 for bands, 2 for frames.
+        most: width of the widest mask.
+        generator: on the CPU; `None` is torch's global one.
+    """
+    count = images.shape[axis]
+    width, place = torch.rand(2, len(images), 1, generator=generator, device="cpu")
+    width = (width * (min(most, count) + 1)).floor()
+    first = (place * (count - width + 1)).floor()
+    positions = torch.arange(count, device="cpu")
+    hidden = (positions >= first) & (positions < first + width)
+    return images.masked_fill(hidden.unsqueeze(3 - axis).to(images.device), _MASK)
 
 
 def draw_edges(generator: torch.Generator | None = None) -> tuple[float, float]:

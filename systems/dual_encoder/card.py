@@ -1,9 +1,9 @@
 """The card of a dual encoder."""
 
 import math
-from typing import Self
+from typing import Any, Self
 
-from pydantic import PositiveFloat, PositiveInt, model_validator
+from pydantic import BaseModel, PositiveFloat, PositiveInt, model_validator
 
 from harness.interface import Card
 from systems.audio import SAMPLE_RATE, AnyAudioConfig, WindowConfig
@@ -11,7 +11,10 @@ from systems.dual_encoder.metadata import MetadataConfig
 from systems.dual_encoder.training_section import TrainingConfig
 from systems.text import TextConfig
 
-_LATER = {"mel", "initial_spread", "pooling", "objective", "keep_images"}
+_LATER = {
+    "mel", "masked_bands", "masked_frames", "initial_spread", "pooling", "objective", "keep_images",
+    "temperature", "extra_captions", "replaced",
+}  # fmt: skip
 
 
 class DualEncoderCard(Card):
@@ -40,21 +43,13 @@ class DualEncoderCard(Card):
     training: TrainingConfig | None = None
     random_weights: int | None = None
 
-    def unsaid(self) -> dict[str, set[str]]:
+    def unsaid(self) -> dict[str, Any]:
         """The fields, by section, that came later and are at their defaults.
 
         They are left out of what decides vectors and weights, which thereby stays what it was before there were any.
         """
         sections = {"audio": self.audio, "text": self.text, "training": self.training}
-        return {
-            name: {
-                field
-                for field, about in type(section).model_fields.items()
-                if field in _LATER and getattr(section, field) == about.default
-            }
-            for name, section in sections.items()
-            if section is not None
-        }
+        return {name: _unsaid(section) for name, section in sections.items() if section is not None}
 
     @property
     def uses(self) -> tuple[str, ...]:
@@ -66,6 +61,16 @@ class DualEncoderCard(Card):
         if self.metadata is not None and self.metadata.fusion == "mid" and self.text.width % self.metadata.heads:
             raise ValueError(
                 f"metadata.heads is {self.metadata.heads}, which does not divide text.width {self.text.width}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _says_which_splits_it_gives_up(self) -> Self:
+        named = () if self.training is None else self.training.data
+        if unsaid := [name for name in named if "/" in name and name not in self.trained_on]:
+            raise ValueError(
+                f"trained_on lacks {', '.join(unsaid)}, which training.data names; say it there too, since a system is "
+                "not evaluated on what it says that it was trained on"
             )
         return self
 
@@ -97,3 +102,15 @@ class DualEncoderCard(Card):
         if self.metadata is not None:
             raise ValueError("training.keep_images and the objective towers are not for systems with metadata")
         return self
+
+
+def _unsaid(section: BaseModel) -> dict[str, Any]:
+    """The fields that came later and are at their defaults, as pydantic's `exclude` takes them."""
+    found: dict[str, Any] = {}
+    for field, about in type(section).model_fields.items():
+        value = getattr(section, field)
+        if field in _LATER and value == about.default:
+            found[field] = True
+        elif isinstance(value, BaseModel) and (inner := _unsaid(value)):
+            found[field] = inner
+    return found

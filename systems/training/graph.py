@@ -8,7 +8,7 @@ from harness.protocols import get_protocol
 
 ENCODERS = ("passt", "atst", "mn")
 STAGES = ("stage1", "m1", "m3")
-_SMALL = tuple(f"tiny-{encoder}{stage}" for stage in ("", "-m1", "-m3") for encoder in ENCODERS)
+_SMALL = tuple(f"tiny-{encoder}{stage}" for stage in ("-pretrained", "", "-m1", "-m3") for encoder in ENCODERS)
 
 TABLES = {
     "table1": {
@@ -34,7 +34,7 @@ def cards_of(names: Sequence[str], protocol: str | None = None, say: Callable[[s
 
     Args:
         names: registered systems, cards (*.yaml), or tables.
-        protocol: its data set says which part of a table; needed where a table is named.
+        protocol: its data set says which part of a table; needed where a table is named that has several.
         say: receives a line where a data set is named in its place, as in version 0.1.
 
     Raises:
@@ -55,14 +55,30 @@ def cards_of(names: Sequence[str], protocol: str | None = None, say: Callable[[s
     named = {identity(name): name for name in reversed(wanted)}
     ordered: dict[str, None] = {}
     for name in wanted:
-        card, folder = read_card(name)
-        needed = (identity(ancestor.name) for ancestor in reversed(ancestors_of(training_of(card), folder)))
-        ordered |= dict.fromkeys(named[one] for one in (*needed, identity(name)) if one in named)
+        ordered |= dict.fromkeys(named[one] for one in (*_ancestors(name), identity(name)) if one in named)
     return list(ordered)
+
+
+def needed_by(names: Sequence[str]) -> list[list[int]]:
+    """For each of these cards the numbers of those among them that it starts from or is taught by.
+
+    >>> needed_by(["tiny-passt", "tiny-atst", "tiny-passt-m1"])
+    [[], [], [0]]
+    """
+    numbers = {identity(name): number for number, name in enumerate(names)}
+    return [sorted({numbers[one] for one in _ancestors(name) if one in numbers}) for name in names]
+
+
+def _ancestors(name: str) -> list[str]:
+    """The identities of the systems that a card starts from or is taught by, and of theirs, the earliest first."""
+    card, folder = read_card(name)
+    return [identity(ancestor.name) for ancestor in reversed(ancestors_of(training_of(card), folder))]
 
 
 def _table(name: str, dataset: str | None) -> tuple[str, ...]:
     parts = TABLES[name]
+    if dataset is None and len(parts) == 1:
+        return next(iter(parts.values()))
     if dataset not in parts:
         known = " or ".join(_PROTOCOLS.get(part, part) for part in parts)
         what = f"has no part of {dataset}; it is" if dataset else "is"

@@ -4,16 +4,11 @@ import hashlib
 import itertools
 import json
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NamedTuple
 
-from harness.cli import own_command
 from harness.errors import UserError
-from harness.interface import is_card
 from harness.machine import (
     embedding_key,
     exclusive,
@@ -21,24 +16,34 @@ from harness.machine import (
     read_yaml,
     require_undamaged,
     write_checksums,
-    write_text,
 )
 from harness.runs import Curves
 
-Train = Callable[[Mapping[str, object], str], str]
-"""Takes a card and a device, and trains the card's system into its folder; returns a line on the result."""
+_GRIDS = Path(__file__).parents[1] / "cards" / "grids"
+
+Train = Callable[[list[dict[str, Any]]], Iterator[str]]
+"""Takes cards, and trains the system of each into its folder; gives a line on each result, in their order."""
 
 
 def read_grid(path: Path) -> dict[str, list[Any]]:
     """Read a grid: fields of the section `training`, with dots as in `schedule.highest`, and values to try for each.
 
+    Args:
+        path: the file, or the name of a grid that comes with lbar, such as `table2`.
+
     Raises:
         UserError: the file is missing, or is no such grid.
     """
+    known = {file.stem: file for file in sorted(_GRIDS.glob("*.yaml"))}
+    if not path.exists() and str(path) in known:
+        path = known[str(path)]
     try:
         grid = read_yaml(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"grid {path} cannot be read: {' '.join(str(error).split())}") from None
+        raise UserError(
+            f"grid {path} cannot be read: {' '.join(str(error).split())}; name a file, or a grid that comes with lbar "
+            f"({', '.join(known)})"
+        ) from None
     if not isinstance(grid, dict) or not grid or not all(isinstance(one, list) and one for one in grid.values()):
         raise UserError(f"grid {path} is no grid; expected lines such as `supervised: [0, 0.5]`, a list for each field")
     return grid
@@ -83,7 +88,6 @@ def search(
     out: Path,
     runs: Path,
     train: Train,
-    devices: Sequence[str],
     say: Callable[[str], None],
 ) -> str:
     """Train every combination that is not trained yet, and put the best in `out/<name>`.
@@ -94,8 +98,7 @@ def search(
         out: folder that receives the folder of each combination, and that of the best under the card's own name with
             `grid.json`, a list of all of them, best first.
         runs: folder of run folders, in whose MLflow store the trainings are nested in a run of the grid.
-        train: trains one of them.
-        devices: as many are trained at a time, each on its own device.
+        train: trains them.
         say: receives a line for each.
 
     Returns:
@@ -107,7 +110,7 @@ def search(
     params = {field: json.dumps(values) for field, values in grid.items()}
     curves = Curves(runs, f"{card['name']} grid", embedding_key({"card": card, "grid": grid}), params)
     table = []
-    for line, tried, key in _trained(card, grid, out, train, devices):
+    for line, tried, key in _trained(card, grid, out, train):
         say(f"{tried.chosen}: {line}")
         if key and (warning := curves.try_nest(key, tried.reached)):
             say(warning)
@@ -121,31 +124,16 @@ def search(
 
 
 def _trained(
-    card: Mapping[str, Any], grid: Mapping[str, list[Any]], out: Path, train: Train, devices: Sequence[str]
+    card: Mapping[str, Any], grid: Mapping[str, list[Any]], out: Path, train: Train
 ) -> Iterator[tuple[str, Tried, str | None]]:
-    """Each combination when it is trained: the trainer's line, the result, and the key of its curves where it has any.
-
-    As many are trained at a time as there are devices, each on one that is free.
-    """
-    free = SimpleQueue[str]()
-    for device in devices:
-        free.put(device)
-
-    def train_one(chosen: Mapping[str, Any]) -> tuple[str, Tried, str | None]:
-        device = free.get()
-        try:
-            one = variant(card, chosen)
-            line = train(one, device)
-        finally:
-            free.put(device)
+    """Each combination when it is trained: the trainer's line, the result, and the key of its curves, if any."""
+    tries = list(combinations(grid))
+    variants = [variant(card, chosen) for chosen in tries]
+    for chosen, one, line in zip(tries, variants, train(variants), strict=True):
         path = out / one["name"] / "training.json"
         require_undamaged(path, "delete its folder and run the same command again")
         record = read_json(path)
-        return line, Tried(one["name"], dict(chosen), record["reached"], record["measure"]), record.get("key")
-
-    with ThreadPoolExecutor(len(devices)) as pool:
-        # On one device all are trained in this thread: training changes Python's warnings, which all threads share.
-        yield from (map if len(devices) == 1 else pool.map)(train_one, combinations(grid))
+        yield line, Tried(one["name"], chosen, record["reached"], record["measure"]), record.get("key")
 
 
 def _kept(best: Path, target: Path, name: str, table: str) -> Path:
@@ -169,36 +157,3 @@ def _kept(best: Path, target: Path, name: str, table: str) -> Path:
     unfinished.rename(target)
     shutil.rmtree(before, ignore_errors=True)
     return target
-
-
-def train_in_process(
-    base: str,
-    variant: Mapping[str, object],
-    out: Path,
-    data_root: Path,
-    device: str,
-    precision: str,
-    *,
-    skip_broken: bool = False,
-) -> str:
-    """Train a variant of the card `base` in a process of its own, whose messages go to standard error.
-
-    Returns:
-        The line on the result that the process prints.
-
-    Raises:
-        UserError: the process failed; its own messages say why.
-    """
-    name = str(variant["name"])
-    card = out / ".grid" / f"{name}.yaml"
-    base = str(Path(base).resolve()) if is_card(base) else base
-    write_text(card, json.dumps({"base": base, "name": name, "training": variant["training"]}))
-    options = ("--out", str(out), "--data-root", str(data_root), "--device", device, "--precision", precision)
-    command = own_command("train", str(card), *options, *(["--skip-broken"] if skip_broken else []))
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise UserError(
-            f"{name} could not be trained on {device}, for the reason shown above; run the same command again to go on "
-            "with what is not trained yet"
-        )
-    return done.stdout.strip()

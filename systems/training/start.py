@@ -22,6 +22,13 @@ def start_of(card: DualEncoderCard, config: TrainingConfig, folder: Path) -> Dua
     return read_model(card, weights)
 
 
+def temperature_of(card: DualEncoderCard, config: TrainingConfig) -> float:
+    """The temperature as it is before the first step: the card's, or that which the system started from learned."""
+    if config.temperature == "constant" or not config.start:
+        return card.temperature
+    return parse_card(DualEncoderCard, read_card(config.start)[0]).temperature
+
+
 def _with_fusion(card: DualEncoderCard, hearing: DualEncoder, seed: int) -> DualEncoder:
     """A hybrid system with the towers of one that hears only.
 

@@ -1,13 +1,15 @@
 """The trainer of a system: the function that its card's line `trainer:` names."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from harness.errors import UserError
+from harness.evaluation import own_device
 from harness.interface import import_named, options_of, read_card
-from harness.machine import Progress
+from harness.machine import Progress, silent
 
 Trainer = Callable[[Path, Path, Progress], str]
 """Takes the folder that receives the system's folder, the data root, and what shows progress; returns a line on the
@@ -28,12 +30,22 @@ def trainer_of(
         UserError: there is no such card, it has no trainer, or a seed is given and it has no section `training:`.
     """
     card, folder = read_card(name)
-    if seed is not None:
-        training = card.get("training")
-        if not isinstance(training, dict):
-            raise UserError(f"{name} has no section `training:`, so that a seed decides nothing; leave --seed out")
-        card = card | {"training": training | {"seed": seed}}
+    card = seeded(card, seed, name)
     return trainer_for(card, folder, name, device=device, precision=precision, skip_broken=skip_broken)
+
+
+def seeded(card: dict[str, object], seed: int | None, name: str) -> dict[str, object]:
+    """The card with this seed of everything drawn at random; with its own where none is given.
+
+    Raises:
+        UserError: the card has no section `training:`.
+    """
+    training = card.get("training")
+    if seed is None:
+        return card
+    if not isinstance(training, dict):
+        raise UserError(f"{name} has no section `training:`, so that a seed decides nothing; leave --seed out")
+    return card | {"training": training | {"seed": seed}}
 
 
 def trainer_for(
@@ -72,3 +84,42 @@ def trainer_for(
             f"{name} has a trainer that does not leave out broken clips; mend them instead of --skip-broken"
         )
     return cast(Trainer, partial(function, card, folder, **taken))
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, in a form that can be sent to a worker.
+
+    Attributes:
+        card: the card that has been read.
+        folder: the card's.
+        name: how the user named the card, for messages.
+        out: folder that receives the system's folder.
+        data_root: folder with the data sets.
+        device: the name PyTorch gives it, or `auto`; one for each worker with commas between.
+        precision: `fp32`, `bf16` or `fp16`.
+        skip_broken: train without broken clips.
+    """
+
+    card: Mapping[str, object]
+    folder: Path
+    name: str
+    out: Path
+    data_root: Path
+    device: str = "auto"
+    precision: str = "fp32"
+    skip_broken: bool = False
+
+    def trainer(self, device: str) -> Trainer:
+        """What trains it on a device; see `trainer_for`."""
+        options = {"device": device, "precision": self.precision}
+        return trainer_for(self.card, self.folder, self.name, **options, skip_broken=self.skip_broken)
+
+
+def trained(training: Training, progress: Progress = silent) -> str:
+    """Train, on the worker's own device where this is a worker, and return a line on the result.
+
+    Raises:
+        UserError: as `trainer_for` and the trainer itself.
+    """
+    return training.trainer(own_device(training.device))(training.out, training.data_root, progress)

@@ -16,6 +16,7 @@ from harness.cli import say
 from harness.errors import UserError
 from harness.interface import (
     CardFile,
+    common_part,
     located,
     named_from,
     parse_card,
@@ -42,7 +43,7 @@ from systems.training.data.loading import TrainingData, load_training_data
 from systems.training.data.training_set import TrainingSet, load_split
 from systems.training.export import clear_unfinished, export
 from systems.training.fitting.validation import Validation
-from systems.training.start import start_of
+from systems.training.start import start_of, temperature_of
 from systems.training.teachers.correspondences import Teacher, teach
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class _Training:
         return "mAP of tags" if self.config.objective == "towers" else self.validation.name
 
     @property
+    def temperature(self) -> float:
+        """The temperature before the first step."""
+        return temperature_of(self.card, self.config)
+
+    @property
     def weights(self) -> Path:
         """The file of the trained weights."""
         return self.home / f"{self.card.name}.safetensors"
@@ -94,12 +100,18 @@ class _Training:
             "card": self.card.model_dump(
                 mode="json", include=_DECISIVE | ({"metadata"} if uses else set()), exclude=self.card.unsaid()
             ),
-            "data": [data.captions_digest, data.audio_digest, *([embedding_key(data.metadata(uses))] if uses else [])],
+            "data": [
+                data.captions_digest,
+                data.audio_digest,
+                *([embedding_key(data.metadata(uses))] if uses else []),
+                *([embedding_key(data.extra)] if data.extra else []),
+            ],
             "validation": self.validation.digest,
             "tokenizer": self.tokenizer.digest,
             "start": weights_digest(self.model),
             "teachers": [teacher.digest for teacher in self.teachers],
             "precision": precision,
+            **({"temperature": self.temperature} if self.config.temperature == "trained" else {}),
         }
 
 
@@ -256,7 +268,7 @@ def _fitting(training: _Training, curves: Curves, progress: Progress, say: Say) 
         training.model,
         training.tokenizer,
         config,
-        training.card.temperature,
+        training.temperature,
         data,
         training.teachers,
         Hooks(validate, report, progress),
@@ -278,6 +290,7 @@ def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object]
     of_model = {name: tensor for name, tensor in state.items() if name.startswith("model.")}
     model.load_state_dict({name.removeprefix("model."): tensor for name, tensor in of_model.items()})
     write_weights(model.cpu(), training.weights)
+    learned = {"temperature": round(abs(float(state["temperature"])), 6)} if "temperature" in state else {}
     record = {
         "said": decisive,
         "key": key,
@@ -290,7 +303,7 @@ def _write(training: _Training, fitted: "Fitted", decisive: Mapping[str, object]
         "teachers": [{"name": one.name, "digest": one.digest, "bytes": one.nbytes} for one in training.teachers],
         "packages": {name: version(name) for name in ("lightning", "numpy", "torch", "transformers")},
     }
-    export(training.home, _card_of(training), record, written=[training.weights.name])
+    export(training.home, _card_of(training) | learned, record | learned, written=[training.weights.name])
 
 
 def _card_of(training: _Training) -> dict[str, object]:
@@ -305,9 +318,19 @@ def _card_of(training: _Training) -> dict[str, object]:
         "random_weights": None,
         "parameters": sum(weight.numel() for weight in training.model.parameters()),
         "trained_without": (*map(str, training.broken), *_inherited(training.config)),
+        "trained_on": tuple(dict.fromkeys((*card.trained_on, *_splits_of_parents(training.config)))),
     }
     fields = card.model_copy(update=changes).model_dump(mode="json", exclude_unset=True)
-    return {field: value for field, value in fields.items() if field != "trained_without" or value}
+    return {field: value for field, value in fields.items() if value or field not in ("trained_on", "trained_without")}
+
+
+def _splits_of_parents(config: TrainingConfig) -> list[str]:
+    """The splits, by name, that the systems were trained on which it starts from or is taught by."""
+    names: list[str] = []
+    for parent in config.parents:
+        with suppress(UserError):
+            names += [name for name in common_part(read_card(parent)[0]).trained_on if "/" in name]
+    return names
 
 
 def _inherited(config: TrainingConfig) -> list[str]:

@@ -11,8 +11,12 @@ from harness.machine import Progress
 def _read(_data_root: Path, split: str, progress: Progress) -> RetrievalDataset:
     # What renders it is imported by those who ask for it only.
     from harness.datasets.everyday import load
+    from harness.datasets.everyday.intents import place_intents
 
-    return load(split, progress=progress)
+    dataset = load(split, progress=progress)
+    if split == "evaluation":
+        place_intents(dataset.root)
+    return dataset
 
 
 def _keywords(dataset: RetrievalDataset) -> Keywords:
@@ -23,7 +27,10 @@ def _keywords(dataset: RetrievalDataset) -> Keywords:
 
 ENTRY = DatasetEntry(
     name="everyday",
-    splits={"development": Split(hours=1.91), "validation": Split(hours=0.37), "evaluation": Split(hours=0.37)},
+    splits={
+        name: Split(captions_per_clip=5, hours=hours, clips_about=clips)
+        for name, clips, hours in (("development", 1_000, 1.91), ("validation", 200, 0.37), ("evaluation", 200, 0.37))
+    },
     read=_read,
     training="development",
     validation="validation",

@@ -19,7 +19,7 @@ def _read(_data_root: Path, split: str, progress: Progress) -> RetrievalDataset:
 
 ENTRY = DatasetEntry(
     name="everyday-pretraining",
-    splits={"training": Split(hours=7.85)},
+    splits={"training": Split(captions_per_clip=5, hours=7.85, clips_about=4_000)},
     read=_read,
     training="training",
     by_hand="everyday-pretraining comes with the package: nothing to fetch",

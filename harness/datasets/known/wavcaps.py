@@ -112,7 +112,7 @@ def _items(path: Path, source: str) -> Iterator[tuple[str, str]]:
 
 ENTRY = DatasetEntry(
     name="wavcaps",
-    splits={"train": Split(captions_per_clip=1, hours=7_568)},
+    splits={"train": Split(captions_per_clip=1, hours=7_568, clips_about=403_050)},
     read=_read,
     training="train",
     title="WavCaps",

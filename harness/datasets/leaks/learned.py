@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.known import load, splits_for
+from harness.datasets.known import load, training_split
 from harness.datasets.leaks.exclusions import read_exclusions
 from harness.datasets.leaks.identifiers import identifiers, known_ids
 from harness.errors import UserError
@@ -48,12 +48,11 @@ def load_trained_on(
     """
     datasets: list[RetrievalDataset] = []
     absent: list[str] = []
-    splits = splits_for("training")
-    for name in system.training.data:
+    for name, split in map(training_split, system.training.data):
         try:
-            datasets.append(load(name, splits[name], data_root, progress=progress))
+            datasets.append(load(name, split, data_root, progress=progress))
         except UserError as error:
-            absent.append(f"{name} {splits[name]}, from which {system.title} learns: {error}")
+            absent.append(f"{name} {split}, from which {system.title} learns: {error}")
     lists = [data_root / path for path in system.training.exclude]
     return without_listed(datasets, lists, anywhere=not absent), absent
 
@@ -106,9 +105,8 @@ def _named_data(system: TrainedSystem) -> TrainedSystem:
         raise UserError(
             f"card {system.title!r} does not say what its system learns from; expected `training: {{data: [...]}}`"
         )
-    known = splits_for("training")
-    if unknown := [name for name in system.training.data if name not in known]:
-        raise UserError(
-            f"card {system.title!r}: training.data names {', '.join(unknown)}; known data sets are {', '.join(known)}"
-        )
+    try:
+        list(map(training_split, system.training.data))
+    except UserError as error:
+        raise UserError(f"card {system.title!r}: training.data: {error}") from None
     return system

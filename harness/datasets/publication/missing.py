@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.datasets.known import known_dataset, load, splits_for
+from harness.datasets.known import known_dataset, load, splits_for, training_split
 from harness.datasets.publication.fetch import INSTALL_UNPACKER, lacks_unpacker
 from harness.datasets.readers.layout import find_files
 from harness.errors import UserError
@@ -169,7 +169,8 @@ class _Needs:
         self.to_train[key] = name
         training = training_of(fields)
         validation = training.validation or fields.get("dataset")
-        self.splits += [(one, splits_for("training")[one]) for one in training.data if one in splits_for("training")]
+        # Of a data set that there is not, the trainer speaks.
+        self.splits += [training_split(one) for one in training.data if one.partition("/")[0] in splits_for("training")]
         if isinstance(validation, str) and validation in splits_for("validation"):
             self.splits.append((validation, splits_for("validation")[validation]))
         for path in (self.data_root / one for one in training.exclude):
@@ -177,6 +178,9 @@ class _Needs:
                 self.lists.append(
                     MissingPart(path, f"by hand, the list of clips that {card.name} leaves out", None, True)
                 )
+        if training.extra_captions and not (path := self.data_root / training.extra_captions).exists():
+            what = f"by hand, the further captions that {card.name} is trained on; see the documentation, Train"
+            self.lists.append(MissingPart(path, what, None, True))
 
 
 def _missing_data(dataset: str, splits: Sequence[str], data_root: Path) -> tuple[list[MissingPart], bool]:
@@ -202,7 +206,8 @@ def _missing_data(dataset: str, splits: Sequence[str], data_root: Path) -> tuple
     for what, of in lacking.items():
         hours = sum(entry.splits[split].hours or 0 for split in of)
         if of:
-            words = f"{what} of {dataset} {', '.join(of)}, from {entry.url}{by_hand}"
+            source = f", from {entry.url}" if entry.url else ""
+            words = f"{what} of {dataset} {', '.join(of)}{source}{by_hand}"
             parts.append(MissingPart(home, words, round(hours * _BYTES_PER_HOUR), bool(by_hand)))
     comes = any(file.is_archive for file in entry.files)
     return parts, bool(lacking["captions and audio"] and entry.files) or bool(lacking["audio"] and comes)

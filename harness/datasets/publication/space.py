@@ -1,6 +1,6 @@
 """What space a training will need: for audio that is still to be had, decoded samples, embeddings and weights."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,9 @@ from harness.audio import BrokenAudio, Clip, ExpectedSize, PcmStore, expected_si
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
 from harness.datasets.everyday.cache import is_rendered
-from harness.datasets.known import known_dataset, load, splits_for
+from harness.datasets.known import known_dataset, load, splits_for, training_split
 from harness.errors import UserError, meant
-from harness.interface import common_part, needed_files, read_card, training_of
+from harness.interface import TrainingSection, common_part, needed_files, read_card, training_of
 from harness.machine import Progress, silent, usable_cores
 
 _DIMENSION = 1_024
@@ -39,6 +39,39 @@ class Space:
     estimated: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class SplitSize:
+    """How large a split is, as it lies in the data root or, where it does not, as was published.
+
+    Attributes:
+        name: data set and split.
+        clips: number of clips; `None` where it is not known, as are the others.
+        captions: number of captions.
+        hours: length of all clips together.
+        samples: bytes of the decoded samples.
+    """
+
+    name: str
+    clips: int | None
+    captions: int | None
+    hours: float | None
+    samples: int | None
+
+
+def split_sizes(training: TrainingSection, data_root: Path, sample_rate: int) -> list[SplitSize]:
+    """The sizes of the splits that a system is trained on, and then of that which chooses the checkpoint.
+
+    Raises:
+        UserError: nothing is known of a data set that is not there, or it has no such split.
+    """
+    sizes = []
+    for part in _parts(training, data_root, silent):
+        hours = part.split.hours
+        samples = None if hours is None else round(2 * sample_rate * 3_600 * hours)
+        sizes.append(SplitSize(part.name, part.clips, part.captions, hours, samples))
+    return sizes
+
+
 def space_for(name: str, data_root: Path, sample_rate: int, *, progress: Progress = silent) -> list[Space]:
     """What the training of a card's system will need, at most: no clip is left out for being an evaluation clip.
 
@@ -56,9 +89,7 @@ def space_for(name: str, data_root: Path, sample_rate: int, *, progress: Progres
     training = training_of(card)
     if not training.data:
         raise UserError(f"{name} does not say what it is trained on; expected `training: {{data: [...]}}` in its card")
-    splits = [(dataset, splits_for("training")) for dataset in training.data]
-    splits += [(training.validation, splits_for("validation"))] if training.validation else []
-    parts = [_part(dataset, named, data_root, progress) for dataset, named in splits]
+    parts = _parts(training, data_root, progress)
     needed = [space for part in parts for space in _for_audio(part, sample_rate, progress)]
     rows = [part.rows for part in parts[: len(training.data)]]
     width = card.get("shared")
@@ -83,19 +114,38 @@ class _Part(NamedTuple):
     loaded: RetrievalDataset | None
 
     @property
+    def clips(self) -> int | None:
+        """Number of clips; `None` where it is not known."""
+        return len(self.loaded.clips) if self.loaded is not None else self.split.clips or self.split.clips_about
+
+    @property
+    def captions(self) -> int | None:
+        """Number of captions; `None` where it is not known."""
+        if self.loaded is not None:
+            return len(self.loaded.queries)
+        clips, each = self.clips, self.split.captions_per_clip
+        return None if clips is None or each is None else clips * each
+
+    @property
     def rows(self) -> int | None:
         """Number of clips and captions; `None` where it is not known."""
-        if self.loaded is not None:
-            return len(self.loaded.clips) + len(self.loaded.queries)
-        clips, captions = self.split.clips, self.split.captions
+        clips, captions = self.clips, self.captions
         return None if clips is None or captions is None else clips + captions
 
 
-def _part(dataset: str, splits: Mapping[str, str], data_root: Path, progress: Progress) -> _Part:
+def _parts(training: TrainingSection, data_root: Path, progress: Progress) -> list[_Part]:
+    """The splits that are trained on, and then that which chooses the checkpoint, if there is one."""
+    splits = [training_split(name) for name in training.data]
+    if training.validation:
+        known = splits_for("validation")
+        if training.validation not in known:
+            raise UserError(f"{training.validation} has no split for validation; {meant(training.validation, known)}")
+        splits.append((training.validation, known[training.validation]))
+    return [_part(dataset, split, data_root, progress) for dataset, split in splits]
+
+
+def _part(dataset: str, name: str, data_root: Path, progress: Progress) -> _Part:
     entry = known_dataset(dataset)
-    if dataset not in splits:
-        raise UserError(f"{dataset} has no such split; {meant(dataset, splits)}")
-    name = splits[dataset]
     part = _Part(f"{dataset} {name}", entry, entry.splits[name], None)
     if entry.composed and not is_rendered(dataset, name):
         return part

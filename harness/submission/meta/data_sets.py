@@ -16,10 +16,13 @@ _FIELDS = ("name", "url", "has_audio", "has_images", "has_video", "has_captions"
 def described(names: Iterable[str], used_for: str) -> list[dict[str, Any]]:
     """Entries of `train_datasets` or `validation_datasets`; of a data set that nobody described, its name.
 
-    A name stands for the training split of a data set, or for its validation split where it ends in `-validation`.
+    A name stands for the training split of a data set, or for its validation split where it ends in `-validation`, or
+    for another split that stands after a slash.
 
     >>> described(["clotho"], "training")[0]["nb_captions_per_audio"]
     5
+    >>> [entry["name"] for entry in described(["audiocaps", "audiocaps/test"], "training")]
+    ['AudioCaps-train', 'AudioCaps-test']
     """
     return [_entry(name, used_for) for name in names]
 
@@ -34,12 +37,12 @@ def _entry(name: str, used_for: str) -> dict[str, Any]:
 
 def _of_split(name: str) -> dict[str, Any] | None:
     """The fields that the entry of a data set knows; `None` where it is not published."""
-    dataset = name.removesuffix("-validation")
+    dataset, _, said = name.removesuffix("-validation").partition("/")
     if dataset not in dataset_names():
         return None
     entry = known_dataset(dataset)
-    split = entry.training if dataset == name else entry.validation
-    if entry.title is None or split is None:
+    split = said or (entry.training if dataset == name else entry.validation)
+    if entry.title is None or split is None or split not in entry.splits:
         return None
     title = entry.title if len(entry.splits) == 1 else f"{entry.title}-{split}"
     captions = entry.splits[split].captions_per_clip

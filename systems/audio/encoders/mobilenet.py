@@ -40,8 +40,8 @@ class MobileNetConfig(AudioConfig):
         return self.mel.build()
 
     def repeats_images(self) -> bool:
-        """Without jitter of the edges, it does."""
-        return not self.mel.edge_jitter
+        """Without jitter of the edges and masks, it does."""
+        return self.mel.repeats_images
 
 
 class _Stage(NamedTuple):

@@ -57,8 +57,8 @@ class PasstConfig(TransformerConfig):
         return self.mel.build()
 
     def repeats_images(self) -> bool:
-        """Without jitter of the edges, it does."""
-        return not self.mel.edge_jitter
+        """Without jitter of the edges and masks, it does."""
+        return self.mel.repeats_images
 
     def longest_window(self) -> int:
         """Samples of the longest window whose image the positional encoding covers."""

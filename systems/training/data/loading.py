@@ -6,13 +6,23 @@ from itertools import chain
 from pathlib import Path
 
 from harness.audio import PcmStore
-from harness.datasets import Item, Leak, RetrievalDataset, evaluation_sets, find_leaks, without_listed
+from harness.datasets import (
+    Item,
+    Leak,
+    RetrievalDataset,
+    evaluation_sets,
+    find_leaks,
+    known_dataset,
+    splits_for,
+    without_listed,
+)
 from harness.errors import UserError
 from harness.interface import ancestors_of
 from harness.machine import Progress
 from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import TrainingConfig
 from systems.training.data.decoding import LeftOut, decoded
+from systems.training.data.extra_captions import read_extra_captions
 from systems.training.data.training_set import TrainingSet, load_split
 
 
@@ -26,6 +36,7 @@ class TrainingData:
         unchecked: what could not be compared with the evaluation clips, a line each.
         left_out: number of clips that were left out for being evaluation clips.
         broken: what was left out for being broken.
+        extra: a line on the further captions; empty where there are none.
     """
 
     training_set: TrainingSet
@@ -33,18 +44,20 @@ class TrainingData:
     unchecked: tuple[str, ...]
     left_out: int
     broken: tuple[LeftOut, ...] = ()
+    extra: str = ""
 
     def to_json(self) -> dict[str, object]:
         """The leaks, for a record."""
         return {"items": [str(leak) for leak in self.leaks], "unchecked": list(self.unchecked)}
 
     def notes(self) -> list[str]:
-        """Lines on leaks that the person who trains has to see."""
+        """Lines on leaks and further captions that the person who trains has to see."""
         allowed = len({leak.training for leak in self.leaks}) - self.left_out
         return [
             *([f"{self.left_out} training clips are left out, being evaluation clips"] if self.left_out else []),
             *([f"{allowed} training clips are evaluation clips; the record says so"] if allowed else []),
             *(f"not checked for evaluation clips: {line}" for line in self.unchecked),
+            *([self.extra] if self.extra else []),
         ]
 
 
@@ -58,14 +71,22 @@ def load_training_data(
     working directory.
 
     Raises:
-        UserError: a data set is unknown or not there, a list excludes nothing, clips are broken, or an ancestor was
-            trained on evaluation clips, which this card does not allow.
+        UserError: a data set is unknown, not there or what chooses the checkpoint, a list excludes nothing, further
+            captions cannot be used, clips are broken, or an ancestor was trained on evaluation clips, which this card
+            does not allow.
     """
     if config.leaks == "exclude":
         _refuse_leaking_ancestors(config)
     datasets = [load_split(name, "training", data_root, progress) for name in config.data]
+    chosen_by = (config.validation, splits_for("validation").get(config.validation))
+    if chosen_by in [(dataset.name, dataset.split) for dataset in datasets]:
+        raise UserError(f"{' '.join(map(str, chosen_by))} cannot both be trained on and choose the checkpoint")
+    read = read_extra_captions(data_root / config.extra_captions, datasets) if config.extra_captions else None
     datasets = without_listed(datasets, [data_root / path for path in config.exclude])
-    evaluation, absent = evaluation_sets(data_root, config.data, progress=progress)
+    evaluation, absent = evaluation_sets(data_root, {dataset.name for dataset in datasets}, progress=progress)
+    # A system that is trained on an evaluation split, as its card says, is not evaluated on that data set.
+    given_up = {one.name for one in datasets if one.split in known_dataset(one.name).evaluation}
+    evaluation = [dataset for dataset in evaluation if dataset.name not in given_up]
     report = find_leaks(datasets, evaluation, progress=progress)
     clips = sum(len(dataset.clips) for dataset in datasets)
     if config.leaks == "exclude":
@@ -81,8 +102,15 @@ def load_training_data(
         strict=True,
     )
     unchecked = tuple(dict.fromkeys((*absent, *report.unchecked)))
-    training_set = TrainingSet(whole, tuple(stores))
-    return TrainingData(training_set, tuple(report.leaks), unchecked, left_out, tuple(chain.from_iterable(broken)))
+    extra = read.of(whole) if read else ()
+    return TrainingData(
+        TrainingSet(whole, tuple(stores), extra),
+        tuple(report.leaks),
+        unchecked,
+        left_out,
+        tuple(chain.from_iterable(broken)),
+        read.coverage(extra) if read else "",
+    )
 
 
 def _refuse_leaking_ancestors(config: TrainingConfig) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array, Clip, PcmStore
-from harness.datasets import RetrievalDataset, described, load, splits_for
+from harness.datasets import RetrievalDataset, described, load, splits_for, training_split
 from harness.errors import UserError, meant
+from harness.evaluation import Clips
 from harness.interface import Metadata, metadata_of
 from harness.machine import Progress, embedding_key
 from harness.protocols import Protocol, RetrievalTask, pose
@@ -26,10 +27,12 @@ class TrainingSet:
     Attributes:
         datasets: the splits.
         stores: hold the clips of each, decoded at one sampling rate.
+        extra: further texts that may stand for each caption in training; empty where no caption has any.
     """
 
     datasets: tuple[RetrievalDataset, ...]
     stores: tuple[PcmStore, ...]
+    extra: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def clips(self) -> tuple[tuple[PcmStore, Clip], ...]:
@@ -74,6 +77,21 @@ class TrainingSet:
         splits = (described(dataset, uses, evaluated=False) for dataset in self.datasets)
         return tuple(metadata_of(clip, uses) for split in splits for clip in split.clips)
 
+    def items(self, uses: Sequence[str]) -> Clips:
+        """All clips as a system embeds them, with what it uses beside their sound.
+
+        Raises:
+            UserError: a data set has nothing of a kind.
+        """
+        splits = (described(dataset, uses, evaluated=False) for dataset in self.datasets)
+        return Clips(
+            [
+                (split.name, (store, clip))
+                for split, store in zip(splits, self.stores, strict=True)
+                for clip in split.clips
+            ]
+        )
+
     def read(self, clip: int, start: int = 0, most: int | None = None) -> Array:
         """Samples of a clip, float32; see `PcmStore.read`."""
         store, of = self.clips[clip]
@@ -113,6 +131,8 @@ def load_split(
     Raises:
         UserError: the data set is unknown, has no such split, or is not there.
     """
+    if purpose == "training":
+        return load(*training_split(name), data_root, progress=progress)
     splits = splits_for(purpose)
     if name not in splits:
         raise UserError(f"{name!r} has no split for {purpose}; {meant(name, splits)}")

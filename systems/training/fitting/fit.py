@@ -112,7 +112,7 @@ def fit(
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise UserError(
                 f"{device} has no memory for a batch of {fitting.config.batch}, but for one of {_that_fits(fitting)}; "
-                "lower `batch:` in the card"
+                "lower `batch:` in the card, or compute it in parts by `part:`"
             ) from error
     return Fitted(folder / "best.ckpt", keeping.best, tuple(keeping.epochs))
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-def supervised_loss(similarities: Tensor, matching: Tensor, temperature: float) -> Tensor:
+def supervised_loss(similarities: Tensor, matching: Tensor, temperature: float | Tensor) -> Tensor:
     """L_sup of the paper (arXiv 2408.11641, section 3): NT-Xent over clips and over captions, added up.
 
     For each pair that matches, the cross-entropy of its clip among the batch's clips given the caption, and of its
@@ -25,7 +25,7 @@ def supervised_loss(similarities: Tensor, matching: Tensor, temperature: float) 
     return loss
 
 
-def distillation_loss(similarities: Tensor, estimates: Tensor, temperature: float) -> Tensor:
+def distillation_loss(similarities: Tensor, estimates: Tensor, temperature: float | Tensor) -> Tensor:
     """L_dist of the paper (arXiv 2408.11641, section 5): cross-entropies between estimated and own distributions.
 
     Both are softmaxes of cosines over the temperature: over the clips given each caption, and over the captions given
@@ -49,7 +49,7 @@ def distillation_loss(similarities: Tensor, estimates: Tensor, temperature: floa
     return cross_entropy(0) + cross_entropy(1)
 
 
-def same_clip_loss(captions: Tensor, owners: Tensor, temperature: float) -> Tensor:
+def same_clip_loss(captions: Tensor, owners: Tensor, temperature: float | Tensor) -> Tensor:
     """The loss of a text encoder that learns, without any sound, which captions were written for one clip.
 
     For each two captions of a clip, the cross-entropy of the second among all other captions of the batch given the

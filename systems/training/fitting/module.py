@@ -24,6 +24,7 @@ from systems.training.data.batches import Batch, Batches
 from systems.training.data.images import Images
 from systems.training.data.training_set import Draw, TrainingSet
 from systems.training.fitting.losses import distillation_loss, supervised_loss
+from systems.training.fitting.parts import in_parts
 from systems.training.teachers.correspondences import Teacher, estimate
 
 
@@ -87,12 +88,15 @@ class Fitting(lightning.LightningModule):
         super().__init__()
         self.model = model
         self.config = config
-        self.temperature = temperature
+        self.temperature: Tensor | float = temperature
+        if config.temperature == "trained":
+            self.temperature = torch.nn.Parameter(torch.tensor(temperature))
         self._data = data
         self._teachers = tuple(teachers)
         self._hooks = hooks
         self._advance: Advance = lambda _: None
         self._ids = tokenizer(data.captions)
+        self._extra = [tokenizer(texts) for texts in data.extra]
         uses = () if model.metadata is None else model.metadata.uses
         self._keywords = keyword_ids(tokenizer, data.metadata(uses)) if uses else None
         self._owners = torch.from_numpy(data.owners)
@@ -116,8 +120,9 @@ class Fitting(lightning.LightningModule):
     def batches(self, size: int) -> Batches:
         """The batches of the epoch, made of so many pairs or clips."""
         config = self.config.model_copy(update={"batch": size})
-        rank, ranks = self.trainer.global_rank, self.trainer.world_size
-        return Batches(self._data, self._ids, config, self._longest, self.current_epoch, rank, ranks, self._images)
+        part = (self.trainer.global_rank, self.trainer.world_size)
+        rest = (self._images, self._extra)
+        return Batches(self._data, self._ids, config, self._longest, self.current_epoch, *part, *rest)
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:  # noqa: ARG002
         """Leave the batch where it is: the model moves the waveforms, one pass at a time."""
@@ -184,6 +189,11 @@ class Fitting(lightning.LightningModule):
         """What the model reaches on the validation split; it is left in evaluation mode."""
         return self._hooks.validate(self.model)
 
+    @property
+    def divisor(self) -> Tensor | float:
+        """What divides the cosines: the temperature, without the sign that training might give it."""
+        return self.temperature.abs() if isinstance(self.temperature, Tensor) else self.temperature
+
     def described(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
         """The features of the batch's clips, `(clips, width)`."""
         if batch.images:
@@ -201,8 +211,16 @@ class Fitting(lightning.LightningModule):
 
     def loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
         """The loss of a step; each of several processes computes it over the embeddings of all of them."""
-        clips = self._gathered(normalize(self.embedded(batch, generator).float(), dim=-1))
-        captions = self._gathered(normalize(self.model.embed_captions(batch.ids).float(), dim=-1))
+        parts = self.config.parts(self.trainer.world_size if self._trainer else 1)
+
+        def of_clips(some: slice) -> Tensor:
+            return normalize(self.embedded(batch.some(some), generator).float(), dim=-1)
+
+        def of_captions(some: slice) -> Tensor:
+            return normalize(self.model.embed_captions(batch.ids[some]).float(), dim=-1)
+
+        clips = self._gathered(in_parts(of_clips, len(batch.draw.clips), parts, self.model, generator))
+        captions = self._gathered(in_parts(of_captions, len(batch.ids), parts, self.model))
         which = Draw(np.concatenate(_of_all(batch.draw.clips)), np.concatenate(_of_all(batch.draw.captions)))
         with torch.autocast(clips.device.type, enabled=False):
             similarities = clips @ captions.T
@@ -210,10 +228,11 @@ class Fitting(lightning.LightningModule):
         loss = torch.zeros((), device=similarities.device)
         if supervised:
             matching = torch.from_numpy(which.clips)[:, None] == self._owners[torch.from_numpy(which.captions)]
-            loss = loss + supervised * supervised_loss(similarities, matching.to(similarities.device), self.temperature)
+            matching = matching.to(similarities.device)
+            loss = loss + supervised * supervised_loss(similarities, matching, self.divisor)
         if supervised < 1:
             estimates = estimate(self._teachers, which.clips, which.captions, similarities.device)
-            loss = loss + (1 - supervised) * distillation_loss(similarities, estimates, self.temperature)
+            loss = loss + (1 - supervised) * distillation_loss(similarities, estimates, self.divisor)
         return self.config.loss_scale * loss
 
     def _gathered(self, vectors: Tensor) -> Tensor:

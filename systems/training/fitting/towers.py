@@ -53,7 +53,7 @@ class TowersFitting(Fitting):
         of_tags = binary_cross_entropy_with_logits(logits, tags, reduction="sum") / len(tags)
         captions = normalize(self.model.describe_captions(batch.ids).float(), dim=-1)
         owners = self._owners[torch.from_numpy(batch.draw.captions)].to(captions.device)
-        return self.config.loss_scale * (of_tags + same_clip_loss(captions, owners, self.temperature))
+        return self.config.loss_scale * (of_tags + same_clip_loss(captions, owners, self.divisor))
 
     def validated(self) -> float:
         """The mean average precision of the tags of the validation split."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import AsJson, DataRoot, Device, Trust, echo, print_json
+from harness.cli import AsJson, DataRoot, Device, On, Trust, echo, print_json
 
 if TYPE_CHECKING:
     from systems.training.data.training_set import TrainingSet
@@ -28,12 +28,13 @@ def estimate_all(
     device: Device = "auto",
     skip_broken: SkipBroken = False,
     trust: Trust = False,  # noqa: ARG001
+    on: On = None,
 ) -> None:
     """Compute and keep the teachers' embeddings of the training data.
 
     `lbar train` does so by itself. A computation that was interrupted goes on where it stopped.
     """
-    teachers, data = _estimated(card, data_root, device, skip_broken=skip_broken)
+    teachers, data = _estimated(card, data_root, device, on, skip_broken=skip_broken)
     for teacher in teachers:
         echo(f"{teacher.name}: {len(data.clips)} clips, {len(data.captions)} captions, {teacher.nbytes:,} bytes")
 
@@ -94,7 +95,7 @@ def measure_agreement(
 
 
 def _estimated(
-    card: str, data_root: Path, device: str, *, skip_broken: bool
+    card: str, data_root: Path, device: str, on: str | None = None, *, skip_broken: bool
 ) -> "tuple[tuple[Teacher, ...], TrainingSet]":
     from functools import partial
 
@@ -112,4 +113,4 @@ def _estimated(
     config = config.with_parents(partial(located, folder=folder))
     with bars() as progress:
         data = load_training_data(config, data_root, progress, skip_broken=skip_broken).training_set
-        return teach(config.teachers, data, device=device, progress=progress), data
+        return teach(config.teachers, data, device=device, on=on, progress=progress), data

@@ -5,10 +5,10 @@ each; the cosines are computed from them batch by batch. At d = 1024 the embeddi
 their captions take 1.65 GB a teacher; the cosines of all their pairs would take 325 GB.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches
-from harness.interface import RetrievalSystem, build_system, embed_described, is_pair_scorer, uses_of
+from harness.evaluation import Captions, Items, KeptRows, Workers, embed_in_batches
+from harness.interface import build_system, is_pair_scorer, uses_of
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.measures import unit_vectors
 from systems.training.data.training_set import Indices, TrainingSet
+from systems.training.teachers.shares import forget_shares, in_shares
 
 Half = NDArray[np.float16]
 
@@ -76,28 +77,34 @@ def teach(
     *,
     device: str = "auto",
     batch_size: int | None = None,
+    on: str | None = None,
     progress: Progress = silent,
 ) -> tuple[Teacher, ...]:
     """Load every teacher's embeddings, or compute those not kept; an interrupted computation goes on where it stopped.
 
     They are kept under a key of everything that decides them: the teacher's weights, the clips and the captions.
+    Processes that torchrun has started compute a share each, every one on the GPU of its local rank.
 
     Args:
         names: of the teachers, as `build_system` takes them.
         data: what they embed.
         device: the name PyTorch gives it, or `auto`.
         batch_size: number of clips or captions embedded at once.
+        on: a Dask cluster whose workers embed; `None` is this process.
         progress: opened for each teacher's clips and for its captions.
 
     Raises:
         UserError: a teacher is missing, cannot be used, or fails.
     """
-    return tuple(_teacher(name, data, device, batch_size, progress) for name in names)
+    return tuple(_teacher(name, data, device, batch_size, on, progress) for name in names)
 
 
-def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, progress: Progress) -> Teacher:
+def _teacher(
+    name: str, data: TrainingSet, device: str, batch_size: int | None, on: str | None, progress: Progress
+) -> Teacher:
     try:
-        built = build_system(name, device=device, named_by="the card")
+        own = f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+        built = build_system(name, device=own, named_by="the card")
     except UserError as error:
         raise UserError(f"teacher {name!r} cannot be used: {error}", error.problems) from error
     system = built.system
@@ -116,30 +123,25 @@ def _teacher(name: str, data: TrainingSet, device: str, batch_size: int | None, 
     uses = uses_of(system)
     known = data.metadata(uses)
     how = (system.info.digest, code, kind_of(built.device), installed_packages())
+    workers = Workers(on, name, built.device) if on else None
+    rank, ranks = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
 
-    def vectors(side: str, content: str) -> Half:
-        job: EmbeddingJob[object] = EmbeddingJob(
-            system.info.name,
-            side,
-            count=len(data.clips) if side == "clip" else len(data.captions),
-            read=(lambda index: (data.read(index), known[index])) if side == "clip" else data.captions.__getitem__,
-            embed=lambda items: unit_vectors(_embed(system, side, items)),
-            batch_size=batch_size,
-        )
+    def vectors(items: Items, side: str, content: str) -> Half:
+        job = items.job(system, batch_size)
         kept = KeptRows(_kept(embedding_key(*how, side, content)), np.float16)
-        return embed_in_batches(job, kept, progress=progress)
+        if ranks > 1 and not workers:
+            made = embed_in_batches(job, kept, rest=in_shares(kept, job, rank, ranks, unit_vectors), progress=progress)
+            forget_shares(kept, rank, ranks)
+            return made
+        rest = workers.rest(system, items, batch_size) if workers else job.batches
+        return embed_in_batches(job, kept, rest=lambda done: map(unit_vectors, rest(done)), progress=progress)
 
     return Teacher(
         system.info.name,
         system.info.digest,
-        vectors("clip", embedding_key(data.audio_digest, known) if uses else data.audio_digest),
-        vectors("caption", data.captions_digest),
+        vectors(data.items(uses), "clip", embedding_key(data.audio_digest, known) if uses else data.audio_digest),
+        vectors(Captions(data.captions), "caption", data.captions_digest),
     )
-
-
-def _embed(system: RetrievalSystem, side: str, items: Sequence[object]) -> NDArray[np.float32]:
-    vectors: Any = embed_described(system, items) if side == "clip" else system.embed_text(items)  # type: ignore[arg-type]
-    return np.asarray(vectors)
 
 
 def _kept(key: str) -> Path:

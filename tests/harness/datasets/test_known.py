@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.datasets.known import dataset_names, load, selected_splits, splits_for
+from harness.datasets.known import dataset_names, load, selected_splits, splits_for, training_split
 from harness.errors import UserError
 
 
@@ -36,6 +36,15 @@ def test_what_is_trained_on_and_chosen_by() -> None:
         "everyday": "validation",
         "folder": "all",
     }
+
+
+def test_a_name_among_training_data_may_say_the_split() -> None:
+    assert training_split("clotho") == ("clotho", "development")
+    assert training_split("audiocaps/val") == ("audiocaps", "val")
+    with pytest.raises(UserError, match="audiocaps has no split 'tets'; did you mean 'test'"):
+        training_split("audiocaps/tets")
+    with pytest.raises(UserError, match="'audiocups/val' has no split for training; did you mean|known are"):
+        training_split("audiocups/val")
 
 
 @pytest.mark.parametrize(

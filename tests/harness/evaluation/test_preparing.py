@@ -1,4 +1,5 @@
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,28 @@ import soundfile
 from harness.audio.clip import Clip
 from harness.audio.store import PcmStore
 from harness.errors import UserError
-from harness.evaluation.preparing import odd_sounds, prepare, reader
-from harness.protocols.named import get_protocol
+from harness.evaluation.preparing import odd_sounds, prepare, reader, refuse_learned
+from harness.interface.system import SystemInfo
+from harness.protocols.description import get_protocol
 from harness.runs.records import RemarkedClip
+
+
+@pytest.mark.parametrize(
+    ("learned", "split", "refused"),
+    [
+        ("audiocaps", "test", False),
+        ("audiocaps/val", "test", False),
+        ("audiocaps/test", "test", True),
+        ("audiocaps/test", "test-957", True),
+        ("audiocaps/test", "val", False),
+        ("audiocaps/val", "val", True),
+        ("clotho/evaluation", "test", False),
+    ],
+)
+def test_a_system_is_not_evaluated_on_what_it_says_it_has_learned(learned: str, split: str, refused: bool) -> None:
+    info = SystemInfo("mine", 16_000, trained_on=("audiocaps", learned))
+    with pytest.raises(UserError, match=f"mine was trained on {learned}") if refused else nullcontext():
+        refuse_learned(info, "audiocaps", split)
 
 
 class Plain:

@@ -88,3 +88,13 @@ def test_the_digest_sees_rules_names_captions_and_relevance() -> None:
     tasks.append(pose(AUDIO_TO_TEXT, base))
     assert len({task.digest for task in tasks}) == len(tasks)
     assert pose(TEXT_TO_AUDIO, toy()).digest == tasks[0].digest
+
+
+def test_a_clip_asks_for_the_captions_that_a_file_says_it_answers(tmp_path: Path) -> None:
+    """One that answers none of the captions is not asked about."""
+    rows = ["query,audio_filenames", """caption 1 of 2,"['c.wav', 'a.wav']\"""", """caption 0 of 0,['a.wav']"""]
+    (tmp_path / "relevant.csv").write_text("\n".join(rows) + "\n")
+    task = pose(Protocol("a2t", "toy", "all", "audio-to-text", annotations="relevant.csv"), toy(tmp_path))
+    assert task.captions == ("caption 1 of 2", "caption 0 of 0")
+    assert relevant(task) == {"a.wav": ["caption 1 of 2", "caption 0 of 0"], "c.wav": ["caption 1 of 2"]}
+    assert task.sources == ("a.wav", "c.wav")

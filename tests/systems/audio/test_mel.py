@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from systems.audio.mel import KaldiLogMel, draw_edges, kaldi_mel_bank
+from systems.audio.mel import KaldiLogMel, MelConfig, draw_edges, kaldi_mel_bank, masked
 from systems.audio.spectra import blocks_of, bounds_of
 
 ROUNDING = 2e-4
@@ -100,6 +100,39 @@ def test_edges_are_drawn_on_the_cpu_whatever_device_is_in_force() -> None:
         assert draw_edges(torch.Generator().manual_seed(1)) == edges
         again = jittering(waveforms, torch.Generator().manual_seed(1))
     torch.testing.assert_close(again, jittered, rtol=0, atol=0)
+
+
+def test_what_is_masked_in_training() -> None:
+    waveforms = noise(64, 32_000)
+    masking = KaldiLogMel(masked_bands=48, masked_frames=30)
+    exact = masking.eval()(waveforms)
+    torch.testing.assert_close(exact, KaldiLogMel()(waveforms), rtol=0, atol=0)
+    images = masking.train()(waveforms, torch.Generator().manual_seed(0))
+    hidden = images != exact
+    assert (images[hidden] == 0.9).all()  # The logarithm of 1 is 0, and (0 + 4.5) / 5 its image.
+    bands, frames = hidden.all(2), hidden.all(1)
+    assert torch.equal(hidden, bands[:, :, None] | frames[:, None, :])
+    for rows, most in ((bands, 48), (frames, 30)):
+        widths = rows.sum(1)
+        assert 0 <= widths.min() < most / 8
+        assert 7 * most / 8 < widths.max() <= most
+        starts = rows.int().argmax(1)
+        assert all(row[start : start + width].all() for row, start, width in zip(rows, starts, widths, strict=True))
+        assert len(starts.unique()) > 20
+    assert torch.equal(masking(waveforms, torch.Generator().manual_seed(0)), images)
+
+
+def test_an_image_can_be_masked_as_a_whole() -> None:
+    images = masked(torch.zeros(200, 4, 3), 2, 50, torch.Generator().manual_seed(0))
+    assert set((images == 0.9).all(1).sum(1).tolist()) == {0, 1, 2, 3}
+
+
+def test_images_with_masks_are_not_kept() -> None:
+    still = {"edge_jitter": False}
+    assert MelConfig(**still).repeats_images
+    for more in ({"masked_bands": 1}, {"masked_frames": 1}):
+        assert not MelConfig(**still, **more).repeats_images
+    assert not MelConfig().repeats_images
 
 
 def test_silence_is_finite(front_end: KaldiLogMel) -> None:

@@ -13,7 +13,7 @@ PROTOCOLS = {"clotho": "clotho-dcase2024", "audiocaps": "audiocaps", "everyday":
 def test_every_table_is_there_in_an_order_that_can_be_trained(table: str, dataset: str) -> None:
     cards = cards_of([table], PROTOCOLS[dataset])
     assert set(cards) == set(TABLES[table][dataset]) <= set(registered())
-    starts = [card for card in cards if "-stage1-" in card or card in ("tiny-passt", "tiny-atst", "tiny-mn")]
+    starts = [card for card in cards if "-stage1-" in card or card.endswith("-pretrained")]
     assert starts == cards[:3]
 
 
@@ -38,6 +38,12 @@ def test_which_part_of_a_table() -> None:
     for protocol in (None, "folder"):
         with pytest.raises(UserError, match=f"is of clotho, audiocaps, everyday; say which by --protocol {known}"):
             cards_of(["table1"], protocol)
+
+
+def test_a_table_of_one_part_needs_no_protocol() -> None:
+    assert cards_of(["table2"]) == cards_of(["table2"], "clotho-dcase2024")
+    with pytest.raises(UserError, match="table2 has no part of everyday; it is of clotho"):
+        cards_of(["table2"], "everyday")
 
 
 def test_every_protocol_of_a_data_set_names_its_part() -> None:

@@ -2,15 +2,18 @@
 
 import json
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from harness.cli.app import build, own_command
 from harness.errors import UserError
+from harness.interface.cards.card import parse_card, read_card
 from harness.interface.systems import load_system
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
@@ -34,6 +37,22 @@ def test_what_is_no_grid(tmp_path: Path, text: str) -> None:
         read_grid(tmp_path / "grid.yaml")
     with pytest.raises(UserError, match="cannot be read"):
         read_grid(tmp_path / "gone.yaml")
+
+
+def test_the_grid_that_comes_with_lbar_fits_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid = read_grid(Path("table2"))
+    card, _ = read_card("passt-distilled-all")
+    found = [parse_card(DualEncoderCard, variant(card, chosen)).training for chosen in combinations(grid)]
+    assert len(found) == 4 * 3 * 7
+    assert len({(one.supervised, one.schedule.highest, one.teachers) for one in found if one}) == 84
+    # Every non-empty choice of the three, and the card's own values among the rest.
+    assert len({frozenset(teachers) for teachers in grid["teachers"]}) == 7
+    own = parse_card(DualEncoderCard, card).training
+    assert own in found
+    # A file of that name comes first.
+    Path("table2").write_text("seed: [0]\n")
+    assert read_grid(Path("table2")) == {"seed": [0]}
 
 
 @pytest.fixture
@@ -65,6 +84,43 @@ def test_several_at_a_time_reach_what_one_after_the_other_does(
         return json.loads(Path(out, "mine", "grid.json").read_text())
 
     assert run("apart", "cpu,cpu") == run("alone", "cpu")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("trainable")
+def test_a_killed_worker_costs_an_epoch_at_most(
+    small_clotho: Path, migrated_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The grid of eight comes to the same table, and what the killed training had finished is not done again."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    card = yaml.safe_load(Path("mine.yaml").read_text())
+    card["training"]["epochs"] = 4
+    Path("mine.yaml").write_text(yaml.safe_dump(card))
+    Path("grid.yaml").write_text("seed: [0, 1, 2, 3, 4, 5, 6, 7]\n")
+    options = ["--grid", "grid.yaml", "--data-root", str(small_clotho), "--device", "cpu"]
+    subprocess.run(own_command("train", "mine.yaml", *options, "--out", "alone"), check=True)
+    apart = subprocess.Popen(
+        own_command("train", "mine.yaml", *options, "--out", "apart", "--on", "local:2"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    said, killed = [], False
+    for line in apart.stderr:
+        said.append(line)
+        if not killed and "epoch 2 of 4" in line:
+            name = line.partition(":")[0]
+            workers = [
+                one for one in psutil.Process(apart.pid).children(recursive=True) if "spawn_main" in str(one.cmdline())
+            ]
+            held = [one for one in workers if any(name in file.path for file in one.open_files())]
+            held[0].kill()
+            killed = True
+    assert apart.wait() == 0, "".join(said)
+    assert killed
+    assert json.loads(Path("apart/mine/grid.json").read_text()) == json.loads(Path("alone/mine/grid.json").read_text())
+    epochs = Counter(line.partition(",")[0].partition(": loss")[0] for line in said if ": epoch " in line)
+    assert len(epochs) == 8 * 4
+    assert sum(epochs.values()) <= 8 * 4 + 1
 
 
 @pytest.mark.usefixtures("trainable")

@@ -1,5 +1,6 @@
 """Two stages on a small data set: what is written, what is not done again, and what is refused."""
 
+import csv
 import json
 import os
 import shutil
@@ -9,16 +10,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
 
 from harness.cli.app import own_command
 from harness.errors import UserError
-from harness.interface.cards.card import trained_without
+from harness.evaluation import Options, evaluate
+from harness.interface.cards.card import read_card, trained_without
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
-from harness.machine import exclusive
+from harness.machine import exclusive, read_json
 from harness.runs.tracking.client import open_client
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.training_section import TrainingConfig
@@ -125,6 +128,87 @@ def test_a_hybrid_system_goes_on_from_one_that_hears(
     written = root / "clotho_metadata_development.csv"
     written.write_text(written.read_text().replace("bell", "owl"))
     assert "trained before" not in train(card, root, name="hybrid", **more)[0]
+
+
+def rewrites(root: Path, *, swapped: str = "") -> Path:
+    """The small Clotho with a file of rewrites by a rule, two for each caption of its training clips but one."""
+    rows = ["dataset,split,file_name,caption_index,variant,caption,source"]
+    with (root / "clotho_captions_development.csv").open(newline="") as file:
+        for clip, *captions in list(csv.reader(file))[2:]:
+            for index, caption in enumerate(captions):
+                said = caption.rstrip(".").replace(swapped or " ", " ").lower()
+                for variant, text in enumerate((f"1. One hears that {said}", f"2. In the distance, {said}")):
+                    rows.append(f'clotho,development,{clip},{index},{variant},"{text}",a rule')
+    (root / "rewrites.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def test_the_recipe_of_dcase_2023_in_small(
+    card: dict[str, object], small_clotho: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two steps: with masks and a temperature that is trained; then on from there with extra captions."""
+    root = rewrites(shutil.copytree(small_clotho, tmp_path / "rewritten"))
+    recipe = TRAINING | {"loss_scale": 0.5, "temperature": "trained", "epochs": 1, "schedule": {"highest": 0.001}}
+    mel = {"mel": {"masked_bands": 48, "masked_frames": 48}}
+    more: dict[str, Any] = {"temperature": 0.03, "audio": card["audio"] | mel}  # type: ignore[operator]
+    train(card, root, training=recipe, **more)
+    learned = read_json(Path("weights/first/training.json"))["temperature"]
+    assert learned != 0.03
+    assert read_card("weights/first/card.yaml")[0]["temperature"] == learned
+    tuned = recipe | {"start": "weights/first/card.yaml", "extra_captions": "rewrites.csv", "replaced": 0.3}
+    _, told = train(card, root, name="tuned", training=tuned, **more)
+    assert "tuned: " + str(root / "rewrites.csv") + " has texts for 115 of 120 captions, 2 each; a numbering was " in (
+        "\n".join(told)
+    )
+    # It goes on from the temperature that was learned, and not from the card's.
+    record = read_json(Path("weights/tuned/training.json"))
+    assert record["said"]["temperature"] == learned
+    assert record["temperature"] != learned
+    assert check(load_system("weights/tuned/card.yaml", device="cpu")) == []
+    assert "trained before" in train(card, root, name="tuned", training=tuned, **more)[0]
+
+    # With other texts it is another training.
+    rewrites(root, swapped="a")
+    monkeypatch.setattr(fit, "fit", Mock(side_effect=UserError("it begins")))
+    with pytest.raises(UserError, match="it begins"):
+        train(card, root, name="tuned", training=tuned, **more)
+
+
+def test_extra_captions_that_cannot_be_used_are_said_before_a_step(
+    card: dict[str, object], small_clotho: Path, tmp_path: Path
+) -> None:
+    root = rewrites(shutil.copytree(small_clotho, tmp_path / "rewritten"))
+    with (root / "rewrites.csv").open("a") as file:
+        file.write("clotho,development,unknown.wav,0,0,a bell,a rule\nclotho,validation,0.wav,0,0,a bell,a rule\n")
+    training = TRAINING | {"extra_captions": "rewrites.csv"}
+    with pytest.raises(UserError, match=r"rewrites\.csv: 2 rows cannot be used") as refused:
+        train(card, root, training=training)
+    assert refused.value.problems == (
+        "line 232: there is no clip 'unknown.wav' in clotho development",
+        "line 233: 'clotho validation' is not what is trained on; expected clotho development",
+    )
+    assert not Path("weights/first/epochs").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            {"extra_captions": "x.csv"},
+            "extra_captions has texts of which the teachers estimate nothing; say `replaced: 0`",
+        ),
+        ({"temperature": "trained"}, "temperature is trained, and the estimates would change with it; say `constant`"),
+        ({"replaced": 1}, "replaced: Input should be less than 1"),
+    ],
+)
+def test_what_does_not_go_with_teachers(
+    card: dict[str, object], small_clotho: Path, more: dict[str, object], expected: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        train(card, small_clotho, training=TRAINING | {"teachers": ["linear"], "supervised": 0.5} | more)
+    assert expected in " ".join((str(refused.value), *refused.value.problems))
+    if "extra_captions" in more:
+        TrainingConfig(**TRAINING | {"teachers": ["linear"], "supervised": 0.5, "replaced": 0} | more)
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
@@ -302,6 +386,31 @@ def test_evaluation_clips_are_left_out_or_told_of(card: dict[str, object], leaki
     elder = "weights/allowed/card.yaml"
     with pytest.raises(UserError, match="was allowed to learn from evaluation clips, and this card would learn them"):
         train(card, leaking, name="third", training=training | {"start": elder})
+
+
+def test_a_system_that_learns_an_evaluation_split_is_not_evaluated_on_it(
+    card: dict[str, object], small_clotho: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(small_clotho, tmp_path / "whole")
+    shutil.copytree(root / "validation", root / "evaluation")
+    shutil.copy(root / "clotho_captions_validation.csv", root / "clotho_captions_evaluation.csv")
+    everything = ["clotho", "clotho/evaluation"]
+    training = TRAINING | {"data": everything, "epochs": 1}
+    with pytest.raises(UserError, match="trained_on lacks clotho/evaluation, which training.data names; say it there"):
+        train(card, root, training=training)
+    _, told = train(card, root, training=training, trained_on=everything)
+    assert not any("evaluation clips" in line and "not checked" not in line for line in told)
+    # Whoever starts from it has learned the same.
+    card["trained_on"] = ["clotho"]
+    train(card, root, name="tuned", training=TRAINING | {"epochs": 1, "start": "weights/first/card.yaml"})
+    for name in ("first", "tuned"):
+        system = load_system(f"weights/{name}/card.yaml", device="cpu")
+        assert system.info.trained_on == ("clotho", "clotho/evaluation")
+        with pytest.raises(UserError, match=f"{name} was trained on clotho/evaluation, as its card says, and cannot"):
+            evaluate(system, "clotho-dcase2024", Options(data_root=root))
+    choosing = ["clotho", "clotho/validation"]
+    with pytest.raises(UserError, match="clotho validation cannot both be trained on and choose the checkpoint"):
+        train(card, root, training=TRAINING | {"data": choosing}, trained_on=choosing)
 
 
 def test_broken_clips_are_left_out_where_asked_for(

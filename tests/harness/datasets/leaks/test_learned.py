@@ -64,7 +64,11 @@ def test_a_system_that_starts_from_itself_is_refused(tmp_path: Path, monkeypatch
         (None, "card 'x' does not say what its system learns from"),
         ({}, "card 'x' does not say what its system learns from"),
         ({"data": "clotho"}, "training.data: Input should be a valid list, found 'clotho'"),
-        ({"data": ["clotho", "nonsense"]}, "training.data names nonsense; known data sets are audiocaps, clotho"),
+        (
+            {"data": ["clotho", "nonsense"]},
+            "training.data: 'nonsense' has no split for training; known are audiocaps, clotho",
+        ),
+        ({"data": ["audiocaps/tset"]}, "training.data: audiocaps has no split 'tset'; did you mean 'test'"),
         ({"data": ["clotho"], "exclude": [3]}, "training.exclude.0: Input should be a valid string, found 3"),
         ("clotho", "training: Input should be a valid dictionary .*, found 'clotho'"),
     ],

@@ -49,6 +49,19 @@ def test_a_training_needs_its_data_and_files_and_its_ancestors_theirs() -> None:
     assert missing.training == "lbar train first.yaml"
 
 
+def test_a_training_needs_the_splits_and_the_captions_that_it_names() -> None:
+    card = Path("third.yaml")
+    training = "{data: [clotho, audiocaps/test], validation: clotho, extra_captions: mine/more.csv}"
+    card.write_text(f"factory: m:f\ntrainer: m:t\nname: third\ntraining: {training}\n")
+    missing = missing_for(["third.yaml"], Path("data"), training=True)
+    assert places(missing) == ["data/clotho", "data/audiocaps", "data/mine/more.csv"]
+    assert "of audiocaps test, from" in missing.parts[1].what
+    assert missing.parts[2].what.startswith("by hand, the further captions that third is trained on")
+    Path("data/mine").mkdir(parents=True)
+    Path("data/mine/more.csv").touch()
+    assert "data/mine/more.csv" not in places(missing_for(["third.yaml"], Path("data"), training=True))
+
+
 def test_what_is_trained_together_is_not_missing() -> None:
     missing = missing_for(["first.yaml", "second.yaml"], Path("data"), training=True)
     assert places(missing) == ["data/clotho", "weights/first.pt", "weights/tok"]

@@ -6,8 +6,9 @@ import pytest
 import soundfile
 
 from harness.audio import PcmStore
-from harness.datasets import Space, load, space_for
+from harness.datasets import Space, SplitSize, load, space_for, split_sizes
 from harness.errors import UserError
+from harness.interface import TrainingSection
 
 RATE = 8_000
 CARD = """
@@ -95,8 +96,21 @@ def test_published_figures_stand_for_what_is_not_there(card: Callable[[str], str
         "audio of audiocaps val, 1.4 hours as 16-bit WAV",
         "samples of audiocaps val",
     ]
-    # Nobody knows how many clips of WavCaps are there.
-    assert needed[6:] == [Space("cache", "embeddings by linear", None), *REST]
+    rows = 3_839 * 6 + 403_050 * 2  # Roughly: copies of WavCaps differ.
+    assert needed[6:] == [Space("cache", "embeddings by linear", 2 * 64 * rows), *REST]
+
+
+def test_how_large_the_splits_are(card: Callable[[str], str], root: Path) -> None:
+    training = TrainingSection(data=("clotho", "audiocaps/val", "wavcaps", "folder"), validation="everyday")
+    assert split_sizes(training, root, RATE) == [
+        SplitSize("clotho development", 3_839, 5 * 3_839, 24.0, 2 * RATE * 24 * 3_600),
+        SplitSize("audiocaps val", 495, 5 * 495, 495 / 360, 2 * RATE * 4_950),
+        SplitSize("wavcaps train", 403_050, 403_050, 7_568, 2 * RATE * 7_568 * 3_600),
+        SplitSize("folder all", 4, 8, None, None),
+        SplitSize("everyday validation", 200, 1_000, 0.37, 2 * RATE * 1_332),
+    ]
+    with pytest.raises(UserError, match="wavcaps has no split for validation"):
+        split_sizes(TrainingSection(data=("clotho",), validation="wavcaps"), root, RATE)
 
 
 def test_embeddings_by_teachers_are_of_clips_and_captions(card: Callable[[str], str], tmp_path: Path) -> None:
@@ -119,7 +133,7 @@ def test_the_bundled_benchmark_is_not_rendered_for_it(card: Callable[[str], str]
     ("training", "found"),
     [
         ("{}", "does not say what it is trained on"),
-        ("{data: [clohto]}", "unknown data set 'clohto'"),
+        ("{data: [clohto]}", "'clohto' has no split for training; did you mean 'clotho'"),
         ("{data: [folder]}", "captions"),
     ],
 )

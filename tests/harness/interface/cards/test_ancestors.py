@@ -32,12 +32,13 @@ def test_each_once_and_before_its_own(tmp_path: Path) -> None:
 def test_who_has_no_card_has_no_known_ancestors(tmp_path: Path) -> None:
     card(tmp_path / "last.yaml", "{teachers: ['module:factory', gone.yaml, liner, tiny-passt]}")
     fields, folder = read_card(str(tmp_path / "last.yaml"))
-    factory, gone, unknown, tiny = ancestors_of(training_of(fields), folder)
+    factory, gone, unknown, tiny, pretrained = ancestors_of(training_of(fields), folder)
     assert "is a system without a card" in factory.problem
     assert gone.problem == f"there is no card {tmp_path / 'gone.yaml'}"
     assert "did you mean 'linear'?" in unknown.problem
     assert (tiny.title, tiny.problem) == ("tiny-passt", "")
-    assert tiny.training.data == ("everyday",)
+    assert tiny.training.data == pretrained.training.data == ("everyday", "everyday-pretraining")
+    assert pretrained.title == "tiny-passt-pretrained"
     assert factory.training == gone.training == TrainingSection()
 
 

@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Callback
 
 from harness.errors import UserError
 from harness.machine import is_sound
-from systems.checkpoints.files import weights_digest
+from systems.checkpoints.files import read_checkpoint, weights_digest
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.schedule import Schedule
@@ -51,6 +51,27 @@ def test_the_loss_falls(dual_card: Card, data: TrainingSet, tmp_path: Path, enco
     assert losses[-1] < 0.9 * losses[0]
     assert "epoch 12 of 12: loss" in str(one.reported[-1])  # type: ignore[index]
     assert "of it waiting for data" in str(one.reported[-1])  # type: ignore[index]
+
+
+def test_a_temperature_is_trained_where_the_card_says_so(dual_card: Card, data: TrainingSet, tmp_path: Path) -> None:
+    """It is a weight like others: it moves, is kept with the best epoch, and goes on from there."""
+    schedule = Schedule(highest=3e-3, warm_up=0, end=12)
+    options: dict[str, Any] = {"schedule": schedule, "batch": 24, "temperature": "trained"}
+    constant, trained = (
+        fitting(dual_card("passt", windows=SHORT), data, epochs=2, **options | more)
+        for more in ({"temperature": "constant"}, {})
+    )
+    assert "temperature" not in constant.state_dict()
+    fit(constant, tmp_path / "constant")
+    assert constant.temperature == 0.05
+    kept = fit(trained, tmp_path / "trained")
+    assert read_checkpoint(kept.weights).state["temperature"] == trained.temperature
+    assert 0.001 < abs(trained.divisor.item() - 0.05) < 0.02
+    whole = fitting(dual_card("passt", windows=SHORT), data, epochs=4, **options)
+    fit(whole, tmp_path / "whole")
+    gone_on = fitting(dual_card("passt", windows=SHORT), data, range(2, 9), epochs=4, **options)
+    fit(gone_on, tmp_path / "trained")
+    assert gone_on.divisor.item() == whole.divisor.item()
 
 
 class Kill(Callback):

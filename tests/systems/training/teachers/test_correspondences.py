@@ -10,10 +10,10 @@ import pytest
 from harness.audio.store import PcmStore
 from harness.datasets.known import load
 from harness.errors import UserError
+from harness.evaluation.batches import EmbeddingJob
 from harness.interface.systems import load_system
 from harness.measures.similarity import unit_vectors
 from systems.training.data.training_set import TrainingSet
-from systems.training.teachers import correspondences
 from systems.training.teachers.correspondences import Teacher, estimate, teach
 
 MINE = """
@@ -68,9 +68,20 @@ def test_bytes_are_two_a_number(data: TrainingSet) -> None:
 
 def test_nothing_is_computed_twice(data: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
     first = teach(["random"], data, device="cpu")[0]
-    monkeypatch.setattr(correspondences, "_embed", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(EmbeddingJob, "between", lambda *_: pytest.fail("computed again"))
     again = teach(["random"], data, device="cpu")[0]
     np.testing.assert_array_equal(first.clips, again.clips)
+
+
+def test_workers_make_the_same_vectors(
+    data: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers_end: None
+) -> None:
+    (alone,) = teach(["random"], data, device="cpu", batch_size=4)
+    monkeypatch.setenv("LBAR_CACHE", str(tmp_path / "other"))
+    (spread,) = teach(["random"], data, device="cpu", batch_size=4, on="local:1")
+    assert spread.clips.tobytes() == alone.clips.tobytes()
+    assert spread.captions.tobytes() == alone.captions.tobytes()
+    assert list((tmp_path / "other" / "correspondences").iterdir())
 
 
 def test_a_teacher_that_uses_keywords_gets_them(
