@@ -189,9 +189,8 @@ class WindowTable:
         # A part of four numbers is rounded to one of 256; where the width has no such divisor the parts are longer.
         parts = max(part for part in range(1, max(self.width // 4, 1) + 1) if self.width % part == 0)
         # Centres that were sought less long, among fewer vectors, find as many when a little more is searched.
-        effort = {"max_iterations": _ITERATIONS, "sample_rate": _SAMPLES}
+        config = IvfPq(distance_type="dot", num_sub_vectors=parts, max_iterations=_ITERATIONS, sample_rate=_SAMPLES)
         with _told(self._address):
-            config = IvfPq(distance_type="dot", num_sub_vectors=parts, **effort)
             self._table.create_index("vector", config=config, replace=True)
 
     def nearest(self, query: Array, k: int, probes: int) -> tuple[NDArray[np.uint64], Array]:
