@@ -13,6 +13,8 @@ from .description import read_mapping as read_mapping
 from .entry import DatasetEntry as DatasetEntry
 from .entry import PublishedFile as PublishedFile
 from .entry import Split as Split
+from .everyday.cache import everyday_captions as everyday_captions
+from .everyday.truth import everyday_truth as everyday_truth
 from .keywords import described as described
 from .keywords import without_keywords as without_keywords
 from .known import add_dataset as add_dataset

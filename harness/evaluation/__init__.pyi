@@ -10,6 +10,7 @@ from .hidden_set import hidden_task as hidden_task
 from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries
 from .hidden_set import read_scores as read_scores
+from .hidden_set import recordings_below as recordings_below
 from .keeping import keep_outputs as keep_outputs
 from .measuring import embedding_tiles as embedding_tiles
 from .measuring import measure as measure

@@ -49,7 +49,7 @@ class TaskEmbedder:
 
     def clips(self, system: RetrievalSystem, prepared: PreparedTask) -> Array:
         """Embed a task's clips; shape `(clips, d)`."""
-        kept = self._kept(system, "audio", content_digest(system, prepared))
+        kept = self.kept(system, "audio", content_digest(system, prepared))
         return self._embedded(system, _clips_of(prepared), kept)
 
     def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
@@ -58,7 +58,7 @@ class TaskEmbedder:
         The system gets them ordered by length, so that a batch needs little padding.
         """
         distinct = sorted(dict.fromkeys(task.captions), key=lambda text: (len(text), text))
-        kept = self._kept(system, "text", embedding_key(distinct))
+        kept = self.kept(system, "text", embedding_key(distinct))
         return _for_each(task.captions, distinct, self._embedded(system, Captions(distinct), kept))
 
     def pairs(self, system: PairScorer, prepared: PreparedTask) -> Array:
@@ -71,7 +71,7 @@ class TaskEmbedder:
         distinct = list(dict.fromkeys(prepared.task.captions))
         content = embedding_key(content_digest(system, prepared), distinct)
         in_memory = embedding_key(content, self.batch_size or FIRST_BATCH)
-        kept = self._kept(system, "pairs", content) or unfinished_rows(system, in_memory)
+        kept = self.kept(system, "pairs", content) or unfinished_rows(system, in_memory)
         rows = self._embedded(system, Pairs(distinct, _clips_of(prepared)), kept)
         return _for_each(prepared.task.captions, distinct, rows)
 
@@ -81,7 +81,14 @@ class TaskEmbedder:
         rest = self.workers.rest(system, items, self.batch_size) if self.workers else None
         return embed_in_batches(job, kept, rest=rest, progress=self.progress)
 
-    def _kept(self, system: System, side: str, content: str) -> Rows[np.float32] | None:
+    def kept(self, system: System, side: str, content: str) -> Rows[np.float32] | None:
+        """Where embeddings are kept; `None` where that is not safe.
+
+        Args:
+            system: computes them.
+            side: "audio", "text" or "pairs".
+            content: a digest of all that the system gets.
+        """
         digest, code = system.info.digest, system_code(system)
         if digest is None or code is None:
             return None if side == "pairs" else shared_rows(system, f"{side} {content}")

@@ -1,7 +1,7 @@
 """Which system is better, by how much, and whether the difference is significant."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.machine import html_table
 from harness.measures import bootstrap_means, detectable_differences, difference_intervals, holm, sign_flip_p_values
 from harness.runs import EvaluationRecord
+from leaderboard.comparison.by_ear import ByEar, heard
 from leaderboard.comparison.groups import letters
 from leaderboard.comparison.wording import explained, p_text
 from leaderboard.results import RESULTS
@@ -69,12 +70,14 @@ class Comparison:
         systems: their names, made unique.
         differences: the difference of every pair of systems by every measure.
         groups: by measure, one or more letters for each system; systems that share one do not differ significantly.
+        by_ear: what people heard of every two systems that they voted on.
     """
 
     records: tuple[EvaluationRecord, ...]
     systems: tuple[str, ...]
     differences: tuple[Difference, ...]
     groups: dict[str, tuple[str, ...]]
+    by_ear: tuple[ByEar, ...] = ()
 
     @property
     def primary(self) -> str:
@@ -155,7 +158,9 @@ def compare_rows(rows: Sequence[Row]) -> Comparison:
     records = tuple(row.record for row in ranked)
     if len(ranked) == 1:
         return Comparison(records, labels(records), (), {})
-    return compare_answers(read_answers(ranked), records)
+    answers = read_answers(ranked)
+    compared = compare_answers(answers, records)
+    return replace(compared, by_ear=heard(ranked, compared.systems, answers))
 
 
 def compare_answers(answers: Answers, records: Sequence[EvaluationRecord]) -> Comparison:

@@ -37,6 +37,7 @@ def render(
         parts += [_systems(comparison), ""]
         for measure in comparison.groups:
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
+        parts += [Text(str(votes)) for votes in comparison.by_ear]
         parts += [Text(explained(len(comparison.differences)), style="dim")]
         parts += [Text(line, style="dim") for line in note_on_marks(comparison.systems)]
         detectable = max(one.detectable for one in comparison.differences if one.measure == comparison.primary)
@@ -145,6 +146,7 @@ def to_json(
             for index, (system, record) in enumerate(zip(comparison.systems, comparison.records, strict=True))
         ],
         "differences": [asdict(one) | {"told_apart": one.told_apart} for one in comparison.differences],
+        "by_ear": [asdict(one) for one in comparison.by_ear],
         "runs_of_one_system": [asdict(one) for one in seeds_of(comparison.records)],
         "other_rules": [asdict(one) for one in others],
         "published": [
