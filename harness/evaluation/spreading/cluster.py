@@ -237,14 +237,20 @@ def _local_cluster(on: str) -> "LocalCluster":
     # A person's own setting stands. What torch frees is not to be given back at once, as Dask would have it.
     environment = {name: os.environ.get(name, os.environ.get(names[0], threads)) for name in names}
     with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
-        return LocalCluster(
-            n_workers=int(number),
-            threads_per_worker=1,
-            host="127.0.0.1",
-            memory_limit=0,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-        )
+        try:
+            return LocalCluster(
+                n_workers=int(number),
+                threads_per_worker=1,
+                host="127.0.0.1",
+                memory_limit=0,
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                f"--on {on}: the processes do not start ({one_line(error, 100)}); a script of your own has to be a "
+                "file that begins its work below `if __name__ == '__main__':`"
+            ) from error
 
 
 def _address(on: str) -> str:

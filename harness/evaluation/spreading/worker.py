@@ -65,7 +65,7 @@ class Asker:
     def here(cls, *, local: bool) -> "Asker":
         """This process."""
         settings = {name: value for name, value in os.environ.items() if name.startswith(_SETTINGS)}
-        return cls(os.getcwd(), settings, installed_packages(), _own_code(), local)  # noqa: PTH109
+        return cls(os.getcwd(), settings, _own_packages(), _own_code(), local)  # noqa: PTH109
 
     def refuse_unlike(self) -> None:
         """Refuse to compute in a process that would compute otherwise.
@@ -73,7 +73,7 @@ class Asker:
         Raises:
             UserError: it has another version of lbar, or of a package that can change a result.
         """
-        own = installed_packages()
+        own = _own_packages()
         if (own.get("lbar"), _own_code()) != (self.packages.get("lbar"), self.code):
             theirs, ours = _version(own, _own_code()), _version(self.packages, self.code)
             raise UserError(f"the worker runs {theirs}, but this command is {ours}; install the same, and restart it")
@@ -157,6 +157,12 @@ def _machine(torch_is_loaded: bool) -> Machine:  # noqa: ARG001
 def _own_code() -> str:
     """Digest of the harness that this process has loaded, as long as it runs."""
     return harness_code()
+
+
+@cache
+def _own_packages() -> dict[str, str]:
+    """The packages of this process, which looks for them once."""
+    return installed_packages()
 
 
 def _version(packages: Mapping[str, str], code: str) -> str:
