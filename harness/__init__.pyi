@@ -5,6 +5,7 @@ from .errors import UserError as UserError
 from .evaluation import Options as Options
 from .evaluation import Run as Run
 from .evaluation import evaluate as evaluate
+from .evaluation import keep_outputs as keep_outputs
 from .interface import (
     PairScorer as PairScorer,
 )

@@ -98,6 +98,9 @@ class Member:
             raise UserError(
                 f"{name} scores pairs of caption and clip and has no embeddings to fuse; take it out of `members:`"
             )
+        if isinstance(widths := getattr(system, "widths", None), tuple):
+            # A system that looks its vectors up knows those of its own clips and captions only.
+            return cls(system, share, *widths)
         noise = np.random.default_rng(0).uniform(-0.1, 0.1, system.info.sample_rate).astype(np.float32)
         try:
             clip = embed_described(system, [(noise, dict.fromkeys(uses_of(system), ()))])

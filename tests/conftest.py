@@ -148,7 +148,7 @@ def make_run() -> Callable[..., Path]:
     from harness.measures.ranking import Ranks
     from harness.measures.statistics import intervals
     from harness.measures.summary import MeasureRecord
-    from harness.protocols.named import get_protocol
+    from harness.protocols.description import get_protocol
     from harness.runs.records import EvaluationRecord, ProtocolRecord
     from harness.runs.run_folder import write_run
 

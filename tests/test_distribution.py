@@ -45,7 +45,7 @@ def test_every_file_of_the_packages_is_in_the_wheel(wheel: zipfile.ZipFile) -> N
 @pytest.mark.slow
 def test_the_licences_travel_with_it(wheel: zipfile.ZipFile) -> None:
     names = {Path(name).name for name in wheel.namelist() if ".dist-info/licenses/" in name}
-    assert names == {"LICENSE", "LICENCES.md", "GPL-2.0.txt", "GPL-3.0.txt"}
+    assert names == {"LICENSE", "LICENCES.md", "GPL-2.0.txt", "GPL-3.0.txt", "CC0-1.0.txt"}
 
 
 def test_each_lower_bound_is_what_the_lowest_run_takes() -> None:

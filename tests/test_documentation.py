@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 
@@ -194,11 +195,25 @@ def test_every_command_runs(name: str, reader: Path, tones: Callable[..., Path])
         if "submit" in words:
             fill_in(Path("meta.yaml"))
         if "score" in words:
-            shutil.copy(next(Path("runs").glob("*-clotho-dcase2024/*.output.csv")), "predictions.csv")
+            write_outputs(next(Path("runs").glob("*-clotho-dcase2024")))
         if "--queries" in words:
             Path("captions.csv").write_text("caption\nrain on a roof\na dog\n")
         done = runner.invoke(app, [meant(word) for word in words])
         assert done.exit_code == 0, f"{command}: {done.output}"
+
+
+def write_outputs(run: Path) -> None:
+    """Write what a page has others compute for the queries of a run: a list, and embeddings with their names."""
+    shutil.copy(next(run.glob("*.output.csv")), "predictions.csv")
+    queries = pq.read_table(run / "per_query.parquet").to_pydict()
+    captions, clips = queries["text"], list(dict.fromkeys(queries["clip"]))
+    random = np.random.default_rng(0)
+    text, audio = (random.standard_normal((len(side), 4)) for side in (captions, clips))
+    np.savez("embeddings.npz", text=text, audio=audio, captions=np.array(captions), clips=np.array(clips))
+    np.save("captions.npy", text)
+    np.save("clips.npy", audio)
+    Path("captions.csv").write_text("".join(f'"{cell}"\n' for cell in ("caption", *captions)))
+    Path("clips.txt").write_text("".join(f"{name}\n" for name in clips))
 
 
 def once_evaluated(invoke: Callable[..., object], app: object) -> None:

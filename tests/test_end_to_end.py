@@ -26,7 +26,7 @@ from harness import datasets
 from harness.evaluation.evaluating import Options, Run, evaluate
 from harness.interface.systems import load_system
 from harness.predictions.scoring import score_file
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import pose
 from leaderboard.runs.collecting import collect
 
@@ -289,7 +289,7 @@ def two_processes(tmp_path: Path, tones: Callable[..., Path]) -> list[Path]:
     """The run folders of the same evaluation in two processes, with one and with two threads, that share nothing."""
     root, code = tones(), (
         "import sys; from pathlib import Path; from harness.evaluation.evaluating import Options, evaluate;"
-        "from harness.protocols.named import get_protocol; from harness.interface.systems import load_system;"
+        "from harness.protocols.description import get_protocol; from harness.interface.systems import load_system;"
         "options = Options(data_root=Path(sys.argv[1]), out=Path(sys.argv[2]));"
         "print(evaluate(load_system('linear'), get_protocol('folder'), options).folder)"
     )  # fmt: skip

@@ -161,7 +161,8 @@ def test_a_speed_record_stands_beside_the_quality(copied: Path) -> None:
 )
 def test_comparisons_are_the_same(copied: Path, protocol: str, systems: tuple[str, ...]) -> None:
     said = json.loads(lbar("compare", *systems, "--protocol", protocol, "--out", "runs", "--json"))
-    assert said == rounded(expected(f"compare_{protocol}.json"))
+    before = expected(f"compare_{protocol}.json")
+    assert known(said, before) == rounded(before)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from harness.cli.data import data_app
 from harness.cli.evaluate import check_system, evaluate_systems, list_protocols
 from harness.cli.printing import print_json, say, show_error, written_out
 from harness.cli.runs import doctor, restore, track
+from harness.cli.search import index_recordings, search_recordings
 from harness.cli.submission import score, submit, validate
 from harness.cli.systems import systems_app
 from harness.cli.usage import named_command, usage_told
@@ -100,6 +101,8 @@ def build() -> typer.Typer:
 
     app.command("eval")(evaluate_systems)
     app.command("check")(check_system)
+    app.command("index")(index_recordings)
+    app.command("search")(search_recordings)
     app.command("protocols")(list_protocols)
     app.add_typer(data_app, name="data")
     app.add_typer(systems_app, name="systems")
@@ -123,6 +126,6 @@ def main() -> None:
 def own_command(*arguments: str) -> list[str]:
     """The command line that runs `lbar` in a process of its own, by this Python and from this code.
 
-    Unlike `python -m harness` it works in a directory that has a folder `harness`.
+    Unlike `python -m lbar` it does not take a module of that name in the working directory for its own.
     """
     return [*own_process("sys.argv[0] = 'lbar'; from harness.cli import main; main()"), *arguments]

@@ -16,7 +16,9 @@ _COMPANIONS = {
     "compare": "leaderboard.cli.compare:compare",
     "correspondences": "systems.training.teachers.cli:correspondences",
     "gate": "leaderboard.cli.gate:gate",
+    "listen": "leaderboard.cli.listen:listen",
     "mlflow": "leaderboard.cli.mlflow:mlflow",
+    "results": "leaderboard.cli.results:results",
     "train": "systems.training.cli:train",
 }
 """Addresses of the commands of `systems` and `leaderboard`, neither of which the harness imports."""

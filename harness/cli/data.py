@@ -8,7 +8,7 @@ import typer
 
 from harness.cli.options import AsJson, DataRoot, complete_system
 from harness.cli.printing import echo, print_json, print_table, say
-from harness.datasets import dataset_names
+from harness.datasets import own_names
 from harness.errors import first_few
 from harness.machine import in_bytes
 
@@ -19,10 +19,14 @@ data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Check 
 
 
 def _complete(incomplete: str) -> list[str]:
+    from harness.datasets import dataset_names
+
     return [name for name in dataset_names() if name.startswith(incomplete)]
 
 
-DatasetName = Annotated[str, typer.Argument(autocompletion=_complete, help=f"One of {', '.join(dataset_names())}.")]
+DatasetName = Annotated[
+    str, typer.Argument(autocompletion=_complete, help=f"One of {', '.join(own_names())}; or a YAML file.")
+]
 
 Splits = Annotated[list[str] | None, typer.Option("--split", help="Only this split; repeatable.")]
 
@@ -36,9 +40,11 @@ def verify(
     Checks that files are there, their counts and checksums, and that every clip decodes to sound of the length, the
     rate and the loudness that can be expected. Of what is wrong with many clips, the first five are printed.
     """
+    from harness.datasets import named_dataset
     from harness.datasets import verify as verify_dataset
     from harness.machine import bars
 
+    name = named_dataset(name)
     with bars() as progress:
         findings = verify_dataset(name, data_root, splits=splits, progress=progress)
     if as_json:
@@ -62,8 +68,10 @@ def fetch(name: DatasetName, data_root: DataRoot = Path("data"), splits: Splits 
     Says what you must get yourself. An interrupted download continues where it stopped.
     """
     from harness.datasets import fetch as fetch_dataset
+    from harness.datasets import named_dataset
     from harness.machine import bars
 
+    name = named_dataset(name)
     with bars() as progress:
         for line in fetch_dataset(name, data_root, splits=splits, progress=progress):
             echo(line)

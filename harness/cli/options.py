@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from harness.errors import UserError, meant
+
 
 def complete_system(incomplete: str) -> list[str]:
     """The registered systems that a shell proposes for what is typed so far."""
@@ -16,12 +18,39 @@ def complete_system(incomplete: str) -> list[str]:
 
 def complete_protocol(incomplete: str) -> list[str]:
     """The protocols that a shell proposes for what is typed so far."""
-    from harness.protocols import PROTOCOLS
+    from harness.protocols import protocols
 
-    return [name for name in PROTOCOLS if name.startswith(incomplete)]
+    return [name for name in protocols() if name.startswith(incomplete)]
 
 
-_PROTOCOL = "Evaluation protocol; `lbar protocols` lists them."
+_NOT_IN_FILES = ("config", "help", "trust", None)
+"""What only the person at the command line says: whom they trust."""
+
+
+def read_options(context: typer.Context, path: Path | None) -> Path | None:
+    """Take what a YAML file says for the options of a command; what the command line says comes before it.
+
+    Raises:
+        UserError: the file cannot be read, or names what is no option of the command.
+    """
+    if path is None:
+        return None
+    from harness.datasets import read_mapping
+
+    known = {option.name: option for option in context.command.params if option.name not in _NOT_IN_FILES}
+    names = {str(name).replace("_", "-"): option for name, option in known.items()}
+    given: dict[str, object] = {}
+    for name, value in read_mapping(path, f"options of `lbar {context.info_name}`").items():
+        option = names.get(name.replace("_", "-"))
+        if option is None or option.name is None:
+            raise UserError(f"{path}: unknown option {name!r}; {meant(name, names)}")
+        several = getattr(option, "multiple", False) or option.nargs == -1
+        given[option.name] = [value] if several and not isinstance(value, list) else value
+    context.default_map = {**(context.default_map or {}), **given}
+    return path
+
+
+_PROTOCOL = "Evaluation protocol, or its YAML file; `lbar protocols` lists them."
 ProtocolName = Annotated[str, typer.Option("--protocol", autocompletion=complete_protocol, help=_PROTOCOL)]
 MaybeProtocol = Annotated[str | None, typer.Option("--protocol", autocompletion=complete_protocol, help=_PROTOCOL)]
 ProtocolNames = Annotated[
@@ -48,5 +77,9 @@ Trust = Annotated[
         callback=lambda trusted: environ.update({"LBAR_TRUST": "1"} if trusted else {}) or trusted,
         help="Run code that a card names, though it is neither lbar's nor a registered package's.",
     ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", is_eager=True, callback=read_options, help="YAML file with these options by their names."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import AsJson, DataRoot, MaybeProtocol, ProtocolName
+from harness.cli.options import AsJson, DataRoot, MaybeProtocol, ProtocolName, Runs
 from harness.cli.printing import echo, print_json, say, show_error
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from harness.evaluation import Options
-    from harness.predictions import Format
+    from harness.predictions import Format, Source
     from harness.protocols import RetrievalTask
     from harness.submission import PackageScore
 
@@ -33,7 +33,10 @@ Audio = Annotated[Path | None, typer.Option("--audio", help="Folder of the hidde
 def score(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Ranked lists (2022 to 2024), score matrices (2025), folders, zips; several are compared."),
+        typer.Argument(
+            help="Ranked lists (2022 to 2024), score matrices (2025), folders, zips; several are compared. Or scores "
+            "or embeddings as .npy, .npz, .parquet or .safetensors."
+        ),
     ],
     protocol: ProtocolName,
     data_root: DataRoot = Path("data"),
@@ -41,15 +44,47 @@ def score(
     profile: Annotated[
         str | None, typer.Option("--profile", help="YAML file of a profile whose column names the files have.")
     ] = None,
+    text: Annotated[
+        Path | None, typer.Option("--text", help="Embeddings of the captions, where the file has those of the clips.")
+    ] = None,
+    captions: Annotated[
+        str | None, typer.Option("--captions", help="The rows' captions: a text file, or a CSV (its column caption).")
+    ] = None,
+    clips: Annotated[
+        str | None,
+        typer.Option("--clips", help="The clips' names in their order: a text file, or a CSV (its column file_name)."),
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="With --keep: what the system is called.")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave a run folder, as an evaluation does.")] = False,
+    out: Runs = Path("runs"),
     as_json: AsJson = False,
 ) -> None:
-    """Score predictions files and packages, of any system.
+    """Score predictions files and packages, embeddings and scores, of any system.
 
-    Where there are several, each system is compared with those of the others, query by query.
+    Where there are several, each system is compared with those of the others, query by query. With --keep the system
+    stands on the board and can be compared and fused, as if it had been evaluated here.
     """
-    from harness.predictions import score_file
+    from harness.predictions import is_array_file, read_names, score_file
+    from harness.predictions import score as score_arrays
     from harness.submission import columns_in_use, is_package, score_package
 
+    if bool(name) != keep:
+        raise UserError("--keep leaves a run folder of a system and --name says what it is called; give both")
+    arrays = len(files) == 1 and (text is not None or is_array_file(files[0]))
+    if (keep or text or captions or clips) and not (arrays or (len(files) == 1 and not is_package(files[0]))):
+        raise UserError("--keep, --text, --captions and --clips are for the outputs of one system; name one file")
+    if keep or arrays:
+        source = (text, files[0]) if text else files[0]
+        names = {
+            "captions": read_names(captions, "caption") if captions else None,
+            "clips": read_names(clips, "file_name") if clips else None,
+        }
+        if keep:
+            _keep(source, protocol, name, names, data_root, out, as_json=as_json)
+            return
+        result = score_arrays(source, protocol, **names, data_root=data_root)
+        print_json(result.to_json()) if as_json else echo(result.to_text())
+        return
     task, known = _task(files, protocol, data_root), columns_in_use(profile)
     if len(files) > 1 or is_package(files[0]):
         packages = [score_package(file, task, format, known) for file in files]
@@ -62,16 +97,47 @@ def score(
         echo(result.to_text())
 
 
+def _keep(
+    source: "Source",
+    protocol: str,
+    name: str,
+    names: "Mapping[str, tuple[str, ...] | None]",
+    data_root: Path,
+    out: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Keep the outputs of a system as a run."""
+    from harness.evaluation import keep_outputs
+    from harness.runs import try_mirror
+
+    run = keep_outputs(
+        source, protocol, name, captions=names["captions"], clips=names["clips"], data_root=data_root, out=out
+    )
+    if warning := try_mirror(run.folder, out=out):
+        say(f"{name}: {warning}")
+    for reason in run.record.reasons:
+        say(f"not comparable: {reason}")
+    if as_json:
+        print_json(run.record.model_dump(mode="json"))
+        return
+    for measure in run.record.measures:
+        echo(f"{measure.name:8} {measure.value:.4f}   95 % {measure.low:.4f} to {measure.high:.4f}")
+    echo(f"{name}: {run.folder}")
+
+
 def _task(files: list[Path], protocol: str, data_root: Path) -> "RetrievalTask":
     """The task that the files should answer."""
-    from harness.datasets import differences_from_published, load
-    from harness.protocols import get_protocol, pose
+    from harness.datasets import differences_from_published
+    from harness.measures import measures_of
+    from harness.protocols import get_protocol, load_dataset, pose
 
     rules = get_protocol(protocol)
     for file in files:
         if not file.exists():
             raise UserError(f"{file} does not exist; expected a CSV, a folder or a zip")
-    dataset = load(rules.dataset, rules.split, data_root)
+    measures_of(rules)
+    dataset = load_dataset(rules, data_root)
     for difference in differences_from_published(dataset, data_root):
         say(f"not comparable: {difference}")
     return pose(rules, dataset)
@@ -206,7 +272,7 @@ def predict_all(
 ) -> None:
     """Have systems answer a hidden set's queries: `lbar eval SYSTEM --audio DIR --queries FILE`."""
     from harness.evaluation import hidden_task, machines_on, odd_sounds, predict
-    from harness.interface import uses_of
+    from harness.interface import beside_the_sound, uses_of
     from harness.machine import bars
 
     if queries is None or audio is None or not systems:
@@ -228,7 +294,7 @@ def predict_all(
             folders.append(done.folder)
             for line in odd_sounds(done.record.remarked, len(task.items)):
                 say(line)
-            if uses := uses_of(built.system):
+            if uses := beside_the_sound(uses_of(built.system)):
                 say(f"{name}: nothing is known of a hidden set's clips beside their sound; without {', '.join(uses)}")
             say(f"{name}: {len(task.queries):,} queries, {len(task.items):,} clips: {folders[-1]}")
     if as_json:

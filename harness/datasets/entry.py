@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.datasets.clip_names import id_in_file_name
 from harness.datasets.dataset import RetrievalDataset
-from harness.datasets.keywords import Keywords
 from harness.machine import Progress
+
+if TYPE_CHECKING:
+    from harness.datasets.keywords import Keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +145,5 @@ class DatasetEntry:
     id_files: tuple[str, ...] = ()
     id_in_name: Callable[[str], str | None] = id_in_file_name
     named_by_title: bool = False
-    keywords: Callable[[RetrievalDataset], Keywords] | None = None
+    keywords: "Callable[[RetrievalDataset], Keywords] | None" = None
     composed: bool = False

@@ -26,7 +26,7 @@ def described(dataset: RetrievalDataset, uses: Sequence[str], *, evaluated: bool
 
     Args:
         dataset: the split.
-        uses: kinds of metadata; without any the split is returned as it is.
+        uses: kinds of metadata; without keywords among them the split is returned as it is.
         evaluated: whether results come of it: then the source must have every clip, and no caption may be among the
             keywords of its own clip.
 
@@ -35,7 +35,7 @@ def described(dataset: RetrievalDataset, uses: Sequence[str], *, evaluated: bool
     """
     from harness.datasets.known import known_dataset
 
-    if not uses:
+    if "keywords" not in uses:
         return dataset
     split = f"{dataset.name} {dataset.split}"
     read = known_dataset(dataset.name).keywords

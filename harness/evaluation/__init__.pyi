@@ -10,8 +10,8 @@ from .hidden_set import hidden_task as hidden_task
 from .hidden_set import predict as predict
 from .hidden_set import read_queries as read_queries
 from .hidden_set import read_scores as read_scores
-from .kept_rows import KeptRows as KeptRows
-from .kept_rows import Rest as Rest
+from .hidden_set import recordings_below as recordings_below
+from .keeping import keep_outputs as keep_outputs
 from .measuring import embedding_tiles as embedding_tiles
 from .measuring import measure as measure
 from .measuring import pair_tiles as pair_tiles
@@ -21,6 +21,8 @@ from .preparing import broken_clips as broken_clips
 from .preparing import odd_sounds as odd_sounds
 from .preparing import prepare as prepare
 from .preparing import reader as reader
+from .rows.kept_rows import KeptRows as KeptRows
+from .rows.kept_rows import Rest as Rest
 from .several import Batch as Batch
 from .several import evaluate_all as evaluate_all
 from .several import run_each as run_each

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Array
 from harness.errors import UserError, one_line_and_place
-from harness.evaluation.kept_rows import Kind, Rest, Rows
 from harness.evaluation.read_ahead import ReadAhead
+from harness.evaluation.rows.kept_rows import Kind, Rest, Rows
 from harness.interface import checked_embeddings
 from harness.machine import Progress, silent, stage
 

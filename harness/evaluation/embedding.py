@@ -7,10 +7,11 @@ import numpy as np
 
 from harness.audio import Array
 from harness.evaluation.batches import FIRST_BATCH, embed_in_batches
-from harness.evaluation.kept_rows import KeptRows, Rows
 from harness.evaluation.preparing import PreparedTask
+from harness.evaluation.rows.kept_rows import KeptRows, Rows
+from harness.evaluation.rows.shared_rows import shared_rows
+from harness.evaluation.rows.unfinished_rows import unfinished_rows
 from harness.evaluation.spreading.shards import Captions, Clips, Items, Pairs, Workers
-from harness.evaluation.unfinished_rows import unfinished_rows
 from harness.interface import PairScorer, RetrievalSystem, System, metadata_digest, uses_of
 from harness.machine import Progress, cache_root, embedding_key, installed_packages, kind_of, silent, system_code
 from harness.protocols import RetrievalTask
@@ -48,7 +49,7 @@ class TaskEmbedder:
 
     def clips(self, system: RetrievalSystem, prepared: PreparedTask) -> Array:
         """Embed a task's clips; shape `(clips, d)`."""
-        kept = self._kept(system, "audio", content_digest(system, prepared))
+        kept = self.kept(system, "audio", content_digest(system, prepared))
         return self._embedded(system, _clips_of(prepared), kept)
 
     def captions(self, system: RetrievalSystem, task: RetrievalTask) -> Array:
@@ -57,7 +58,7 @@ class TaskEmbedder:
         The system gets them ordered by length, so that a batch needs little padding.
         """
         distinct = sorted(dict.fromkeys(task.captions), key=lambda text: (len(text), text))
-        kept = self._kept(system, "text", embedding_key(distinct))
+        kept = self.kept(system, "text", embedding_key(distinct))
         return _for_each(task.captions, distinct, self._embedded(system, Captions(distinct), kept))
 
     def pairs(self, system: PairScorer, prepared: PreparedTask) -> Array:
@@ -70,7 +71,7 @@ class TaskEmbedder:
         distinct = list(dict.fromkeys(prepared.task.captions))
         content = embedding_key(content_digest(system, prepared), distinct)
         in_memory = embedding_key(content, self.batch_size or FIRST_BATCH)
-        kept = self._kept(system, "pairs", content) or unfinished_rows(system, in_memory)
+        kept = self.kept(system, "pairs", content) or unfinished_rows(system, in_memory)
         rows = self._embedded(system, Pairs(distinct, _clips_of(prepared)), kept)
         return _for_each(prepared.task.captions, distinct, rows)
 
@@ -80,10 +81,17 @@ class TaskEmbedder:
         rest = self.workers.rest(system, items, self.batch_size) if self.workers else None
         return embed_in_batches(job, kept, rest=rest, progress=self.progress)
 
-    def _kept(self, system: System, side: str, content: str) -> KeptRows[np.float32] | None:
+    def kept(self, system: System, side: str, content: str) -> Rows[np.float32] | None:
+        """Where embeddings are kept; `None` where that is not safe.
+
+        Args:
+            system: computes them.
+            side: "audio", "text" or "pairs".
+            content: a digest of all that the system gets.
+        """
         digest, code = system.info.digest, system_code(system)
         if digest is None or code is None:
-            return None
+            return None if side == "pairs" else shared_rows(system, f"{side} {content}")
         how = (kind_of(self.device), self.precision, self.batch_size, installed_packages())
         return KeptRows(cache_root() / "embeddings" / embedding_key(digest, code, side, content, *how))
 

@@ -14,9 +14,9 @@ from harness.evaluation.preparing import PreparedTask, prepare, refuse_learned
 from harness.evaluation.scoring import conditions_of, score_task
 from harness.interface import System, checked_info, uses_of
 from harness.machine import Progress, bars, silent
-from harness.measures import measures_html, parse_measure
+from harness.measures import measures_html, measures_of
 from harness.predictions import has_predictions, write_predictions
-from harness.protocols import Protocol, RetrievalTask, get_protocol
+from harness.protocols import Protocol, RetrievalTask, get_protocol, rules_of
 from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
 
 
@@ -70,7 +70,9 @@ def evaluate(
     rules = get_protocol(protocol) if isinstance(protocol, str) else protocol
     with nullcontext(progress) if progress else bars() as shown:
         rate = checked_info(system).sample_rate
-        prepared = prepare(rules, options.data_root, rate, skip_broken=options.skip_broken, progress=shown)
+        prepared = prepare(
+            rules, options.data_root, rate, skip_broken=options.skip_broken, limit=options.limit, progress=shown
+        )
         return evaluate_prepared(system, prepared, options, progress=shown)
 
 
@@ -94,7 +96,7 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
         **scored.record_fields(started),
-        protocol=ProtocolRecord.model_validate(task.protocol),
+        protocol=protocol_record(task.protocol),
         measures=measured.measures,
         tied_fraction=measured.ranks.tied_fraction,
         below_chance=measured.below_chance,
@@ -106,8 +108,8 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     folder = write_run(
         options.out,
         record,
-        per_query=_per_query(task, measured),
-        ranking=_ranking(task, measured),
+        per_query=per_query_columns(task, measured),
+        ranking=ranking_columns(task, measured),
         embeddings=scored.arrays if options.keep_embeddings else None,
         write_more=lambda folder: write_predictions(
             folder, record.system.name, task, measured.best, scored.tiles(), options.predictions
@@ -123,19 +125,31 @@ def _has_all(finished: Path, options: Options) -> bool:
     return options.predictions is None or has_predictions(finished, options.predictions)
 
 
-def _per_query(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
-    first = measured.ranks.offsets[:-1]
+def protocol_record(protocol: Protocol) -> ProtocolRecord:
+    """What a record keeps of the rules that were followed."""
+    return ProtocolRecord(
+        name=protocol.name,
+        digest=protocol.digest,
+        primary=protocol.primary,
+        direction=protocol.direction,
+        rules=rules_of(protocol),
+    )
+
+
+def per_query_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+    """The columns of `per_query.parquet`."""
     columns: dict[str, Any] = {
         "query": np.arange(len(task.queries)),
         "text": list(task.queries),
         "clip": list(task.sources),
-        "rank_pessimistic": measured.ranks.pessimistic[first],
-        "rank_optimistic": measured.ranks.optimistic[first],
+        "rank_pessimistic": measured.ranks.first("pessimistic"),
+        "rank_optimistic": measured.ranks.first("optimistic"),
     }
-    return columns | {name: parse_measure(name)(measured.ranks) for name in task.protocol.measures}
+    return columns | {str(one): one(measured.ranks) for one in measures_of(task.protocol)}
 
 
-def _ranking(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+def ranking_columns(task: RetrievalTask, measured: Measurement) -> dict[str, Any]:
+    """The columns of `ranking.parquet`."""
     queries, kept = measured.best.shape
     items = np.array(task.items, dtype=object)
     return {

@@ -134,10 +134,7 @@ def audio_files(folder: Path) -> list[Path]:
     """
     from harness.datasets import AUDIO_SUFFIXES
 
-    try:
-        recordings = [path for path in _files_below(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
-    except OSError as error:
-        raise UserError(f"{folder} is not a folder of recordings: {error.strerror or error}") from error
+    recordings = recordings_below(folder)
     found = {path.name: path for path in reversed(recordings)}
     twice = [f"{found[path.name]} and {path}" for path in recordings if found[path.name] != path]
     if twice:
@@ -145,6 +142,20 @@ def audio_files(folder: Path) -> list[Path]:
     if not found:
         raise UserError(f"{folder} holds no recordings ({', '.join(sorted(AUDIO_SUFFIXES))})")
     return [found[name] for name in sorted(found)]
+
+
+def recordings_below(folder: Path) -> list[Path]:
+    """The recordings in a folder and in the folders in it, as `audio_files` gives them, but of any names.
+
+    Raises:
+        UserError: it is not a folder.
+    """
+    from harness.datasets import AUDIO_SUFFIXES
+
+    try:
+        return [path for path in _files_below(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
+    except OSError as error:
+        raise UserError(f"{folder} is not a folder of recordings: {error.strerror or error}") from error
 
 
 def from_folders_within(folder: Path, recordings: Iterable[Path]) -> str:

@@ -15,7 +15,7 @@ from harness.measures import (
     MeasureRecord,
     Ranks,
     below_chance,
-    parse_measure,
+    measures_of,
     rank_tiles,
     score_tiles,
     summarise,
@@ -75,8 +75,8 @@ def measure(task: RetrievalTask, tiles: Tiles, *, progress: Progress = silent) -
             advance(len(scores))
 
     ranks = rank_tiles(keep_best(), task.relevance)
-    measures = [parse_measure(name) for name in task.protocol.measures]
-    worse = below_chance(ranks, measures[0], task.clusters, len(task.items))
+    measures = measures_of(task.protocol)
+    worse = below_chance(ranks, measures[0], task.clusters, task.ranked)
     return Measurement(summarise(ranks, measures, task.clusters), ranks, best, best_scores, worse)
 
 

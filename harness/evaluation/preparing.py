@@ -11,7 +11,6 @@ from harness.datasets import (
     described,
     differences_from_published,
     known_dataset,
-    load,
     nearly_called,
     of_other_lengths,
     what_is_there,
@@ -19,7 +18,8 @@ from harness.datasets import (
 from harness.errors import UserError, first_few
 from harness.interface import RetrievalSystem, SystemInfo, accepts_int16
 from harness.machine import Progress, silent
-from harness.protocols import Protocol, RetrievalTask, pose
+from harness.measures import measures_of
+from harness.protocols import Protocol, RetrievalTask, load_dataset, pose
 from harness.runs import RemarkedClip, SkippedClip
 
 
@@ -70,6 +70,7 @@ def prepare(
     sample_rate: int,
     *,
     skip_broken: bool = False,
+    limit: int | None = None,
     progress: Progress = silent,
 ) -> PreparedTask:
     """Load a protocol's data set, pose its task, and decode every clip.
@@ -79,14 +80,20 @@ def prepare(
         data_root: folder with the data sets.
         sample_rate: of the decoded clips, in Hz.
         skip_broken: leave broken clips out; otherwise they are an error.
+        limit: keep so many clips only, those of the first queries.
         progress: opened for every stage.
 
     Raises:
         UserError: data is missing, or clips are broken (all of them are listed).
     """
-    dataset = load(protocol.dataset, protocol.split, data_root, progress=progress)
+    measures_of(protocol)
+    dataset = load_dataset(protocol, data_root, progress=progress)
     reasons = differences_from_published(dataset, data_root)
     task = pose(protocol, dataset)
+    if limit is not None and limit < len(task.clips):
+        reasons.append(f"only {limit:,} of {len(task.clips):,} clips, by --limit")
+        kept = set(list(dict.fromkeys(task.sources))[:limit])
+        task = task.without([index for index, clip in enumerate(task.clips) if clip.name not in kept])
     store = PcmStore.of(protocol.dataset, sample_rate)
     broken = store.ensure(task.clips, progress=progress)
     if broken and not skip_broken:

@@ -1,6 +1,7 @@
 """Evaluate several systems one after the other: what one of them gets wrong does not stop the next."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Generic, NamedTuple, TypeVar
 
 from harness.datasets import missing_for
@@ -8,12 +9,14 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import Run, evaluate_prepared
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
+from harness.evaluation.rows.shared_rows import sharing
 from harness.evaluation.spreading.spread import machines_on
 from harness.interface import BuiltSystem, checked_info, listings, look_at, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
 
+P = TypeVar("P")
 R = TypeVar("R")
 
 
@@ -27,8 +30,8 @@ class Batch(NamedTuple, Generic[R]):
 def run_each(
     names: Iterable[str],
     build: Callable[[str], BuiltSystem],
-    prepare: Callable[[int], PreparedTask],
-    run: Callable[[str, BuiltSystem, PreparedTask], R],
+    prepare: Callable[[int], P],
+    run: Callable[[str, BuiltSystem, P], Iterable[R]],
     mirror: Callable[[R], str | None],
     say: Callable[[str], None],
     *,
@@ -39,8 +42,8 @@ def run_each(
     Args:
         names: the systems.
         build: builds a system.
-        prepare: prepares the task for a sampling rate in Hz; called once for each rate.
-        run: evaluates or measures a system.
+        prepare: prepares what is asked for a sampling rate in Hz; called once for each rate.
+        run: evaluates or measures a system, once or several times.
         mirror: copies a run into MLflow and returns a warning where that fails; it is then not tried again.
         say: receives the warning.
         optional: whether a system that cannot be built is left out, with a line, instead of being a failure.
@@ -48,7 +51,7 @@ def run_each(
     Raises:
         UserError: `prepare` fails, which no system could help.
     """
-    prepared: dict[int, PreparedTask] = {}
+    prepared: dict[int, P] = {}
     runs: list[R] = []
     failures: dict[str, UserError] = {}
     mirrors = True
@@ -65,20 +68,19 @@ def run_each(
         if rate not in prepared:
             prepared[rate] = prepare(rate)
         try:
-            done = run(name, built, prepared[rate])
+            for done in run(name, built, prepared[rate]):
+                runs.append(done)
+                if mirrors and (warning := mirror(done)):
+                    mirrors = False
+                    say(f"{name}: {warning}")
         except UserError as error:
             failures[name] = error
-            continue
-        runs.append(done)
-        if mirrors and (warning := mirror(done)):
-            mirrors = False
-            say(f"{name}: {warning}")
     return Batch(tuple(runs), failures)
 
 
 def evaluate_all(
     names: Sequence[str],
-    protocol: Protocol,
+    protocols: Protocol | Sequence[Protocol],
     options: Options,
     *,
     progress: Progress = silent,
@@ -88,7 +90,7 @@ def evaluate_all(
 
     Args:
         names: as `build_system` takes them; none means every registered system whose parts are all here.
-        protocol: the rules.
+        protocols: the rules, one or several; clips and captions that they share are embedded once.
         options: how to evaluate; each system is built for its `device` and `precision`.
         progress: opened for every stage.
         say: receives the lines.
@@ -97,13 +99,19 @@ def evaluate_all(
         UserError: the data set is missing or broken, or none of the systems has its files here; then all that is
             missing is listed.
     """
+    asked = [protocols] if isinstance(protocols, Protocol) else list(protocols)
     if names and all(map(_lacks_files, names)):
-        missing = missing_for(names, options.data_root, splits=[(protocol.dataset, protocol.split)])
+        missing = missing_for(names, options.data_root, splits=[(one.dataset, one.split) for one in asked])
         if error := missing.error(", ".join(names)):
             raise error
     if options.workers:
         # What is wrong with them is told before anything is decoded.
         machines_on(options.workers.on)
+
+    def run_all(name: str, built: BuiltSystem, tasks: Sequence[PreparedTask]) -> Iterator[Run]:
+        with sharing(built.system) if len(tasks) > 1 else nullcontext():
+            for prepared in tasks:
+                yield run(name, built, prepared)
 
     def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
         done = evaluate_prepared(built.system, prepared, options.told(name, built), progress=progress)
@@ -114,26 +122,43 @@ def evaluate_all(
             say(f"{name} was trained {line}")
         return done
 
-    said: list[str] = []
-
-    def prepare_task(rate: int) -> PreparedTask:
-        prepared = prepare(protocol, options.data_root, rate, skip_broken=options.skip_broken, progress=progress)
-        lines = odd_sounds(prepared.remarked, len(prepared.task.clips))
-        if lines != said:
-            said[:] = lines
-            for line in lines:
-                say(line)
-        return prepared
-
     return run_each(
         names or _available(say),
         options.build,
-        prepare_task,
-        run,
+        _preparer(asked, options, progress, say),
+        run_all,
         lambda done: try_mirror(done.folder, out=options.out),
         say,
         optional=not names,
     )
+
+
+def _preparer(
+    protocols: Sequence[Protocol], options: Options, progress: Progress, say: Callable[[str], None]
+) -> Callable[[int], list[PreparedTask]]:
+    """The function that prepares the tasks of all protocols for a sampling rate, and says once which sound is odd."""
+    said: list[list[str]] = []
+
+    def prepare_tasks(rate: int) -> list[PreparedTask]:
+        tasks = []
+        for protocol in protocols:
+            prepared = prepare(
+                protocol,
+                options.data_root,
+                rate,
+                skip_broken=options.skip_broken,
+                limit=options.limit,
+                progress=progress,
+            )
+            tasks.append(prepared)
+            lines = odd_sounds(prepared.remarked, len(prepared.task.clips))
+            if lines not in said:
+                said.append(lines)
+                for line in lines:
+                    say(line)
+        return tasks
+
+    return prepare_tasks
 
 
 def _lacks_files(name: str) -> bool:

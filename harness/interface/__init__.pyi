@@ -18,7 +18,9 @@ from .conformance import check as check
 from .findings import Finding as Finding
 from .findings import Level as Level
 from .metadata import KINDS as KINDS
+from .metadata import NAME as NAME
 from .metadata import Metadata as Metadata
+from .metadata import beside_the_sound as beside_the_sound
 from .metadata import embed_described as embed_described
 from .metadata import metadata_digest as metadata_digest
 from .metadata import metadata_of as metadata_of
@@ -29,6 +31,8 @@ from .names import located as located
 from .names import named_from as named_from
 from .names import registered as registered
 from .names import target_of as target_of
+from .provided import Provided as Provided
+from .provided import provided as provided
 from .returned_values import checked_embeddings as checked_embeddings
 from .returned_values import checked_info as checked_info
 from .returned_values import checked_scores as checked_scores

@@ -16,6 +16,7 @@ import numpy as np
 from harness.audio import Array
 from harness.errors import UserError
 from harness.interface.findings import Finding
+from harness.interface.metadata import beside_the_sound
 from harness.interface.probes import (
     Probe,
     audio_probe,
@@ -190,7 +191,7 @@ def _always(words: tuple[str, ...], clip: Array) -> tuple[str, ...]:  # noqa: AR
 
 def _metadata(system: Any, audio: Probe) -> Iterator[str]:
     """What a system says it uses has to change what it returns, and it has to do without."""
-    for kind in uses_on_trial(system):
+    for kind in beside_the_sound(uses_on_trial(system)):
         vectors = []
         for words in (("rain", "roof"), ("bell", "church"), ()):
             method = described(system.embed_audio, (kind,), partial(_always, words))

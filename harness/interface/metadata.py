@@ -9,7 +9,9 @@ from harness.machine import embedding_key
 Metadata = Mapping[str, tuple[str, ...]]
 """What is known of one clip, by kind: `{"keywords": ("rain", "field-recording")}`; empty where nothing is known."""
 
-KINDS = ("keywords",)
+NAME = "name"
+"""The kind that is a clip's own name: what a system needs that looks up what was computed elsewhere."""
+KINDS = ("keywords", NAME)
 """The kinds of metadata that a system may use."""
 
 
@@ -25,7 +27,16 @@ def metadata_of(clip: Clip, uses: Sequence[str]) -> Metadata:
     >>> metadata_of(Clip("a.wav", Path("a.wav"), ("rain", "roof")), ["keywords"])
     {'keywords': ('rain', 'roof')}
     """
-    return {kind: getattr(clip, kind) or () for kind in uses}
+    return {kind: (clip.name,) if kind == NAME else getattr(clip, kind) or () for kind in uses}
+
+
+def beside_the_sound(uses: Sequence[str]) -> tuple[str, ...]:
+    """Those of these kinds that say something of a clip's content, which a name that is only looked up does not.
+
+    >>> beside_the_sound(["name", "keywords"])
+    ('keywords',)
+    """
+    return tuple(kind for kind in uses if kind != NAME)
 
 
 def metadata_digest(clips: Sequence[Clip], uses: Sequence[str]) -> str:

@@ -26,7 +26,8 @@ class SystemInfo:
         digest: SHA-256 over everything that decides its output (card and weights). `None` means unknown: then nothing
             the system computes is kept for a later evaluation.
         card: the fields of the card it was built from; `None` where there is none.
-        uses: kinds of metadata that it uses beside the sound of a clip; `("keywords",)` is the one kind there is.
+        uses: kinds of metadata that it uses beside the sound of a clip: `keywords`; or `name`, for a system that looks
+            up what was computed elsewhere.
     """
 
     name: str

@@ -240,8 +240,9 @@ def _meant(target: str, error: BaseException) -> str:
 
 
 def _known_packages() -> set[str]:
-    """The packages whose code any card may name: ours, and those that have registered systems."""
-    entries = (entry.value.partition(":")[0].partition(".")[0] for entry in entry_points(group=GROUP))
+    """The packages whose code any card may name: ours, and those that have registered systems, data or protocols."""
+    groups = (GROUP, "lbar.datasets", "lbar.protocols")
+    entries = (one.value.partition(":")[0].partition(".")[0] for group in groups for one in entry_points(group=group))
     return {"harness", "systems", *entries}
 
 

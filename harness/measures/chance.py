@@ -39,7 +39,7 @@ class BelowChance:
 
 
 def below_chance(
-    ranks: Ranks, measure: Measure, clusters: NDArray[np.int64], n_items: int, seed: int = 0
+    ranks: Ranks, measure: Measure, clusters: NDArray[np.int64], n_items: int | Counts, seed: int = 0
 ) -> BelowChance | None:
     """Compare a mean over queries with the means of random orders; `None` where it is not significantly below these.
 
@@ -50,7 +50,7 @@ def below_chance(
         ranks: of the relevant items. Ties are counted in favour of the system, so that none is found for ties alone.
         measure: whose mean is compared.
         clusters: the clip each query belongs to, numbers from 0, shape `(queries,)`.
-        n_items: number of items there are.
+        n_items: number of items that are ranked for each query, shape `(queries,)`, or one number for all.
         seed: of the random orders.
 
     >>> from harness.measures.measure import parse_measure
@@ -60,30 +60,36 @@ def below_chance(
     """
     value = float(measure(ranks, "optimistic").mean())
     random = np.random.default_rng(seed)
-    if value >= _means(random, _FEW, ranks.offsets, measure, clusters, n_items).mean():
+    if value >= _means(random, _FEW, ranks, measure, clusters, n_items).mean():
         return None
-    means = _means(random, _MANY, ranks.offsets, measure, clusters, n_items)
+    means = _means(random, _MANY, ranks, measure, clusters, n_items)
     p_value = (1 + np.count_nonzero(means <= value + 1e-12)) / (1 + _MANY)
     found = BelowChance(str(measure), value, float(means.mean()), p_value)
     return found if p_value <= _SIGNIFICANT else None
 
 
 def _means(
-    random: np.random.Generator, draws: int, offsets: Counts, measure: Measure, clusters: Counts, n_items: int
+    random: np.random.Generator, draws: int, ranks: Ranks, measure: Measure, clusters: Counts, n_items: int | Counts
 ) -> NDArray[np.float64]:
     """The means over queries of so many random orders, shape `(draws,)`."""
-    step = max(_PAIRS_PER_CHUNK // int(offsets[-1]), 1)
+    step = max(_PAIRS_PER_CHUNK // int(ranks.offsets[-1]), 1)
     parts = []
     for start in range(0, draws, step):
         size = min(step, draws - start)
-        counts = np.tile(np.diff(offsets), size)
+        counts = np.tile(np.diff(ranks.offsets), size)
         rows = np.concatenate([[0], np.cumsum(counts)])
-        rank = _random_ranks(random, counts, np.tile(clusters, size), size, n_items)
-        parts.append(measure(Ranks(rows, rank, rank)).reshape(size, -1).mean(axis=1))
+        items = np.tile(np.broadcast_to(n_items, len(ranks)), size)
+        rank = _random_ranks(random, counts, np.tile(clusters, size), size, items)
+        drawn = Ranks(rows, rank, rank)
+        if ranks.gains is not None:
+            gains = np.tile(ranks.gains[0], size)
+            shuffled = gains[np.lexsort((random.random(len(gains)), np.repeat(np.arange(len(counts)), counts)))]
+            drawn = Ranks(rows, rank, rank, np.stack([shuffled, shuffled]), ranks.level)
+        parts.append(measure(drawn).reshape(size, -1).mean(axis=1))
     return np.concatenate(parts)
 
 
-def _random_ranks(random: np.random.Generator, counts: Counts, clusters: Counts, size: int, n_items: int) -> Counts:
+def _random_ranks(random: np.random.Generator, counts: Counts, clusters: Counts, size: int, n_items: Counts) -> Counts:
     """For each query as many different ranks as it has relevant items, ascending, by Floyd's sampling algorithm."""
     drawn = np.arange(len(counts)) // (len(counts) // size) * (clusters.max() + 1) + clusters
     ranks = np.full((len(counts), int(counts.max())), np.iinfo(np.int64).max)

@@ -1,38 +1,41 @@
 """Measures of retrieval quality, computed from the ranks of the relevant items."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.errors import UserError, nearest
-from harness.measures.counting import Counts
-from harness.measures.ranking import Ranks
-
-Values = NDArray[np.float64]
-Ties = Literal["pessimistic", "optimistic"]
+from harness.measures.kinds import MEASURES, UNRANKED, Kind, Values
+from harness.measures.ranking import Ranks, Ties
+from harness.protocols import Protocol
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Measure:
-    """A measure of `MEASURES` and its cut-off rank.
+    """A measure of `MEASURES` and its cut-off rank, which is `UNRANKED` where it has none.
 
     >>> measure = parse_measure("mAP@10")
-    >>> str(measure), measure == Measure("mAP", 10)
-    ('mAP@10', True)
+    >>> str(measure), measure == Measure("mAP", 10), str(parse_measure("MRR"))
+    ('mAP@10', True, 'MRR')
     """
 
     kind: str
-    cutoff: int
+    cutoff: int = UNRANKED
 
     def __str__(self) -> str:
-        return f"{self.kind}@{self.cutoff}"
+        return self.kind if self.cutoff == UNRANKED else f"{self.kind}@{self.cutoff}"
+
+    @property
+    def about(self) -> Kind:
+        """Its formula, its source, and how it is used."""
+        return MEASURES[self.kind]
 
     def __call__(self, ranks: Ranks, ties: Ties = "pessimistic") -> Values:
-        """The value for each query, shape `(queries,)`, between 0 and 1; their mean is the measure.
+        """The value for each query, shape `(queries,)`; `of_all` makes the measure of them.
+
+        A query of which no item is relevant enough counts 0, as in trec_eval, and has the last of all ranks.
 
         >>> from harness.protocols.relevance import Relevance
         >>> from harness.measures.ranking import ranks_from_lists
@@ -40,8 +43,17 @@ class Measure:
         >>> [parse_measure(name)(ranks).round(3).tolist() for name in ("mAP@10", "R@1", "Hit@1")]
         [[0.833, 0.333], [0.5, 0.0], [1.0, 0.0]]
         """
-        rank = ranks.pessimistic if ties == "pessimistic" else ranks.optimistic
-        return MEASURES[self.kind](rank, ranks.offsets, self.cutoff)
+        about = self.about
+        found, asked = ranks.found(ties, graded=about.graded)
+        values = np.full(len(ranks), float(UNRANKED) if about.median else 0.0)
+        if asked.any():
+            values[asked] = about.of_query(found, self.cutoff)
+        return values
+
+    def of_all(self, values: Values) -> Values:
+        """The measure from its values for queries, along the first axis: their mean, or their median."""
+        of_all: Values = np.median(values, axis=0) if self.about.median else np.mean(values, axis=0)
+        return of_all
 
 
 def parse_measure(text: str) -> Measure:
@@ -50,43 +62,50 @@ def parse_measure(text: str) -> Measure:
     Raises:
         UserError: there is no such measure.
     """
-    match = re.fullmatch(r"(\w+?)(@?)([1-9][0-9]*)", text, re.ASCII)
-    if match is not None and match[1] in MEASURES and match[2]:
-        return Measure(match[1], int(match[3]))
+    match = re.fullmatch(r"([A-Za-z]\w*?)(?:(@?)([1-9][0-9]*))?", text, re.ASCII)
+    if match is not None and match[1] in MEASURES and match[2] != "":
+        cut, wanted = match[3] is not None, MEASURES[match[1]].cutoff
+        if wanted == "either" or (wanted == "always") == cut:
+            return Measure(match[1], int(match[3]) if cut else UNRANKED)
     near = nearest(match[1], MEASURES) if match else None
-    hint = f"did you mean {near}@{match[3]}? " if match and near else ""
-    known = ", ".join(f"{kind}@k" for kind in MEASURES)
+    hint = f"did you mean {_example(near, match[3])}? " if match and near else ""
+    known = ", ".join(_example(kind, "k") for kind in MEASURES)
     raise UserError(f"unknown measure {text!r}; {hint}known are {known} with a whole number k from 1, as in mAP@10")
 
 
-def _average_precision(rank: Counts, offsets: Counts, cutoff: int) -> Values:
-    """AP@k = (1 / |rel|) * sum over the relevant items at a rank r <= k of (relevant items at or above r) / r.
+def _example(kind: str, cutoff: str | None) -> str:
+    return kind if MEASURES[kind].cutoff == "never" else f"{kind}@{cutoff or 10}"
 
-    `map_cut` of trec_eval, and the measure of the DCASE baselines: |rel| counts all relevant items, found or not.
+
+def is_median(name: str) -> bool:
+    """Whether a measure is a median over queries, and better if it is smaller; a name that is not known is none.
+
+    >>> is_median("MedR"), is_median("R@10"), is_median("F1")
+    (True, False, False)
     """
-    order = np.arange(len(rank)) - np.repeat(offsets[:-1], np.diff(offsets)) + 1
-    return _mean_of_relevant(np.where(rank <= cutoff, order / rank, 0.0), offsets)
+    kind = MEASURES.get(name.partition("@")[0])
+    return kind is not None and kind.median
 
 
-def _recall(rank: Counts, offsets: Counts, cutoff: int) -> Values:
-    """R@k = number of relevant items at a rank r <= k, divided by |rel|: `recall` of trec_eval."""
-    return _mean_of_relevant((rank <= cutoff).astype(np.float64), offsets)
+def measures_of(protocol: Protocol) -> tuple[Measure, ...]:
+    """The measures of a protocol, the primary one first.
+
+    Raises:
+        UserError: there is no such measure, one is there twice, or systems cannot be ordered and compared by the first.
+    """
+    try:
+        measures = tuple(map(parse_measure, protocol.measures))
+    except UserError as error:
+        raise UserError(f"protocol {protocol.name}: {error}") from None
+    if twice := _twice(measures):
+        raise UserError(f"protocol {protocol.name}: measures has {twice} twice; leave one out")
+    if not measures or measures[0].about.median:
+        raise UserError(
+            f"protocol {protocol.name}: its first measure, by which systems are ordered and compared, is "
+            f"{measures[0] if measures else 'missing'}; expected one that is a mean over queries, such as mAP@10"
+        )
+    return measures
 
 
-def _hit(rank: Counts, offsets: Counts, cutoff: int) -> Values:
-    """Hit@k = 1 where any relevant item has a rank r <= k, else 0: `success` of trec_eval."""
-    return (rank[offsets[:-1]] <= cutoff).astype(np.float64)
-
-
-def _mean_of_relevant(values: Values, offsets: Counts) -> Values:
-    sums: Values = np.add.reduceat(values, offsets[:-1])
-    return sums / np.diff(offsets)
-
-
-MEASURES: dict[str, Callable[[Counts, Counts, int], Values]] = {"mAP": _average_precision, "R": _recall, "Hit": _hit}
-"""Every measure, by the name that stands before its cut-off rank k: to add one, add its function here.
-
-A function takes the ranks of all relevant items, counted from 1, shape `(relevant pairs,)` and ascending within a
-query; where the ranks of each query begin, shape `(queries + 1,)`; and k. It returns a value between 0 and 1 for each
-query, shape `(queries,)`. Protocols, records, `lbar score`, the board and comparisons know a measure by its name.
-"""
+def _twice(measures: Sequence[Measure]) -> str:
+    return next((str(one) for place, one in enumerate(measures) if one in measures[:place]), "")

@@ -3,15 +3,17 @@
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures.counting import THREADS, Counts, RelevantPairs, Scores
+from harness.measures.kinds import UNRANKED, Found, Values
 from harness.protocols import Relevance
 
-UNRANKED = int(np.iinfo(np.int64).max)
-"""The rank of an item that a ranked list leaves out."""
+Ties = Literal["pessimistic", "optimistic"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,19 +28,53 @@ class Ranks:
         offsets: shape `(queries + 1,)`.
         optimistic: shape `(relevant pairs,)`.
         pessimistic: shape `(relevant pairs,)`.
+        gains: how relevant the items at these ranks are, first of `optimistic`, then of `pessimistic`, shape
+            `(2, relevant pairs)`; `None` where there are no grades. Those with a gain of 0 are judged, not relevant;
+            those with one below 0 are excluded by their query.
+        level: the least gain with which an item is relevant to measures that know no grades.
     """
 
     offsets: Counts
     optimistic: Counts
     pessimistic: Counts
+    gains: Values | None = None
+    level: float = 0.0
+
+    def found(self, ties: Ties = "pessimistic", *, graded: bool = False) -> tuple[Found, NDArray[np.bool_]]:
+        """The ranks of relevant items, and which queries have any, shape `(queries,)`.
+
+        Args:
+            ties: which of the two bounds.
+            graded: whether all items with a gain above 0 are relevant; else those that reach `level`.
+        """
+        rank = self.pessimistic if ties == "pessimistic" else self.optimistic
+        if self.gains is None:
+            everyone = np.ones(len(self), np.bool_)
+            return Found(rank, np.ones(len(rank)), self.offsets, [rank[:0]] * len(self)), everyone
+        gain = self.gains[1 if ties == "pessimistic" else 0]
+        relevant = (gain > 0) & (graded or gain >= self.level)
+        counts = np.add.reduceat(relevant, self.offsets[:-1], dtype=np.int64)
+        asked = counts > 0
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[asked])])
+        # Of equal scores, those of excluded items are the first where those of relevant ones are the last.
+        unwanted = np.where(gain < 0, self.optimistic if ties == "pessimistic" else self.pessimistic, 0)
+        rows = np.split(unwanted, self.offsets[1:-1]) if unwanted.any() else [rank[:0]] * len(self)
+        kept = [row[row > 0] for row, wanted in zip(rows, asked, strict=True) if wanted]
+        return Found(rank[relevant], gain[relevant], offsets, kept), asked
+
+    def first(self, ties: Ties = "pessimistic") -> Counts:
+        """Rank of the first relevant item of each query, of any grade, shape `(queries,)`."""
+        return self.found(ties, graded=True)[0].first
 
     @property
     def tied_fraction(self) -> float:
         """Share of queries for which a relevant item ties with an irrelevant one, so that the two bounds differ."""
         if not len(self):
             return 0.0
-        tied = np.logical_or.reduceat(self.optimistic != self.pessimistic, self.offsets[:-1])
-        return float(tied.mean())
+        apart = self.optimistic != self.pessimistic
+        if self.gains is not None:
+            apart |= self.gains[0] != self.gains[1]
+        return float(np.logical_or.reduceat(apart, self.offsets[:-1]).mean())
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -101,12 +137,13 @@ def rank_tiles(tiles: Iterable[tuple[slice, Scores]], relevance: Relevance) -> R
             tiles.close()
     if done != len(relevance):
         raise ValueError(f"expected scores of {len(relevance)} queries, got {done}")
-    return _ranks(pairs, relevance.offsets)
+    return _ranks(pairs, relevance)
 
 
-def _ranks(pairs: RelevantPairs, offsets: Counts) -> Ranks:
+def _ranks(pairs: RelevantPairs, relevance: Relevance) -> Ranks:
     """Rank = order among the relevant items + number of irrelevant items above, or at or above."""
-    if len(pairs.query) == len(offsets) - 1:
+    offsets, gains = relevance.offsets, relevance.gains
+    if gains is None and len(pairs.query) == len(offsets) - 1:
         return Ranks(offsets, pairs.above + 1, pairs.at_or_above)
     order = np.lexsort((-pairs.score, pairs.query))
     score, above, at_or_above = pairs.score[order], pairs.above[order], pairs.at_or_above[order]
@@ -118,7 +155,14 @@ def _ranks(pairs: RelevantPairs, offsets: Counts) -> Ranks:
     relevant_above = position[np.append(True, changes)][group]
     relevant_at_or_above = position[np.append(changes, True)][group] + 1
     rank = position + 1
-    return Ranks(offsets, rank + above - relevant_above, rank + at_or_above - relevant_at_or_above)
+    if relevance.judged_only:
+        above, at_or_above = relevant_above, relevant_at_or_above
+    both = rank + above - relevant_above, rank + at_or_above - relevant_at_or_above
+    if gains is None:
+        return Ranks(offsets, *both)
+    # Of items that score the same, the most relevant comes first in the one order, and last in the other.
+    ordered = [gains[np.lexsort((sign * gains, -pairs.score, pairs.query))] for sign in (-1, 1)]
+    return Ranks(offsets, *both, np.stack(ordered), relevance.level)
 
 
 def _not_finite(scores: Scores, start: int) -> UserError:
@@ -182,6 +226,7 @@ def ranks_from_lists(lists: Sequence[Sequence[int]], relevance: Relevance, n_ite
         raise ValueError(f"expected lists for {len(relevance)} queries, got {len(lists)}")
     problems = []
     rank = np.full(len(relevance.items), UNRANKED, np.int64)
+    gains = None if relevance.gains is None else relevance.gains.copy()
     for query, listed in enumerate(lists):
         positions = {item: position for position, item in enumerate(listed, start=1)}
         if len(positions) != len(listed):
@@ -189,7 +234,13 @@ def ranks_from_lists(lists: Sequence[Sequence[int]], relevance: Relevance, n_ite
         if unknown := [item for item in positions if not 0 <= item < n_items]:
             problems.append(f"list {query}: no such item: {unknown}; items are 0 to {n_items - 1}")
         pairs = slice(relevance.offsets[query], relevance.offsets[query + 1])
-        rank[pairs] = sorted(positions.get(item, UNRANKED) for item in relevance.items[pairs].tolist())
+        found = np.array([positions.get(item, UNRANKED) for item in relevance.items[pairs].tolist()], np.int64)
+        order = np.argsort(found, kind="stable")
+        rank[pairs] = found[order]
+        if relevance.judged_only:
+            rank[pairs] = np.where(rank[pairs] == UNRANKED, UNRANKED, np.arange(1, len(order) + 1))
+        if gains is not None:
+            gains[pairs] = gains[pairs][order]
     if problems:
         raise UserError(f"{len(problems)} ranked lists are not valid; {problems[0]}", problems)
-    return Ranks(relevance.offsets, rank, rank)
+    return Ranks(relevance.offsets, rank, rank, None if gains is None else np.stack([gains, gains]), relevance.level)

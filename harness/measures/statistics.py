@@ -4,7 +4,7 @@ Clips are resampled, not captions, and comparisons are paired: the random draws 
 the seed, so systems that answered the same queries are compared draw by draw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,8 +59,40 @@ def bootstrap_means(values: ArrayLike, clusters: ArrayLike, resamples: int = RES
     return means
 
 
-def intervals(values: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
-    """95 % percentile intervals of the means of `bootstrap_means`.
+def bootstrap_medians(values: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES, seed: int = SEED) -> Values:
+    """Medians over queries, in the same data sets as those of `bootstrap_means`, whose arguments they are.
+
+    >>> bootstrap_medians([[1], [2], [9]], [0, 0, 0], resamples=2).tolist()
+    [[2.0], [2.0]]
+    """
+    table, labels = _checked(values, clusters)
+    count = int(labels.max()) + 1
+    medians: Values = np.empty((resamples, table.shape[1]))
+    for column in range(table.shape[1]):
+        distinct, which = np.unique(table[:, column], return_inverse=True)
+        often: Values = np.zeros((count, len(distinct)))
+        np.add.at(often, (labels, which), 1)
+        random = np.random.default_rng(seed)
+        step = max(_WEIGHTS_PER_CHUNK // max(count, len(distinct)), 1)
+        for start in range(0, resamples, step):
+            chunk = medians[start : start + step, column]
+            at_most = np.cumsum(_times_drawn(random, len(chunk), count) @ often, axis=1)
+            total = at_most[:, -1:]
+            # The values in the middle: one of an odd number of queries, the mean of two of an even one.
+            low, high = ((at_most < half).sum(axis=1) for half in (np.ceil(total / 2), np.floor(total / 2) + 1))
+            chunk[:] = (distinct[low] + distinct[high]) / 2
+    return medians
+
+
+def intervals(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    *,
+    bootstrap: Callable[..., Values] = bootstrap_means,
+) -> Values:
+    """95 % percentile intervals of the means of `bootstrap_means`, or of the medians of `bootstrap_medians`.
 
     Returns:
         Lower and upper bound of each column, shape `(m, 2)`.
@@ -68,7 +100,7 @@ def intervals(values: ArrayLike, clusters: ArrayLike, resamples: int = RESAMPLES
     >>> intervals([[1.0], [1.0], [0.0], [0.0]], [0, 0, 1, 1]).tolist()
     [[0.0, 1.0]]
     """
-    bounds: Values = np.quantile(bootstrap_means(values, clusters, resamples, seed), _LEVELS, axis=0)
+    bounds: Values = np.quantile(bootstrap(values, clusters, resamples, seed), _LEVELS, axis=0)
     return bounds.T
 
 

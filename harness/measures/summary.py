@@ -8,15 +8,18 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, FiniteFloat, model_validator
 
 from harness.machine import html_table
-from harness.measures.measure import Measure, Ties
-from harness.measures.ranking import Ranks
-from harness.measures.statistics import intervals
+from harness.measures.measure import Measure, is_median
+from harness.measures.ranking import Ranks, Ties
+from harness.measures.statistics import bootstrap_medians, intervals
 
 _ROUNDING = 1e-9
 
 
 class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True):
-    """A measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` is its 95 % interval."""
+    """A measure: `value` counts ties against the system, `optimistic` for it; `low` to `high` is its 95 % interval.
+
+    A larger value is better, but of a median rank a smaller one.
+    """
 
     name: str
     value: FiniteFloat
@@ -26,7 +29,9 @@ class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
-        if not self.low - _ROUNDING <= self.value <= min(self.high, self.optimistic) + _ROUNDING:
+        within = self.low - _ROUNDING <= self.value <= self.high + _ROUNDING
+        worse, better = sorted((self.value, self.optimistic), reverse=is_median(self.name))
+        if not within or (self.value, self.optimistic) != (worse, better):
             raise ValueError(
                 f"{self.name} is {self.value} where its interval is from {self.low} to {self.high}, and it is "
                 f"{self.optimistic} where ties count for the system"
@@ -35,12 +40,27 @@ class MeasureRecord(BaseModel, frozen=True, extra="forbid", from_attributes=True
 
     def __str__(self) -> str:
         """Its name, its value and its interval."""
-        return f"{self.name} {self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
+        return "{} {} [{}, {}]".format(self.name, *self.texts(4))
+
+    def texts(self, digits: int = 3) -> tuple[str, str, str]:
+        """The value and the ends of its interval as text; ranks with one digit after the point."""
+        value, low, high = (as_text(self.name, one, digits) for one in (self.value, self.low, self.high))
+        return value, low, high
+
+
+def as_text(name: str, value: float, digits: int = 3) -> str:
+    """The value of a measure as text, with so many digits after the point; of a median rank with one.
+
+    >>> as_text("R@1", 0.25), as_text("MedR", 12)
+    ('0.250', '12.0')
+    """
+    return f"{value:.{1 if is_median(name) else digits}f}"
 
 
 def measures_html(title: str, measures: Sequence[MeasureRecord], notes: Sequence[str] = ()) -> str:
     """Measures as a table for a notebook, with notes below it."""
-    rows = [(one.name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}") for one in measures]
+    texts = {one.name: one.texts(4) for one in measures}
+    rows = [(name, value, f"{low} to {high}") for name, (value, low, high) in texts.items()]
     return html_table(title, ("measure", "value", "95 %"), rows, notes)
 
 
@@ -65,11 +85,18 @@ def summarise(ranks: Ranks, measures: Sequence[Measure], clusters: NDArray[np.in
     (MeasureRecord(name='R@1', value=0.5, optimistic=1.0, low=0.5, high=0.5),)
     """
     values = per_query_values(ranks, measures)
-    best = per_query_values(ranks, measures, "optimistic").mean(axis=0)
+    best = per_query_values(ranks, measures, "optimistic")
     bounds = intervals(values, clusters)
+    for column, measure in enumerate(measures):
+        if measure.about.median:
+            bounds[column] = intervals(values[:, [column]], clusters, bootstrap=bootstrap_medians)[0]
     return tuple(
-        MeasureRecord(name=str(measure), value=value, optimistic=optimistic, low=low, high=high)
-        for measure, value, optimistic, (low, high) in zip(
-            measures, values.mean(axis=0).tolist(), best.tolist(), bounds.tolist(), strict=True
+        MeasureRecord(
+            name=str(measure),
+            value=float(measure.of_all(values[:, column])),
+            optimistic=float(measure.of_all(best[:, column])),
+            low=bounds[column, 0],
+            high=bounds[column, 1],
         )
+        for column, measure in enumerate(measures)
     )

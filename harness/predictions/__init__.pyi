@@ -1,5 +1,11 @@
-from .arrays import Arrays as Arrays
+from .array_files import is_array_file as is_array_file
+from .array_files import read_names as read_names
 from .arrays import score as score
+from .outputs import Arrays as Arrays
+from .outputs import Outputs as Outputs
+from .outputs import Source as Source
+from .outputs import paths_of as paths_of
+from .outputs import read_outputs as read_outputs
 from .ranked_list import DEPTH as DEPTH
 from .ranked_list import IN_USE as IN_USE
 from .ranked_list import RANK as RANK

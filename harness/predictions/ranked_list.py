@@ -14,6 +14,8 @@ Columns = tuple[str, ...]
 IN_USE: tuple[Columns, ...] = (("caption", f"file_name_{RANK}"), ("caption", f"fname_{RANK}"), ("0", RANK))
 """Columns of ranked lists, with `{rank}` for 1, 2, ...: those of 2022, those of 2024, and those of 2023,
 which pandas writes for a table without column names."""
+ASKED_BY_CLIPS: tuple[Columns, ...] = (("file_name", f"caption_{RANK}"), ("fname", f"caption_{RANK}"))
+"""Columns of lists that rank captions for a clip; no challenge asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,14 @@ def _problems(line: int, query: str, ranked: Sequence[str], header: Sequence[str
             f"line {line}: {len(ranked) + 1} columns, expected {len(header)} as in the header "
             "(a caption or name that holds a comma must be quoted)"
         ]
-    problems = [f"line {line}, column caption: empty"] if not query else []
+    problems = [f"line {line}, column {header[0]}: empty"] if not query else []
+    ranks_clips = all(header[0] != columns[0] for columns in ASKED_BY_CLIPS)
+    what = "clip's file name" if ranks_clips else "caption"
     first_column: dict[str, str] = {}
     for column, name in zip(header[1:], ranked, strict=True):
         if not name:
-            problems.append(f"line {line}, column {column}: empty; expected a clip's file name")
-        elif "/" in name or "\\" in name:
+            problems.append(f"line {line}, column {column}: empty; expected a {what}")
+        elif ranks_clips and ("/" in name or "\\" in name):
             problems.append(f"line {line}, column {column}: {name!r} is a path; expected bare file names")
         elif name in first_column:
             problems.append(f"line {line}, column {column}: {name!r} is already in column {first_column[name]}")

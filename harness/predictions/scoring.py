@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,15 +17,18 @@ from harness.measures import (
     Measure,
     MeasureRecord,
     Ranks,
+    as_text,
     below_chance,
     measures_html,
-    parse_measure,
+    measures_of,
     per_query_values,
     rank_scores,
+    rank_tiles,
     ranks_from_lists,
     summarise,
 )
 from harness.predictions.matching import match_names, match_queries
+from harness.predictions.outputs import Outputs, read_outputs, refuse_short_lists
 from harness.predictions.ranked_list import IN_USE, Columns, read_ranked_list
 from harness.predictions.score_matrix import ScoreMatrix, read_score_matrix
 from harness.predictions.writing import FORMATS, detect
@@ -82,7 +85,7 @@ class Score:
 
     def to_text(self) -> str:
         """A few lines for a person."""
-        measures = [f"{m.name:8} {m.value:.4f}   95 % {m.low:.4f} to {m.high:.4f}" for m in self.measures]
+        measures = ["{:8} {}   95 % {} to {}".format(m.name, *m.texts(4)) for m in self.measures]
         return "\n".join([self._title, *measures, *self._notes()])
 
     def __repr__(self) -> str:
@@ -99,7 +102,7 @@ class Score:
 
     def _notes(self) -> Iterator[str]:
         if self.ranks.tied_fraction:
-            best = ", ".join(f"{m.name} {m.optimistic:.4f}" for m in self.measures)
+            best = ", ".join(f"{m.name} {as_text(m.name, m.optimistic, 4)}" for m in self.measures)
             yield f"{self.ranks.tied_fraction:.2%} of the queries tie; with ties counted in favour: {best}"
         if self.left_out:
             yield f"left out, because the lists are too short: {', '.join(self.left_out)}"
@@ -145,7 +148,7 @@ class Ranked(NamedTuple):
 
     def below_chance(self, task: RetrievalTask) -> BelowChance | None:
         """The first measure beside a random order's, where it is significantly worse."""
-        return below_chance(self.ranks, self.within[0], task.clusters, len(task.items))
+        return below_chance(self.ranks, self.within[0], task.clusters, task.ranked)
 
     def score(self, task: RetrievalTask, reasons: Sequence[str] = ()) -> Score:
         """The measures with their intervals; `reasons` say why they may not be compared with others."""
@@ -164,21 +167,36 @@ class Ranked(NamedTuple):
 
 def rank_file(path: Path, task: RetrievalTask, format: str = "auto", known: Sequence[Columns] = IN_USE) -> Ranked:  # noqa: A002
     """Rank the relevant clips in a ranked list or a score matrix; arguments and errors are those of `score_file`."""
-    if task.protocol.direction != "text-to-audio":
-        raise UserError(
-            f"protocol {task.protocol.name} ranks captions and predictions files rank clips; "
-            "choose a text-to-audio protocol"
-        )
     if format not in ("auto", *FORMATS):
         raise unknown("format", format, ("auto", *FORMATS))
+    if task.protocol.direction != "text-to-audio":
+        return rank_outputs(read_outputs(path, task))
     found = detect(path, known) if format == "auto" else format
     ranks, depth, surplus = _rank_lists(path, task, known) if found == "ranked-list" else _rank_matrix(path, task)
-    measures = [parse_measure(name) for name in task.protocol.measures]
+    refuse_short_lists(path, task, depth)
+    return _within(str(path), found, ranks, task, depth, surplus)
+
+
+def rank_outputs(outputs: Outputs) -> Ranked:
+    """Rank the relevant items in a system's outputs.
+
+    Raises:
+        UserError: no measure of the protocol can be told from lists of their length.
+    """
+    ranks = rank_tiles(outputs.tiles(), outputs.task.relevance)
+    depth = outputs.depth or len(outputs.task.items)
+    return _within(outputs.source, outputs.format, ranks, outputs.task, depth, outputs.surplus)
+
+
+def _within(source: str, kind: str, ranks: Ranks, task: RetrievalTask, depth: int, surplus: int) -> Ranked:
+    """The ranks, with the measures that can be told from lists of this length."""
+    measures = measures_of(task.protocol)
     within = tuple(measure for measure in measures if measure.cutoff <= depth or depth == len(task.items))
     if not within:
-        raise UserError(f"{path}: lists of {depth} clips are too short for {', '.join(task.protocol.measures)}")
+        what = "clips" if task.protocol.direction == "text-to-audio" else "captions"
+        raise UserError(f"{source}: lists of {depth} {what} are too short for {', '.join(task.protocol.measures)}")
     left_out = tuple(str(measure) for measure in measures if measure not in within)
-    return Ranked(found, ranks, within, left_out, surplus)
+    return Ranked(kind, ranks, within, left_out, surplus)
 
 
 def _rank_lists(path: Path, task: RetrievalTask, known: Sequence[Columns]) -> tuple[Ranks, int, int]:
@@ -206,11 +224,14 @@ def _rank_matrix(path: Path, task: RetrievalTask) -> tuple[Ranks, int, int]:
     # The file has its rows in its own order; the ranks of a query go to the query's place in the task.
     optimistic = np.empty_like(task.relevance.items)
     pessimistic = np.empty_like(task.relevance.items)
+    gains = None if task.relevance.gains is None else np.empty((2, len(task.relevance.items)))
     for queries, scores in _blocks(matrix, queries_of_row):
         pairs, relevance = _relevance_of(queries, task.relevance)
         ranks = rank_scores(scores[:, columns], relevance)
         optimistic[pairs], pessimistic[pairs] = ranks.optimistic, ranks.pessimistic
-    ranks = Ranks(task.relevance.offsets, optimistic, pessimistic)
+        if gains is not None:
+            gains[:, pairs] = ranks.gains
+    ranks = Ranks(task.relevance.offsets, optimistic, pessimistic, gains, task.relevance.level)
     return ranks, len(task.items), len(captions) - len(queries_of_row)
 
 
@@ -240,4 +261,5 @@ def _relevance_of(queries: Sequence[int], relevance: Relevance) -> tuple[NDArray
     counts = relevance.counts[queries]
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
     pairs = np.repeat(relevance.offsets[queries] - offsets[:-1], counts) + np.arange(offsets[-1])
-    return pairs, Relevance(offsets, relevance.items[pairs])
+    gains = None if relevance.gains is None else relevance.gains[pairs]
+    return pairs, replace(relevance, offsets=offsets, items=relevance.items[pairs], gains=gains)

@@ -1,7 +1,13 @@
+from .description import get_protocol as get_protocol
+from .description import load_dataset as load_dataset
+from .description import protocol_problems as protocol_problems
+from .description import protocols as protocols
+from .description import read_protocol as read_protocol
+from .description import recorded_protocol as recorded_protocol
+from .description import rules_of as rules_of
 from .named import PROTOCOLS as PROTOCOLS
 from .named import Direction as Direction
 from .named import Protocol as Protocol
-from .named import get_protocol as get_protocol
 from .relevance import Relevance as Relevance
 from .task import RetrievalTask as RetrievalTask
 from .task import pose as pose

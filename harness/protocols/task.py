@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import compress
+from itertools import compress, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -47,6 +47,11 @@ class RetrievalTask:
         """What is ranked: clip names, or captions in audio-to-text."""
         return self._clip_names if self._text_asks else self.captions
 
+    @property
+    def ranked(self) -> NDArray[np.int64]:
+        """Number of items that are ranked for each query, shape `(queries,)`."""
+        return self.relevance.counts if self.relevance.judged_only else np.full(len(self.queries), len(self.items))
+
     @cached_property
     def clusters(self) -> NDArray[np.int64]:
         """A number per query, equal for queries of one clip, shape `(queries,)`.
@@ -64,6 +69,8 @@ class RetrievalTask:
             for entry in side:
                 digest.update(entry.encode() + b"\0")
         digest.update(self.relevance.offsets.tobytes() + self.relevance.items.tobytes())
+        if self.relevance.gains is not None:
+            digest.update(self.relevance.gains.tobytes())
         digest.update(self.clusters.tobytes())
         return digest.hexdigest()
 
@@ -82,8 +89,11 @@ class RetrievalTask:
         if not self._text_asks:
             clip_of_pair, caption_of_pair = caption_of_pair, clip_of_pair
         kept_pairs = kept_clips[clip_of_pair]
+        gains = self.relevance.gains
+        answered = kept_pairs if gains is None else kept_pairs & (gains > 0)
         kept_captions = np.zeros(len(self.captions), dtype=bool)
-        kept_captions[caption_of_pair[kept_pairs]] = True
+        kept_captions[caption_of_pair[answered]] = True
+        kept_pairs &= kept_captions[caption_of_pair]
         if not kept_captions.any():
             raise UserError("no clip is left to evaluate: every clip of the split is broken or missing")
         kept_queries, kept_items = (kept_captions, kept_clips) if self._text_asks else (kept_clips, kept_captions)
@@ -93,7 +103,12 @@ class RetrievalTask:
             self,
             clips=_kept(self.clips, kept_clips),
             captions=_kept(self.captions, kept_captions),
-            relevance=Relevance(np.concatenate([[0], np.cumsum(counts)]), new_item[self.relevance.items[kept_pairs]]),
+            relevance=replace(
+                self.relevance,
+                offsets=np.concatenate([[0], np.cumsum(counts)]),
+                items=new_item[self.relevance.items[kept_pairs]],
+                gains=None if gains is None else gains[kept_pairs],
+            ),
             sources=_kept(self.sources, kept_queries),
         )
 
@@ -110,31 +125,54 @@ def pose(protocol: Protocol, dataset: RetrievalDataset) -> RetrievalTask:
     """Put the protocol's question to one split of its data set.
 
     Raises:
-        UserError: the protocol's annotation file is missing or names what the data set does not have.
+        UserError: a file of the protocol is missing or names what the data set does not have.
         ValueError: a query without a relevant item.
     """
+    if protocol.queries is not None:
+        from harness.datasets import placed_file, with_queries
+
+        dataset = with_queries(dataset, placed_file(dataset, protocol.queries))
     clips = dataset.clips
     captions = tuple(query.text for query in dataset.queries)
     own_clip = [query.clip for query in dataset.queries]
+    asked, relevance = _relevance(protocol, dataset)
     if protocol.direction == "audio-to-text":
         captions_of_clip: list[list[int]] = [[] for _ in clips]
-        for caption, clip in enumerate(own_clip):
-            captions_of_clip[clip].append(caption)
-        relevance = Relevance.from_lists(captions_of_clip)
-        return RetrievalTask(protocol, clips, captions, relevance, tuple(clip.name for clip in clips))
-    asked: Sequence[int] = range(len(captions))
-    relevant: Sequence[Sequence[int]] = [[clip] for clip in own_clip]
-    if protocol.annotations is not None:
-        from harness.datasets import read_annotations
-
-        asked, relevant = read_annotations(dataset.root / protocol.annotations, dataset)
+        for caption, (first, last) in enumerate(pairwise(relevance.offsets.tolist())):
+            for clip in relevance.items[first:last].tolist():
+                captions_of_clip[clip].append(caption)
+        # A clip that answers none of the captions has nothing to ask for.
+        asking = [bool(found) for found in captions_of_clip]
+        clips = tuple(compress(clips, asking))
+        return RetrievalTask(
+            protocol,
+            clips,
+            captions=tuple(captions[caption] for caption in asked),
+            relevance=Relevance.from_lists(compress(captions_of_clip, asking)),
+            sources=tuple(clip.name for clip in clips),
+        )
     return RetrievalTask(
         protocol,
         clips,
         captions=tuple(captions[caption] for caption in asked),
-        relevance=Relevance.from_lists(relevant),
+        relevance=relevance,
         sources=tuple(clips[own_clip[caption]].name for caption in asked),
     )
+
+
+def _relevance(protocol: Protocol, dataset: RetrievalDataset) -> tuple[Sequence[int], Relevance]:
+    """The queries of a data set that text asks, and the clips that answer each."""
+    if protocol.annotations is None:
+        own = Relevance.from_lists([query.clip] for query in dataset.queries)
+        return range(len(dataset.queries)), own
+    from harness.datasets import placed_file, read_annotations, read_judgements
+
+    path = placed_file(dataset, protocol.annotations)
+    if protocol.relevant_from is None:
+        asked, relevant = read_annotations(path, dataset)
+        return asked, Relevance.from_lists(relevant)
+    asked, gains = read_judgements(path, dataset)
+    return asked, Relevance.graded(gains, protocol.relevant_from, judged_only=protocol.among == "judged")
 
 
 def _kept(entries: tuple[Entry, ...], kept: NDArray[np.bool_]) -> tuple[Entry, ...]:

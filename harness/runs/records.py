@@ -20,12 +20,20 @@ Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class ProtocolRecord(Part):
-    """The rules that were followed; see `harness.protocols.named.Protocol`."""
+    """The rules that were followed; see `harness.protocols.named.Protocol`.
+
+    `rules` are what its YAML file said; `None` for a protocol that is known by its name.
+    """
 
     name: PlainName
     digest: str
     primary: str
     direction: Direction
+    rules: dict[str, Any] | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_before_where_known(self, fields: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return left_out_where_empty(fields(self), "rules")
 
 
 class MetadataRecord(Part):

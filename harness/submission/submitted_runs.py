@@ -95,11 +95,11 @@ def expected_of(system: SubmittedSystem, data_root: Path) -> Expected:
         return Expected(f"the hidden set of {folder.name}", record.queries, record.clips)
     assert system.evaluation is not None
     folder, evaluation = system.evaluation
-    from harness.datasets import load
-    from harness.protocols import get_protocol, pose
+    from harness.protocols import get_protocol, load_dataset, pose, recorded_protocol
 
-    protocol = get_protocol(evaluation.protocol.name)
-    task = pose(protocol, load(protocol.dataset, protocol.split, data_root))
+    recorded = recorded_protocol(evaluation.protocol.name, evaluation.protocol.rules)
+    protocol = recorded or get_protocol(evaluation.protocol.name)
+    task = pose(protocol, load_dataset(protocol, data_root))
     if evaluation.skipped:
         skipped = {clip.clip for clip in evaluation.skipped}
         task = task.without([index for index, clip in enumerate(task.clips) if clip.name in skipped])

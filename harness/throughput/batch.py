@@ -42,14 +42,14 @@ def benchmark_all(
         UserError: the data set is missing or broken, which no system could help.
     """
 
-    def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> tuple[Path, SpeedRecord]:
+    def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> list[tuple[Path, SpeedRecord]]:
         prepared = prepared.described(uses_of(built.system))
         own = replace(options, device=built.device, precision=built.precision)
         quality = _quality(name, built, prepared, own, progress)
         record, samples = benchmark(built.system, prepared, own, quality=quality, progress=progress)
         folder = write_speed(out, record, samples)
         say(f"{name}: {folder}")
-        return folder, record
+        return [(folder, record)]
 
     return run_each(
         names,

@@ -1,10 +1,12 @@
 """The content of the board: one standing per protocol and data set, one entry per system, best first."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from harness.errors import UserError, unknown
+from harness.measures import is_median
 from harness.protocols import PROTOCOLS
 from harness.runs import DatasetRecord, EvaluationRecord, ProtocolRecord
 from leaderboard.runs import (
@@ -122,23 +124,39 @@ def standings(board: Board, *, groups: bool = True, reported: bool = False) -> l
         reported: whether to add the results that others published for a protocol.
     """
     order = {name: index for index, name in enumerate(PROTOCOLS)}
+    heard = Counter((row.record.dataset.digest, row.record.dataset.audio_digest) for row in board.rows)
+    most_heard = {data: audio or "" for (data, audio), _ in sorted(heard.items(), key=_fewest_first)}
 
     def group_of(row: Row) -> tuple[int, str, str, str]:
         protocol, dataset = row.record.protocol, row.record.dataset
-        return order.get(protocol.name, len(order)), protocol.digest, dataset.digest, dataset.audio_digest or ""
+        audio = dataset.audio_digest or most_heard[dataset.digest]
+        return order.get(protocol.name, len(order)), protocol.digest, dataset.digest, audio
 
     found = [tuple(members) for _, members in groupby(sorted(board.rows, key=group_of), group_of)]
-    firsts = [members[0].record for members in found]
+    firsts = [_first(members) for members in found]
     return [
-        _standing(members, board.speeds, _distinction(members[0].record, firsts), groups, reported) for members in found
+        _standing(members, board.speeds, _distinction(first, firsts), groups, reported)
+        for first, members in zip(firsts, found, strict=True)
     ]
+
+
+def _fewest_first(heard: tuple[tuple[str, str | None], int]) -> tuple[bool, int, str]:
+    """The order of audio files: those that are not known first, then by how many runs they have."""
+    (_, audio), count = heard
+    return audio is not None, count, audio or ""
+
+
+def _first(members: Sequence[Row]) -> EvaluationRecord:
+    """The first record, of those whose audio files are known where there are any."""
+    records = [row.record for row in members]
+    return next((one for one in records if one.dataset.audio_digest), records[0])
 
 
 def _standing(
     members: Sequence[Row], speeds: Iterable[Speed], distinction: str, groups: bool, reported: bool
 ) -> Standing:
     ranked = sorted(members, key=_best_first)
-    first = ranked[0].record
+    first = _first(ranked)
     hardware, speed_of = beside([row.record for row in ranked], speeds)
     letters, notes = _groups(ranked) if groups and len(ranked) > 1 else ([""] * len(ranked), ())
     entries = _measured_entries(ranked, letters, speed_of)
@@ -146,6 +164,9 @@ def _standing(
         entries += [_reported(result) for result in published() if result.protocol == first.protocol.name]
     names = tuple(measure.name for measure in first.measures)
     notes += note_on_marks(entry.label for entry in entries)
+    elsewhere = [entry.label for entry in entries if entry.run and entry.run.record.dataset.audio_digest is None]
+    if elsewhere:
+        notes += (f"Made elsewhere, from audio files that are not known: {', '.join(elsewhere)}.",)
     standing = Standing(first.protocol, first.dataset, distinction, names, tuple(entries), hardware, notes)
     return sort(standing, first.protocol.primary)
 
@@ -254,7 +275,7 @@ def sort_all(standings: Sequence[Standing], column: str) -> list[Standing]:
 def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | None]]:
     """The key by which each column is sorted, in ascending order."""
     return {
-        **{name: _descending(name) for name in standing.measures},
+        **{name: _best_by(name) for name in standing.measures},
         "system": lambda entry: entry.label.casefold(),
         "parameters": lambda entry: entry.parameters or None,
         "clips/s": lambda entry: -(entry.clips_per_second or 0) or None,
@@ -263,8 +284,10 @@ def _columns(standing: Standing) -> dict[str, Callable[[Entry], float | str | No
     }
 
 
-def _descending(name: str) -> Callable[[Entry], float | None]:
-    return lambda entry: -entry.measures[name].value if name in entry.measures else None
+def _best_by(name: str) -> Callable[[Entry], float | None]:
+    """The best first: large values, but small ones of a median rank."""
+    sign = 1 if is_median(name) else -1
+    return lambda entry: sign * entry.measures[name].value if name in entry.measures else None
 
 
 def _last(value: float | str | None) -> tuple[bool, float | str]:

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
+from harness.measures import as_text, is_median
 from leaderboard.board.entries import Entry, Standing
 from leaderboard.board.table import clips_per_second, has_groups, query_p95, size
 from leaderboard.runs import note_on_marks
@@ -137,9 +138,9 @@ def _latex_column(standing: Standing, name: str, *cells: str) -> tuple[str, list
     if name.removesuffix(_PERCENT) not in standing.measures:
         return "l" if name in _TEXT_COLUMNS else "r", [heading, *(cell.translate(_LATEX) for cell in cells)]
     values = [cell.partition(" ")[0] for cell in cells]
-    best = max(float(value) for value in values if value)
+    best = (min if is_median(name) else max)(float(value) for value in values if value)
     digits = max(value.index(".") for value in values if value)
-    decimals = 1 if name.endswith(_PERCENT) else 3
+    decimals = max(len(value.partition(".")[2]) for value in values if value)
     shown = [
         f"{_BOLD if value and float(value) == best else ''}{value} & {cell.partition(' ')[2]}"
         for value, cell in zip(values, cells, strict=True)
@@ -156,7 +157,7 @@ def _on_marks(standing: Standing) -> tuple[str, ...]:
 
 def _cells(standing: Standing, percent: bool) -> Iterator[list[str]]:
     """The header, then a row for each entry; columns that are empty in all rows are left out."""
-    measures = [f"{name}{_PERCENT}" if percent else name for name in standing.measures]
+    measures = [f"{name}{_PERCENT}" if percent and not is_median(name) else name for name in standing.measures]
     header = ["", "system", "stage", *measures, "group", "parameters", "clips/s", "query p95", "trained on"]
     rows = [
         [
@@ -182,7 +183,7 @@ def _measure(entry: Entry, name: str, percent: bool) -> str:
     if one is None:
         return ""
     value, low, high = (
-        None if share is None else f"{100 * share:.1f}" if percent else f"{share:.3f}"
+        None if share is None else f"{100 * share:.1f}" if percent and not is_median(name) else as_text(name, share)
         for share in (one.value, one.low, one.high)
     )
     return str(value) if low is None else f"{value} [{low}, {high}]"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard.board.entries import Entry, Standing, standings
+from leaderboard.results import RESULTS
 from leaderboard.runs import Row, SetAside, board_from, stage_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def board(
-    out: str | Path = "runs", *, protocol: str | None = None, mlflow: bool = False, groups: bool = True
+    out: str | Path = "runs",
+    *,
+    protocol: str | None = None,
+    mlflow: bool = False,
+    groups: bool = True,
+    results: bool = False,
 ) -> "pd.DataFrame":
     """The board as a pandas frame: every comparable run, one per row, and below them those that are not comparable.
 
@@ -23,6 +29,7 @@ def board(
         protocol: only this one.
         mlflow: read from MLflow instead: `MLFLOW_TRACKING_URI`, or the store in `out`.
         groups: test which systems differ significantly, from their answers to each query.
+        results: add the results that groups have handed in, which come with lbar.
 
     Returns:
         Columns `protocol`, `place`, `group`, `system`, `label`, `stage`, then each measure with `.low` and `.high`,
@@ -35,7 +42,8 @@ def board(
     """
     import pandas as pd
 
-    runs = board_from(Path(out), mlflow=mlflow).only([protocol] if protocol else [])
+    more = [RESULTS] if results else []
+    runs = board_from(Path(out), *more, mlflow=mlflow).only([protocol] if protocol else [])
     found = [
         (entry.run, entry.run.record, standing, entry)
         for standing in standings(runs, groups=groups)

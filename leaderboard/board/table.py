@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.measures import as_text
 from harness.protocols import Protocol
 from leaderboard.board.entries import Entry, Standing, Value
 from leaderboard.comparison import empty_table
@@ -34,7 +35,9 @@ def render_published(protocol: Protocol) -> Table:
     nothing = Figure(0.0, 0.0)
     found = [result for result in published() if result.protocol == protocol.name]
     for one in sorted(found, key=lambda result: -result.measures.get(protocol.primary, nothing).value):
-        figures = [f"{one.measures[name].value:.3f}" if name in one.measures else "-" for name in protocol.measures]
+        figures = [
+            as_text(name, one.measures[name].value) if name in one.measures else "-" for name in protocol.measures
+        ]
         table.add_row(Text(one.system), *figures, str(one.year), Text(one.source))
     return table
 
@@ -53,7 +56,8 @@ def _table(standing: Standing, width: int) -> Table:
     grouped = has_groups(standing)
     for entry in standing.entries:
         cells = [
-            _measure(entry.measures[name], wide=wide) if name in entry.measures else "-" for name in standing.measures
+            _measure(name, entry.measures[name], wide=wide) if name in entry.measures else "-"
+            for name in standing.measures
         ]
         if standing.hardware:
             cells.append(_two_lines(f"{clips_per_second(entry)}/s", f"p95 {query_p95(entry)}") if entry.speed else "-")
@@ -92,17 +96,17 @@ def reasons(runs: Sequence[SetAside]) -> list[tuple[str, str]]:
     )
 
 
-def _measure(measure: Value, *, wide: bool) -> Text:
+def _measure(name: str, measure: Value, *, wide: bool) -> Text:
     r"""The value, with its interval below.
 
-    >>> _measure(Value(0.312, 0.29, 0.334), wide=True).plain
+    >>> _measure("R@1", Value(0.312, 0.29, 0.334), wide=True).plain
     '0.312\n[0.290, 0.334]'
     """
     if measure.low is None or measure.high is None:
-        return Text(f"{measure.value:.3f}")
-    low, high = (f"{bound:.3f}" for bound in (measure.low, measure.high))
+        return Text(as_text(name, measure.value))
+    low, high = (as_text(name, bound) for bound in (measure.low, measure.high))
     interval = f"[{low}, {high}]" if wide else f"{low.removeprefix('0')}-{high.removeprefix('0')}"
-    return _two_lines(f"{measure.value:.3f}", interval)
+    return _two_lines(as_text(name, measure.value), interval)
 
 
 def _two_lines(first: str, second: str) -> Text:

@@ -8,7 +8,6 @@ import typer
 
 from harness.cli import AsJson, DataRoot, ProtocolNames, Runs, echo, print_json, say, show
 from harness.errors import UserError
-from harness.protocols import get_protocol
 from leaderboard.board import axis_names
 
 if TYPE_CHECKING:
@@ -38,6 +37,9 @@ def board(
     published: Annotated[
         bool, typer.Option("--published", help="Add the results that others published for a protocol.")
     ] = False,
+    results: Annotated[
+        bool, typer.Option("--results", help="Add the results that groups have handed in, which come with lbar.")
+    ] = False,
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Read from MLflow instead of the run folders.")] = False,
     format: Annotated[Format, typer.Option("--format", help="How it is printed.")] = Format.table,  # noqa: A002
     percent: Annotated[bool, typer.Option("--percent", help="Measures in per cent, in Markdown and LaTeX.")] = False,
@@ -60,10 +62,12 @@ def board(
     if percent and (as_json or format not in (Format.markdown, Format.latex)):
         raise UserError("--percent is for tables that are printed: add --format markdown or --format latex")
     from leaderboard.board import matching, measured, sort_all, standings, to_csv, to_json, to_latex, to_markdown
-    from leaderboard.runs import board_from
+    from leaderboard.results import RESULTS
+    from leaderboard.runs import board_from, protocol_named
 
-    asked = [get_protocol(name).name for name in protocol or ()]
-    found = board_from(out, mlflow=mlflow).only(asked)
+    everything_found = board_from(out, *([RESULTS] if results else []), mlflow=mlflow)
+    asked = [protocol_named(name, everything_found) for name in protocol or ()]
+    found = everything_found.only(asked)
     everything = standings(found, reported=published or html is not None)
     shown = everything if published else [measured(standing) for standing in everything]
     if sort:
@@ -98,6 +102,7 @@ def _print_table(standings: "list[Standing]", found: "Board") -> None:
 
 def _print_published(asked: list[str], measured: set[str]) -> None:
     """Print what others published for the protocols, by which no run is shown beside it."""
+    from harness.protocols import get_protocol
     from leaderboard.board import render_published
     from leaderboard.runs import published
 

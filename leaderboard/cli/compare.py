@@ -12,7 +12,9 @@ from harness.errors import UserError
 def compare(
     runs: Annotated[
         list[str],
-        typer.Argument(help="Run folders, their names in --out, or systems, of which the newest runs are taken."),
+        typer.Argument(
+            help="Run folders, their names in --out, or systems: their newest runs, or else lbar's results."
+        ),
     ],
     out: Runs = Path("runs"),
     protocol: MaybeProtocol = None,
@@ -26,11 +28,18 @@ def compare(
     Where systems have runs under several protocols, --protocol says which are compared. A single run is compared with
     everything that was published for its protocol.
     """
-    from harness.protocols import get_protocol
-    from leaderboard.comparison import MOST_PUBLISHED, against_published, compare_rows, render, to_json
-    from leaderboard.runs import find_rows, published_for
+    from leaderboard.comparison import (
+        MOST_PUBLISHED,
+        against_published,
+        compare_rows,
+        order_under_other_rules,
+        render,
+        to_json,
+    )
+    from leaderboard.results import RESULTS
+    from leaderboard.runs import collect, find_rows, published_for
 
-    comparison = compare_rows(find_rows(runs, out, protocol and get_protocol(protocol).name))
+    comparison = compare_rows(find_rows(runs, out, protocol, RESULTS))
     rules = comparison.records[0].protocol.name
     results = tuple(result for name in published or () for result in published_for(rules, name))
     if len(runs) == 1 and not published:
@@ -39,7 +48,9 @@ def compare(
         except UserError as error:
             raise UserError(f"{error}; name a second system or run to compare {runs[0]} with") from None
     against = [one for record in comparison.records for one in against_published(record, results)]
+    several = len(comparison.records) > 1
+    others = order_under_other_rules(comparison.records, comparison.systems, collect(out)) if several else ()
     if as_json:
-        print_json(to_json(comparison, against))
+        print_json(to_json(comparison, against, others))
         return
-    show(lambda _: render(comparison, against, None if published else MOST_PUBLISHED))
+    show(lambda _: render(comparison, against, None if published else MOST_PUBLISHED, others))

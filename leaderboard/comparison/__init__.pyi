@@ -1,3 +1,11 @@
+from .beyond import OtherRules as OtherRules
+from .beyond import Seeds as Seeds
+from .beyond import order_under_other_rules as order_under_other_rules
+from .beyond import seeds_of as seeds_of
+from .by_ear import ByEar as ByEar
+from .by_ear import Vote as Vote
+from .by_ear import add_vote as add_vote
+from .by_ear import read_votes as read_votes
 from .comparing import ALPHA as ALPHA
 from .comparing import Comparison as Comparison
 from .comparing import against_published as against_published

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from leaderboard.comparison.beyond import OtherRules, lines_on_seeds, seeds_of
 from leaderboard.comparison.comparing import AgainstPublished, Comparison, Difference
 from leaderboard.comparison.wording import explained, p_text
 from leaderboard.runs import Published, note_on_marks
@@ -17,21 +18,31 @@ MOST_PUBLISHED = 5
 """Published systems that are shown beside each of ours, where nobody named any."""
 
 
-def render(comparison: Comparison, published: Sequence[AgainstPublished], most: int | None = MOST_PUBLISHED) -> Group:
+def render(
+    comparison: Comparison,
+    published: Sequence[AgainstPublished],
+    most: int | None = MOST_PUBLISHED,
+    others: Sequence[OtherRules] = (),
+) -> Group:
     """Everything `lbar compare` shows.
 
     Args:
         comparison: of systems with each other.
         published: their measures beside published figures.
         most: how many published systems are shown beside each of ours; a line counts the others. `None` shows all.
+        others: the order under other rules.
     """
     parts: list[RenderableType] = [Text(comparison.title, style="bold"), ""]
     if comparison.differences:
         parts += [_systems(comparison), ""]
         for measure in comparison.groups:
             parts += [_pairs([one for one in comparison.differences if one.measure == measure], measure), ""]
+        parts += [Text(str(votes)) for votes in comparison.by_ear]
         parts += [Text(explained(len(comparison.differences)), style="dim")]
         parts += [Text(line, style="dim") for line in note_on_marks(comparison.systems)]
+        detectable = max(one.detectable for one in comparison.differences if one.measure == comparison.primary)
+        parts += [Text(line) for line in lines_on_seeds(seeds_of(comparison.records), detectable)]
+        parts += [Text(str(one)) for one in others]
     if published:
         parts += [*([""] if comparison.differences else []), *_published(published, most)]
     return Group(*parts)
@@ -63,7 +74,7 @@ def _systems(comparison: Comparison) -> Table:
 def _pairs(differences: Sequence[Difference], measure: str) -> Table:
     table = empty_table(Text(measure))
     table.add_column("", overflow="fold")
-    for header in ("difference", "95 %", "p", "won", "lost", "tied"):
+    for header in ("difference", "95 %", "p", "won", "lost", "tied", "detectable"):
         table.add_column(header, no_wrap=True, justify="right")
     for one in differences:
         style = "" if one.told_apart else "dim"
@@ -73,6 +84,7 @@ def _pairs(differences: Sequence[Difference], measure: str) -> Table:
             Text(f"[{one.low:+.3f}, {one.high:+.3f}]", style=style),
             Text(p_text(one.corrected) + (" *" if one.told_apart else "  "), style=style),
             *(f"{count:,}" for count in (one.won, one.lost, one.tied)),
+            f"{one.detectable:.3f}",
         )
     return table
 
@@ -117,7 +129,9 @@ def _figures(found: Sequence[AgainstPublished]) -> Table:
     return table
 
 
-def to_json(comparison: Comparison, published: Sequence[AgainstPublished]) -> dict[str, object]:
+def to_json(
+    comparison: Comparison, published: Sequence[AgainstPublished], others: Sequence[OtherRules] = ()
+) -> dict[str, object]:
     """The comparison as plain values, for JSON."""
     return {
         "protocol": comparison.records[0].protocol.model_dump(mode="json"),
@@ -132,6 +146,9 @@ def to_json(comparison: Comparison, published: Sequence[AgainstPublished]) -> di
             for index, (system, record) in enumerate(zip(comparison.systems, comparison.records, strict=True))
         ],
         "differences": [asdict(one) | {"told_apart": one.told_apart} for one in comparison.differences],
+        "by_ear": [asdict(one) for one in comparison.by_ear],
+        "runs_of_one_system": [asdict(one) for one in seeds_of(comparison.records)],
+        "other_rules": [asdict(one) for one in others],
         "published": [
             {
                 "system": one.system,

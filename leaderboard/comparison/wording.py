@@ -6,7 +6,8 @@ def explained(made: int) -> str:
     counted = "1 comparison" if made == 1 else f"{made} comparisons"
     return (
         f"95 % intervals by bootstrap over clips; p by permutation over clips, corrected for {counted} (Holm); "
-        "* marks p ≤ 0.05. Systems that share a letter cannot be told apart. Won, lost and tied count queries."
+        "* marks p ≤ 0.05. Systems that share a letter cannot be told apart. Won, lost and tied count queries. "
+        "Detectable is the least difference that these clips would tell apart with a chance of 80 %."
     )
 
 

@@ -9,7 +9,7 @@ from harness.errors import UserError
 from harness.evaluation import TaskEmbedder, prepare
 from harness.interface import BuiltSystem, RetrievalSystem, build_system, is_pair_scorer
 from harness.machine import CHECKSUMS, Progress, silent, temporary_folder, write_checksums
-from harness.protocols import PROTOCOLS
+from harness.protocols import recorded_protocol
 from harness.runs import mirror_in_time, register_version, registered_version, save_model
 from leaderboard.board import Standing
 from leaderboard.runs import Row
@@ -53,7 +53,9 @@ def _save(row: Row, folder: Path, data_root: Path, progress: Progress) -> Path:
 
     record = row.record
     built, system = _as_evaluated(row)
-    prepared = prepare(PROTOCOLS[record.protocol.name], data_root, system.info.sample_rate, progress=progress)
+    protocol = recorded_protocol(record.protocol.name, record.protocol.rules)
+    assert protocol is not None, "runs by other protocols are set aside"
+    prepared = prepare(protocol, data_root, system.info.sample_rate, progress=progress)
     prepared = prepared.described(system.info.uses)
     if prepared.task.digest != record.dataset.digest:
         raise UserError(f"the data in {data_root} are not those of {row.folder}; evaluate the system again")

@@ -6,9 +6,11 @@ from pathlib import Path, PurePath
 
 from harness.interface import weights_root
 from harness.machine import plain_name
+from harness.measures import is_median
 from harness.runs import EvaluationRecord
 from leaderboard.board import Entry, Standing, axis_names, get_axis, reasons
-from leaderboard.runs import SetAside
+from leaderboard.results import read_result
+from leaderboard.runs import SetAside, is_result
 
 
 def page_name(entry: Entry) -> str:
@@ -47,6 +49,7 @@ def standing_document(standing: Standing) -> dict[str, object]:
         "clips": standing.dataset.clips,
         "primary": standing.protocol.primary,
         "measures": standing.measures,
+        "medians": [name for name in standing.measures if is_median(name)],
         "hardware": standing.hardware,
         "notes": standing.notes,
         "entries": [_entry(standing, entry) for entry in standing.entries],
@@ -104,7 +107,7 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Uses beside the sound": ", ".join(record.system.uses),
             "Licence": record.system.licence,
             "Source": record.system.source,
-            "Sampling rate": f"{record.system.sample_rate:,} Hz",
+            "Sampling rate": f"{record.system.sample_rate:,} Hz" if record.system.sample_rate else "",
             "Precision": record.settings.precision,
             "Device": record.settings.device,
             "Evaluated": f"{record.created:%Y-%m-%d %H:%M} UTC",
@@ -115,11 +118,20 @@ def system_document(entry: Entry) -> dict[str, object]:
             "Processor": environment.cpu,
             "Accelerator": environment.accelerator.name if environment.accelerator else "",
             "Command": _without_folder(record.command),
+            **_handed_in(entry.run.folder),
         },
         "card": record.system.card,
         "stages": (entry.speed.record.stages if entry.speed else {}),
         "curves": _curves(record, weights_root()),
     }
+
+
+def _handed_in(folder: Path) -> dict[str, str]:
+    """What those say of a result who handed it in; nothing of a run folder."""
+    if not is_result(folder):
+        return {}
+    result = read_result(folder)
+    return {"Handed in by": result.by, "What it is": result.about, "From": result.source, "Leaks": result.leaks}
 
 
 def _without_folder(command: str) -> str:

@@ -4,13 +4,12 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
-from harness.datasets import RetrievalDataset, known_dataset, load, read_annotations
+from harness.datasets import RetrievalDataset, known_dataset, read_annotations
 from harness.errors import UserError
 from harness.machine import read_json
-from harness.protocols import PROTOCOLS, Protocol, pose
+from harness.protocols import PROTOCOLS, Protocol, load_dataset, pose, recorded_protocol
 from leaderboard.board import Standing
 
 
@@ -39,17 +38,17 @@ class Material:
 
 def find_material(standing: Standing, queries: Sequence[str], data_root: Path) -> Material:
     """Look for the data set of a standing; it is no error if it is not on this machine."""
-    protocol = PROTOCOLS[standing.protocol.name]
+    protocol = recorded_protocol(standing.protocol.name, standing.protocol.rules)
+    assert protocol is not None, "runs by other protocols are set aside"
     try:
-        dataset = load(protocol.dataset, protocol.split, data_root)
+        dataset = load_dataset(protocol, data_root)
         task = pose(protocol, dataset)
     except UserError as error:
         return Material(why_not=str(error))
     if task.digest != standing.dataset.digest or task.queries != tuple(queries):
         return Material(why_not=f"the {protocol.dataset} in {data_root} is not the one that was asked")
     items = task.items
-    ends = task.relevance.offsets.tolist()
-    relevant = [tuple(items[item] for item in task.relevance.items[a:b]) for a, b in pairwise(ends)]
+    relevant = [tuple(items[item] for item in task.relevance.answers(query)) for query in range(len(task.queries))]
     audio = {clip.name: clip.path for clip in task.clips if clip.path.is_file()}
     return Material(
         relevant=tuple(relevant),
@@ -65,12 +64,17 @@ def _also_true(
     protocol: Protocol, dataset: RetrievalDataset, relevant: Sequence[Sequence[str]]
 ) -> dict[int, tuple[str, ...]]:
     """For a protocol with one relevant clip per caption, those that another protocol on the same clips adds."""
-    if protocol.annotations is not None or protocol.direction != "text-to-audio":
+    if protocol.annotations or protocol.queries or protocol.direction != "text-to-audio":
         return {}
     for other in PROTOCOLS.values():
         if (other.dataset, other.split, other.direction) != (protocol.dataset, protocol.split, protocol.direction):
             continue
-        if other.annotations is None or not (dataset.root / other.annotations).is_file():
+        if (
+            other.annotations is None
+            or other.queries
+            or other.relevant_from
+            or not (dataset.root / other.annotations).is_file()
+        ):
             continue
         try:
             asked, answers = read_annotations(dataset.root / other.annotations, dataset)

@@ -14,7 +14,7 @@ from leaderboard.report.board_data import board_document, page_name, standing_do
 from leaderboard.report.clips import Material, find_material
 from leaderboard.report.encoding import script
 from leaderboard.report.shell import page
-from leaderboard.runs import Answers, SetAside, read_answers
+from leaderboard.runs import Answers, SetAside, is_result, read_answers
 
 ASSETS = "assets"
 _MARK = "lbar-board.txt"
@@ -97,8 +97,9 @@ def _write_data(standing: Standing, unfinished: Path, site: Path, data_root: Pat
             best = None
             assert entry.run is not None
             try:
-                best = best_items(entry.run, len(answers.queries), items)
-                bests.append(best)
+                # A result has no rankings.
+                best = None if is_result(entry.run.folder) else best_items(entry.run, len(answers.queries), items)
+                bests += [] if best is None else [best]
             except UserError as error:
                 problems.append(str(error))
             write(page_name(entry), run_document(answers, run, best))

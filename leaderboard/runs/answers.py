@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import UserError
+from harness.measures import is_median
 from harness.runs import PER_QUERY_COLUMNS
 from leaderboard.runs.collecting import Row
-from leaderboard.runs.per_query import read_per_query
+from leaderboard.runs.per_query import cluster_names, is_nameless, read_per_query, text_digest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +25,7 @@ class Answers:
         queries: text of each query, in the order of the first run.
         clips: name of the clip each query belongs to.
         clusters: a number per query, equal for queries of one clip, shape `(queries,)`.
-        measures: names, in the protocol's order.
+        measures: names, in the protocol's order, without medians, which no query has a share in.
         values: of each measure, shape `(measures, queries, runs)`.
         ranks: of the first relevant item, ties counted against the system and for it, shape `(2, queries, runs)`.
     """
@@ -47,15 +48,18 @@ def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> 
 
     Args:
         rows: runs of one protocol on one data set, at least one.
-        measures: only these; all of the protocol by default.
+        measures: only these; by default all of the protocol that are means over queries.
 
     Raises:
         UserError: a run's table is missing or damaged, or the runs have different queries.
     """
-    first = rows[0]
-    names = tuple(measures or (measure.name for measure in first.record.measures))
+    names = tuple(measures or (one.name for one in rows[0].record.measures if not is_median(one.name)))
     columns = [*PER_QUERY_COLUMNS[1:], *names]
-    reference = read_per_query(first.folder, first.record, columns)
+    # The first that has texts and names, if one has.
+    for first in (*rows, rows[0]):
+        reference = read_per_query(first.folder, first.record, columns)
+        if not is_nameless(reference):
+            break
     count = reference.num_rows
     values = np.empty((len(names), count, len(rows)))
     ranks = np.empty((2, count, len(rows)), dtype=np.int64)
@@ -66,9 +70,12 @@ def read_answers(rows: Sequence[Row], measures: Sequence[str] | None = None) -> 
             values[column, :, run] = _numbers(table, name)
         for bound, name in enumerate(PER_QUERY_COLUMNS[3:]):
             ranks[bound, :, run] = _numbers(table, name)
-    clips = tuple(reference["clip"].to_pylist())
+    texts, clips = tuple(reference["text"].to_pylist()), tuple(reference["clip"].to_pylist())
     clusters = np.unique(np.array(clips, dtype=np.str_), return_inverse=True)[1]
-    return Answers(tuple(reference["text"].to_pylist()), clips, clusters, names, values, ranks)
+    if is_nameless(reference):
+        texts = tuple(f"query {number}, whose words are not in the results" for number in range(1, count + 1))
+        clips = tuple(f"clip {clip}" for clip in clips)
+    return Answers(texts, clips, clusters, names, values, ranks)
 
 
 def _numbers(table: "pa.Table", name: str) -> NDArray[Any]:
@@ -78,6 +85,10 @@ def _numbers(table: "pa.Table", name: str) -> NDArray[Any]:
 
 def _aligned(table: "pa.Table", reference: "pa.Table", row: Row, first: Row) -> "pa.Table":
     """The table in the order of the reference."""
+    if is_nameless(table) and not is_nameless(reference):
+        reference = reference.select(["text", "clip"])
+        reference = reference.set_column(0, "text", [list(map(text_digest, reference["text"].to_pylist()))])
+        reference = reference.set_column(1, "clip", [cluster_names(reference["clip"].to_pylist())])
     if table["text"].equals(reference["text"]) and table["clip"].equals(reference["clip"]):
         return table
     places = {key: place for place, key in enumerate(_keys(table))}

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.interface import recorded_training_of
-from harness.protocols import PROTOCOLS
+from harness.interface import beside_the_sound, recorded_training_of
+from harness.protocols import recorded_protocol
 from harness.runs import EvaluationRecord, SpeedRecord, find_runs, read_any_record
 from leaderboard.runs.per_query import require_per_query
 from leaderboard.runs.speed import Speed
@@ -56,18 +56,28 @@ class Board:
         )
 
 
-def collect(out: Path) -> Board:
-    """Read the run folders in `out`.
+ABOUT = "result.yaml"
+"""The file that makes a folder one of the results that come with lbar, beside its record."""
+
+
+def is_result(folder: Path) -> bool:
+    """Whether a folder is a result that somebody handed in, and not a run folder."""
+    return (folder / ABOUT).is_file()
+
+
+def collect(*outs: Path) -> Board:
+    """Read the run folders in one or several folders.
 
     Of several comparable runs of one system (name, digest, precision) under one protocol and on the same data only the
     newest is kept, and likewise of several that are set aside for the same reason. A run that two folders hold counts
-    once. A record of a kind that the board does not know is set aside.
+    once, which is no fault where one of them is a result that was handed in. A record of a kind that the board does not
+    know is set aside.
     """
     rows: dict[tuple[str | None, ...], Row] = {}
     set_aside: dict[tuple[str | None, ...], SetAside] = {}
     speeds: list[Speed] = []
     runs: dict[str, Row] = {}
-    for folder in find_runs(out, kind=None):
+    for folder in (folder for out in outs for folder in find_runs(out, kind=None)):
         record = None
         try:
             found = read_any_record(folder)
@@ -78,7 +88,7 @@ def collect(out: Path) -> Board:
             require_per_query(folder, record)
             run = Row(folder, record)
             twin = runs.setdefault(run.record.id, run)
-            if twin is not run:
+            if twin is not run and not is_result(folder):
                 raise UserError(f"{folder} holds the same run as {twin.folder}; delete one of them")
         except UserError as error:
             set_aside[folder.name,] = SetAside(folder, record, str(error))
@@ -108,7 +118,7 @@ def collect(out: Path) -> Board:
 
 def reason_against(record: EvaluationRecord) -> str | None:
     """Why a run may not be compared with others, in one line; `None` where it may."""
-    protocol = PROTOCOLS.get(record.protocol.name)
+    protocol = recorded_protocol(record.protocol.name, record.protocol.rules)
     if protocol is None:
         return f"this version of lbar has no protocol {record.protocol.name}"
     if protocol.digest != record.protocol.digest:
@@ -129,7 +139,7 @@ def marked(name: str, uses: Sequence[str]) -> str:
     >>> marked("hybrid", ["keywords"]), marked("linear", [])
     ('hybrid †', 'linear')
     """
-    return f"{name} {_MARK}" if uses else name
+    return f"{name} {_MARK}" if beside_the_sound(uses) else name
 
 
 def note_on_marks(names: Iterable[str]) -> tuple[str, ...]:
@@ -182,20 +192,20 @@ def stage_of(record: EvaluationRecord) -> str:
     return f"stage 2, M={len(training.teachers)}" if training.teachers else "stage 1"
 
 
-def board_from(out: Path, *, mlflow: bool = False) -> Board:
+def board_from(out: Path, *more: Path, mlflow: bool = False) -> Board:
     """All runs of a folder, or of its MLflow store (`MLFLOW_TRACKING_URI` where the user has another server).
 
-    Both give the same board, since whole run folders are mirrored.
+    Both give the same board, since whole run folders are mirrored. `more` are further folders, such as that of results.
 
     Raises:
         UserError: MLflow cannot be reached.
     """
     if not mlflow:
-        return collect(out)
+        return collect(out, *more)
     from harness.runs import local_copy
 
     copy, refused = local_copy(out)
-    board = collect(copy)
+    board = collect(copy, *more)
     return replace(
         board, set_aside=(*board.set_aside, *(SetAside(Path(name), None, reason) for name, reason in refused))
     )

@@ -21,7 +21,9 @@ class ToneSystem:
         return self._place([self._pitch(clip) for clip in clips])
 
     def embed_text(self, captions: Sequence[str]) -> Array:
-        return self._place([float(re.search(r"\d+", caption)[0]) for caption in captions])
+        # A caption without a number is of no pitch that is heard.
+        found = (re.search(r"\d+", caption) for caption in captions)
+        return self._place([float(number[0]) if number else 1.0 for number in found])
 
     def _pitch(self, clip: Array) -> float:
         power = np.abs(np.fft.rfft(clip)) ** 2

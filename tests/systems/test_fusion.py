@@ -18,7 +18,7 @@ from harness.interface.metadata import Metadata
 from harness.interface.system import SystemInfo
 from harness.interface.systems import build_system, load_system
 from harness.measures.similarity import score_tiles
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from systems.fusion import CosineFusion, FusionCard, ScoreFusion, from_card, fuse
 from systems.random import RandomSystem
 

@@ -9,7 +9,7 @@ from harness.evaluation.evaluating import Options, evaluate
 from harness.interface.cards.card import parse_card, read_card
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from systems.linear import LinearCard, LinearSystem, LinearWeights, from_card
 from systems.training.linear import train_linear
 

@@ -13,7 +13,7 @@ from harness.evaluation.evaluating import Options, evaluate
 from harness.interface.cards.card import read_card
 from harness.interface.conformance import check
 from harness.interface.systems import load_system
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from systems.audio.encoders.mobilenet import MobileNet
 from systems.audio.mel import KaldiLogMel
 from systems.tags import SentenceEncoder, TagsCard, TagsSystem, from_card

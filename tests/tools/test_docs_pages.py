@@ -29,7 +29,7 @@ def test_every_command_and_option_is_there(pages: ModuleType) -> None:
     text = pages.commands()
     for name in ("eval", "train", "data verify", "systems fetch", "mlflow register", "correspondences inspect"):
         assert f"## `lbar {name}`\n" in text
-    assert "| `--protocol` | Evaluation protocol; `lbar protocols` lists them. | `everyday` |" in text
+    assert "| `--protocol` | Evaluation protocol, or its YAML file; `lbar protocols` lists them. | `everyday` |" in text
     assert "(environment variable `LBAR_RUNS`) | `runs` |" in text
 
 

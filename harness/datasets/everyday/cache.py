@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -79,6 +80,13 @@ def load(split: str, *, edition: Edition = EDITION, progress: Progress = silent)
     """
     folder = prepare(edition, split, cache_root(), progress)
     return read_split(folder / captions_name(split), folder / split, edition.name, split)
+
+
+@cache
+def everyday_captions(split: str) -> tuple[str, ...]:
+    """The captions of a split of the benchmark, in order, of which nothing need be rendered."""
+    written = write_captions(EDITION.seed, split, EDITION.scenes()[split])
+    return tuple(caption.text for captions in written for caption in captions)
 
 
 def is_rendered(dataset: str, split: str) -> bool:

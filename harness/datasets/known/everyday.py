@@ -11,8 +11,12 @@ from harness.machine import Progress
 def _read(_data_root: Path, split: str, progress: Progress) -> RetrievalDataset:
     # What renders it is imported by those who ask for it only.
     from harness.datasets.everyday import load
+    from harness.datasets.everyday.intents import place_intents
 
-    return load(split, progress=progress)
+    dataset = load(split, progress=progress)
+    if split == "evaluation":
+        place_intents(dataset.root)
+    return dataset
 
 
 def _keywords(dataset: RetrievalDataset) -> Keywords:

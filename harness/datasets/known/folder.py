@@ -1,7 +1,5 @@
 """Any folder of recordings with one captions CSV; what it holds, only its owner knows."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.datasets.csv_file import SEPARATORS, read_rows
@@ -25,15 +23,9 @@ def _read(data_root: Path, split: str, _progress: Progress) -> RetrievalDataset:
     files = AudioFiles(folders)
     places = {name: files.find(name) for name in captions}
     # A recording that is not there is expected where most are.
-    usual = _most(found[:1] for found in places.values()) or _most(files.recordings.values()) or data_root
+    usual = files.fullest(places.values()) or data_root
     audio_path = one_each(f"{path}", places, usual.joinpath)
     return from_captions("folder", split, data_root, captions, audio_path)
-
-
-def _most(found: Iterable[Sequence[Path]]) -> Path | None:
-    """The folder that holds the most of these recordings."""
-    count = Counter(path.parent for paths in found for path in paths)
-    return count.most_common(1)[0][0] if count else None
 
 
 def _captions_file(data_root: Path) -> Path:

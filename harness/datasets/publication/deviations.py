@@ -13,15 +13,15 @@ from harness.datasets.readers.layout import find_file
 def differences_from_published(dataset: RetrievalDataset, data_root: Path) -> list[str]:
     """What differs between a split's captions and the published ones, one sentence each.
 
-    A data set without a publisher (a folder, the bundled benchmark) has nothing to differ from.
+    A data set of which no numbers are known (a folder, the bundled benchmark) has nothing to differ from.
     """
     published = known_dataset(dataset.name).splits[dataset.split]
-    if published.captions_md5 is None:
-        return []
-    path = find_file(data_root, dataset.name, published.captions_files)
-    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     differences = []
-    if md5 != published.captions_md5:
+    path, md5 = dataset.root, None
+    if published.captions_md5 is not None:
+        path = find_file(data_root, dataset.name, published.captions_files)
+        md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    if published.captions_md5 != md5:
         twins = [
             f" (it is {entry.name} {name})"
             for entry in map(known_dataset, dataset_names())
@@ -32,7 +32,9 @@ def differences_from_published(dataset: RetrievalDataset, data_root: Path) -> li
         differences.append(f"{path} is not the published file{twin}: MD5 {md5}, expected {published.captions_md5}")
     counts = (("clips", len(dataset.clips), published.clips), ("captions", len(dataset.queries), published.captions))
     differences += [
-        f"{path} has {found} {what}, expected {expected}" for what, found, expected in counts if found != expected
+        f"{path} has {found} {what}, expected {expected}"
+        for what, found, expected in counts
+        if expected not in (None, found)
     ]
     return differences
 

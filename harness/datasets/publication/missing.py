@@ -206,7 +206,8 @@ def _missing_data(dataset: str, splits: Sequence[str], data_root: Path) -> tuple
     for what, of in lacking.items():
         hours = sum(entry.splits[split].hours or 0 for split in of)
         if of:
-            words = f"{what} of {dataset} {', '.join(of)}, from {entry.url}{by_hand}"
+            source = f", from {entry.url}" if entry.url else ""
+            words = f"{what} of {dataset} {', '.join(of)}{source}{by_hand}"
             parts.append(MissingPart(home, words, round(hours * _BYTES_PER_HOUR), bool(by_hand)))
     comes = any(file.is_archive for file in entry.files)
     return parts, bool(lacking["captions and audio"] and entry.files) or bool(lacking["audio"] and comes)

@@ -5,7 +5,7 @@ import html
 import os
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +44,14 @@ class AudioFiles:
     def with_stem(self, stem: str) -> Sequence[Path]:
         """The recordings that have this name before their audio suffix."""
         return self.recordings.get(stem, ())
+
+    def fullest(self, found: Iterable[Sequence[Path]]) -> Path | None:
+        """The folder that holds the most of the recordings that were found, or of all; `None` where there are none."""
+        for places in ([paths[:1] for paths in found], self.recordings.values()):
+            count = Counter(path.parent for paths in places for path in paths)
+            if count:
+                return count.most_common(1)[0][0]
+        return None
 
     @cached_property
     def recordings(self) -> Mapping[str, Sequence[Path]]:

@@ -101,15 +101,22 @@ def captions_by_clip(table: CsvTable, key: str = "file_name") -> dict[str, tuple
     return {name: tuple(texts) for name, texts in captions.items()}
 
 
-def read_split(captions_csv: Path, audio: Path, name: str, split: str) -> RetrievalDataset:
-    """Read a split that is a captions CSV and a folder of audio files, called as its column `file_name` says.
+def read_split(
+    captions_csv: Path, audio: Path, name: str, split: str, *, key: str = "file_name", others: Sequence[Path] = ()
+) -> RetrievalDataset:
+    """Read a split that is a captions CSV and a folder of audio files, called as its column `key` says.
+
+    The audio may also lie in any of the `others`.
 
     Raises:
         UserError: something is wrong with the captions file, or several recordings could be meant by a clip.
     """
-    captions = captions_by_clip(read_csv(captions_csv))
-    files = AudioFiles([audio])
-    audio_path = one_each(f"{name} {split}", {clip: files.find(clip) for clip in captions}, audio.joinpath)
+    captions = captions_by_clip(read_csv(captions_csv), key)
+    files = AudioFiles([audio, *others])
+    places = {clip: files.find(clip) for clip in captions}
+    # A recording that is not there is expected where most are.
+    usual = (files.fullest(places.values()) if others else None) or audio
+    audio_path = one_each(f"{name} {split}", places, usual.joinpath)
     return from_captions(name, split, captions_csv.parent, captions, audio_path)
 
 

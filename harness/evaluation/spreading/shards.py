@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from harness.audio import Array, BrokenAudio, Clip, PcmStore
 from harness.errors import UserError
 from harness.evaluation.batches import FIRST_BATCH, EmbeddingJob, unequal_rows
-from harness.evaluation.kept_rows import Rest
+from harness.evaluation.rows.kept_rows import Rest
 from harness.evaluation.spreading.jobs import HeldClip, caption_job, held_clip_job, pair_job
 from harness.evaluation.spreading.spread import spread
 from harness.evaluation.spreading.worker import own_device

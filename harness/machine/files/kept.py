@@ -16,6 +16,7 @@ KINDS_OF_KEPT = {
     "embeddings": "embeddings of clips and captions",
     "correspondences": "teachers' embeddings of training data",
     "everyday": "the bundled benchmark, rendered",
+    "indexes": "indexes of sounds, and their vectors for exact search",
     "mlflow": "runs downloaded from MLflow",
 }
 """The kinds of what is kept, and what they are; all of it can be made again."""
@@ -26,6 +27,7 @@ _FOLDERS = {
     "embeddings": ("embeddings", r"[0-9a-f]{64}"),
     "correspondences": ("correspondences", r"[0-9a-f]{64}"),
     "everyday": ("", r"everyday-\d+"),
+    "indexes": ("indexes", r"[0-9a-f]{64}"),
     "mlflow": ("mlflow", r"[0-9a-f]{16}"),
 }
 
@@ -99,7 +101,7 @@ def _unused(folder: Path) -> Iterator[bool]:
 
     with ExitStack() as locks:
         try:
-            for lock in folder.glob("*lock"):
+            for lock in folder.rglob("*lock"):
                 locks.enter_context(FileLock(lock, timeout=0))
             unused = True
         except Timeout:

@@ -110,11 +110,10 @@ def of_protocol(name: str, data_root: Path) -> Expected:
     Raises:
         UserError: there is no such protocol, it ranks captions, or its data are not in the data root.
     """
-    from harness.datasets import load
-    from harness.protocols import get_protocol, pose
+    from harness.protocols import get_protocol, load_dataset, pose
 
     protocol = get_protocol(name)
-    return of_task(pose(protocol, load(protocol.dataset, protocol.split, data_root)))
+    return of_task(pose(protocol, load_dataset(protocol, data_root)))
 
 
 def guessed(output: Path, profile: Profile, data_root: Path) -> Expected | None:

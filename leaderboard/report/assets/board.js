@@ -10,9 +10,9 @@
     { key: "place", title: "#", number: true, of: (entry) => entry.place ?? null, cell: (entry) => (entry.place ? String(entry.place) : make("span", { class: "tag", title: "reported, not measured here" }, "rep.")) },
     { key: "system", title: "system", of: (entry) => entry.label.toLowerCase(), cell: name },
     ...standing.measures.map((title, index) => ({
-      key: title, title, down: true, class: "measure",
+      key: title, title, down: !standing.medians.includes(title), class: "measure",
       of: (entry) => entry.values[index]?.[0] ?? null,
-      cell: (entry) => value(entry.values[index]),
+      cell: (entry) => value(entry.values[index], lbar.digits(standing, title)),
     })),
     { key: "interval", title: standing.primary, plain: true, of: () => null, cell: (entry) => whisker(entry.values[0], most) },
     { key: "group", title: "group", of: (entry) => entry.group || null, cell: (entry) => entry.group },
@@ -31,10 +31,10 @@
     return [label, make("small", {}, about.filter(Boolean).join("; "))];
   };
 
-  const value = (values) => {
+  const value = (values, digits) => {
     if (!values) return "";
     const [mean, low, high] = values;
-    return [lbar.number(mean), low === undefined ? "" : make("span", { class: "range" }, lbar.range(low, high))];
+    return [lbar.number(mean, digits), low === undefined ? "" : make("span", { class: "range" }, lbar.range(low, high, digits))];
   };
 
   const whisker = (values, most) => {
@@ -142,7 +142,7 @@
     if (!known.length) return make("p", { class: "soft" }, "No cost of these systems is known: no number of parameters, and no speed.");
     const update = () => place.replaceChildren(...[lbar.pareto(standing.entries, chosen.measure, standing.measures[chosen.measure], chosen.axis)].flat());
     const controls = make("div", { class: "controls" },
-      lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]), "0", (index) => { chosen.measure = Number(index); update(); }),
+      lbar.select("Measure", standing.measures.map((title, index) => [String(index), title]).filter(([, title]) => !standing.medians.includes(title)), "0", (index) => { chosen.measure = Number(index); update(); }),
       make("span", { class: "soft" }, "against"),
       lbar.select("Cost", known.map((axis) => [axis.name, axis.label]), chosen.axis.name, (name) => { chosen.axis = known.find((axis) => axis.name === name); update(); }));
     // The table is drawn first, since a plot of hundreds of points takes longer.

@@ -48,12 +48,14 @@
   };
 
   const draw = (standing, first, second, queries, a, b) => {
-    const differences = standing.measures.map((name) => a.measure[name].map((value, query) => value - b.measure[name][query]));
+    // A median is no mean of differences.
+    const names = standing.measures.filter((name) => !standing.medians.includes(name));
+    const differences = names.map((name) => a.measure[name].map((value, query) => value - b.measure[name][query]));
     const found = lbar.paired(differences, queries.clusters);
     const header = ["", first.label, second.label, "difference", "95 %", "p", "won", "lost", "tied"];
     const rows = found.map((one, of) => make("tr", {},
-      make("th", { scope: "row" }, standing.measures[of]),
-      ...[first, second].map((entry) => make("td", { class: "number" }, lbar.number(entry.values[of][0]))),
+      make("th", { scope: "row" }, names[of]),
+      ...[first, second].map((entry) => make("td", { class: "number" }, lbar.number(entry.values[standing.measures.indexOf(names[of])][0]))),
       make("td", { class: "number difference" }, lbar.signed(one.value)),
       make("td", { class: "number" }, `${lbar.signed(one.low)} to ${lbar.signed(one.high)}`),
       make("td", { class: "number" }, lbar.pValue(one.corrected), one.corrected <= 0.05 ? " *" : ""),

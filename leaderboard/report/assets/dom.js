@@ -22,7 +22,9 @@ lbar.make = (tag, attributes = {}, ...children) => {
 lbar.number = (value, digits = 3) => value.toFixed(digits).replace("-", "−");
 lbar.signed = (value) => (value > 0 ? "+" : "") + lbar.number(value);
 lbar.count = (value) => value.toLocaleString("en");
-lbar.range = (low, high) => `${lbar.number(low)} – ${lbar.number(high)}`;
+lbar.range = (low, high, digits = 3) => `${lbar.number(low, digits)} – ${lbar.number(high, digits)}`;
+// Median ranks have one digit after the point.
+lbar.digits = (standing, measure) => (standing.medians.includes(measure) ? 1 : 3);
 lbar.size = (value) => {
   if (value === null || value === undefined) return "";
   if (value >= 1e9) return `${(value / 1e9).toFixed(1)} G`;

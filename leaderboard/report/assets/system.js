@@ -11,7 +11,7 @@
     make("p", {}, `Place ${entry.place} of ${standing.systems} under `, make("a", { href: `${lbar.root}index.html#${encodeURIComponent(standing.id)}` }, standing.title), entry.group ? `, group ${entry.group}.` : "."),
     make("div", { class: "figures" }, standing.measures.map((name, index) => {
       const values = entry.values[index];
-      return values ? make("div", {}, make("small", {}, name), make("b", {}, lbar.number(values[0])), make("small", {}, lbar.range(values[1], values[2]))) : "";
+      return values ? make("div", {}, make("small", {}, name), make("b", {}, lbar.number(values[0], lbar.digits(standing, name))), make("small", {}, lbar.range(values[1], values[2], lbar.digits(standing, name)))) : "";
     })),
     standing.systems > 1 ? make("p", {}, make("a", { href: `${lbar.root}compare.html#${[standing.id, entry.id].map(encodeURIComponent).join("&")}` }, "Compare it with another system")) : "",
     make("h2", {}, "Card"),

@@ -1,6 +1,6 @@
 """An option that several commands have means the same in all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.cli.app import build
+from harness.evaluation import several
 
 
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -35,7 +36,7 @@ ARGUMENTS = {
 def test_protocol_has_one_help_text() -> None:
     assert len(WITH_PROTOCOL) >= 8
     helps = {option.help.removesuffix(" Repeatable.") for option in WITH_PROTOCOL.values()}
-    assert helps == {"Evaluation protocol; `lbar protocols` lists them."}
+    assert helps == {"Evaluation protocol, or its YAML file; `lbar protocols` lists them."}
 
 
 @pytest.mark.parametrize("words", WITH_PROTOCOL, ids=" ".join)
@@ -48,3 +49,36 @@ def test_protocol_takes_the_same_names_everywhere(
     done = CliRunner().invoke(build(), arguments, catch_exceptions=False)
     assert done.exit_code == 2
     assert done.stderr.startswith("lbar: unknown protocol 'clotho-dcase24'; did you mean 'clotho-dcase2024'?")
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_options_may_stand_in_a_file(
+    participant: Path, tones: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the command line says comes before the file, and lists are lists or a single word."""
+    root = tones()
+    monkeypatch.setattr(several, "try_mirror", lambda *_, **__: None)
+    (participant / "run.yaml").write_text(
+        f"systems: [random, linear]\nprotocol: folder\ndata-root: {root}\nlimit: 3\nout: here\nkeep_embeddings: true\n"
+    )
+    done = CliRunner().invoke(build(), ["eval", "--config", "run.yaml", "--limit", "2"])
+    assert done.exit_code == 0, done.output
+    runs = sorted(Path("here").glob("*-folder"))
+    assert [run.name.split("-")[1] for run in runs] == ["random", "linear"]
+    assert "only 2 of 8 clips, by --limit" in (runs[0] / "record.json").read_text()
+    assert (runs[0] / "embeddings").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("protocl: everyday\n", "run.yaml: unknown option 'protocl'; did you mean 'protocol'? Known are systems, "),
+        ("trust: true\n", "run.yaml: unknown option 'trust'; known are"),
+        ("limit: many\n", "Invalid value for '--limit'"),
+        ("- limit\n", "run.yaml has no fields; expected the YAML file of options of `lbar eval`"),
+    ],
+)
+def test_a_file_of_options_that_does_not_fit_is_refused(participant: Path, text: str, expected: str) -> None:
+    (participant / "run.yaml").write_text(text)
+    done = CliRunner().invoke(build(), ["eval", "--config", "run.yaml"])
+    assert (done.exit_code, len(done.stderr.splitlines()), expected in done.stderr) == (2, 1, True), done.stderr

@@ -1,12 +1,14 @@
 """The verbs as a person meets them: what they print, where, and their exit codes."""
 
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -246,3 +248,34 @@ def test_an_output_of_another_data_set_is_one_error_and_its_json_has_everything(
     checked = lbar("validate", "x.csv", "--profile", "dcase2024", "--protocol", "folder", "--data-root", root, "--json")
     codes = [one["code"] for one in json.loads(checked.stdout)["findings"]]
     assert [code for code in codes if code.startswith("Q")] == ["Q007"]
+
+
+def test_arrays_are_scored_and_kept(lbar: Lbar, tones: Callable[..., Path], tmp_path: Path) -> None:
+    root = tones()
+    own = ("--protocol", "folder", "--data-root", root)
+    np.save(tmp_path / "text.npy", np.repeat(np.eye(8), 2, axis=0))
+    np.save(tmp_path / "audio.npy", np.eye(8)[::-1])
+    (tmp_path / "clips.txt").write_text("".join(f"tone {number}.wav\n" for number in range(7, -1, -1)))
+    pair = (tmp_path / "audio.npy", "--text", tmp_path / "text.npy", "--clips", tmp_path / "clips.txt", *own)
+    done = lbar("score", *pair)
+    assert (done.exit_code, done.stdout.splitlines()[1]) == (0, "mAP@10   1.0000   95 % 1.0000 to 1.0000"), done.output
+    assert json.loads(lbar("score", *pair, "--json").stdout)["format"] == "embeddings"
+    done = lbar("score", *pair, "--name", "theirs", "--keep", "--out", tmp_path / "runs")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[-1].startswith(f"theirs: {tmp_path / 'runs'}")
+    assert "theirs" in lbar("board", "--out", tmp_path / "runs").stdout
+    record = json.loads(lbar("score", *pair, "--name", "again", "--keep", "--out", tmp_path / "runs", "--json").stdout)
+    assert record["system"]["name"] == "again"
+    for arguments, message in (
+        ((*pair, "--keep"), "--keep leaves a run folder of a system and --name says what it is called; give both"),
+        ((*pair, "--name", "x"), "give both"),
+        ((root, "--name", "x", "--keep", *own), "are for the outputs of one system; name one file"),
+        (("a.npy", "b.npy", "--captions", "c.txt", *own), "are for the outputs of one system; name one file"),
+        (
+            (tmp_path / "audio.npy", *own),
+            "audio.npy: the score matrix is of 8 captions and 8 clips, where folder has 16",
+        ),
+    ):
+        done = lbar("score", *arguments)
+        assert done.exit_code == 2
+        assert re.search(message, done.stderr), done.stderr

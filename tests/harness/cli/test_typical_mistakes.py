@@ -51,7 +51,7 @@ MISTAKES = {
     "eval random --protocol": "Option '--protocol' requires an argument",
     "score captions.csv": "Missing option '--protocol'",
     "data verify": "Missing argument",
-    "protocols everyday": "unexpected extra argument",
+    "protocols evryday": "unknown protocol 'evryday'; did you mean 'everyday'?",
     "board --format tabel": "'--format': 'tabel'; did you mean 'table'? Known are table, csv, markdown, latex",
     "train linear --seed one": "'--seed'",
     "bench linear --clips 0": "'--clips'",

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.evaluation.batches import EmbeddingJob, embed_in_batches
-from harness.evaluation.kept_rows import KeptRows
+from harness.evaluation.rows.kept_rows import KeptRows
 
 
 class Recorder:

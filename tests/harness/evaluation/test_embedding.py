@@ -11,7 +11,7 @@ from harness.errors import UserError
 from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.preparing import PreparedTask
 from harness.interface.system import SystemInfo
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask
 from systems.text.captions import CaptionTokenizer

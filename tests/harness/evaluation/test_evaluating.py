@@ -15,7 +15,8 @@ from harness.evaluation.evaluating import evaluate
 from harness.evaluation.options import Options
 from harness.interface.systems import load_system
 from harness.predictions.ranked_list import read_ranked_list
-from harness.protocols.named import Protocol, get_protocol
+from harness.protocols.description import get_protocol
+from harness.protocols.named import Protocol
 from harness.runs.run_folder import read_record
 
 Tones = Callable[..., Path]

@@ -11,7 +11,7 @@ from harness.audio.store import PcmStore
 from harness.errors import UserError
 from harness.evaluation.preparing import odd_sounds, prepare, reader, refuse_learned
 from harness.interface.system import SystemInfo
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.records import RemarkedClip
 
 

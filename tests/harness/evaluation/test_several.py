@@ -1,6 +1,7 @@
 """Several systems at once: each on its own, the data prepared once."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ import soundfile
 from harness.errors import UserError
 from harness.evaluation import several as batch_module
 from harness.evaluation.options import Options
+from harness.evaluation.rows import shared_rows as shared_rows_module
 from harness.evaluation.several import evaluate_all
 from harness.interface.systems import look_at
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 
 FOLDER = get_protocol("folder")
 pytestmark = pytest.mark.usefixtures("own_cache", "participant", "migrated_runs")
@@ -63,6 +65,61 @@ def test_data_are_prepared_once_for_each_rate(options: Options) -> None:
     names = ["tone_system:ToneSystem", "tone_system:Undigested", "random"]
     evaluate_all(names, FOLDER, options, progress=progress, say=lambda _: None)
     assert stages.count("decode") == 2
+
+
+@pytest.fixture
+def _no_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "try_mirror", lambda *_, **__: None)
+
+
+QUIET = """
+from harness import SystemInfo
+from tone_system import Recorded
+
+class Quiet(Recorded):
+    info = SystemInfo("quiet", 16000)
+"""
+
+
+@pytest.mark.usefixtures("_no_mlflow")
+@pytest.mark.parametrize("name", ["tone_system:Recorded", "quiet:Quiet"])
+def test_several_protocols_share_what_is_embedded(options: Options, name: str) -> None:
+    """Also of a system that does not say what decides its output."""
+    Path("quiet.py").write_text(QUIET)
+    other = replace(FOLDER, name="others", measures=("MRR", "MedR"))
+    lines: list[str] = []
+    done = evaluate_all([name], [FOLDER, other], options, say=lines.append)
+    assert done.failures == {}
+    assert [run.record.protocol.name for run in done.runs] == ["folder", "others"]
+    assert [line.split(" on ")[1].split(",")[0] for line in lines] == ["folder", "others"]
+    assert sum(map(int, Path("embedded.txt").read_text().split())) == 8, "each clip once"
+    assert shared_rows_module._of_system == {}
+
+
+@pytest.mark.usefixtures("_no_mlflow")
+def test_a_system_that_fails_by_one_protocol_keeps_what_is_done(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluated = batch_module.evaluate_prepared
+
+    def failing(*arguments: object, **options: object) -> object:
+        if arguments[1].task.protocol.name == "others":  # type: ignore[attr-defined]
+            raise UserError("no luck")
+        return evaluated(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch_module, "evaluate_prepared", failing)
+    done = evaluate_all(["random"], [FOLDER, replace(FOLDER, name="others")], options, say=lambda _: None)
+    assert ([run.record.protocol.name for run in done.runs], list(done.failures)) == (["folder"], ["random"])
+
+
+@pytest.mark.usefixtures("_no_mlflow")
+def test_a_limit_is_never_comparable(options: Options) -> None:
+    limited = replace(options, limit=3)
+    (run,) = evaluate_all(["tone_system:ToneSystem"], FOLDER, limited, say=lambda _: None).runs
+    assert (run.record.dataset.clips, run.record.dataset.queries) == (3, 6)
+    assert (run.record.comparable, run.record.reasons) == (False, ("only 3 of 8 clips, by --limit",))
+    (whole,) = evaluate_all(["tone_system:ToneSystem"], FOLDER, replace(options, limit=8), say=lambda _: None).runs
+    assert whole.record.comparable, "all clips are no limit"
 
 
 def test_a_server_that_is_away_is_asked_once(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:

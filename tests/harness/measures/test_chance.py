@@ -110,17 +110,17 @@ def test_queries_with_different_numbers_of_relevant_items() -> None:
 
 
 def test_the_draws_of_a_chunk_are_those_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    offsets = np.array([0, 1, 3, 4])
+    ranks = Ranks(np.array([0, 1, 3, 4]), np.ones(4, np.int64), np.ones(4, np.int64))
     clusters = np.array([0, 0, 1])
     means = [
-        chance._means(np.random.default_rng(0), draws, offsets, parse_measure("R@2"), clusters, 6).mean()
+        chance._means(np.random.default_rng(0), draws, ranks, parse_measure("R@2"), clusters, 6).mean()
         for draws in (4000, 4000)
     ]
     monkeypatch.setattr(chance, "_PAIRS_PER_CHUNK", 10)
-    chunks = chance._means(np.random.default_rng(1), 4001, offsets, parse_measure("R@2"), clusters, 6)
+    chunks = chance._means(np.random.default_rng(1), 4001, ranks, parse_measure("R@2"), clusters, 6)
     assert chunks.shape == (4001,)
     monkeypatch.setattr(chance, "_PAIRS_PER_CHUNK", 3)
-    one_by_one = chance._means(np.random.default_rng(1), 5, offsets, parse_measure("R@2"), clusters, 6)
+    one_by_one = chance._means(np.random.default_rng(1), 5, ranks, parse_measure("R@2"), clusters, 6)
     assert one_by_one.shape == (5,)
     assert means[0] == means[1] == pytest.approx(1 / 3, abs=0.02)
     assert chunks.mean() == pytest.approx(1 / 3, abs=0.02)

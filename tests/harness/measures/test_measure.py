@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from harness.cli.app import build
 from harness.errors import UserError
-from harness.measures.measure import MEASURES, Measure, parse_measure
+from harness.measures.kinds import MEASURES, Kind
+from harness.measures.measure import Measure, parse_measure
 from harness.measures.ranking import rank_scores, ranks_from_lists
 from harness.protocols.named import PROTOCOLS, Protocol
 from harness.protocols.relevance import Relevance
@@ -129,27 +130,33 @@ def test_measures_are_values():
     assert {parse_measure("R@5"): 1} == {Measure("R", 5): 1}
 
 
-@pytest.mark.parametrize("text", ["", "mAP", "map@10", "R@0", "R@-1", "R@05", "R@5.0", " R@5", "R@5\n", "P@10", "R@٣"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "mAP", "MedR@5", "Rprec@3", "MRR@0", "map@10", "R@0", "R@-1", "R@05", "R@5.0", " R@5", "R@5\n", "P@10", "R@٣"],
+)
 def test_an_unknown_measure_is_refused_with_the_known_ones(text):
-    with pytest.raises(UserError, match="known are mAP@k, R@k, Hit@k"):
+    known = "known are mAP@k, R@k, Hit@k, nDCG@k, GAP@k, MRR@k, MedR, Rprec, HNSR@k, RightRank"
+    with pytest.raises(UserError, match=known):
         parse_measure(text)
 
 
-@pytest.mark.parametrize(("text", "near"), [("map@10", "mAP@10"), ("hits@5", "Hit@5"), ("r@1", "R@1")])
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("map@10", "mAP@10"), ("hits@5", "Hit@5"), ("r@1", "R@1"), ("ndcg@10", "nDCG@10"), ("mrr", "MRR@10")],
+)
 def test_a_measure_that_is_misspelt_is_refused_with_the_nearest(text, near):
     with pytest.raises(UserError, match=f"unknown measure {text!r}; did you mean {near}[?]"):
         parse_measure(text)
 
 
-def reciprocal_rank(rank, offsets, cutoff):
-    """RR@k = 1 / r of the first relevant item where r <= k, else 0: `recip_rank` of trec_eval, cut off at k."""
-    first = rank[offsets[:-1]]
-    return np.where(first <= cutoff, 1 / first, 0.0)
+def reciprocal_rank(found, cutoff):
+    """RR@k = 1 / r of the first relevant item where r <= k, else 0."""
+    return np.where(found.first <= cutoff, 1 / found.first, 0.0)
 
 
 def test_one_more_measure_is_one_entry_that_every_command_knows(tmp_path, monkeypatch):
     """Under a protocol that asks for it: an evaluation's record, `lbar score`, the board, a comparison."""
-    monkeypatch.setitem(MEASURES, "RR", reciprocal_rank)
+    monkeypatch.setitem(MEASURES, "RR", Kind(reciprocal_rank, "1 / r", "this test"))
     rules = Protocol("everyday-rr", "everyday", "evaluation", measures=("RR@10", "mAP@10"))
     monkeypatch.setitem(PROTOCOLS, rules.name, rules)
 

@@ -17,7 +17,8 @@ from harness.interface.systems import load_system
 from harness.predictions.arrays import score
 from harness.predictions.score_matrix import write_score_matrix
 from harness.predictions.scoring import score_file
-from harness.protocols.named import Protocol, get_protocol
+from harness.protocols.description import get_protocol
+from harness.protocols.named import Protocol
 from harness.protocols.task import RetrievalTask, pose
 
 FOLDER = get_protocol("folder")

@@ -14,7 +14,8 @@ from harness.measures.ranking import rank_scores, top_k
 from harness.predictions.ranked_list import read_ranked_list, write_ranked_list
 from harness.predictions.score_matrix import write_score_matrix
 from harness.predictions.scoring import Score, score_file
-from harness.protocols.named import Direction, Protocol, get_protocol
+from harness.protocols.description import get_protocol
+from harness.protocols.named import Direction, Protocol
 from harness.protocols.relevance import Relevance
 from harness.protocols.task import RetrievalTask, pose
 
@@ -170,10 +171,11 @@ def test_a_named_format_is_held_to(tmp_path: Path) -> None:
         score_file(tmp_path / "lists.csv", TASK, "matrix")
 
 
-def test_predictions_files_rank_clips(tmp_path: Path) -> None:
+def test_a_file_that_ranks_the_other_side_is_refused(tmp_path: Path) -> None:
+    write_ranked_list(tmp_path / "clips.csv", ["Rain"], [["a.wav"]])
     task = make_task(["Rain"], [[0]], ["a.wav"], direction="audio-to-text")
-    with pytest.raises(UserError, match="choose a text-to-audio protocol"):
-        score_file(tmp_path / "lists.csv", task)
+    with pytest.raises(UserError, match="ranks captions, and .*clips.csv ranks the other side: choose a protocol of"):
+        score_file(tmp_path / "clips.csv", task)
 
 
 def test_json_knows_everything_but_the_queries(tmp_path: Path) -> None:

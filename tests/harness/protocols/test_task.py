@@ -7,6 +7,7 @@ import pytest
 from harness.audio.clip import Clip
 from harness.datasets.dataset import Query, RetrievalDataset
 from harness.errors import UserError
+from harness.protocols.description import get_protocol, load_dataset
 from harness.protocols.named import Protocol
 from harness.protocols.task import RetrievalTask, pose
 
@@ -88,3 +89,21 @@ def test_the_digest_sees_rules_names_captions_and_relevance() -> None:
     tasks.append(pose(AUDIO_TO_TEXT, base))
     assert len({task.digest for task in tasks}) == len(tasks)
     assert pose(TEXT_TO_AUDIO, toy()).digest == tasks[0].digest
+
+
+def test_a_clip_asks_for_the_captions_that_a_file_says_it_answers(tmp_path: Path) -> None:
+    """One that answers none of the captions is not asked about."""
+    rows = ["query,audio_filenames", """caption 1 of 2,"['c.wav', 'a.wav']\"""", """caption 0 of 0,['a.wav']"""]
+    (tmp_path / "relevant.csv").write_text("\n".join(rows) + "\n")
+    task = pose(Protocol("a2t", "toy", "all", "audio-to-text", annotations="relevant.csv"), toy(tmp_path))
+    assert task.captions == ("caption 1 of 2", "caption 0 of 0")
+    assert relevant(task) == {"a.wav": ["caption 1 of 2", "caption 0 of 0"], "c.wav": ["caption 1 of 2"]}
+    assert task.sources == ("a.wav", "c.wav")
+
+
+@pytest.mark.parametrize(("name", "asked", "ranked"), [("audiocaps-v2", 4875, 975), ("audiocaps-v2-a2t", 975, 4875)])
+def test_audiocaps_2_asks_the_captions_of_its_own_version(shared: Path, name: str, asked: int, ranked: int) -> None:
+    rules = get_protocol(name)
+    task = pose(rules, load_dataset(rules, shared / "data"))
+    assert (len(task.queries), len(task.items)) == (asked, ranked)
+    assert "a woman speaking" in task.captions, "1.0 has it with a capital letter"

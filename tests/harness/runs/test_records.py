@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from harness.errors import UserError
 from harness.interface.system import SystemInfo
 from harness.measures.summary import MeasureRecord
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.any_record import SystemRecord
 from harness.runs.records import EvaluationRecord, ProtocolRecord
 

@@ -18,7 +18,7 @@ from harness.errors import UserError
 from harness.evaluation.evaluating import Options, Run, evaluate
 from harness.evaluation.hidden_set import Prediction, hidden_task, predict
 from harness.interface.systems import load_system
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.submission.editions.profiles import Profile, get_profile
 from harness.submission.meta.template import template
 from harness.submission.output.expected import of_protocol

@@ -8,7 +8,7 @@ import pytest
 
 from harness.evaluation.preparing import PreparedTask, prepare
 from harness.interface.system import SystemInfo
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.measured_machine import Ceilings
 from harness.runs.timing_samples import Effort
 from harness.throughput import batch_size

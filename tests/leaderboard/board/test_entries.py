@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
+from harness.runs.run_folder import read_record
 from leaderboard.board.entries import Standing, matching, sort, sort_all, standings
 from leaderboard.board.table import has_groups
+from leaderboard.comparison.comparing import compare
 from leaderboard.runs.collecting import collect
 
 MakeRun = Callable[..., Path]
@@ -95,3 +97,19 @@ def test_protocols_without_a_measure_stay_as_they_are(tmp_path: Path, make_run: 
     with pytest.raises(UserError, match="unknown column 'mAP@99'"):
         sort_all(found, "mAP@99")
     assert sort_all([], "mAP@99") == []
+
+
+def test_outputs_from_unknown_audio_stand_beside_runs_on_the_same_captions(tmp_path: Path, make_run: MakeRun) -> None:
+    """They stand where most runs are, and the standing says so."""
+    own = read_record(make_run(tmp_path, "mine", clips=100)).dataset
+    make_run(tmp_path, "also", dataset=own)
+    make_run(tmp_path, "elsewhere", quality=1.0, clips=100, dataset=own.model_copy(update={"audio_digest": None}))
+    make_run(tmp_path, "louder", clips=100, dataset=own.model_copy(update={"audio_digest": "0" * 64}))
+    found = {tuple(sorted(names(standing))): standing for standing in standings(collect(tmp_path), groups=False)}
+    assert set(found) == {("also", "elsewhere", "mine"), ("louder",)}
+    together = found["also", "elsewhere", "mine"]
+    assert together.dataset == own
+    assert together.notes == ("Made elsewhere, from audio files that are not known: elsewhere.",)
+    assert compare("mine", "elsewhere", out=tmp_path).systems == ("elsewhere", "mine")
+    with pytest.raises(UserError, match="differ in their audio files"):
+        compare("mine", "louder", out=tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from harness.measures.summary import MeasureRecord
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.records import EvaluationRecord, ProtocolRecord
 from harness.runs.speed_record import SpeedRecord
 from leaderboard.board.entries import standings

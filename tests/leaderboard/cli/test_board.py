@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.errors import UserError
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.runs.records import EvaluationRecord, ProtocolRecord
 from leaderboard.cli.board import board
 
@@ -83,6 +83,7 @@ def test_what_was_published_is_listed_also_where_nothing_was_measured(tmp_path: 
         "clotho-dcase2024",
         "clotho-dcase2025",
         "audiocaps",
+        *(f"clotho-intents-{kind}" for kind in ("question", "imperative", "paraphrase", "tagging")),
     ]
     assert "as published" not in run("--out", out, "--published", "--protocol", "everyday")
 

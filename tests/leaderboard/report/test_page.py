@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from harness import datasets
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import pose
 from harness.runs.records import DatasetRecord
 from harness.runs.run_folder import read_record

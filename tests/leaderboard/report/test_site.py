@@ -14,7 +14,7 @@ import soundfile
 
 from harness import datasets
 from harness.errors import UserError
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from harness.protocols.task import pose
 from harness.runs.records import DatasetRecord
 from leaderboard.board.entries import standings
@@ -22,6 +22,7 @@ from leaderboard.report.clips import find_material
 from leaderboard.report.curves import read_curves
 from leaderboard.report.encoding import coded, packed, script, to_json
 from leaderboard.report.site import build
+from leaderboard.results.result import RESULTS
 from leaderboard.runs.collecting import collect
 
 MakeRun = Callable[..., Path]
@@ -216,3 +217,18 @@ def test_curves_are_shown_of_this_system_only(tmp_path: Path) -> None:
     path.write_text("[]")
     assert read_curves({}, path) is None
     assert read_curves({}, tmp_path / "absent") is None
+
+
+def test_results_are_shown_with_who_handed_them_in(tmp_path: Path) -> None:
+    """They have neither rankings nor the words of others' captions, and that is no problem to report."""
+    board = collect(RESULTS).only(["clotho-dcase2024"])
+    problems = build(standings(board, reported=True), board.set_aside, tmp_path / "site", tmp_path / "data")
+    assert [line.partition(":")[0] for line in problems] == ["clotho-dcase2024"]
+    (page,) = (tmp_path / "site" / "systems").glob("baseline-2022-*.html")
+    facts = inlined(page)["facts"]
+    assert (facts["Handed in by"], facts["Sampling rate"]) == ("the lbar contributors", "")
+    assert facts["Leaks"].startswith("none known")
+    (queries,) = (tmp_path / "site" / "data").rglob("queries.js")
+    assert received(queries)["texts"][1] == "query 2, whose words are not in the results"
+    first = inlined(tmp_path / "site" / "index.html")["standings"][0]["entries"]
+    assert {"reported", "run"} >= {"reported" if "reported" in entry else "run" for entry in first}

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from harness.protocols.named import PROTOCOLS, get_protocol
+from harness.protocols.description import get_protocol
+from harness.protocols.named import PROTOCOLS
 from harness.runs.records import EvaluationRecord, ProtocolRecord
 from harness.runs.run_folder import read_record
 from leaderboard.runs.collecting import collect, labels, stage_of

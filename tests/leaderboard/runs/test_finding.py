@@ -37,3 +37,19 @@ def test_what_is_not_there_is_one_line(tmp_path: Path, make_run: MakeRun) -> Non
         find_rows(["linaer"], tmp_path)
     with pytest.raises(UserError, match="did you mean 'linear'"):
         find_rows(["linear:Linear"], tmp_path)
+
+
+def test_results_count_where_there_is_no_run_of_ones_own(tmp_path: Path, make_run: MakeRun) -> None:
+    own, results = tmp_path / "runs", tmp_path / "results"
+    mine = make_run(own, "mine")
+    for protocol in ("everyday", "everyday-multi"):
+        make_run(results, "linear", protocol=protocol)
+        theirs = make_run(results, "mine", protocol=protocol, quality=1.0)
+    # A run of one's own goes before a result of the same name, and needs no protocol to be named.
+    assert [row.folder for row in find_rows(["mine"], own, results=results)] == [mine]
+    assert [row.folder.parent for row in find_rows(["mine", "linear"], own, "everyday", results)] == [own, results]
+    assert find_rows(["mine"], own, "everyday-multi", results)[0].folder == theirs
+    with pytest.raises(UserError, match="have runs under everyday, everyday-multi; name one with --protocol"):
+        find_rows(["mine", "linear"], own, results=results)
+    with pytest.raises(UserError, match="'linaer' is neither .*did you mean 'linear'"):
+        find_rows(["mine", "linaer"], own, results=results)

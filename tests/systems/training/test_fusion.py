@@ -11,7 +11,7 @@ from harness.evaluation.several import evaluate_all
 from harness.interface.cards.card import parse_card, read_card
 from harness.interface.systems import load_system
 from harness.machine import silent
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 from systems.fusion import FusionCard
 from systems.linear import LinearCard
 from systems.training import fusion

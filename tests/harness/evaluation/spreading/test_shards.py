@@ -18,7 +18,7 @@ from harness.evaluation.spreading import shards as module
 from harness.evaluation.spreading import worker
 from harness.evaluation.spreading.shards import Captions, Clips, Pairs, Workers
 from harness.interface.systems import build_system
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 
 ON = "local:2"
 FOLDER = get_protocol("folder")

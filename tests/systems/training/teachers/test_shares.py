@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from harness.evaluation.batches import EmbeddingJob, embed_in_batches
-from harness.evaluation.kept_rows import KeptRows
+from harness.evaluation.rows.kept_rows import KeptRows
 from systems.training.teachers.shares import forget_shares, in_shares
 
 

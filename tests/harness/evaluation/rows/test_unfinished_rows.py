@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.evaluation import unfinished_rows as kept
 from harness.evaluation.evaluating import Run, evaluate
 from harness.evaluation.options import Options
+from harness.evaluation.rows import unfinished_rows as kept
 from harness.interface.system import SystemInfo
-from harness.protocols.named import get_protocol
+from harness.protocols.description import get_protocol
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 

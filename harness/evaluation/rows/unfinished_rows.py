@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.audio import Array
-from harness.evaluation.kept_rows import Rest
+from harness.evaluation.rows.kept_rows import Rest
 
 _log = logging.getLogger(__name__)
 _batches: dict[tuple[int, str], list[Array]] = {}

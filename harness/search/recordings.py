@@ -1,0 +1,135 @@
+"""The recordings that are to be indexed, and what is known of them beside their sound."""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.audio import BrokenAudio, Clip, expected_size
+from harness.errors import UserError, listing
+from harness.evaluation import recordings_below
+
+_FEWEST_SECONDS = 3_600
+_MOST_FILES = 2_000
+"""A portion ends with the recording by which it has so many seconds, or so many recordings."""
+
+
+class Recording(NamedTuple):
+    """What an index says of a recording.
+
+    Attributes:
+        file: its absolute path.
+        seconds: how long it is.
+        title: what it is called.
+        tags: what somebody wrote beside the sound.
+        checksum: of the file.
+        state: of the file: its size, and the time of its last change.
+    """
+
+    file: str
+    seconds: float
+    title: str
+    tags: tuple[str, ...]
+    checksum: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done so that an index holds what the folders hold.
+
+    Attributes:
+        new: recordings that are to be embedded, with the state each is in.
+        stale: recordings in the index that are gone, or have changed.
+        broken: by recording, why it cannot be used.
+        kept: number of recordings that stay as they are.
+    """
+
+    new: Mapping[str, str]
+    stale: Sequence[str]
+    broken: Mapping[str, str]
+    kept: int
+
+
+def plan(folders: Sequence[Path], indexed: Mapping[str, str]) -> Plan:
+    """Compare folders with an index; recordings of the index in other folders stay there.
+
+    Args:
+        folders: with recordings, in sub-folders too.
+        indexed: the state of each recording in the index.
+
+    Raises:
+        UserError: one of them is not a folder, or none of them holds a recording.
+    """
+    # Unlike `Path.absolute`, this takes `..` out.
+    places = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
+    found, broken = _found(places)
+    roots = tuple(os.path.join(place, "") for place in places)  # noqa: PTH118
+    stale = [file for file, state in indexed.items() if file.startswith(roots) and found.get(file) != state]
+    new = {file: state for file, state in found.items() if indexed.get(file) != state}
+    return Plan(new, stale, broken, len(found) - len(new))
+
+
+def _found(folders: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
+    """The state of each recording, and why others cannot be used."""
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    if missing:
+        raise listing("these are no folders, and an index is not changed for a disk that is not there", missing)
+    found, broken = {}, {}
+    for path in dict.fromkeys(path for folder in folders for path in recordings_below(folder)):
+        try:
+            str(path).encode()
+            status = path.stat()
+            found[str(path)] = f"{status.st_size}-{status.st_mtime_ns}"
+        except UnicodeEncodeError:
+            broken[repr(str(path))] = "its name is not valid UTF-8; rename it"
+        except OSError as error:
+            broken[str(path)] = error.strerror or str(error)
+    if not found and not broken:
+        raise UserError(f"{', '.join(map(str, folders))} and the folders below hold no recordings")
+    return found, broken
+
+
+def seconds_by_header(files: Iterable[str]) -> dict[str, float]:
+    """How long recordings are, as their headers say; 0 where that cannot be read so."""
+    found = {}
+    for file in files:
+        try:
+            found[file] = expected_size(Path(file), 1).seconds
+        except BrokenAudio:
+            # It may be of a kind that is converted first; decoding says so if not.
+            found[file] = 0.0
+    return found
+
+
+def portions(seconds: Mapping[str, float]) -> list[list[str]]:
+    """Recordings in portions of about an hour: as much as is decoded, and added to the index, at once."""
+    found: list[list[str]] = [[]]
+    length = 0.0
+    for file, its_length in seconds.items():
+        found[-1].append(file)
+        length += its_length
+        if length >= _FEWEST_SECONDS or len(found[-1]) >= _MOST_FILES:
+            found.append([])
+            length = 0.0
+    return [portion for portion in found if portion]
+
+
+def clip_of(file: str) -> tuple[Clip, str]:
+    """A recording with its tags as keywords, and its title: what the file itself says, in whatever format it is.
+
+    Where it says nothing, the title is the file's name without its suffix.
+    """
+    import soundfile
+
+    path = Path(file)
+    try:
+        with soundfile.SoundFile(path) as opened:
+            said = opened.copy_metadata()
+    except (OSError, RuntimeError):
+        said = {}
+    words = (said.get(field, "") for field in ("genre", "comment"))
+    tags = (tag.strip() for field in words for tag in re.split(r"[,;\n]", field))
+    return Clip(file, path, tuple(dict.fromkeys(filter(None, tags)))), said.get("title", "").strip() or path.stem

@@ -1,0 +1,9 @@
+from .adding import add as add
+from .known_data import KNOWN as KNOWN
+from .known_data import KnownData as KnownData
+from .known_data import known_data_of as known_data_of
+from .result import RESULTS as RESULTS
+from .result import Result as Result
+from .result import read_result as read_result
+from .verifying import verify as verify
+from .verifying import verify_all as verify_all

@@ -1,0 +1,108 @@
+"""Exact and approximate search of an index of sounds on disk; read `extra_info`.
+
+pytest tests/benchmarks/test_sound_index.py --benchmark-only
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import psutil
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from harness.audio import Array
+from harness.machine import in_bytes
+from harness.measures import ExactIndex
+from harness.search.approximate import build_approximate, measured
+from harness.search.mapped_vectors import mapped_vectors
+from harness.search.recordings import Recording
+from harness.search.window_table import Database, IndexedSystem, Places, WindowTable
+from harness.search.windows import Window
+from harness.throughput.cases.query import collection
+
+pytest.importorskip("lancedb", reason="needs LanceDB (extra search)")
+
+WIDTH = 512
+AT_ONCE = 100_000
+ASKED = 100
+
+
+@dataclass(frozen=True)
+class World:
+    """An index, and what is asked."""
+
+    table: WindowTable
+    places: Places
+    vectors: Array
+    queries: Array
+    folder: Path
+
+
+@pytest.fixture(scope="module", params=[100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("index")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LBAR_CACHE", str(folder / "cache"))
+        items = collection(request.param, WIDTH)
+        table = Database(folder / "index").create(IndexedSystem(named="none", name="none", digest="0"), WIDTH)
+        for start in range(0, len(items), AT_ONCE):
+            some = items[start : start + AT_ONCE]
+            named = (Recording(f"/sounds/{start + number}.wav", 10.0, "", (), "", "") for number in range(len(some)))
+            table.add([(one, Window(0.0, 10.0)) for one in named], some)
+        table.tidy()
+        near = items[:: len(items) // ASKED][:ASKED]
+        queries = near + np.random.default_rng(0).standard_normal(near.shape, np.float32) / WIDTH**0.5
+        queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+        del items
+        places = table.places()
+        yield World(table, places, mapped_vectors(table, places), queries, folder)
+
+
+def size(folder: Path) -> str:
+    return in_bytes(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
+
+
+def quantiles(call: object, queries: Array) -> tuple[float, float]:
+    """The median and the 95th percentile of the milliseconds that a query takes."""
+    times = []
+    for query in queries:
+        begun = perf_counter()
+        call(query)  # type: ignore[operator]
+        times.append(1000 * (perf_counter() - begun))
+    return float(np.median(times)), float(np.quantile(times, 0.95))
+
+
+def test_exact(benchmark: BenchmarkFixture, world: World) -> None:
+    index = ExactIndex(world.vectors)
+    benchmark.group = f"10 best of {len(world.vectors):,} windows on disk"
+    benchmark(index.search, world.queries[:1], 10)
+    flat = world.vectors.reshape(-1)
+    read = min(quantiles(lambda _: flat.dot(flat), world.queries[:9])[0] for _ in range(3))
+    median, high = quantiles(lambda query: index.search(query[None], 10), world.queries)
+    benchmark.extra_info |= {
+        "exact, p50 and p95 in ms": f"{median:.1f}, {high:.1f}",
+        "to reading the vectors once": f"{median / read:.2f}",
+        "vectors in the cache": size(world.folder / "cache"),
+        "database": size(world.folder / "index"),
+        "resident memory": in_bytes(psutil.Process().memory_info().rss),
+    }
+
+
+def test_approximate(benchmark: BenchmarkFixture, world: World) -> None:
+    benchmark.group = f"10 best of {len(world.vectors):,} windows on disk"
+    begun = perf_counter()
+    recall = build_approximate(world.table, world.places, world.vectors, world.queries)
+    took = perf_counter() - begun
+    known = measured(world.table)
+    assert known is not None
+    benchmark(world.table.nearest, world.queries[0], 10, known[0])
+    median, high = quantiles(lambda query: world.table.nearest(query, 10, known[0]), world.queries)
+    benchmark.extra_info |= {
+        "approximate, p50 and p95 in ms": f"{median:.1f}, {high:.1f}",
+        "recall@10": f"{recall:.3f} with {known[0]} partitions",
+        "built in s": f"{took:.0f}",
+        "database": size(world.folder / "index"),
+    }

@@ -1,0 +1,175 @@
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.cli.app import own_command
+from harness.errors import UserError
+from harness.search import index_sounds, open_index
+from harness.search.window_table import Database
+
+TONES = {"a.wav": 300, "b.flac": 500, "within/c.ogg": 900}
+
+
+@pytest.fixture
+def sounds(record: Callable[..., Path]) -> Path:
+    for name, pitch in TONES.items():
+        record(name, [(2, pitch)])
+    return Path("sounds")
+
+
+def embedded() -> int:
+    """How many windows the system was given."""
+    return sum(map(int, Path("embedded.txt").read_text().split()))
+
+
+def rows(index: str = "index") -> list[tuple[str, float]]:
+    """File name and start of every window, as the database has them."""
+    places = Database(index).tables()[0].places()
+    return sorted((Path(places.files[file]).name, start) for file, start in zip(places.file, places.start, strict=True))
+
+
+def test_a_second_run_takes_what_is_new_changed_or_gone(sounds: Path, record: Callable[..., Path]) -> None:
+    done = index_sounds([sounds], "tone_system:Recorded", "index")
+    assert (done.added, done.removed, done.kept, done.windows) == (3, 0, 0, 3)
+    assert done.sound_seconds == pytest.approx(6)
+    assert embedded() == 3
+    done = index_sounds([sounds], "tone_system:Recorded", "index")
+    assert (done.added, done.removed, done.kept) == (0, 0, 3)
+    assert embedded() == 3
+    record("new.wav", [(1, 700)])
+    record("a.wav", [(3, 1200)])
+    (sounds / "b.flac").unlink()
+    done = index_sounds([sounds], "tone_system:Recorded", "index")
+    assert (done.added, done.removed, done.kept, done.windows) == (2, 2, 1, 3)
+    assert embedded() == 5
+    assert [name for name, _ in rows()] == ["a.wav", "c.ogg", "new.wav"]
+    assert Path(open_index("index").search("1200 hertz", top=1)["file"][0]).name == "a.wav"
+
+
+def test_other_folders_and_other_systems_stay(sounds: Path, record: Callable[..., Path]) -> None:
+    other = record("../other/d.wav", [(1, 400)]).parent
+    index_sounds([sounds], "tone_system:Recorded", "index")
+    index_sounds([other], "tone_system:Recorded", "index")
+    index_sounds([sounds / "within"], "tone_system:ToneSystem", "index")
+    assert {table.about.named: len(table) for table in Database("index").tables()} == {
+        "tone_system:Recorded": 4,
+        "tone_system:ToneSystem": 1,
+    }
+
+
+def test_names_formats_tags_and_broken_files(record: Callable[..., Path]) -> None:
+    names = ["ü ö.wav", 'it\'s "so".flac', "😀.ogg", "f.mp3", "g.AIFF", "blank  blank.opus", "d@1.5.wav"]
+    for number, name in enumerate(names):
+        record(name, [(1, 300 + 200 * number)], rate=48_000, title=f"title of {number}", genre="rain, roof")
+    Path("sounds/empty.wav").touch()
+    Path("sounds/text.mp3").write_text("no sound")
+    Path("sounds/.hidden.wav").write_text("no sound")
+    os.mkfifo("sounds/pipe.wav")
+    (Path("sounds").absolute() / os.fsdecode(b"\xff.wav")).write_bytes(Path("sounds/ü ö.wav").read_bytes())
+    done = index_sounds(["sounds"], "tone_system:ToneSystem", "index")
+    assert done.added == len(names)
+    broken = {Path(file.strip("'")).name: why for file, why in done.broken.items()}
+    assert sorted(broken) == ["\\udcff.wav", "empty.wav", "text.mp3"]
+    assert "rename it" in broken["\\udcff.wav"]
+    index = open_index("index")
+    for number, name in enumerate(names):
+        best = index.search(f"{300 + 200 * number} hertz", top=1).iloc[0]
+        assert Path(best["file"]).name == name
+        # AIFF has no field for a genre.
+        assert best["title"] in (f"title of {number}", Path(name).stem)
+    assert index.search("300", top=1)["tags"][0] == ["rain", "roof"]
+    assert len(index.search("300", like="", top=20)) == len(names)
+    assert Path(index.search(like="sounds/d@1.5.wav", top=1)["file"][0]).name != "d@1.5.wav"
+
+
+def test_a_place_in_a_long_recording_is_found(record: Callable[..., Path]) -> None:
+    pitches = np.geomspace(300, 2500, 40).astype(int)
+    # Longer than what is kept as samples: it is read passage by passage.
+    record("long.flac", [(10, pitch) for pitch in pitches])
+    index_sounds(["sounds"], "tone_system:ToneSystem", "index")
+    index = open_index("index")
+    assert len(index) == 79
+    for number, pitch in enumerate(pitches.tolist()):
+        best = index.search(f"{pitch} hertz", top=1).iloc[0]
+        assert abs(best["start"] - 10 * number) <= 5
+        assert best["end"] == best["start"] + 10
+
+
+def test_what_cannot_be_indexed_is_said(sounds: Path) -> None:
+    for system, message in {
+        "tone_system:Pairs": "in a way of its own",
+        "tone_system:Scored": "in a way of its own",
+        "tone_system:Undigested": "set info.digest",
+    }.items():
+        with pytest.raises(UserError, match=message):
+            index_sounds([sounds], system, "index")
+    with pytest.raises(UserError, match="no folders"):
+        index_sounds([sounds, "nothing"], "tone_system:ToneSystem", "index")
+    Path("empty").mkdir()
+    with pytest.raises(UserError, match="hold no recordings"):
+        index_sounds(["empty"], "tone_system:ToneSystem", "index")
+    Path("empty/a.wav").touch()
+    with pytest.raises(UserError, match="none of 1 recordings") as error:
+        index_sounds(["empty"], "tone_system:ToneSystem", "index")
+    assert "is an empty file" in error.value.problems[0]
+    with pytest.raises(UserError, match="index is a folder"):
+        index_sounds([sounds], "tone_system:ToneSystem", "tone_system.py")
+
+
+def test_what_a_failure_left_is_not_embedded_again(sounds: Path, record: Callable[..., Path]) -> None:
+    record("long.wav", [(60, 300)])
+    with pytest.raises(UserError, match="no luck today"):
+        index_sounds([sounds], "tone_system:Failing", "index", batch_size=1)
+    assert Database("index").tables() == []
+    done = index_sounds([sounds], "tone_system:Failing", "index", batch_size=1)
+    assert done.windows == len(rows()) == len(set(rows())) == 14
+    import tone_system
+
+    # Six before the failure, the failed one, and the rest.
+    assert tone_system.Failing.seen == 15
+
+
+def test_another_state_of_the_system_makes_all_anew(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from dataclasses import replace
+
+    index_sounds([sounds], "tone_system:ToneSystem", "index")
+    import tone_system
+
+    changed = replace(tone_system.ToneSystem.info, digest="tone-2")
+    monkeypatch.setattr(tone_system.ToneSystem, "info", changed)
+    with pytest.raises(UserError, match="in another state"):
+        open_index("index")
+    done = index_sounds([sounds / "within"], "tone_system:ToneSystem", "index")
+    assert (done.added, done.windows) == (1, 1)
+    assert len(open_index("index")) == 1
+
+
+def slow_command() -> list[str]:
+    options = ["--system", "tone_system:Slow", "--out", "index", "--device", "cpu"]
+    return own_command("index", "sounds", *options)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_nothing_is_lost_or_twice(sounds: Path, record: Callable[..., Path]) -> None:
+    record("long.wav", [(40, 300)])
+    for seconds in (2.5, 3.5, 4.5):
+        process = subprocess.Popen(slow_command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(slow_command(), check=True, capture_output=True)
+    assert rows() == sorted([("a.wav", 0), ("b.flac", 0), ("c.ogg", 0), *(("long.wav", 5.0 * k) for k in range(7))])
+
+
+@pytest.mark.slow
+def test_two_at_once_share_the_work(sounds: Path) -> None:
+    two = [subprocess.Popen(slow_command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [process.wait() for process in two] == [0, 0], [process.stderr.read() for process in two]
+    assert [name for name, _ in rows()] == ["a.wav", "b.flac", "c.ogg"]
+    assert embedded() == 3
