@@ -234,8 +234,10 @@ def _local_cluster(on: str) -> "LocalCluster":
         raise UserError(f"--on {on}: expected a number of processes above 0, as in local:4")
     threads = str(max(1, usable_cores() // int(number)))
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    # A person's own setting stands. What torch frees is not to be given back at once, as Dask would have it.
+    # A person's own setting stands. What torch frees is not to be given back at once, as Dask would have it, nor to lie
+    # in an arena of the thread that computes, which the system's allocator empties whenever a large tensor goes.
     environment = {name: os.environ.get(name, os.environ.get(names[0], threads)) for name in names}
+    environment["MALLOC_ARENA_MAX"] = "1"
     with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
         try:
             return LocalCluster(
