@@ -128,7 +128,7 @@ STAGES: dict[str, Callable[[Path], Callable[[], object]]] = {
     "search, 1 query": searching(1),
     "search, 100 queries": searching(100),
     "import": start("-c", "import harness"),
-    "command": start("-m", "harness", "--help"),
+    "command": start("-m", "lbar", "--help"),
 }
 
 
