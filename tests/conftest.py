@@ -229,15 +229,15 @@ def make_run() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="module")
-def workers_end(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Workers that a module's tests start get its functions by value, and end with it."""
+def workers_end() -> Iterator[None]:
+    """Workers that a module's tests start find its functions, and end with it."""
     reason = "Dask is not here: pip install 'lbar[spread]'"
     pytest.importorskip("distributed", reason=reason)
-    cloudpickle = pytest.importorskip("cloudpickle", reason=reason)
     from harness.evaluation.spreading import cluster
 
-    cloudpickle.register_pickle_by_value(request.module)
-    yield
-    cloudpickle.unregister_pickle_by_value(request.module)
+    with pytest.MonkeyPatch.context() as patch:
+        # They import what they are sent, and processes that are started take over this one's path.
+        patch.syspath_prepend(str(Path(__file__).resolve().parents[1]))
+        yield
     for on in [*cluster._clusters]:
         cluster._clusters.pop(on).close()

@@ -110,8 +110,9 @@ def test_one_clip_and_one_caption_from_files_to_the_board(one_clip: Path, tmp_pa
     other = evaluate(Embeds(2), get_protocol("folder"), Options(data_root=one_clip, out=out))
     difference, *_ = compare_rows(find_rows([run.folder.name, other.folder.name], out)).differences
     assert (difference.value, difference.low, difference.high, difference.p_value) == (0, 0, 0, 1)
-    (standing,) = standings(collect(out))
-    assert [entry.group for entry in standing.entries] == ["a", "a"]
+    found = {standing.protocol.name: standing.entries for standing in standings(collect(out))}
+    assert {name: len(entries) for name, entries in found.items()} == {"a2t": 1, "folder": 2}
+    assert [entry.group for entry in found["folder"]] == ["a", "a"]
 
 
 @pytest.mark.usefixtures("own_cache")

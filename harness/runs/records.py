@@ -157,8 +157,11 @@ class EvaluationRecord(_ClipsRecord):
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
         require_reasons(self.comparable, self.reasons)
-        if self.protocol.primary not in {measure.name for measure in self.measures}:
+        names = [measure.name for measure in self.measures]
+        if self.protocol.primary not in names:
             raise ValueError(f"the primary measure {self.protocol.primary} is not among the measures")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} is there more than once")
         return self
 
     @property

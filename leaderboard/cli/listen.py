@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import DataRoot, Device, Runs
+from harness.cli import DataRoot, Device, Runs, echo
 
 
 def listen(
@@ -48,7 +48,7 @@ def listen(
 
 
 def _tell(address: str) -> None:
-    typer.echo(address)
+    echo(address)
     sys.stdout.flush()
     if sys.stdout.isatty():
         webbrowser.open(address)

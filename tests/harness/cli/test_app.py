@@ -110,7 +110,7 @@ def test_what_the_user_can_mend_is_one_line_and_exit_code_2(lbar: Lbar, argument
 def test_check_says_what_is_wrong(lbar: Lbar) -> None:
     wrong = lbar("check", "tone_system:ToneSystem")
     assert wrong.returncode == 1
-    assert "tone_system:ToneSystem: tone: embed_text raised TypeError" in wrong.stdout
+    assert "tone_system:ToneSystem: tone: embed_text gives a caption the zero vector" in wrong.stdout
     assert "Traceback" not in wrong.stderr
     right = lbar("check", "random", "--json")
     assert (right.returncode, json.loads(right.stdout)) == (0, [])

@@ -16,7 +16,7 @@ FILES = {
     "tab.yaml": "factory: systems.linear:from_card\n\tname: x\n",
     "no_factory.yaml": "facotry: systems.linear:from_card\nname: x\n",
     "key.yaml": "base: tiny-passt\nname: x\ntrainig: {}\n",
-    "option.yaml": "base: tiny-passt\nname: x\ntraining: {epoch: 1}\n",
+    "option.yaml": "base: tiny-passt-pretrained\nname: x\ntraining: {epoch: 1}\n",
     "file.yaml": "base: tiny-passt\nname: x\nfiles: {weights: {pth: a}}\n",
     "audio.yaml": "base: tiny-passt\nname: x\naudio: {encoder: passt, wdth: 3}\n",
     "text.yaml": "base: tiny-passt\nname: x\ntext: {dropuot: 0.1}\n",

@@ -35,7 +35,9 @@ class Hosts:
 
     def _start(self, module: str, *options: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file)]
-        process = subprocess.Popen([*command, "--no-dashboard", *options], stderr=subprocess.DEVNULL)
+        # Workers import the functions of this file, which they are sent.
+        settings = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[4])}
+        process = subprocess.Popen([*command, "--no-dashboard", *options], stderr=subprocess.DEVNULL, env=settings)
         self._processes.append(process)
         return process
 

@@ -13,6 +13,7 @@ FOLDERS = {
     "embeddings": "embeddings/" + 64 * "a",
     "correspondences": "correspondences/" + 64 * "b",
     "everyday": "everyday-1",
+    "indexes": "indexes/" + 64 * "d",
     "mlflow": "mlflow/" + 16 * "c",
 }
 OTHERS = ("pcm/mine", "embeddings/mine", "everyday-mine", "photographs", f"deep/pcm/clotho-{DECODER}")

@@ -71,7 +71,7 @@ def test_an_ensemble_is_what_its_members_are() -> None:
 
 
 def test_the_learning_rate_is_the_highest_of_the_schedule() -> None:
-    assert known(EDITION, system("tiny-mn"), {})["system"]["description"]["learning_rate"] == 0.002
+    assert known(EDITION, system("tiny-mn"), {})["system"]["description"]["learning_rate"] == 0.003
 
 
 def test_a_system_without_a_card() -> None:

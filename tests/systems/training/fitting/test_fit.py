@@ -298,7 +298,7 @@ CARD = {card!r}
 OWNERS = np.repeat(np.arange(5), 3)
 
 class Data:
-    owners, captions = OWNERS, ("a",) * 15
+    owners, captions, extra = OWNERS, ("a",) * 15, ()
 
 def make():
     card = DualEncoderCard.model_validate(CARD)
