@@ -86,7 +86,7 @@ def test_a_card_builds_the_same_system(name: str) -> None:
     if name == "upon_shipped":
         # It stands on a system that comes with lbar, which has other weights now.
         now = harness.load_system("tiny-passt", device="cpu").info
-        said |= {"parameters": now.parameters, "trained_on": list(now.trained_on), "digest": now.digest}
+        said |= {"parameters": now.parameters, "trained_on": list(now.trained_on), "digest": None}
     system = harness.load_system(str(KEPT / CARDS[name]["path"]), device="cpu")
     assert (system.info.name, system.info.sample_rate) == (said["name"], said["sample_rate"])
     assert (system.info.parameters, list(system.info.trained_on)) == (said["parameters"], said["trained_on"])
