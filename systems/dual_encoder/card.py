@@ -13,7 +13,7 @@ from systems.text import TextConfig
 
 _LATER = {
     "mel", "masked_bands", "masked_frames", "initial_spread", "pooling", "objective", "keep_images",
-    "temperature", "extra_captions", "replaced",
+    "temperature", "extra_captions", "replaced", "part",
 }  # fmt: skip
 
 
