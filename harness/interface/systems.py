@@ -62,7 +62,7 @@ class Listing:
 
 def listings() -> list[Listing]:
     """All registered systems, by name."""
-    return [look_at(name) for name in registered()]
+    return [_looked_at(name, target) for name, target in registered().items()]
 
 
 def look_at(name: str) -> Listing:
@@ -71,7 +71,10 @@ def look_at(name: str) -> Listing:
     Raises:
         UserError: no system has this name.
     """
-    target = target_of(name)
+    return _looked_at(name, target_of(name))
+
+
+def _looked_at(name: str, target: str) -> Listing:
     if not is_card(target):
         return Listing(name, target)
     try:
