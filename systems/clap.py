@@ -12,7 +12,7 @@ from torch import Tensor
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.interface import Card, parse_card, required_file
+from harness.interface import Card, parse_card, required_file, takes_card
 from systems.audio import Window, WindowConfig, average, passes, plan
 from systems.checkpoints import COPY_AGAIN, load_into, read_model_config, read_model_weights, weights_digest
 from systems.text import PAD, CaptionTokenizer, batches, pad
@@ -97,6 +97,7 @@ class ClapSystem:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._precision == "bf16")
 
 
+@takes_card(Card)
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32") -> ClapSystem:
     """Build the system that a card describes; its `files` has `model`, a folder.
 

@@ -29,6 +29,7 @@ from harness.interface import (
     located,
     needed_files,
     parse_card,
+    takes_card,
     trained_without,
     unequal_widths,
     uses_of,
@@ -175,6 +176,7 @@ class ScoreFusion:
 Fusion = CosineFusion | ScoreFusion
 
 
+@takes_card(FusionCard)
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu", precision: str = "fp32") -> Fusion:
     """Build the fusion that a card describes, with its members.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.interface import Card, parse_card, required_file
+from harness.interface import Card, parse_card, required_file, takes_card
 from harness.machine import require_undamaged
 from systems.audio import SAMPLE_RATE, ClipStatistics
 
@@ -155,6 +155,7 @@ def unit_rows(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(normalize(vectors))
 
 
+@takes_card(LinearCard)
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> LinearSystem:
     """Build the system that a card describes.
 

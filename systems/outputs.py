@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.interface import NAME, Card, Metadata, parse_card, required_file
+from harness.interface import NAME, Card, Metadata, parse_card, required_file, takes_card
 from harness.machine import open_file
 
 RATE = 16_000
@@ -65,6 +65,7 @@ class ScoresSystem(OutputsSystem):
         return np.ascontiguousarray(text[:, audio[:, 0].astype(np.int64)])
 
 
+@takes_card(Card)
 def from_card(card: Mapping[str, object], folder: Path) -> OutputsSystem:
     """Build the system from the file that a card names under `files: outputs:`.
 

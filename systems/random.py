@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.audio import Array
 from harness.errors import UserError
-from harness.interface import Card, SystemInfo, parse_card
+from harness.interface import Card, SystemInfo, parse_card, takes_card
 
 DIMENSION = 128
 
@@ -38,6 +38,7 @@ class RandomSystem:
         return np.stack([_draw(caption.encode()) for caption in captions])
 
 
+@takes_card(Card)
 def from_card(card: Mapping[str, object], folder: Path) -> RandomSystem:  # noqa: ARG001
     """Build the system; it is the same for every card.
 

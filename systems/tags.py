@@ -25,7 +25,7 @@ from torch.nn.functional import normalize
 from harness.audio import Array
 from harness.datasets import read_rows
 from harness.errors import UserError
-from harness.interface import Card, parse_card, required_file
+from harness.interface import Card, parse_card, required_file, takes_card
 from systems.audio import (
     SAMPLE_RATE,
     MobileNet,
@@ -149,6 +149,7 @@ class TagsSystem:
         return _centred((cosines / self.card.temperature).softmax(dim=1))
 
 
+@takes_card(TagsCard)
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> TagsSystem:
     """Build the system that a card describes.
 

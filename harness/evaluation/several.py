@@ -11,7 +11,7 @@ from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
 from harness.evaluation.rows.shared_rows import sharing
 from harness.evaluation.spreading.spread import machines_on
-from harness.interface import BuiltSystem, checked_info, listings, look_at, trained_without
+from harness.interface import BuiltSystem, checked_info, listings, look_at, require_fitting, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
@@ -103,6 +103,9 @@ def evaluate_all(
     if names and all(map(_lacks_files, names)):
         missing = missing_for(names, options.data_root, splits=[(one.dataset, one.split) for one in asked])
         if error := missing.error(", ".join(names)):
+            # Nobody fetches gigabytes for a card that does not fit.
+            for name in names:
+                require_fitting(name)
             raise error
     if options.workers:
         # What is wrong with them is told before anything is decoded.

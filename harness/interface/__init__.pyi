@@ -5,6 +5,7 @@ from .cards.card import common_part as common_part
 from .cards.card import parse_card as parse_card
 from .cards.card import read_card as read_card
 from .cards.card import recorded_training_of as recorded_training_of
+from .cards.card import takes_card as takes_card
 from .cards.card import trained_without as trained_without
 from .cards.card import training_of as training_of
 from .cards.fetch import fetch_files as fetch_files
@@ -55,3 +56,4 @@ from .systems import look_at as look_at
 from .systems import needed_files as needed_files
 from .systems import options_of as options_of
 from .systems import placed_files as placed_files
+from .systems import require_fitting as require_fitting

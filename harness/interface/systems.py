@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from harness.errors import UserError, nearest, one_line, one_line_and_place, unknown
-from harness.interface.cards.card import Card, common_part, read_card
+from harness.interface.cards.card import Card, common_part, kind_of, parse_card, read_card
 from harness.interface.cards.files import CardFile, missing_line, place_of
 from harness.interface.named_code import meant_code, meant_module
 from harness.interface.names import GROUP, is_card, located, registered, target_of
@@ -184,6 +184,21 @@ def build_system(
     except (Exception, SystemExit) as error:
         raise UserError(f"{name} could not be built: {one_line_and_place(error)}") from error
     return BuiltSystem(cast(System, system), chosen, precision)
+
+
+def require_fitting(name: str) -> None:
+    """Check all fields of a card, before any of its files is looked for, where its factory says the kind it takes.
+
+    Raises:
+        UserError: there is no such card, its factory cannot be imported, or a field is missing, unknown or of the wrong
+            kind.
+    """
+    target = target_of(name)
+    if is_card(target):
+        card, _ = read_card(target)
+        kind = kind_of(import_named(str(card["factory"]), named_by=name))
+        if kind is not None:
+            parse_card(kind, card)
 
 
 def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callable[..., object]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.audio import Array, Pcm
 from harness.errors import UserError, listing
-from harness.interface import Metadata, parse_card, required_files
+from harness.interface import Metadata, parse_card, required_files, takes_card
 from harness.machine import stage, system_code
 from systems.audio import SAMPLE_RATE
 from systems.checkpoints import (
@@ -93,6 +93,7 @@ class DualEncoderSystem:
                 raise
 
 
+@takes_card(DualEncoderCard)
 def from_card(
     card: Mapping[str, object],
     folder: Path,

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.interface import Card, parse_card
+from harness.interface import Card, parse_card, takes_card
 from systems.mteb.package import datasets_of, mteb, torchaudio_spared
 
 
@@ -119,6 +119,7 @@ class ScoringMtebSystem(MtebSystem):
         return as_array(self._model.similarity(text, audio))
 
 
+@takes_card(MtebCard)
 def from_card(card: Mapping[str, object], folder: Path, *, device: str = "cpu") -> MtebSystem:  # noqa: ARG001
     """Build the system from a model of MTEB.
 

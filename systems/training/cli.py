@@ -61,7 +61,7 @@ def train(
     """
     from harness.datasets import missing_for
     from harness.evaluation import spread
-    from harness.interface import read_card
+    from harness.interface import read_card, require_fitting
     from systems.training.graph import cards_of, needed_by
     from systems.training.trainer import Training, seeded, trained
 
@@ -75,6 +75,9 @@ def train(
             say(f"{len(missing.parts)} of the things needed are not here; without --dry-run they are listed")
         return
     if error := missing.error(", ".join(cards)):
+        # Nobody fetches gigabytes for a card that does not fit.
+        for name in chosen:
+            require_fitting(name)
         raise error
     if "," in device and on is None:
         on = f"local:{len(device.split(','))}"

@@ -19,7 +19,8 @@ def _read(_data_root: Path, split: str, progress: Progress) -> RetrievalDataset:
     return dataset
 
 
-def _keywords(dataset: RetrievalDataset) -> Keywords:
+def read_keywords(dataset: RetrievalDataset) -> Keywords:
+    """The tags of all scenes of a split, of this data set or its companion."""
     from harness.datasets.everyday.tags import read_tags
 
     return read_tags(dataset)
@@ -37,5 +38,5 @@ ENTRY = DatasetEntry(
     evaluation=("evaluation",),
     by_hand="everyday comes with the package: nothing to fetch",
     composed=True,
-    keywords=_keywords,
+    keywords=read_keywords,
 )

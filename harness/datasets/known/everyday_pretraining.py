@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.datasets.dataset import RetrievalDataset
 from harness.datasets.entry import DatasetEntry, Split
+from harness.datasets.known.everyday import read_keywords
 from harness.machine import Progress
 
 
@@ -24,4 +25,5 @@ ENTRY = DatasetEntry(
     training="training",
     by_hand="everyday-pretraining comes with the package: nothing to fetch",
     composed=True,
+    keywords=read_keywords,
 )

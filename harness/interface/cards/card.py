@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import count
 from os.path import relpath
@@ -98,6 +98,7 @@ class Card(KnownFields):
 
 
 SomeCard = TypeVar("SomeCard", bound=BaseModel)
+SomeFactory = TypeVar("SomeFactory", bound=Callable[..., object])
 
 
 def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
@@ -110,6 +111,30 @@ def parse_card(kind: type[SomeCard], card: Mapping[str, object]) -> SomeCard:
         return kind.model_validate(card)
     except ValidationError as error:
         raise listing(f"card {card.get('name', '?')!r} does not fit", misfits(error)) from None
+
+
+_KIND = "card_kind"
+
+
+def takes_card(kind: type[BaseModel]) -> Callable[[SomeFactory], SomeFactory]:
+    """Say which kind of card a factory takes: then the card's fields are checked before its files are looked for.
+
+    >>> @takes_card(Card)
+    ... def from_card(card, folder): ...
+    >>> kind_of(from_card) is Card
+    True
+    """
+
+    def said(factory: SomeFactory) -> SomeFactory:
+        setattr(factory, _KIND, kind)
+        return factory
+
+    return said
+
+
+def kind_of(factory: Callable[..., object]) -> type[BaseModel] | None:
+    """The kind of card that a factory takes; `None` where it does not say (`takes_card`)."""
+    return getattr(factory, _KIND, None)
 
 
 def common_part(card: Mapping[str, object]) -> Card:
