@@ -1,9 +1,11 @@
 """The tags of scenes: always the same, and as incomplete and wrong as they are meant to be."""
 
 import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
+from harness.datasets.dataset import Clip, Query, RetrievalDataset
 from harness.datasets.everyday.scenes import draw_scenes
 from harness.datasets.everyday.tags import draw_tags
 from harness.datasets.everyday.vocabulary import LABELS
@@ -51,3 +53,14 @@ def test_the_benchmark_itself_stays_as_it_is() -> None:
     assert (tagged.digest, tagged.queries) == (plain.digest, plain.queries)
     assert not any(clip.keywords for clip in plain.clips)
     assert sum(bool(clip.keywords) for clip in tagged.clips) > 170
+
+
+def test_the_companion_has_them_too(tmp_path: Path) -> None:
+    scene = {"name": "scene.flac", "room": "dry", "sounds": [{"label": "rain", "background": False}]}
+    (tmp_path / "scenes_training.json").write_text(json.dumps([scene]))
+    clips = (Clip("scene.flac", tmp_path / "scene.flac"),)
+    companion = RetrievalDataset("everyday-pretraining", "training", tmp_path, clips, (Query("it rains", 0),))
+    tagged = described(companion, ["keywords"], evaluated=False)
+    wanted = draw_tags("everyday-pretraining tags 1 scene.flac", [("rain", False)], hall=False)
+    assert wanted
+    assert tagged.clips[0].keywords == wanted
