@@ -185,7 +185,7 @@ class SoundIndex:
         import pandas as pd
 
         places = self._places
-        known = self._table.described(places.row[windows].tolist())
+        known = places.known.take(windows)
         columns = {
             "file": self._files[places.file[windows]],
             "start": places.start[windows],

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ABOUT = b"lbar"
+_KNOWN = ["title", "tags"]
 _WHERE = re.compile(r",? \S+\.rs:[\d:]+")
 """Where in its own code the database found something wrong."""
 _MOST_SYSTEMS = 1_000
@@ -63,7 +64,8 @@ class Places(NamedTuple):
         end: of each window, in seconds.
         duration: of its recording, in seconds.
         row: by what the database knows each window.
-        digest: of all of this, the system, and the state of each recording: it decides the vectors.
+        known: what is known beside the sound of each: `title` and `tags`.
+        digest: of where they are, the system, and the state of each recording: it decides the vectors.
     """
 
     files: list[str]
@@ -72,6 +74,7 @@ class Places(NamedTuple):
     end: NDArray[np.float64]
     duration: NDArray[np.float64]
     row: NDArray[np.uint64]
+    known: "pa.Table"
     digest: str
 
 
@@ -149,7 +152,7 @@ class WindowTable:
         """Where all windows are."""
         with _told(self._address):
             columns = ["file", "state", "start", "end", "duration"]
-            found = self._table.search().select(columns).with_row_id(True).to_arrow()
+            found = self._table.search().select([*columns, *_KNOWN]).with_row_id(True).to_arrow()
         file, state = (found[name].combine_chunks().dictionary_encode() for name in columns[:2])
         start, end, duration, row = (found[name].to_numpy() for name in (*columns[2:], "_rowid"))
         digest = hashlib.sha256(self.about.model_dump_json().encode())
@@ -158,23 +161,15 @@ class WindowTable:
         for column in (start, end, duration, row):
             digest.update(column.tobytes())
         of = file.indices.to_numpy().astype(np.int64)
-        return Places(file.dictionary.to_pylist(), of, start, end, duration, row, digest.hexdigest())
+        # Joined now, so that a search finds a few of them at once.
+        known = found.select(_KNOWN).combine_chunks()
+        return Places(file.dictionary.to_pylist(), of, start, end, duration, row, known, digest.hexdigest())
 
     def vectors(self, start: int = 0) -> Iterator[Array]:
         """The vectors from window `start` on, batch by batch."""
         with _told(self._address):
             for batch in self._table.search().select(["vector"]).offset(start).to_batches():
                 yield np.asarray(batch["vector"].flatten()).reshape(-1, self.width)
-
-    def described(self, rows: Sequence[int]) -> "pa.Table":
-        """What is known beside the sound of windows, by what the database knows them, in this order."""
-        import pyarrow as pa
-
-        with _told(self._address):
-            columns = ["title", "tags", "checksum"]
-            found = self._table.take_row_ids(list(rows)).select(columns).with_row_id().to_arrow()
-        place = {row: index for index, row in enumerate(found["_rowid"].to_pylist())}
-        return found.take(pa.array([place[row] for row in rows], pa.int64()))
 
     def make_approximate(self) -> None:
         """Build the index of an approximate search (IVF-PQ), in place of the one there was.

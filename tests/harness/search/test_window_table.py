@@ -23,8 +23,8 @@ def test_rows_come_back_as_they_were_and_are_removed_by_any_name(tmp_path: Path)
     (table,) = Database(tmp_path).tables()
     assert table.states() == {f"/s/{name}": str(number) for number, name in enumerate(NAMES)}
     assert np.concatenate(list(table.vectors(2))).tolist() == [[6, 7, 8], [9, 10, 11], [12, 13, 14]]
-    rows = table.places().row
-    assert table.described(rows[[3, 1]].tolist())["title"].to_pylist() == [NAMES[3], NAMES[1]]
+    known = table.places().known.take([3, 1])
+    assert known.to_pydict() == {"title": [NAMES[3], NAMES[1]], "tags": [["tag"], ["tag"]]}
     for number, name in enumerate(NAMES, start=1):
         table.remove([f"/s/{name}"])
         assert len(table) == len(NAMES) - number
