@@ -135,6 +135,14 @@ def test_moments_are_drawn_by_the_seed(tool: ModuleType) -> None:
     assert {one.unit for one in drawn(0)} == {"bytes", "changes", "processor"}  # type: ignore[attr-defined]
 
 
+def test_times_are_no_figures_and_digests_are(tool: ModuleType, tmp_path: Path) -> None:
+    digest = "0f" * 32
+    workload = tool.Workload("toy", prepared, careful, lambda _: ["20260102T030405Z-2-linear", digest])
+    assert tool.figures_of(workload, tmp_path) == f'["*-linear", "{digest}"]'
+    (tmp_path / "20260102T030405Z-2-linear" / ("0f" * 16)).mkdir(parents=True)
+    assert tool.names(tmp_path) == {"*-linear": 1, "*-linear/*": 1}
+
+
 def test_what_is_disturbed(tool: ModuleType) -> None:
     workloads = import_module("workloads").WORKLOADS
-    assert {one.name for one in workloads} >= {"eval", "train", "track", "render", "submit"}
+    assert {one.name for one in workloads} >= {"eval", "train", "track", "render", "submit", "index"}

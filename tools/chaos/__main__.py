@@ -29,7 +29,8 @@ LIMIT = 300.0
 """Seconds after which a command counts as one without an end."""
 ROOM = 1 << 30
 PROBLEMS = ("lost", "wrong", "unusable", "left over", "traceback")
-_NAMES = re.compile(r"[0-9a-f]{32,64}|\d{8}T\d{6}Z(-\d+)?")
+_TIMES = re.compile(r"\d{8}T\d{6}Z(-\d+)?")
+_IDS = re.compile(r"[0-9a-f]{32,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,8 @@ def _after(one: Undisturbed, place: Path, again: Outcome) -> list[str]:
 
 
 def figures_of(workload: Workload, folder: Path) -> str:
-    """What a command has come to, without ids and times."""
-    return _NAMES.sub("*", json.dumps(workload.figures(folder)))
+    """What a command has come to, without times."""
+    return _TIMES.sub("*", json.dumps(workload.figures(folder)))
 
 
 def files(folder: Path) -> dict[str, str]:
@@ -152,10 +153,12 @@ def names(folder: Path) -> Counter[str]:
     """How often each file and folder is there, without ids and times in their names.
 
     Lock files do not count, nor the file of four bytes by which Python tries whether it can write into the folder for
-    temporary files: a signal between its being made and being taken away leaves it there.
+    temporary files: a signal between its being made and being taken away leaves it there. Nor do the files of a
+    LanceDB table, which keeps its last states, and what was being written to it, for some days.
     """
     paths = (path for path in folder.rglob("*") if not path.name.endswith("lock") and not _is_trial(path))
-    return Counter(_NAMES.sub("*", str(path.relative_to(folder))) for path in paths)
+    inside = (path.relative_to(folder) for path in paths)
+    return Counter(_IDS.sub("*", _TIMES.sub("*", str(path))) for path in inside if ".lance/" not in str(path))
 
 
 def _is_trial(path: Path) -> bool:

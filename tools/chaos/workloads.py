@@ -3,9 +3,11 @@
 import csv
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 import soundfile
 import yaml
+from disturbances import forked
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RATE = 32_000
@@ -159,6 +162,29 @@ def _render() -> object:
     return app(["render"])
 
 
+INDEX = ("index", "heard", "--system", "linear", "--out", "index", "--device", "cpu")
+
+
+def _indexed_before(folder: Path, run: Run) -> None:
+    """An index of two folders, in one of which a recording has gone since, two have changed, and three are new."""
+    for seed, name in enumerate(("heard", "elsewhere")):
+        _sounds(folder / name, 5, seed, folder / f"{name}.csv", ("file_name", "caption"))
+    run(lbar(*INDEX, "elsewhere"), folder)
+    _sounds(folder / "new", 5, 2, folder / "new.csv", ("file_name", "caption"))
+    (folder / "heard" / "0.wav").unlink()
+    for old, new in enumerate(("1.wav", "2.wav", "a.wav", "within/b.wav", "within/c.wav")):
+        (folder / "heard" / "within").mkdir(exist_ok=True)
+        (folder / "new" / f"{old}.wav").replace(folder / "heard" / new)
+
+
+def _index() -> object:
+    """Index in portions of a second, so that the little there is takes several."""
+    from harness.search import recordings
+
+    recordings._FEWEST_SECONDS = 1
+    return lbar(*INDEX)()
+
+
 def _measures(folder: Path) -> object:
     """The measures of each run, by system, and what MLflow has of them."""
     records = [json.loads(path.read_text()) for path in (folder / "runs").glob("2*/record.json")]
@@ -195,6 +221,29 @@ def _scenes(folder: Path) -> object:
     return {str(path.relative_to(root)): _hash(path) for path in paths}
 
 
+def _windows(folder: Path) -> object:
+    """Every window in an index, in the order of their places, with its recording as it was and its vector."""
+
+    def tell() -> None:
+        from harness.search.window_table import Database
+
+        (table,) = Database("index").tables()
+        places = table.places()
+        described = table.described(places.row.tolist())
+        found = zip(
+            (os.path.relpath(places.files[file]) for file in places.file),
+            places.start.tolist(),
+            described["checksum"].to_pylist(),
+            # Batches of other sizes give other last digits.
+            np.concatenate(list(table.vectors())).astype(float).round(4).tolist(),
+            strict=True,
+        )
+        print(json.dumps(sorted(found)))  # noqa: T201
+
+    # What LanceDB starts in a process would not be there in those that are forked from it.
+    return json.loads(forked(tell, folder, lambda: None, 60).said)
+
+
 def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -210,15 +259,18 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("track", _to_track, lbar("track", "--out", "runs"), _measures),
     Workload("render", nothing, _render, _scenes),
     Workload("submit", _submittable, _submit, _package),
+    Workload("index", _indexed_before, _index, _windows),
 )
 
 
 def imported() -> None:
     """Import what the commands need, so that forked processes have it."""
+    warnings.filterwarnings("ignore", "lancedb fork support")
     modules: dict[str, Any] = {}
     for name in (
         "harness.cli.app",
         "harness.evaluation.several",
+        "harness.search.indexing",
         "harness.submission.submitting",
         "harness.runs.tracking.client",
         "harness.runs.tracking.mirroring",
@@ -227,6 +279,7 @@ def imported() -> None:
         "systems.training.fitting.fit",
         "systems.training.two_stage",
         "systems.training.cli",
+        "lancedb",
         "mlflow",
         "mlflow.store.tracking.sqlalchemy_store",
         "pyarrow.parquet",

@@ -240,7 +240,7 @@ def test_an_output_of_another_data_set_is_one_error_and_its_json_has_everything(
     first, *listed, last = told.stderr.splitlines()
     assert (told.exit_code, told.stdout) == (2, "")
     assert "queries is among its 50 captions, such as 'query 0'; look whether it answers another data set" in first
-    assert all(line.startswith("  no row for ") for line in listed)
+    assert [line[:13] for line in listed] == ["  no row for "] * 5
     document = json.loads(lbar(*arguments, "--json").stdout)
     assert f"lbar: {document['error']}" == first
     assert [f"  {problem}" for problem in document["problems"][:5]] == listed

@@ -31,6 +31,7 @@ def standing(*systems: tuple[int, float]) -> Standing:
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=12))
 def test_on_the_front_is_who_no_other_beats(systems: list[tuple[int, int]]) -> None:
     found = points(standing(*systems), get_axis("parameters"))
+    assert sorted((round(1e6 * one.cost), one.value) for one in found) == sorted(systems)
     for one in found:
         dominated = any(
             other.cost <= one.cost and other.value >= one.value and (other.cost, other.value) != (one.cost, one.value)

@@ -82,4 +82,5 @@ def test_the_command_says_it(tmp_path: Path, make_run: MakeRun) -> None:
     document = json.loads(CliRunner().invoke(build(), ["compare", *folders, "--out", str(tmp_path), "--json"]).stdout)
     assert document["runs_of_one_system"][0]["runs"] == 2
     assert document["other_rules"][0]["missing"] == ["ours"]
+    assert document["differences"]
     assert all(one["detectable"] > 0 for one in document["differences"])

@@ -268,8 +268,9 @@ def test_what_is_no_file_at_all(tmp_path: Path) -> None:
 
 def test_a_folder_of_names_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"\xff.csv")).write_text("x")
-    assert FolderTree(tmp_path).members[0].name == "\\xff.csv" or "udcff" in FolderTree(tmp_path).members[0].name
-    assert list(validate(tmp_path, get_profile("dcase2024")).to_text())
+    assert [member.name for member in FolderTree(tmp_path).members] == ["\\udcff.csv"]
+    found = {one.check for one in validate(tmp_path, get_profile("dcase2024")).findings.kept}
+    assert "P011" in found
 
 
 @pytest.mark.parametrize("name", ["x.output.csv", "x.meta.yaml"])
