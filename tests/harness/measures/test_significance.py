@@ -7,7 +7,14 @@ import pytest
 from scipy.stats import permutation_test
 
 from harness.measures import statistics
-from harness.measures.statistics import bootstrap_means, difference_intervals, holm, intervals, sign_flip_p_values
+from harness.measures.statistics import (
+    bootstrap_means,
+    bootstrap_medians,
+    difference_intervals,
+    holm,
+    intervals,
+    sign_flip_p_values,
+)
 
 CLIPS, CAPTIONS = 150, 5
 PAIRS = [(0, 4), (1, 5), (2, 6), (3, 7)]
@@ -156,22 +163,24 @@ def test_shapes_that_do_not_fit_are_refused(values, clusters):
         sign_flip_p_values(values, clusters, [])
 
 
-@pytest.mark.parametrize("portion", [1, 7, 30])
+@pytest.mark.parametrize("portion", [1, 84, 360])
 @pytest.mark.parametrize("clips", [6, 12], ids=["all swaps", "random swaps"])
 def test_no_swap_is_tried_that_was_not_asked_for(monkeypatch: pytest.MonkeyPatch, clips: int, portion: int) -> None:
     """The last portion is smaller than the others; of equal means every swap reaches the difference."""
     values = np.random.default_rng(0).random(clips)
     columns = np.stack([values, values[::-1], values + 0.05], axis=1)
     exact = sign_flip_p_values(columns, np.arange(clips), [(1, 2)], 100)
-    monkeypatch.setattr(statistics, "_SIGNS_PER_CHUNK", portion * clips)
+    monkeypatch.setattr(statistics, "_SIGNS_PER_CHUNK", portion)
     found = sign_flip_p_values(columns, np.arange(clips), [(0, 1), (1, 2)], 100)
     assert found[0] == 1
     assert found[1] == (exact[0] if clips == 6 else pytest.approx(exact[0], abs=0.15))
 
 
-@pytest.mark.parametrize("portion", [1, 3, 64])
-def test_resamples_are_the_same_in_whatever_portions(monkeypatch: pytest.MonkeyPatch, portion: int) -> None:
+@pytest.mark.parametrize("weights", [1, 6, 18, 384])
+@pytest.mark.parametrize("bootstrap", [bootstrap_means, bootstrap_medians])
+def test_resamples_are_the_same_in_whatever_portions(monkeypatch: pytest.MonkeyPatch, bootstrap, weights: int) -> None:
+    """Also where a single one has more clips than a portion is to have."""
     values, clips = np.random.default_rng(0).random((12, 2)), np.arange(12) // 2
-    expected = bootstrap_means(values, clips, resamples=50)
-    monkeypatch.setattr(statistics, "_WEIGHTS_PER_CHUNK", portion * 6)
-    np.testing.assert_allclose(bootstrap_means(values, clips, resamples=50), expected, rtol=1e-12)
+    expected = bootstrap(values, clips, resamples=50)
+    monkeypatch.setattr(statistics, "_WEIGHTS_PER_CHUNK", weights)
+    np.testing.assert_allclose(bootstrap(values, clips, resamples=50), expected, rtol=1e-12)
