@@ -14,10 +14,12 @@ from harness.audio import Array
 from harness.errors import UserError, one_line
 from harness.interface import Card, parse_card, required_file, takes_card
 from harness.machine import require_undamaged
-from systems.audio import SAMPLE_RATE, ClipStatistics
+from systems.audio import SAMPLE_RATE
 
 if TYPE_CHECKING:
     from sklearn.feature_extraction.text import TfidfVectorizer
+
+    from systems.audio import ClipStatistics
 
 
 class LinearCard(Card):
@@ -46,8 +48,10 @@ class LinearCard(Card):
     ridge: float
     rank: int
 
-    def statistics(self, device: str = "cpu") -> ClipStatistics:
+    def statistics(self, device: str = "cpu") -> "ClipStatistics":
         """What computes the input of the audio side."""
+        from systems.audio import ClipStatistics
+
         return ClipStatistics(self.bands, self.quantiles, self.lags, device)
 
 
@@ -125,9 +129,19 @@ class LinearSystem:
             parameters=weights.parameters,
             digest=_digest(card, weights),
         )
-        self._statistics = card.statistics(device)
-        self._vectorizer = tfidf(vocabulary=weights.vocabulary)
-        self._vectorizer.idf_ = weights.idf
+        self._device = device
+
+    # Made when they are used: a system whose finished run is only looked up needs neither PyTorch nor scikit-learn.
+
+    @cached_property
+    def _statistics(self) -> "ClipStatistics":
+        return self.card.statistics(self._device)
+
+    @cached_property
+    def _vectorizer(self) -> "TfidfVectorizer":
+        vectorizer = tfidf(vocabulary=self.weights.vocabulary)
+        vectorizer.idf_ = self.weights.idf
+        return vectorizer
 
     def embed_audio(self, clips: Sequence[Array]) -> Array:
         """Embed clips of any length at 32 kHz as `(n, rank)`; a clip of less than 0.3 s is padded with silence."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from harness.cli.printing import say
 from harness.errors import one_line
+from harness.machine import entry_points
 
 GROUP = "lbar.commands"
 """Entry point group by which other distributions add a command, or a group of commands."""

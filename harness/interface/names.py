@@ -1,13 +1,13 @@
 """Which systems are registered, and what the name of a system stands for."""
 
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 from importlib.resources import files
 from os.path import relpath
 from pathlib import Path
 
 from harness.errors import UserError, nearest
 from harness.interface.named_code import meant_code
+from harness.machine import entry_points
 
 GROUP = "lbar.systems"
 """Entry point group. An entry `name = "package.module:factory"` registers one system; an entry

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from importlib.resources import files
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from harness.errors import UserError, one_line
+from harness.machine import entry_points
 
 T = TypeVar("T")
 

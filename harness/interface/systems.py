@@ -5,18 +5,22 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from harness.errors import UserError, nearest, one_line, one_line_and_place, unknown
 from harness.interface.cards.card import Card, common_part, kind_of, parse_card, read_card
 from harness.interface.cards.files import CardFile, missing_line, place_of
 from harness.interface.named_code import meant_code, meant_module
 from harness.interface.names import GROUP, is_card, located, registered, target_of
-from harness.interface.system import System
-from harness.machine import resolve
+from harness.machine import entry_points, resolve
+
+if TYPE_CHECKING:
+    from harness.interface.system import System
+
+_Read = Callable[[str], tuple[dict[str, object], Path]]
 
 PRECISIONS = ("fp32", "bf16")
 
@@ -62,7 +66,8 @@ class Listing:
 
 def listings() -> list[Listing]:
     """All registered systems, by name."""
-    return [_looked_at(name, target) for name, target in registered().items()]
+    read = cache(read_card)
+    return [_looked_at(name, target, read) for name, target in registered().items()]
 
 
 def look_at(name: str) -> Listing:
@@ -71,15 +76,15 @@ def look_at(name: str) -> Listing:
     Raises:
         UserError: no system has this name.
     """
-    return _looked_at(name, target_of(name))
+    return _looked_at(name, target_of(name), cache(read_card))
 
 
-def _looked_at(name: str, target: str) -> Listing:
+def _looked_at(name: str, target: str, read: _Read) -> Listing:
     if not is_card(target):
         return Listing(name, target)
     try:
-        card = common_part(read_card(target)[0])
-        return Listing(name, target, card, tuple(needed_files(name)))
+        card = common_part(read(target)[0])
+        return Listing(name, target, card, tuple(_needed_by(name, target, read)))
     except UserError as error:
         return Listing(name, target, problem="; ".join((str(error), *error.problems)))
 
@@ -93,11 +98,15 @@ def needed_files(name: str) -> list[Needed]:
     Raises:
         UserError: there is no such system or member, or systems are members of each other in a circle.
     """
+    return _needed_by(name, target_of(name), read_card)
+
+
+def _needed_by(name: str, target: str, read: _Read) -> list[Needed]:
+    """The files of a system and of its members; `target` is what its name stands for, `read` reads a card."""
     seen: set[Path] = set()
 
-    def visit(name: str, containers: tuple[Path, ...]) -> Iterator[Needed]:
+    def visit(name: str, target: str, containers: tuple[Path, ...]) -> Iterator[Needed]:
         """Its files and its members', unless they were visited; `containers` are the systems it is a member of."""
-        target = target_of(name)
         path = Path(target).resolve()
         if path in containers:
             circle = " → ".join(card.stem for card in (*containers[containers.index(path) :], path))
@@ -105,13 +114,14 @@ def needed_files(name: str) -> list[Needed]:
         if not is_card(target) or path in seen:
             return
         seen.add(path)
-        fields, folder = read_card(target)
+        fields, folder = read(target)
         card = common_part(fields)
         yield from placed_files(name, card, folder).values()
         for member in card.members:
-            yield from visit(located(member, folder), (*containers, path))
+            place = located(member, folder)
+            yield from visit(place, target_of(place), (*containers, path))
 
-    found = list(visit(name, ()))
+    found = list(visit(name, target, ()))
     return [needed for index, needed in enumerate(found) if needed not in found[:index]]
 
 
@@ -130,12 +140,12 @@ class BuiltSystem:
         precision: `fp32` or `bf16`.
     """
 
-    system: System
+    system: "System"
     device: str
     precision: str
 
 
-def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> System:
+def load_system(name: str, *, device: str = "auto", precision: str = "fp32") -> "System":
     """The system that `build_system` builds."""
     return build_system(name, device=device, precision=precision).system
 
@@ -183,7 +193,7 @@ def build_system(
         raise
     except (Exception, SystemExit) as error:
         raise UserError(f"{name} could not be built: {one_line_and_place(error)}") from error
-    return BuiltSystem(cast(System, system), chosen, precision)
+    return BuiltSystem(cast("System", system), chosen, precision)
 
 
 def require_fitting(name: str) -> None:

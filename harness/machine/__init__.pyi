@@ -35,6 +35,7 @@ from .files.whole_file import append as append
 from .files.whole_file import copy as copy
 from .files.whole_file import write_text as write_text
 from .html_table import html_table as html_table
+from .installed import entry_points as entry_points
 from .memory import keep_freed_memory as keep_freed_memory
 from .own_packages import other_packages as other_packages
 from .own_packages import own_process as own_process

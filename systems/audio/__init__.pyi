@@ -4,8 +4,8 @@ from .encoder import AudioConfig as AudioConfig
 from .encoder import AudioEncoder as AudioEncoder
 from .encoders.mobilenet import MobileNet as MobileNet
 from .encoders.mobilenet import MobileNetConfig as MobileNetConfig
-from .mel import SAMPLE_RATE as SAMPLE_RATE
 from .mel import KaldiLogMel as KaldiLogMel
+from .rate import SAMPLE_RATE as SAMPLE_RATE
 from .windows import Window as Window
 from .windows import WindowConfig as WindowConfig
 from .windows import average as average

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from harness.machine import KnownFields
+from systems.audio.rate import SAMPLE_RATE
 from systems.audio.spectra import Block, blocks_of, bounds_of, mel_power
 
-SAMPLE_RATE = 32_000
 PRE_EMPHASIS = 0.97
 N_FFT = 1024
 HOP = 320

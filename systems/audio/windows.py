@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.audio import Array, Pcm
 from harness.machine import KnownFields
-from systems.audio.mel import SAMPLE_RATE
+from systems.audio.rate import SAMPLE_RATE
 
 Averaging: TypeAlias = Literal["true-length", "published"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from harness.machine import read_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def _read() -> tuple[
     dict[str, Label], dict[str, tuple[Wording, ...]], dict[str, tuple[str, ...]], dict[str, tuple[str, str]]
 ]:
     """The four tables of `vocabulary.yaml`, in the order of the file, which the random draws depend on."""
-    tables = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    tables = read_yaml(Path(__file__).with_suffix(".yaml"))
     labels = {name: Label(**{**fields, "terms": tuple(fields["terms"])}) for name, fields in tables["labels"].items()}
     wordings = {
         name: tuple(Wording(*words[:4], *map(tuple, words[4:])) for words in ways)

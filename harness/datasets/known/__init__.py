@@ -6,13 +6,12 @@ points of the group `lbar.datasets`.
 
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError, meant, unknown
-from harness.machine import Progress, silent
+from harness.machine import Progress, entry_points, silent
 
 if TYPE_CHECKING:
     from harness.datasets.dataset import RetrievalDataset

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import count
 from os.path import relpath
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 
@@ -15,8 +15,10 @@ from harness.errors import UserError, listing, nearest
 from harness.interface.cards.files import CardFile
 from harness.interface.cards.training_section import SYSTEM_FIELDS, TrainingSection
 from harness.interface.names import is_card, target_of
-from harness.interface.system import SystemInfo
 from harness.machine import CHECKSUMS, KnownFields, PlainName, misfits, plain_name, read_yaml, require_undamaged
+
+if TYPE_CHECKING:
+    from harness.interface.system import SystemInfo
 
 _log = logging.getLogger(__name__)
 
@@ -82,8 +84,12 @@ class Card(KnownFields):
         """Names of all data sets it was trained on, pre-training included, each once."""
         return tuple(dict.fromkeys(self.pretrained_on + self.trained_on))
 
-    def info(self, *, sample_rate: int, parameters: int, digest: str | None, uses: tuple[str, ...] = ()) -> SystemInfo:
+    def info(
+        self, *, sample_rate: int, parameters: int, digest: str | None, uses: tuple[str, ...] = ()
+    ) -> "SystemInfo":
         """The information on a system built from this card, of which the arguments are what the card does not say."""
+        from harness.interface.system import SystemInfo
+
         return SystemInfo(
             name=self.name,
             sample_rate=sample_rate,
@@ -221,8 +227,9 @@ def _composed(path: Path, folder: Path, above: tuple[Path, ...], read: Iterator[
     """The fields of a card and of the cards it builds on, paths made to go from a folder; `read` counts the cards."""
     if next(read) > _MOST_CARDS:
         raise UserError(f"card {path} and those that stand on it read more than {_MOST_CARDS} cards; take bases out")
-    if path.resolve() in above:
-        circle = " → ".join(card.name for card in (*above[above.index(path.resolve()) :], path))
+    here = path.resolve()
+    if here in above:
+        circle = " → ".join(card.name for card in (*above[above.index(here) :], path))
         raise UserError(f"cards build on each other in a circle: {circle}; take one `base:` out")
     own = _seen_from(folder, _loaded(path), path.parent)
     bases = own.pop("base", [])
@@ -236,7 +243,7 @@ def _composed(path: Path, folder: Path, above: tuple[Path, ...], read: Iterator[
             below = path.parent / base if is_card(base) else _path_of(base)
         except UserError as error:
             raise UserError(f"card {path}: `base:` {error}") from None
-        composed = _merged(composed, _composed(below, folder, (*above, path.resolve()), read))
+        composed = _merged(composed, _composed(below, folder, (*above, here), read))
     composed.pop("published", None)
     return _merged(composed, own)
 

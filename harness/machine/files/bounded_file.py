@@ -10,7 +10,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -99,42 +99,46 @@ def read_yaml(path: Path) -> Any:
         OSError: see `read_bounded`; a YAML file has at most `MOST_YAML_BYTES`.
         ValueError: it is not YAML, holds something else, or is too large when its anchors are written out.
     """
+    try:
+        text = read_bounded(path, MOST_YAML_BYTES).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8; save the file as UTF-8") from None
+    return json.loads(_yaml_as_json(text))
+
+
+@lru_cache(maxsize=256)
+def _yaml_as_json(text: str) -> str:
+    """A YAML document as JSON. Each text is parsed once, as many cards are built on the same few."""
     import yaml
 
     try:
-        text = read_bounded(path, MOST_YAML_BYTES).decode("utf-8-sig")
-        node = yaml.compose(text, Loader=_loader())
+        try:
+            node = _tree(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        except yaml.YAMLError:
+            # libyaml's messages say less.
+            node = _tree(text, yaml.SafeLoader)
         if node is None:
-            return None
+            return "null"
         # Counted before values are made of it: making them would write anchors out.
         if any(count > MOST_ENTRIES for count, _ in enumerate(_nodes(node, 1), 1)):
             raise ValueError(f"more than {MOST_ENTRIES:,} entries; write the values out, without anchors (&, *)")
         document = yaml.SafeLoader("").construct_document(node)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is not UTF-8; save the file as UTF-8") from None
     except (yaml.YAMLError, LookupError, TypeError, AttributeError, OverflowError) as error:
         hint = "; indent with spaces, not with tabs" if "'\\t'" in str(error) else ""
         raise ValueError((" ".join(str(error).split())[:300] or type(error).__name__) + hint) from None
-    return _plain(document)
+    return json.dumps(_plain(document))
 
 
-@cache
-def _loader() -> Any:
-    """PyYAML's safe loader, which gives up where lists and mappings lie too deep in each other."""
+def _tree(text: str, loader: Any) -> Any:
+    """PyYAML's tree of a document, refused before it is made where lists and mappings lie too deep in each other."""
     import yaml
 
-    class Loader(yaml.SafeLoader):
-        depth = 0
-
-        def compose_node(self, parent: Any, index: Any) -> Any:
-            self.depth += 1
-            if self.depth > DEEPEST:
-                raise ValueError(_TOO_DEEP)
-            node = super().compose_node(parent, index)
-            self.depth -= 1
-            return node
-
-    return Loader
+    depth = 0
+    for event in yaml.parse(text, Loader=loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise ValueError(_TOO_DEEP)
+    return yaml.compose(text, Loader=loader)
 
 
 def _nodes(node: Any, depth: int) -> Iterator[Any]:

@@ -3,11 +3,13 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from harness.runs.tracking.place import artifacts_beside
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -74,6 +76,27 @@ def _is_current(database: Path) -> bool:
     tables, engine = _schema(), _engine(database)
     newest = tables._get_latest_schema_revision()
     return bool(tables._all_tables_exist(engine)) and bool(tables._get_schema_version(engine) == newest)
+
+
+def has_run(database: Path, tags: Mapping[str, str]) -> bool:
+    """Whether a run that nobody deleted has these tags, and keeps its files beside the database.
+
+    The tables are asked without MLflow, whose import takes seconds. What they do not tell is answered by no.
+    """
+    beside_it = (
+        "SELECT 1 FROM runs JOIN experiments USING (experiment_id) WHERE runs.lifecycle_stage = 'active' "
+        "AND experiments.lifecycle_stage = 'active' AND substr(artifact_uri, 1, ?) = ?"
+    )
+    tagged = "run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
+    query = " AND ".join([beside_it, *[tagged] * len(tags)])
+    beside = f"{artifacts_beside(database).as_uri()}/"
+    try:
+        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            whole = connection.execute("PRAGMA quick_check(1)").fetchall() == [("ok",)]
+            found = connection.execute(query, [len(beside), beside, *chain(*tags.items())]).fetchone()
+    except sqlite3.Error:
+        return False
+    return whole and found is not None
 
 
 def _migrate(database: Path) -> None:

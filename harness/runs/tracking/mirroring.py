@@ -16,9 +16,11 @@ from harness.runs.records import EvaluationRecord
 from harness.runs.run_folder import KINDS, find_runs, kind_of_run, name_parts, read_any_record
 from harness.runs.speed_record import SpeedRecord
 from harness.runs.tracking.client import experiment_of, open_client, prepare_store, runs_of
+from harness.runs.tracking.database import has_run
 from harness.runs.tracking.in_time import in_time, tracking_seconds
 from harness.runs.tracking.inputs import log_inputs
 from harness.runs.tracking.moved_files import local_path
+from harness.runs.tracking.place import sqlite_file, tracking_uri
 from harness.runs.tracking.values import MIRRORED, allowed
 
 if TYPE_CHECKING:
@@ -65,10 +67,21 @@ def try_mirror(run_folder: Path, *, out: Path) -> str | None:
     Nothing is raised: the folder is what counts.
     """
     try:
-        in_time(partial(mirror, run_folder, out=out), out)
+        if not _is_mirrored(run_folder, out):
+            in_time(partial(mirror, run_folder, out=out), out)
     except UserError as error:
         return f"{error}; the run itself is safe in {run_folder}, `lbar track` mirrors it later"
     return None
+
+
+def _is_mirrored(run_folder: Path, out: Path) -> bool:
+    """Whether a SQLite file has a complete copy; of another store that is not told without MLflow."""
+    database = sqlite_file(tracking_uri(out))
+    if database is None:
+        return False
+    record = read_any_record(run_folder)
+    mirrored = MIRRORED[record.kind]
+    return has_run(database, {mirrored.id_tag: record.id, mirrored.complete_tag: "true"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,6 +310,33 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def test_what_is_mirrored_already_is_told_without_mlflow(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, other = write(out), write(out)
+    run_id = mirror(folder, out=out)
+    asked: list[Path] = []
+    monkeypatch.setattr(mirroring, "in_time", lambda call, out: asked.append(call.args[0]))
+
+    def asks_mlflow(folder: Path) -> bool:
+        asked.clear()
+        assert try_mirror(folder, out=out) is None
+        return asked == [folder]
+
+    assert not asks_mlflow(folder)
+    assert asks_mlflow(other)
+    with looking_at(out) as client:
+        client.delete_tag(run_id, "lbar.complete")
+        assert asks_mlflow(folder), "the copy was interrupted"
+        client.set_tag(run_id, "lbar.complete", "true")
+        assert not asks_mlflow(folder)
+        client.delete_run(run_id)
+        assert asks_mlflow(folder), "the copy was deleted"
+        client.restore_run(run_id)
+    moved = out.rename(out.with_name("moved"))
+    asked.clear()
+    assert try_mirror(moved / folder.name, out=moved) is None
+    assert asked == [moved / folder.name], "MLflow still looks for its files in the other place"
+
+
 def test_a_server_that_is_away_costs_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://somebody:secret@127.0.0.1:{free_port()}")
