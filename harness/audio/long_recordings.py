@@ -16,17 +16,20 @@ if TYPE_CHECKING:
 LONG = 300
 """Seconds above which a recording is long."""
 
-# Seconds; a passage is resampled with a margin before and after it, which is far more than the filter reaches. Both are
-# whole seconds, so that a passage begins at a whole sample at every rate.
-_PASSAGE = 10
+_REACHED_EXACTLY = ("PCM_", "VORBIS", "OPUS")
+
+# Seconds; a passage is resampled with a margin before and after it, which is far more than the filter reaches, and than
+# the decoder of an Ogg file takes to forget where it began. Both are whole seconds, so that a passage begins at a whole
+# sample at every rate.
+PASSAGE = 10
 _MARGIN = 1
 
 
 def is_long(path: Path) -> bool:
     """Whether a recording is long, and its samples are kept in a form in which any of them can be reached exactly.
 
-    That is so of WAV, FLAC and AIFF files with whole numbers as samples. Others are decoded as a whole at any length.
-    What cannot be opened is not long: decoding says what is wrong with it.
+    That is so of WAV, FLAC and AIFF files with whole numbers as samples, and of Ogg files. Others are decoded as
+    a whole at any length. What cannot be opened is not long: decoding says what is wrong with it.
     """
     try:
         with opened(path) as file:
@@ -37,7 +40,7 @@ def is_long(path: Path) -> bool:
 
 def is_long_file(file: "SoundFile") -> bool:
     """See `is_long`."""
-    return bool(file.frames > LONG * file.samplerate and file.subtype.startswith("PCM_"))
+    return bool(file.frames > LONG * file.samplerate and file.subtype.startswith(_REACHED_EXACTLY))
 
 
 def passages(path: Path, sample_rate: int, start: int = 0, stop: int | None = None) -> Iterator[Array]:
@@ -48,11 +51,11 @@ def passages(path: Path, sample_rate: int, start: int = 0, stop: int | None = No
     Raises:
         BrokenAudio: see `decode`.
     """
-    size = _PASSAGE * sample_rate
+    size = PASSAGE * sample_rate
     try:
         with opened(path) as file:
             check_header(path, file.samplerate, file.extra_info)
-            numbers = range(start // size, -(-file.frames // (_PASSAGE * file.samplerate)))
+            numbers = range(start // size, -(-file.frames // (PASSAGE * file.samplerate)))
             for begin in (number * size for number in numbers):
                 if stop is not None and begin >= stop:
                     return
@@ -62,13 +65,19 @@ def passages(path: Path, sample_rate: int, start: int = 0, stop: int | None = No
         raise unreadable(path, error) from None
 
 
+def last_passage(path: Path) -> int:
+    """The second at which the last passage of a recording begins."""
+    with opened(path) as file:
+        return int((file.frames - 1) // (PASSAGE * file.samplerate) * PASSAGE)
+
+
 def _passage(file: "SoundFile", path: Path, second: int, sample_rate: int) -> Array:
     """The passage that begins at a second, resampled with a margin on either side that is cut off again."""
     import soxr
 
     rate = file.samplerate
     margin = min(second, _MARGIN)
-    first, last = (second - margin) * rate, min((second + _PASSAGE + _MARGIN) * rate, file.frames)
+    first, last = (second - margin) * rate, min((second + PASSAGE + _MARGIN) * rate, file.frames)
     with stage("decode"):
         file.seek(first)
         samples: Array = file.read(last - first, dtype="float32", always_2d=True).mean(axis=1)
@@ -77,5 +86,5 @@ def _passage(file: "SoundFile", path: Path, second: int, sample_rate: int) -> Ar
     if rate != sample_rate:
         with stage("resample"):
             samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
-    passage = samples[margin * sample_rate :][: _PASSAGE * sample_rate]
+    passage = samples[margin * sample_rate :][: PASSAGE * sample_rate]
     return np.clip(passage, -1, 1, out=passage)

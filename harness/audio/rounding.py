@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.audio.clip import Array, Pcm
 from harness.audio.decoding import BrokenAudio, decode_recording
-from harness.audio.long_recordings import is_long, passages
+from harness.audio.long_recordings import PASSAGE, is_long, last_passage, passages
 from harness.audio.sound_checks import Sound, extent
 from harness.machine import usable_cores
 
@@ -39,13 +39,13 @@ class Decoded:
     sound: Sound
 
 
-def decoded(path: Path, sample_rate: int) -> Decoded | BrokenAudio:
-    """The clip decoded, or what is wrong with the file."""
+def decoded(path: Path, sample_rate: int, *, by_end: bool = False) -> Decoded | BrokenAudio:
+    """The clip decoded, or what is wrong with the file; of a long recording only the end, where that is to do."""
     import xxhash
 
     try:
         if is_long(path):
-            return _decoded_in_passages(path, sample_rate)
+            return _by_end(path, sample_rate) if by_end else _decoded_in_passages(path, sample_rate)
         recording = decode_recording(path, sample_rate)
         louder = recording.steps_louder
         samples = rounded(recording.samples, louder)
@@ -71,6 +71,14 @@ def _decoded_in_passages(path: Path, sample_rate: int) -> Decoded:
     return Decoded(None, length, digest.digest(), _file_digest(path), 0, Sound(largest, swing, swing))
 
 
+def _by_end(path: Path, sample_rate: int) -> Decoded:
+    """A long recording that is known by the bytes of its file, and of which only the end is decoded for now."""
+    begin = last_passage(path) * sample_rate
+    (end,) = passages(path, sample_rate, begin)
+    found, file_digest = extent(end), _file_digest(path)
+    return Decoded(None, begin + len(end), file_digest, file_digest, 0, Sound(found.largest, found.swing, found.swing))
+
+
 def _file_digest(path: Path) -> bytes:
     import xxhash
 
@@ -78,13 +86,15 @@ def _file_digest(path: Path) -> bytes:
         return hashlib.file_digest(file, xxhash.xxh3_128).digest()
 
 
-def decoded_in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tuple[Path, Decoded | BrokenAudio]]:
-    """Clips decoded in threads, each with its path: in the order of the paths, and few of them at a time in memory."""
+def decoded_in_threads(
+    paths: Sequence[Path], sample_rate: int, *, by_end: bool = False
+) -> Iterator[tuple[Path, Decoded | BrokenAudio]]:
+    """Clips as `decoded`, in threads, each with its path: in the order of the paths, few at a time in memory."""
     waiting: deque[tuple[Path, Future[Decoded | BrokenAudio]]] = deque()
     workers = usable_cores()
     with ThreadPoolExecutor(workers) as pool:
         for path in paths:
-            waiting.append((path, pool.submit(decoded, path, sample_rate)))
+            waiting.append((path, pool.submit(decoded, path, sample_rate, by_end=by_end)))
             if len(waiting) > 2 * workers:
                 first, result = waiting.popleft()
                 yield first, result.result()
@@ -92,14 +102,15 @@ def decoded_in_threads(paths: Sequence[Path], sample_rate: int) -> Iterator[tupl
             yield first, result.result()
 
 
-def long_pieces(path: Path, sample_rate: int, start: int = 0, stop: int | None = None) -> Iterator[Pcm]:
-    """Samples `start` to `stop` of a long recording, as they would be kept, piece by piece.
+def long_piece(path: Path, sample_rate: int, number: int) -> Pcm:
+    """The `PASSAGE` seconds of a long recording from `number` times as many on, as they would be kept.
 
     Raises:
         BrokenAudio: see `decode`.
     """
-    for passage in passages(path, sample_rate, start, stop):
-        yield rounded(passage)
+    size = PASSAGE * sample_rate
+    (passage,) = passages(path, sample_rate, number * size, (number + 1) * size)
+    return rounded(passage)
 
 
 def rounded(waveform: Array, louder: int = 0) -> Pcm:

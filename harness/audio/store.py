@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from harness.audio.clip_index import (
     unpacked,
 )
 from harness.audio.decoding import BrokenAudio
-from harness.audio.rounding import Decoded, decoded, decoded_in_threads, long_pieces
+from harness.audio.long_recordings import PASSAGE
+from harness.audio.rounding import Decoded, decoded, decoded_in_threads, long_piece
 from harness.audio.sample_files import DamagedSamples, SampleFiles
 from harness.errors import UserError
 from harness.machine import Progress, cache_root, exclusive, silent
@@ -30,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 Keys = dict[Path, bytes]
 """By path what identifies each file in the state it is in."""
+
+_PASSAGES = 4
+"""Passages of long recordings that stay in memory."""
 
 _NAMED = 5
 """Damaged clips that are named; of more there is one line only."""
@@ -44,10 +49,18 @@ class PcmStore:
     that were rounded to 16 bits, the first time as every later time.
     """
 
-    def __init__(self, folder: Path, sample_rate: int) -> None:
-        """Open the store of `sample_rate` Hz in `folder`; neither folder nor files need exist."""
+    def __init__(self, folder: Path, sample_rate: int, *, by_end: bool = False) -> None:
+        """Open a store; neither folder nor files need exist.
+
+        Args:
+            folder: where it is.
+            sample_rate: Hz.
+            by_end: `ensure` decodes of a long recording only the end, and `digest` goes by its file. That it is broken
+                before its end is found when it is read there.
+        """
         self.folder = folder
         self.sample_rate = sample_rate
+        self._by_end = by_end
         self._index = ClipIndex(folder / f"{sample_rate}hz.index")
         self._files = SampleFiles(folder, sample_rate)
         self._clips = HeldClips()
@@ -173,7 +186,7 @@ class PcmStore:
     def _decode(self, keys: Keys) -> Iterator[tuple[Path, BrokenAudio | None]]:
         """Decode clips and keep them; yield each path, and what is wrong with its file, if anything."""
         added: dict[Path, Entries] = {}
-        for path, result in decoded_in_threads(list(keys), self.sample_rate):
+        for path, result in decoded_in_threads(list(keys), self.sample_rate, by_end=self._by_end):
             if isinstance(result, BrokenAudio):
                 yield path, result
             else:
@@ -202,7 +215,13 @@ class PcmStore:
             return self._files.blocks(stored.place, stored.length, stored.key, start, stop)
         if key_of(clip.path) != stored.key:
             raise _changed(clip)
-        return long_pieces(clip.path, self.sample_rate, start, stop)
+        return self._long(clip, stored.key, start, stop)
+
+    def _long(self, clip: Clip, key: bytes, start: int, stop: int) -> Iterator[Pcm]:
+        size = PASSAGE * self.sample_rate
+        for number in range(start // size, -(-stop // size)):
+            begin = number * size
+            yield _passage(clip.path, key, self.sample_rate, number)[max(start - begin, 0) : stop - begin]
 
     def _say(self, clip: Clip, damage: DamagedSamples) -> None:
         self._damaged += 1
@@ -226,6 +245,13 @@ class PcmStore:
             if self._stored(clip).place == stored.place:
                 self._clips.hold([clip.path], self._keep(stored.key, result))
         return result.samples
+
+
+# Parts that are read one after the other may overlap, and begin and end within a passage.
+@lru_cache(_PASSAGES)
+def _passage(path: Path, key: bytes, sample_rate: int, number: int) -> Pcm:  # noqa: ARG001
+    """A passage of a long recording in the state that a key identifies."""
+    return long_piece(path, sample_rate, number)
 
 
 def _changed(clip: Clip) -> UserError:

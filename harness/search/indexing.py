@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from harness.audio import PcmStore
+from harness.audio import BrokenAudio, PcmStore
 from harness.errors import UserError
 from harness.machine import Progress, cache_root, embedding_key, exclusive, silent, temporary_folder
 from harness.search.approximate import build_approximate
@@ -93,7 +93,12 @@ def index_sounds(
         lengths = seconds_by_header(planned.new)
         shown = SoundProgress(progress, lengths)
         for files in portions(lengths):
-            table = _add(files, planned.new, searching, database, table, done, shown)
+            arguments = (files, planned.new, searching, database, table, done, shown)
+            try:
+                table = _add(*arguments, by_end=True)
+            except BrokenAudio:
+                # A long recording is broken before its end: which one is found when all of them are decoded first.
+                table = _add(*arguments, by_end=False)
         if table is None:
             broken = [f"{file}: {why}" for file, why in done.broken.items()]
             raise UserError(f"none of {len(broken):,} recordings can be used", broken)
@@ -117,31 +122,35 @@ def _add(
     table: WindowTable | None,
     done: Indexed,
     shown: SoundProgress,
+    *,
+    by_end: bool,
 ) -> WindowTable | None:
     """Decode and embed some recordings and add them to the table, which is made where there is none."""
     described = [clip_of(file) for file in files]
     with temporary_folder() as folder:
-        store = PcmStore(folder, searching.sample_rate)
+        store = PcmStore(folder, searching.sample_rate, by_end=by_end)
         broken = {clip.name: str(error) for clip, error in store.ensure([clip for clip, _ in described])}
-        done.broken |= broken
-        shown.recordings(len(broken))
         windows = []
+        sound_seconds = 0.0
         for clip, title in described:
             if clip.name not in broken:
                 seconds = store.length(clip) / store.sample_rate
                 known = (title, clip.keywords or (), store.files_digest([clip]), states[clip.name])
                 recording = Recording(clip.name, seconds, *known)
                 windows += [(clip, recording, window) for window in windows_of(seconds)]
-                done.sound_seconds += seconds
-        if not windows:
-            return table
-        places = [(clip, window) for clip, _, window in windows]
-        vectors, kept = searching.windows(places, store, progress=shown.of(places))
-    table = table or database.create(searching.about, vectors.shape[1])
-    table.add([(recording, window) for _, recording, window in windows], vectors)
-    if kept is not None:
-        shutil.rmtree(kept, ignore_errors=True)
+                sound_seconds += seconds
+        if windows:
+            places = [(clip, window) for clip, _, window in windows]
+            vectors, kept = searching.windows(places, store, progress=shown.of(places))
+    if windows:
+        table = table or database.create(searching.about, vectors.shape[1])
+        table.add([(recording, window) for _, recording, window in windows], vectors)
+        if kept is not None:
+            shutil.rmtree(kept, ignore_errors=True)
+    done.broken |= broken
     done.added += len(files) - len(broken)
+    done.sound_seconds += sound_seconds
+    shown.recordings(len(broken))
     return table
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
-from harness.audio import Array, Clip, PcmStore
+from harness.audio import Array, Clip, PcmStore, decoder_version
 from harness.datasets import everyday_captions
 from harness.errors import UserError
 from harness.evaluation import EmbeddingJob, KeptRows, TaskEmbedder, caption_job, embed_in_batches
@@ -95,7 +95,7 @@ class SearchingSystem:
             UserError: it is broken, the place is behind its end, or no place is named in a long recording.
         """
         with temporary_folder() as folder:
-            store = PcmStore(folder, self.sample_rate)
+            store = PcmStore(folder, self.sample_rate, by_end=True)
             for _, error in store.ensure([clip]):
                 raise error
             seconds = store.length(clip) / self.sample_rate
@@ -132,9 +132,9 @@ class SearchingSystem:
 
         embed = partial(embed_described, self.system)
         job = EmbeddingJob(self.about.name, "clip", len(windows), read, embed, self._embedder.batch_size)
-        clips = list(dict.fromkeys(clip for clip, _ in windows))
-        places = [[clips.index(clip), *window] for clip, window in windows]
-        content = embedding_key(store.digest(clips), metadata_digest(clips, uses), places)
+        clips = {clip: number for number, clip in enumerate(dict.fromkeys(clip for clip, _ in windows))}
+        places = [[clips[clip], *window] for clip, window in windows]
+        content = embedding_key(store.digest([*clips]), metadata_digest([*clips], uses), decoder_version(), places)
         kept = self._embedder.kept(self.system, "audio", content)
         vectors = unit_vectors(embed_in_batches(job, kept, progress=progress))
         return vectors, kept.folder if isinstance(kept, KeptRows) else None

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from harness.audio.clip import Clip
-from harness.audio.decoding import decode
+from harness.audio.clip import Clip, Pcm
+from harness.audio.decoding import BrokenAudio, decode
 from harness.audio.long_recordings import is_long, passages
+from harness.audio.rounding import long_piece
 from harness.audio.store import PcmStore
 from harness.errors import UserError
 
@@ -24,7 +25,8 @@ def write(
 ) -> Path:
     random = np.random.default_rng(0)
     samples = random.standard_normal((round(rate * seconds), channels)).cumsum(axis=0)
-    soundfile.write(path, samples / abs(samples).max(), rate, subtype=subtype)
+    container = {"format": "OGG"} if path.suffix == ".opus" else {}
+    soundfile.write(path, samples / abs(samples).max(), rate, subtype=subtype, **container)
     return path
 
 
@@ -41,6 +43,17 @@ def test_passages_are_what_decoding_gives(tmp_path: Path, name: str, subtype: st
     found = joined(path)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+@pytest.mark.parametrize(("name", "subtype"), [("a.ogg", "VORBIS"), ("a.opus", "OPUS")])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_passages_of_ogg_files_are_what_decoding_gives(tmp_path: Path, name: str, subtype: str, channels: int) -> None:
+    path = write(tmp_path / name, 16_000, subtype, channels=channels)
+    assert is_long(path)
+    expected = decode(path, RATE)
+    np.testing.assert_allclose(joined(path), expected, atol=2e-6)
+    size = 10 * RATE
+    np.testing.assert_allclose(joined(path, 2 * size), expected[2 * size :], atol=2e-6)
 
 
 def test_a_sample_is_the_same_whichever_passage_is_asked_for(tmp_path: Path) -> None:
@@ -101,6 +114,42 @@ def test_a_long_recording_that_is_cut_short_is_named(tmp_path: Path) -> None:
     broken = PcmStore(tmp_path / "store", RATE).ensure(clips)
     assert [clip for clip, _ in broken] == clips
     assert all(str(clip.path) in str(error) for clip, error in broken)
+
+
+def test_what_is_known_by_its_end_is_decoded_where_it_is_read(tmp_path: Path, clip: Clip) -> None:
+    whole = PcmStore(tmp_path / "whole", RATE)
+    whole.ensure([clip])
+    content = clip.path.read_bytes()
+    middle = len(content) // 2
+    broken = Clip("b.flac", tmp_path / "b.flac")
+    broken.path.write_bytes(content[:middle] + bytes(3_000) + content[middle + 3_000 :])
+    store = PcmStore(tmp_path / "store", RATE, by_end=True)
+    assert store.ensure([clip, broken]) == []
+    assert store.length(clip) == store.length(broken) == whole.length(clip)
+    assert store.digest([clip]) != store.digest([broken])
+    np.testing.assert_array_equal(store.read(clip), whole.read(clip))
+    with pytest.raises(BrokenAudio, match="b.flac cannot be read"):
+        store.read(broken)
+    cut = Clip("c.flac", tmp_path / "c.flac")
+    cut.path.write_bytes(content[:-9_000])
+    assert [clip for clip, _ in store.ensure([cut])] == [cut]
+
+
+def test_passages_that_are_read_one_after_the_other_are_decoded_once(
+    tmp_path: Path, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def counted(path: Path, rate: int, number: int) -> Pcm:
+        asked.append(number)
+        return long_piece(path, rate, number)
+
+    monkeypatch.setattr("harness.audio.store.long_piece", counted)
+    store = PcmStore(tmp_path / "store", RATE, by_end=True)
+    store.ensure([clip])
+    for start in range(0, 30, 5):
+        store.read(clip, start * RATE, 10 * RATE)
+    assert asked == [0, 1, 2, 3]
 
 
 def test_a_long_recording_that_changes_while_it_is_used_is_an_error(tmp_path: Path, clip: Clip) -> None:

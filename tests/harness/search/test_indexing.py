@@ -101,6 +101,20 @@ def test_a_place_in_a_long_recording_is_found(record: Callable[..., Path]) -> No
         assert best["end"] == best["start"] + 10
 
 
+def test_a_long_recording_that_is_broken_within_is_left_out(
+    sounds: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.audio.long_recordings.LONG", 30)
+    whole = record("long.flac", [(50, 300), (50, 1200)])
+    content = whole.read_bytes()
+    middle = len(content) // 2
+    (sounds / "broken.flac").write_bytes(content[:middle] + bytes(3_000) + content[middle + 3_000 :])
+    done = index_sounds([sounds], "tone_system:ToneSystem", "index")
+    assert [Path(file).name for file in done.broken] == ["broken.flac"]
+    assert (done.added, done.windows) == (4, 3 + 19)
+    assert done.sound_seconds == pytest.approx(106)
+
+
 def test_what_cannot_be_indexed_is_said(sounds: Path) -> None:
     for system, message in {
         "tone_system:Pairs": "in a way of its own",
