@@ -31,8 +31,10 @@ ANSWER_S = 10.0
 WORKERS_S = 60.0
 SILENT_S = 30.0
 _LOOK_S = 1.0
-_AHEAD = 4
-"""Shards on their way for each worker, so that none waits for the next one, and few results wait for their turn."""
+_AHEAD = 2
+"""Shards on their way for each worker: one that it computes, and the next one."""
+_WAITING = 16
+"""Results for each worker that may wait for their turn, as where some workers are faster than others."""
 _GPU = "GPU"
 _log = logging.getLogger(__name__)
 _clusters: dict[str, "Cluster"] = {}
@@ -108,7 +110,7 @@ class Cluster:
     ) -> Iterator[Result]:
         """The function's result for each shard, in order; see `spread`."""
         task = Task(function, Asker.here(local=self._local is not None))
-        workers = self._fit_workers()
+        workers, looked = self._fit_workers(), monotonic()
         resources = {_GPU: 1} if any(workers.values()) else None
         numbered, turn = enumerate(shards), 0
         sent: dict[int, Future] = {}
@@ -116,7 +118,11 @@ class Cluster:
         before: dict[int, Future] = {}
         try:
             while True:
-                for number, shard in islice(numbered, _AHEAD * len(workers) - len(sent) - len(found)):
+                if monotonic() - looked > _LOOK_S:
+                    workers, looked = self._fit_workers(), monotonic()
+                room = min(_AHEAD * len(workers) - len(sent), _WAITING * len(workers) - len(found))
+                # Those that wait for others keep no worker busy.
+                for number, shard in islice(numbered, None if after else max(0, room)):
                     needed = [before[earlier] for earlier in after[number]] if after else []
                     sent[number] = self._client.submit(task, shard, *needed, pure=False, resources=resources)
                     if after:
@@ -238,7 +244,9 @@ def _local_cluster(on: str) -> "LocalCluster":
     # in an arena of the thread that computes, which the system's allocator empties whenever a large tensor goes.
     environment = {name: os.environ.get(name, os.environ.get(names[0], threads)) for name in names}
     environment["MALLOC_ARENA_MAX"] = "1"
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment}):
+    # Dask watches each process many times a second, which takes 5 % of a core.
+    watching = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": environment} | watching):
         try:
             return LocalCluster(
                 n_workers=int(number),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import groupby
+from time import perf_counter
 from typing import Any, Protocol
 
 from harness.audio import Array, BrokenAudio, Clip, PcmStore
@@ -19,10 +20,8 @@ from harness.evaluation.spreading.worker import own_device
 from harness.interface import System, build_system
 from harness.machine import cache_root, system_code
 
-_SHARDS = 64
-"""As many at least, as far as there are batches, so that many workers get some each, and a lost one costs little."""
-_MOST_BATCHES = 16
-"""Of a shard, so that long work is kept often."""
+_SHARD_S = 1.0
+"""Seconds that a shard should take a worker: to hand it out costs some hundredths of that, and to lose it no more."""
 
 
 class Part(Protocol):
@@ -72,21 +71,25 @@ class Workers:
         recipe = _Recipe(self.name, self.device, self.precision, system.info.digest, system_code(system))
         whole = items.job(system, batch_size)
         count, size = whole.count, whole.batch_size or FIRST_BATCH
-        step = size * max(1, min(_MOST_BATCHES, count // (_SHARDS * size)))
-
-        def shards(first: int) -> Iterator[_Shard]:
-            for start in range(first, count, step):
-                part = items.part(start, min(start + step, count))
-                yield _Shard(recipe, part, start, min(start + step, count), count, batch_size)
 
         def rest(done: Array) -> Iterator[Array]:
             number, width = done.shape
-            for batches in spread(_embedded, shards(number), self.on):
+            step = size
+
+            def shards(start: int) -> Iterator[_Shard]:
+                while start < count:
+                    stop = min(start + step, count)
+                    yield _Shard(recipe, items.part(start, stop), start, stop, count, batch_size)
+                    start = stop
+
+            for seconds, batches in spread(_embedded, shards(number), self.on):
                 for batch in batches:
                     if width and batch.shape[1] != width:
                         raise unequal_rows(system.info.name, f"item {number}", batch.shape[1], width)
                     number, width = number + len(batch), batch.shape[1]
                     yield batch
+                # Those that are handed out from now on are as long as this one should have been.
+                step = size * max(1, int(_SHARD_S / seconds * sum(map(len, batches)) / size))
 
         return rest
 
@@ -224,14 +227,16 @@ class _Shard:
     batch_size: int | None
 
 
-def _embedded(shard: _Shard) -> list[Array]:
-    """The embeddings of a shard, batch by batch, made on a worker."""
+def _embedded(shard: _Shard) -> tuple[float, list[Array]]:
+    """The embeddings of a shard, batch by batch, made on a worker, and how many seconds they took."""
     if shard.recipe not in _kept:
         _kept.clear()
         _kept[shard.recipe] = shard.recipe.built()
+    began = perf_counter()
     own = shard.items.job(_kept[shard.recipe], shard.batch_size)
     job = replace(own, count=shard.count, read=lambda index: own.read(index - shard.start))
-    return list(job.between(shard.start, shard.stop))
+    batches = list(job.between(shard.start, shard.stop))
+    return perf_counter() - began, batches
 
 
 _kept: dict[_Recipe, System] = {}

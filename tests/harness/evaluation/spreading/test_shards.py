@@ -1,13 +1,15 @@
 """A system evaluated by workers: the same rows, bit for bit, and the same record, as by one process."""
 
 import filecmp
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.audio.clip import Array
 from harness.audio.store import PcmStore
 from harness.errors import UserError
 from harness.evaluation.batches import EmbeddingJob
@@ -165,18 +167,36 @@ def test_a_host_without_the_folder_is_named(tmp_path: Path) -> None:
         worker.Task(abs, asker)(1)
 
 
-def test_shards_are_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Long work goes in longer shards, short work in as many as there are batches."""
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(20.0, [1, 1, 1, 1, 1]), (0.25, [1, 1, 4, 4, 4]), (0.0001, [1, 1, 3147])]
+)
+def test_shards_are_as_many_whole_batches_as_take_a_second(
+    seconds: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first two are one batch, as nothing is known then; `seconds` is what a batch takes."""
     asked: list[tuple[int, int]] = []
-    monkeypatch.setattr(
-        module, "spread", lambda _, shards, __: (asked.append((one.start, one.stop)) or [] for one in shards)
-    )
+
+    def compute(_: object, shards: Iterator[module._Shard], __: str) -> Iterator[tuple[float, list[Array]]]:
+        ahead = [next(shards), next(shards)]
+        while ahead:
+            one = ahead.pop(0)
+            asked.append((one.start, one.stop))
+            rows = one.stop - one.start
+            yield (
+                seconds * rows / 32,
+                [np.zeros((min(32, rows - start), 4), np.float32) for start in range(0, rows, 32)],
+            )
+            ahead += islice(shards, 1)
+
+    monkeypatch.setattr(module, "spread", compute)
     system = build_system("spread_tones:ToneSystem").system
-    for count, step in ((100, 32), (3_000, 32), (5_000, 64), (403_050, 512)):
-        asked.clear()
-        list(Workers(ON, "x").rest(system, Captions(["a 1"] * count))(np.zeros((32, 4), np.float32)))
-        assert asked[0] == (32, min(32 + step, count))
-        assert asked[-1][1] == count
+    rest = Workers(ON, "x").rest(system, Captions(["a 1"] * 100_800))
+    made = sum(map(len, rest(np.zeros((32, 4), np.float32))))
+    assert made == 100_800 - 32
+    assert [start for start, _ in asked] == [32, *(stop for _, stop in asked[:-1])]
+    assert asked[-1][1] == 100_800
+    batches = [(stop - start) / 32 for start, stop in asked]
+    assert batches[: len(expected)] == expected
 
 
 def test_pairs_go_with_all_clips(data: Path) -> None:
