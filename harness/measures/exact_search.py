@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import pairwise
+from operator import sub
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from harness.audio import Array
 from harness.errors import UserError
 from harness.machine import stage, usable_cores
+from harness.measures.highest import highest, reached
 
 Indices = NDArray[np.int64]
 Found = TypeVar("Found")
@@ -26,12 +28,11 @@ _SCORES_PER_BLOCK = 1 << 19
 """Number of scores that stay in a core's own cache."""
 _LEAST_PER_THREAD = 1 << 22
 """Bytes of items below which a second thread costs more than it saves: they stay in a core's cache."""
-_QUERIES_PER_READING = 32
-"""Queries whose products with an item take about as long as reading it does."""
+_QUERIES_PER_READING = 8
+"""Queries whose products with an item take about as long as reading it from memory does."""
 _MORE = 6
 """Items found beyond the `k` best, among which those are that rounding may have kept out."""
 _MOST_CANDIDATES = 1 << 20
-_LARGEST_GROUP = 1 << 6
 _ROWS_RESCORED = 1 << 8
 _LONGEST = 1e18
 """Largest length of a vector: the product of two is still within float32's range."""
@@ -102,6 +103,7 @@ class ExactIndex:
         terms = items.shape[1]
         rounding = terms * 2.0**-24
         self._error = self._longest_item() * rounding / (1 - rounding)
+        self._is_small = len(items) <= self._rows and len(self._parts(1, 1)) == 1
         # For products so small that a processor may flush them to zero.
         self._least_error = terms * 2.0**-126
 
@@ -122,26 +124,69 @@ class ExactIndex:
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.items.shape[1]:
             raise ValueError(f"expected queries (q, {self.items.shape[1]}), got {queries.shape}")
-        margin = self._margin(queries)
         k = min(k, len(self.items))
+        if len(queries) == 1 and self._is_small and k > 0:
+            return self._search_small(queries, k)
+        margin = self._margin(queries)
         if k < 1 or not len(queries):
             return np.empty((len(queries), max(k, 0)), np.int64), np.empty((len(queries), max(k, 0)), np.float32)
         parts = self._parts(len(queries), k)
-        if len(queries) * len(parts[0]) > _SCORES_PER_BLOCK or len(parts[0]) > self._rows:
+        # Each thread answers some of the queries where there are enough, for what they find need not be compared.
+        by_query = len(queries) >= _QUERIES_PER_READING * len(parts) and self._at_once(len(queries), 1)
+        if not by_query and not self._at_once(len(queries), len(parts)):
             return self._search_carefully(queries, margin, k)
         with stage("score"):
-            found = self._in_parts(lambda part: _best(queries, self.items, part, k), len(queries), parts)
+            if by_query:
+                everything = range(len(self.items))
+                shares = _split(len(queries), len(parts))
+                found = self._in_parts(
+                    lambda part: _best(queries[part.start : part.stop], self.items, everything, k), len(queries), shares
+                )
+            else:
+                found = self._in_parts(lambda part: _best(queries, self.items, part, k), len(queries), parts)
         with stage("rank"):
-            item, score = found[0] if len(found) == 1 else _merged(found, k)
-            self._settle(queries, margin, item, score, k)
-        return item[:, :k], score[:, :k]
+            if len(found) == 1:
+                item, score = found[0]
+            elif by_query:
+                item, score = map(np.concatenate, zip(*found, strict=True))
+            else:
+                item, score = _merged(found, k)
+            return self._settled(queries, margin, item, score, k)
 
-    def _settle(self, queries: Array, margin: NDArray[np.float64], item: Indices, score: Array, k: int) -> None:
-        """Put items in exact order that are sorted by float32 products, where two of these are too near to tell."""
-        near = score[:, :-1] - score[:, 1:] <= 2 * margin[:, None]
+    def _search_small(self, queries: Array, k: int) -> tuple[Indices, Array]:
+        """The best items for one query in a collection that a core's cache holds.
+
+        What takes a microsecond counts here: it is a thirtieth of the products.
+        """
+        query = queries[0]
+        exact = query.astype(np.float64)
+        length = math.sqrt(exact.dot(exact))
+        if not length < _LONGEST:
+            _refuse(queries, "query")
+        margin = length * self._error + self._least_error
+        with stage("score"):
+            scores = self.items.dot(query)[None]
+        with stage("rank"):
+            item, score = highest(scores, min(k + 1, len(self.items)))
+            best = score[0].tolist()
+            if min(map(sub, best, best[1:]), default=math.inf) > 2 * margin:
+                return item[:, :k], score[:, :k]
+            item, score = highest(scores, min(k + _MORE, len(self.items)))
+            return self._settled(queries, np.array([margin]), item, score, k)
+
+    def _at_once(self, queries: int, parts: int) -> bool:
+        """Whether the items of a part are few enough to be scored together for so many queries."""
+        items = -(-len(self.items) // parts)
+        return queries * items <= _SCORES_PER_BLOCK and items <= self._rows
+
+    def _settled(
+        self, queries: Array, margin: NDArray[np.float64], item: Indices, score: Array, k: int
+    ) -> tuple[Indices, Array]:
+        """The best of items sorted by float32 products, in exact order also where two of these are too near to tell."""
+        near = score[:, :-1] - score[:, 1:] <= (2 * margin)[:, None]
+        if not near[:, :k].any():
+            return item[:, :k], score[:, :k]
         rows = np.flatnonzero(near[:, :k].any(axis=1))
-        if not rows.size:
-            return
         close = np.zeros((len(rows), score.shape[1]), bool)
         close[:, :-1] = near[rows]
         close[:, 1:] |= near[rows]
@@ -157,6 +202,7 @@ class ExactIndex:
             open_ = rows[score[rows, k - 1] - score[rows, -1] <= 4 * margin[rows]]
             if open_.size:
                 item[open_, :k], score[open_, :k] = self._search_carefully(queries[open_], margin[open_], k)
+        return item[:, :k], score[:, :k]
 
     def _search_carefully(self, queries: Array, margin: NDArray[np.float64], k: int) -> tuple[Indices, Array]:
         """Find candidates in blocks, and score them in float64."""
@@ -175,11 +221,9 @@ class ExactIndex:
         """The items of each thread."""
         count = len(self.items)
         worth = self.items.nbytes * max(queries / _QUERIES_PER_READING, 1) // _LEAST_PER_THREAD
-        threads = int(max(min(self.threads, worth, count // max(k, 1)), 1))
-        edges = [count * part // threads for part in range(threads + 1)]
-        return [range(start, stop) for start, stop in pairwise(edges)]
+        return _split(count, int(max(min(self.threads, worth, count // max(k, 1)), 1)))
 
-    def _in_parts(self, search: Callable[[range], Found], queries: int, parts: list[range]) -> list[Found]:
+    def _in_parts(self, search: Callable[[range], Found], queries: int, parts: Sequence[range]) -> list[Found]:
         """Each part searched by a thread of its own."""
         # A matrix library's own threads spin for some time after a product and would slow down the next encoder.
         if len(parts) == 1:
@@ -200,7 +244,7 @@ class ExactIndex:
         for number, (start, scores) in enumerate(self._products(queries, part), start=1):
             if number == 1 and scores.shape[1] > k:
                 # The k-th best of the first block, less the rounding error of both products.
-                found.least = _below(_reached_by(scores, k) - 2 * margin)
+                found.least = _below(reached(scores, k)[:, 0] - 2 * margin)
             row, column = _at_least(scores, found.least)
             if row.size:
                 found.waiting.append((row, column + start if start else column))
@@ -266,10 +310,11 @@ class ExactIndex:
             UserError: a query is not finite, or longer than `_LONGEST`.
         """
         exact = queries.astype(np.float64)
-        lengths = np.sqrt(np.vecdot(exact, exact))
-        if not lengths.max(initial=0) < _LONGEST:
+        margin: NDArray[np.float64] = np.sqrt(np.vecdot(exact, exact))
+        if not (margin < _LONGEST).all():
             _refuse(queries, "query")
-        margin: NDArray[np.float64] = lengths * self._error + self._least_error
+        margin *= self._error
+        margin += self._least_error
         return margin
 
     def _longest_item(self) -> float:
@@ -284,36 +329,25 @@ class ExactIndex:
         return bound
 
 
-def _reached_by(scores: Array, k: int) -> Array:
-    """A score that `k` items or more of each query reach: the k-th highest of the maxima of groups of items.
-
-    It is nearly always the k-th highest score, and found in less time.
-    """
-    # Neighbours, such as places in one recording, score alike; they are in different groups.
-    size = max(min(scores.shape[1] // (8 * k), _LARGEST_GROUP), 1)
-    grouped = scores[:, : scores.shape[1] // size * size].reshape(len(scores), size, -1)
-    kth: Array = np.partition(grouped.max(axis=1), -k, axis=1)[:, -k]
-    return kth
+def _split(count: int, parts: int) -> list[range]:
+    """So many numbers in parts of about one size."""
+    if parts == 1:
+        return [range(count)]
+    return [range(start, stop) for start, stop in pairwise(count * part // parts for part in range(parts + 1))]
 
 
 def _best(queries: Array, items: Array, part: range, k: int) -> tuple[Indices, Array]:
     """The highest float32 products of each query with some items, highest first: `k` and a few more, or all."""
     scores = queries @ items[part.start : part.stop].T
-    width = min(k + _MORE, scores.shape[1])
-    some = np.argpartition(scores, -width, axis=1)[:, -width:]
-    item, score = _sorted(some, _taken(scores, some))
+    item, score = highest(scores, min(k + _MORE, scores.shape[1]))
     return (item + part.start if part.start else item), score
 
 
 def _merged(found: Sequence[tuple[Indices, Array]], k: int) -> tuple[Indices, Array]:
     """The best of what the parts found: `k` and a few more, or all."""
-    item, score = _sorted(*(np.concatenate(some, axis=1) for some in zip(*found, strict=True)))
-    return item[:, : k + _MORE], score[:, : k + _MORE]
-
-
-def _sorted(item: Indices, score: Array) -> tuple[Indices, Array]:
+    item, score = (np.concatenate(some, axis=1) for some in zip(*found, strict=True))
     order = np.argsort(-score, axis=1)
-    return _taken(item, order), _taken(score, order)
+    return _taken(item, order)[:, : k + _MORE], _taken(score, order)[:, : k + _MORE]
 
 
 def _taken(values: NDArray[Number], columns: Indices) -> NDArray[Number]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UserError
 from harness.measures.counting import THREADS, Counts, RelevantPairs, Scores
+from harness.measures.highest import highest
 from harness.measures.kinds import UNRANKED, Found, Values
 from harness.protocols import Relevance
 
@@ -194,14 +195,7 @@ def top_k(scores: Scores, k: int) -> tuple[Counts, Scores]:
     k = min(k, scores.shape[1])
     if k < 1:
         return np.empty((len(scores), 0), np.int64), np.empty((len(scores), 0), scores.dtype)
-    chosen = np.sort(np.argpartition(scores, -k, axis=1)[:, -k:], axis=1)
-    worst = np.take_along_axis(scores, chosen, axis=1).min(axis=1, keepdims=True)
-    # Partitioning picks any of the items that tie for the last place.
-    tied = np.flatnonzero(np.count_nonzero(scores >= worst, axis=1) > k)
-    chosen[tied] = np.sort(np.argsort(-scores[tied], axis=1, kind="stable")[:, :k], axis=1)
-    values = np.take_along_axis(scores, chosen, axis=1)
-    order = np.argsort(-values, axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return highest(scores, k)
 
 
 def ranks_from_lists(lists: Sequence[Sequence[int]], relevance: Relevance, n_items: int) -> Ranks:

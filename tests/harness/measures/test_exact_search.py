@@ -37,6 +37,19 @@ def test_the_best_by_definition(threads, queries):
     np.testing.assert_allclose(scores, products, rtol=1e-6)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_many_queries_of_a_small_collection(threads, monkeypatch):
+    """Each thread answers some of them; some of the items are equal, and some nearly so."""
+    monkeypatch.setattr(search, "_BYTES_PER_BLOCK", 1 << 24)
+    items = vectors(0, 300, 24)[np.random.default_rng(1).integers(0, 300, 1000)]
+    items[::7] *= np.float32(1 + 2**-22)
+    asked = vectors(2, 61, 24)
+    found, scores = ExactIndex(items, threads).search(asked, 10)
+    expected, products = by_definition(items, asked, 10)
+    assert found.tolist() == expected.tolist()
+    np.testing.assert_allclose(scores, products, rtol=1e-5)
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     st.integers(0, 2**32 - 1),
