@@ -94,9 +94,11 @@ def fit(
         callbacks: further callbacks of lightning.
 
     Raises:
-        UserError: the loss is NaN or infinite, the device's memory does not hold a batch, or a file cannot be written.
+        UserError: the loss is NaN or infinite, the device's memory does not hold a batch, a file cannot be written, or
+            torchrun has started the processes again so that they cannot find each other.
         KeyboardInterrupt: the process was asked to stop; the training can be resumed.
     """
+    refuse_old_addresses()
     keeping = Keeping(folder)
     if device.startswith("cpu"):
         keep_freed_memory()
@@ -115,6 +117,24 @@ def fit(
                 "lower `batch:` in the card, or compute it in parts by `part:`"
             ) from error
     return Fitted(folder / "best.ckpt", keeping.best, tuple(keeping.epochs))
+
+
+def refuse_old_addresses() -> None:
+    """Refuse to look for processes that are dead.
+
+    A torchrun that shares its store with the processes keeps it when it starts them again, and torch (2.13) no longer
+    tells the addresses that are in it from those before. So processes wait for dead ones, or fail with a broken pipe.
+
+    Raises:
+        UserError: torchrun has started this process again, and shares its store.
+    """
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    if again and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise UserError(
+            "torchrun has started this training again after a process died, but its processes would be given the "
+            "addresses of those before; set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 and start it by `torchrun "
+            "--standalone` or with --rdzv-backend c10d; what is done is kept"
+        )
 
 
 def _resumed(folder: Path) -> Path | None:

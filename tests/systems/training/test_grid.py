@@ -3,7 +3,6 @@
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -53,21 +52,6 @@ def test_the_grid_that_comes_with_lbar_fits_its_card(tmp_path: Path, monkeypatch
     # A file of that name comes first.
     Path("table2").write_text("seed: [0]\n")
     assert read_grid(Path("table2")) == {"seed": [0]}
-
-
-@pytest.fixture
-def trainable(
-    dual_card: Callable[..., DualEncoderCard], migrated_runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A working directory with `mine.yaml`, which is trained in seconds."""
-    monkeypatch.chdir(tmp_path)
-    card = dual_card(
-        name="mine",
-        windows={"seconds": 2, "longest_seconds": 2},
-        trainer="systems.training.two_stage:train_dual_encoder",
-        training={"data": ["clotho"], "validation": "clotho", "batch": 8, "epochs": 1, "captions": "all"},
-    )
-    Path("mine.yaml").write_text(yaml.safe_dump(card.model_dump(mode="json", exclude_unset=True)))
 
 
 @pytest.mark.slow
