@@ -248,4 +248,6 @@ def open_index(
             f"{address} was made by {table.about.name} in another state (digest {table.about.digest[:8]}, here "
             f"{found.about.digest[:8]}), whose vectors mean other things; run `lbar index` again"
         )
+    if not len(table):
+        raise UserError(f"{address} holds no recordings yet; run `lbar index` again")
     return SoundIndex(table, found, progress=progress)

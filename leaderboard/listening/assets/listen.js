@@ -64,12 +64,12 @@
         parameters.set("like", like.recording);
         if (like.start > 0 || like.end < like.duration) parameters.set("at", (like.start + like.end) / 2);
       }
-      let found, problem = "the server does not answer; is lbar listen still running?";
+      let found, problem = "The server does not answer; is lbar listen still running?";
       try {
         const response = await fetch(`search?${parameters}`);
         const document_ = await response.json();
         if (response.ok) found = document_;
-        else problem = typeof document_.detail === "string" ? document_.detail : "this cannot be asked";
+        else problem = typeof document_.detail === "string" ? document_.detail : "This cannot be asked.";
       } catch { /* The message stands. */ }
       if (own !== number) return;
       if (!found) {
@@ -82,7 +82,8 @@
       if (first && list.children.length) list.querySelector("button").focus();
       first = false;
     }));
-    if (own === number) status.textContent = `${counted} answers${like ? ` that sound like ${like.title}` : ""}; space plays and pauses`;
+    // Where there are none, the place of the answers says why.
+    if (own === number) status.textContent = counted ? `${counted} ${counted > 1 ? "answers" : "answer"}${like ? ` that sound like ${like.title}` : ""}; space plays and pauses` : "";
   };
 
   const same = (one, other) => one.file === other.file && one.start === other.start;

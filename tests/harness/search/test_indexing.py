@@ -164,9 +164,27 @@ def test_another_state_of_the_system_makes_all_anew(sounds: Path, monkeypatch: p
     assert len(open_index("index")) == 1
 
 
-def slow_command() -> list[str]:
-    options = ["--system", "tone_system:Slow", "--out", "index", "--device", "cpu"]
-    return own_command("index", "sounds", *options)
+def test_an_index_that_holds_nothing_yet_says_so(sounds: Path) -> None:
+    index_sounds([sounds], "tone_system:ToneSystem", "index")
+    table = Database("index").tables()[0]
+    # As a process leaves it that is killed before the first recordings are in.
+    Database("index").create(table.about, table.width)
+    with pytest.raises(UserError, match="holds no recordings yet; run `lbar index`"):
+        open_index("index")
+    assert index_sounds([sounds], "tone_system:ToneSystem", "index").added == 3
+
+
+def test_an_index_whose_last_recordings_have_gone_is_empty(sounds: Path) -> None:
+    index_sounds([sounds], "tone_system:ToneSystem", "index")
+    for path in (path for path in sounds.rglob("*") if path.is_file()):
+        path.write_bytes(b"")
+    done = index_sounds([sounds], "tone_system:ToneSystem", "index")
+    assert (done.removed, done.windows, len(done.broken)) == (3, 0, 3)
+
+
+def slow_command(folder: str = "sounds", system: str = "Slow") -> list[str]:
+    options = ["--system", f"tone_system:{system}", "--out", "index", "--device", "cpu"]
+    return own_command("index", folder, *options)
 
 
 @pytest.mark.slow
@@ -182,8 +200,13 @@ def test_killed_at_any_moment_nothing_is_lost_or_twice(sounds: Path, record: Cal
 
 
 @pytest.mark.slow
-def test_two_at_once_share_the_work(sounds: Path) -> None:
-    two = [subprocess.Popen(slow_command(), stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
-    assert [process.wait() for process in two] == [0, 0], [process.stderr.read() for process in two]
-    assert [name for name, _ in rows()] == ["a.wav", "b.flac", "c.ogg"]
-    assert embedded() == 3
+def test_several_at_once_share_the_work(sounds: Path, record: Callable[..., Path]) -> None:
+    record("../other/d.wav", [(1, 400)])
+    commands = [slow_command(), slow_command(), slow_command("other"), slow_command(system="ToneSystem")]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for command in commands]
+    said = [process.communicate()[1] for process in running]
+    assert [process.returncode for process in running] == [0] * 4, said
+    slow, tone = sorted(Database("index").tables(), key=lambda table: table.about.name)
+    assert sorted(Path(file).name for file in slow.states()) == ["a.wav", "b.flac", "c.ogg", "d.wav"]
+    assert (len(slow), len(tone)) == (4, 3)
+    assert embedded() == 4

@@ -157,10 +157,17 @@ def test_what_is_wrong_is_said_on_the_page(server: Server, browse: Browse, said:
     page.get_by_role("searchbox").first.fill("1250")
     page.keyboard.press("Enter")
     page.get_by_text("is lbar listen still running?").wait_for()
+    assert page.get_by_role("status").inner_text() == ""
+    page.unroute("**/search?*")
+    page.route("**/search?*", lambda route: route.fulfill(json=[]))
+    page.keyboard.press("Enter")
+    page.get_by_text("Nothing here is like that.").wait_for()
+    assert page.get_by_role("status").inner_text() == ""
     said.clear()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
 def test_it_is_accessible_and_fits(server: Server, browse: Browse, width: int, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-core (extra test)")
     page = browse(server.address, width=width, scheme=scheme)
