@@ -141,12 +141,12 @@ def _add(
                 sound_seconds += seconds
         if windows:
             places = [(clip, window) for clip, _, window in windows]
-            vectors, kept = searching.windows(places, store, progress=shown.of(places))
+            kept = database.cache(searching.about.named) / "new"
+            vectors = searching.windows(places, store, kept_in=kept, progress=shown.of(places))
     if windows:
         table = table or database.create(searching.about, vectors.shape[1])
         table.add([(recording, window) for _, recording, window in windows], vectors)
-        if kept is not None:
-            shutil.rmtree(kept, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
     done.broken |= broken
     done.added += len(files) - len(broken)
     done.sound_seconds += sound_seconds

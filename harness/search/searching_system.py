@@ -105,12 +105,17 @@ class SearchingSystem:
                 raise UserError(f"{clip.path} lasts {seconds:,.1f} s; {at:g} is behind its end")
             start = 0.0 if at is None else min(max(at - LENGTH / 2, 0.0), max(seconds - LENGTH, 0.0))
             window = Window(start, seconds if at is None else min(start + LENGTH, seconds))
-            vector: Array = self.windows([(clip, window)], store)[0][0]
+            vector: Array = self.windows([(clip, window)], store)[0]
             return vector
 
     def windows(
-        self, windows: Sequence[tuple[Clip, Window]], store: PcmStore, *, progress: Progress = silent
-    ) -> tuple[Array, Path | None]:
+        self,
+        windows: Sequence[tuple[Clip, Window]],
+        store: PcmStore,
+        *,
+        kept_in: Path | None = None,
+        progress: Progress = silent,
+    ) -> Array:
         """The vectors of windows, `(windows, d)`.
 
         Batches are kept as they are computed, so that what was killed goes on there.
@@ -118,10 +123,8 @@ class SearchingSystem:
         Args:
             windows: the recordings and the places in them.
             store: holds the recordings.
+            kept_in: a folder of their own, which may be deleted when they are in the index.
             progress: opened for all windows.
-
-        Returns:
-            The vectors, and the folder in which they are kept; delete that when they are in the index.
         """
         uses, rate = uses_of(self.system), self.sample_rate
 
@@ -136,8 +139,9 @@ class SearchingSystem:
         places = [[clips[clip], *window] for clip, window in windows]
         content = embedding_key(store.digest([*clips]), metadata_digest([*clips], uses), decoder_version(), places)
         kept = self._embedder.kept(self.system, "audio", content)
-        vectors = unit_vectors(embed_in_batches(job, kept, progress=progress))
-        return vectors, kept.folder if isinstance(kept, KeptRows) else None
+        if kept_in and isinstance(kept, KeptRows):
+            kept = KeptRows(kept_in / kept.folder.name)
+        return unit_vectors(embed_in_batches(job, kept, progress=progress))
 
 
 def spelt(named: str) -> str:

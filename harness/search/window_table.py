@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.audio import Array
 from harness.errors import UserError, one_line
-from harness.machine import embedding_key
+from harness.machine import cache_root, embedding_key
 from harness.search.recordings import Recording
 from harness.search.windows import Window
 
@@ -85,7 +85,7 @@ class WindowTable:
         """Get it from a `Database`."""
         self.about = about
         self._address = database.address
-        self.identity = embedding_key(str(database.folder or database.address), about.named)
+        self.cache = database.cache(about.named)
         self._table = table
 
     def __len__(self) -> int:
@@ -233,6 +233,10 @@ class Database:
         self.folder = None if "://" in self.address else Path(self.address).absolute()
         if self.folder is not None and self.folder.exists() and not self.folder.is_dir():
             raise UserError(f"{self.address} is a file; an index is a folder")
+
+    def cache(self, named: str) -> Path:
+        """The folder for what is kept of the table of a system that is built by this."""
+        return cache_root() / "indexes" / embedding_key(str(self.folder or self.address), named)
 
     def tables(self) -> list[WindowTable]:
         """The tables of all systems, by name."""

@@ -76,7 +76,7 @@ def refuses_for_good() -> None:
 
 
 def writes_much() -> None:
-    Path("tmp/much.txt").write_text("x" * 100)
+    Path("tmp/much.txt").write_text("x" * 40_000)
     Path("tmp/much.txt").rename("result.txt")
 
 
@@ -124,6 +124,18 @@ def test_signals_and_full_disks(tool: ModuleType, tmp_path: Path) -> None:
     (problem,) = problems
     assert problem.startswith("traceback: ")
     assert problem.endswith("OSError: [Errno 27] File too large")
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.5, 0.85])
+def test_a_small_disk_is_full_before_what_a_command_adds_is_on_it(
+    tool: ModuleType, tmp_path: Path, moment: float
+) -> None:
+    if not tool.can_mount():
+        pytest.skip("needs a small disk of its own, which takes root")
+    outcome, problems = tried(tool, tmp_path, writes_much, "full disk", "bytes", moment)
+    assert outcome.code == 1
+    (problem,) = problems
+    assert problem.endswith("OSError: [Errno 28] No space left on device")
 
 
 def test_moments_are_drawn_by_the_seed(tool: ModuleType) -> None:

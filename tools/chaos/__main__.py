@@ -44,7 +44,7 @@ class Undisturbed:
         figures: what it comes to.
         names: the files that it leaves, without what differs from run to run.
         outcome: what it took.
-        grown: bytes on the disk before and after.
+        grown: bytes that its files take on the disk more than before.
     """
 
     workload: Workload
@@ -53,7 +53,7 @@ class Undisturbed:
     figures: str
     names: Counter[str]
     outcome: Outcome
-    grown: tuple[int, int]
+    grown: int
 
 
 def undisturbed(workload: Workload, root: Path) -> Undisturbed:
@@ -80,7 +80,7 @@ def undisturbed(workload: Workload, root: Path) -> Undisturbed:
     after = files(place)
     before = {name: digest for name, digest in prepared.items() if after.get(name) == digest}
     figures = figures_of(workload, place)
-    return Undisturbed(workload, template, before, figures, names(place), outcome, (size(template), size(place)))
+    return Undisturbed(workload, template, before, figures, names(place), outcome, size(place) - size(template))
 
 
 def tried(one: Undisturbed, disturbance: Disturbance) -> tuple[Outcome, list[str]]:
@@ -89,11 +89,10 @@ def tried(one: Undisturbed, disturbance: Disturbance) -> tuple[Outcome, list[str
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     mounted = disturbance.unit == "bytes"
-    room = int(one.grown[0] + disturbance.moment * (one.grown[1] - one.grown[0]))
     with disk(place, ROOM) if mounted else nullcontext() as resize:
         shutil.copytree(one.template, place, symlinks=True, dirs_exist_ok=True)
         if resize:
-            resize(max(room, 1))
+            resize(shutil.disk_usage(place).used + int(disturbance.moment * one.grown))
         outcome = forked(one.workload.command, place, armed(disturbance, place, one.outcome), LIMIT)
         if resize:
             resize(ROOM)
@@ -171,8 +170,8 @@ def digest_of(path: Path) -> str:
 
 
 def size(folder: Path) -> int:
-    """Bytes that a folder takes on a disk of 4 KiB pages."""
-    return sum(-(-path.stat().st_size // 4096) * 4096 if path.is_file() else 4096 for path in folder.rglob("*"))
+    """Bytes that the files in a folder take on a disk of 4 KiB pages."""
+    return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*") if path.is_file())
 
 
 def drawn(generator: random.Random, mounts: bool) -> Disturbance:

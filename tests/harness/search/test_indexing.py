@@ -10,6 +10,7 @@ import pytest
 
 from harness.cli.app import own_command
 from harness.errors import UserError
+from harness.machine import cache_root
 from harness.search import index_sounds, open_index
 from harness.search.window_table import Database
 
@@ -147,6 +148,20 @@ def test_what_a_failure_left_is_not_embedded_again(sounds: Path, record: Callabl
 
     # Six before the failure, the failed one, and the rest.
     assert tone_system.Failing.seen == 15
+
+
+def test_what_an_interruption_left_goes_also_where_it_was_no_longer_needed(
+    sounds: Path, record: Callable[..., Path]
+) -> None:
+    record("long.wav", [(60, 300)])
+    with pytest.raises(UserError, match="no luck today"):
+        index_sounds([sounds], "tone_system:Failing", "index", batch_size=1)
+    (sounds / "a.wav").unlink()
+    kept = list(cache_root().rglob("rows.f32"))
+    index_sounds([sounds], "tone_system:Failing", "index", batch_size=1)
+    assert len(kept) == 1
+    assert not kept[0].exists()
+    assert len(open_index("index")) == 13
 
 
 def test_another_state_of_the_system_makes_all_anew(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
