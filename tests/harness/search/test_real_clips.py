@@ -44,5 +44,6 @@ def test_captions_of_real_clips_rank_them_as_the_evaluation_does(
         ranks[caption] = 1 + found.index(name)
     assert ranks == {caption: expected[caption] for caption in clotho}
     found = np.array(list(ranks.values()))
-    print(f"R@1 {(found == 1).mean():.3f}, R@10 {(found <= 10).mean():.3f}")  # noqa: T201
-    assert (found <= 10).mean() > 0.5
+    # Of 65 captions; one more or less may have a near tie on another processor.
+    assert (found == 1).mean() == pytest.approx(0.200, abs=0.016)
+    assert (found <= 10).mean() == pytest.approx(0.662, abs=0.016)

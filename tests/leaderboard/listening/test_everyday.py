@@ -32,7 +32,9 @@ def test_the_first_answer_is_heard_soon(tmp_path: Path, own_cache: Path, browse:
             page.locator(".answer").first.wait_for()
             page.keyboard.press("Space")
             page.wait_for_function("() => !lbar.audio.paused && lbar.audio.currentTime > 0.1")
-            assert monotonic() - begun < MOST_SECONDS
+            took = monotonic() - begun
+            print(f"the first answer was heard after {took:.1f} s")  # noqa: T201
+            assert took < MOST_SECONDS
             # Of these words it is known where they are true.
             page.get_by_role("searchbox").first.fill("a violin")
             page.keyboard.press("Enter")

@@ -1,6 +1,8 @@
 import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,11 @@ def test_parts_of_a_recording(server: Server) -> None:
     assert part.headers["content-range"] == f"bytes 100-199/{len(whole.body)}"
     assert server.ask(path, Range="bytes=-10").body == whole.body[-10:]
     assert server.ask(path, Range=f"bytes={len(whole.body)}-").status == 416
+    several = server.ask(path, Range="bytes=0-9,100-109")
+    assert (several.status, whole.body[100:110] in several.body) == (206, True)
+    # Nonsense is refused, and so many parts that to sort them out would take long are the whole.
+    assert server.ask(path, Range="bytes=b-a").status == 400
+    assert server.ask(path, Range="bytes=" + ",".join(f"{n}-{n}" for n in range(5_000))).body == whole.body
 
 
 def test_what_a_browser_cannot_play_comes_as_wav(server: Server) -> None:
@@ -141,6 +148,24 @@ def test_a_recording_that_is_gone_is_said_to_be(server: Server) -> None:
         assert server.ask(f"/search?system=0&like={recording}").status == 422
     finally:
         aside.rename("sounds/high/removed.wav")
+
+
+def test_a_recording_that_goes_while_it_is_sent_harms_nobody_else(server: Server) -> None:
+    recording = number_of(server, "removed.wav")
+    path = Path("sounds/high/removed.wav")
+    content = path.read_bytes()
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
+        connection.request("GET", f"/{TOKEN}/sound/{recording}")
+        reply = connection.getresponse()
+        start = reply.read(100)
+        path.unlink()
+        try:
+            # What was opened is sent to its end.
+            assert start + reply.read() == content
+            assert server.ask(f"/sound/{recording}").status == 404
+            assert server.ask("/search?system=0&words=1250&top=1").status == 200
+        finally:
+            path.write_bytes(content)
 
 
 def test_two_hundred_requests_at_once(server: Server) -> None:
