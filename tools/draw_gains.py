@@ -69,7 +69,7 @@ def fitted(found: Sequence[Point]) -> Line:
 
 def draw(found: Sequence[Point], line: Line, path: Path) -> None:
     """Draw the points, filled where there were several teachers, and the line."""
-    figure = Figure(figsize=(5, 3.4), layout="constrained")
+    figure = Figure(figsize=(6.6, 3.4), layout="constrained")
     with mpl.rc_context({"svg.hashsalt": "lbar", "font.size": 9}):
         axes = figure.subplots()
         for point in found:
@@ -90,7 +90,7 @@ def draw(found: Sequence[Point], line: Line, path: Path) -> None:
         axes.set_xlabel("average precision of the teachers, over all but a caption's own clip")
         axes.set_ylabel(f"{MEASURE} gained over stage 1")
         axes.set_title(f"r = {line.correlation:.2f}", loc="left", fontsize=9)
-        axes.legend(frameon=False, fontsize=8)
+        figure.legend(loc="outside right upper", frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
 
