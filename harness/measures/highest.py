@@ -16,7 +16,7 @@ def reached(scores: Scores, k: int) -> Scores:
     columns = max(_LEAST_COLUMNS, 4 * k)
     height = count // columns
     if height > 1:
-        maxima = np.maximum.reduce(scores[:, : height * columns].reshape(rows, height, columns), axis=1)
+        maxima: Scores = np.maximum.reduce(scores[:, : height * columns].reshape(rows, height, columns), axis=1)
     else:
         maxima, columns = scores.copy(), count
     maxima.partition(columns - k, axis=1)
@@ -44,11 +44,12 @@ def highest(scores: Scores, k: int) -> tuple[Indices, Scores]:
         return candidates[order][None], found[order][None]
     # Each row's candidates beside each other, and behind them what comes after all of them.
     each = np.bincount(candidates // count, minlength=rows)
-    there = np.arange(each.max()) < each[:, None]
+    width = int(each.max())
+    there = np.arange(width) < each[:, None]
     below = np.full(there.shape, np.inf, scores.dtype)
     below[there] = -found
     column = np.empty(there.shape, np.int64)
     column[there] = candidates
     order = below.argsort(axis=1, kind="stable")[:, :k]
-    order += np.arange(0, order.shape[0] * below.shape[1], below.shape[1])[:, None]
+    order += np.arange(0, rows * width, width)[:, None]
     return column.ravel().take(order) - count * np.arange(rows)[:, None], -below.ravel().take(order)

@@ -66,7 +66,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
         "costs": {name: get_axis(name).of(entry) for name in axis_names()},
         "trained": entry.trained_on,
         "values": [
-            value and [_short(value.value), *(_short(bound) for bound in (value.low, value.high) if bound is not None)]
+            value and [value.value, *(bound for bound in (value.low, value.high) if bound is not None)]
             for value in values
         ],
     }
@@ -76,7 +76,7 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
             "id": page_name(entry),
             "date": f"{record.created:%Y-%m-%d}",
             "precision": record.settings.precision,
-            "tied": _short(record.tied_fraction),
+            "tied": record.tied_fraction,
             "p95": entry.query_p95_seconds,
         }
     if entry.reported:
@@ -84,11 +84,6 @@ def _entry(standing: Standing, entry: Entry) -> dict[str, object]:
         about = ("source", "team", "confidence", "note")
         line |= {"date": str(result.year), "reported": {name: getattr(result, name) for name in about}}
     return line
-
-
-def _short(value: float) -> float:
-    """A value rounded to five digits, which is exact enough for a screen and takes a third of the bytes."""
-    return round(value, 5)
 
 
 def system_document(entry: Entry) -> dict[str, object]:

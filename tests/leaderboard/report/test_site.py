@@ -18,6 +18,7 @@ from harness.protocols.description import get_protocol
 from harness.protocols.task import pose
 from harness.runs.records import DatasetRecord
 from leaderboard.board.entries import standings
+from leaderboard.report.board_data import board_document
 from leaderboard.report.clips import find_material
 from leaderboard.report.curves import read_curves
 from leaderboard.report.encoding import coded, packed, script, to_json
@@ -47,6 +48,16 @@ def unpacked(numbers: dict[str, Any]) -> list[int]:
     kind = {1: np.uint8, 2: np.uint16, 4: np.uint32}[numbers["w"]]
     values: list[int] = np.frombuffer(base64.b64decode(numbers["b"]), kind).tolist()
     return values
+
+
+def test_the_page_rounds_what_the_record_says(tmp_path: Path, make_run: MakeRun) -> None:
+    """A value that was rounded before is rounded twice: 0.7104992 would be 0.710 in a terminal and 0.711 here."""
+    make_run(tmp_path / "runs", "a")
+    found = collect(tmp_path / "runs")
+    (said,) = board_document(standings(found), found.set_aside)["standings"][0]["entries"]
+    record = found.rows[0].record
+    assert said["values"] == [[one.value, one.low, one.high] for one in record.measures]
+    assert said["tied"] == record.tied_fraction
 
 
 def test_the_scripts_hold_what_the_tables_hold(tmp_path: Path, make_run: MakeRun) -> None:
