@@ -3,7 +3,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from harness.measures.statistics import bootstrap_means, intervals
+from harness.measures.statistics import bootstrap_means, bootstrap_medians, intervals
 
 
 def clustered(rng, clips=60, columns=2):
@@ -99,3 +99,12 @@ def test_many_clips_are_drawn_in_bounded_memory():
 def test_shapes_that_do_not_fit_are_refused(values, clusters):
     with pytest.raises(ValueError, match="expected"):
         bootstrap_means(values, clusters)
+
+
+def test_medians_are_those_of_the_clips_that_means_are_of():
+    values, clips = np.array([1, 1, 2, 3, 8, 9, 9, 20.0]), np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    medians = bootstrap_medians(values[:, None], clips, resamples=200, seed=4)
+    random = np.random.default_rng(4)
+    drawn = random.integers(4, size=(200, 4))
+    expected = [np.median(np.concatenate([values[clips == clip] for clip in row])) for row in drawn]
+    assert medians[:, 0].tolist() == expected
