@@ -119,6 +119,18 @@ def test_what_a_killed_process_left_is_nothing_to_speak_of(
     assert caplog.messages == []
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_batch_of_another_width_ends_what_is_kept(tmp_path: Path, width: int) -> None:
+    """Even if its checksum is right."""
+    kept, other = KeptRows(tmp_path / "kept"), KeptRows(tmp_path / "other")
+    kept.complete(4, lambda _: [np.ones((4, 2), np.float32)], int)
+    other.complete(6, lambda _: [np.ones((6, width), np.float32)], int)
+    for name in ("rows.f32", "batches"):
+        with (kept.folder / name).open("ab") as file:
+            file.write((other.folder / name).read_bytes())
+    assert kept.read().shape == (4, 2)
+
+
 def test_rows_of_an_earlier_version_which_have_no_checksums_are_computed_anew(tmp_path: Path) -> None:
     (tmp_path / "rows.f32").write_bytes(np.zeros((100, 2), np.float32).tobytes())
     (tmp_path / "dimension").write_text("2")

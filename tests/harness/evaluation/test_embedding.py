@@ -1,6 +1,7 @@
 """What a system is given of a task, in which order, and that every row comes back to its place."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,9 @@ from harness.audio.clip import Clip
 from harness.errors import UserError
 from harness.evaluation.embedding import TaskEmbedder
 from harness.evaluation.preparing import PreparedTask
+from harness.evaluation.rows.kept_rows import Rest
+from harness.evaluation.rows.shared_rows import sharing
+from harness.evaluation.spreading.shards import Captions
 from harness.interface.system import SystemInfo
 from harness.protocols.description import get_protocol
 from harness.protocols.relevance import Relevance
@@ -97,6 +101,30 @@ def test_what_was_embedded_before_is_kept(captions: list[str]) -> None:
     np.testing.assert_array_equal(rows, [vector(caption) for caption in captions])
     np.testing.assert_array_equal(again, rows)
     assert (len(first.batches) > 0, second.batches) == (True, [])
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_within_a_block_of_sharing_captions_are_embedded_once(captions: list[str], shared: bool) -> None:
+    system, embedder = Counted(), TaskEmbedder("cpu", "fp32")
+    with sharing(system) if shared else nullcontext():
+        rows = embedder.captions(system, task(captions))
+        given = len(system.batches)
+        np.testing.assert_array_equal(embedder.captions(system, task(captions)), rows)
+    assert len(system.batches) == (given if shared else 2 * given)
+
+
+class Here:
+    """In place of workers: what they would embed is embedded here."""
+
+    def rest(self, system: Counted, items: Captions, batch_size: int | None) -> Rest[np.float32]:
+        return items.job(system, batch_size).batches
+
+
+def test_workers_are_given_the_system_and_what_it_embeds(captions: list[str]) -> None:
+    system = Counted()
+    rows = TaskEmbedder("cpu", "fp32", batch_size=100, workers=Here()).captions(system, task(captions))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(rows, [vector(caption) for caption in captions])
+    assert max(map(len, system.batches)) == 100
 
 
 class Pairs:

@@ -1,19 +1,25 @@
 """Estimates against their definition, kept by content, and teachers that cannot teach."""
 
 import shutil
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.audio.clip import Array
 from harness.audio.store import PcmStore
 from harness.datasets.known import load
 from harness.errors import UserError
 from harness.evaluation.batches import EmbeddingJob
+from harness.evaluation.rows.kept_rows import KeptRows
 from harness.interface.systems import load_system
+from harness.machine import cache_root
 from harness.measures.similarity import unit_vectors
 from systems.training.data.training_set import TrainingSet
+from systems.training.teachers import correspondences
 from systems.training.teachers.correspondences import Teacher, estimate, teach
 
 MINE = """
@@ -78,10 +84,33 @@ def test_workers_make_the_same_vectors(
 ) -> None:
     (alone,) = teach(["random"], data, device="cpu", batch_size=4)
     monkeypatch.setenv("LBAR_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr(EmbeddingJob, "between", lambda *_: pytest.fail("computed here"))
     (spread,) = teach(["random"], data, device="cpu", batch_size=4, on="local:1")
     assert spread.clips.tobytes() == alone.clips.tobytes()
     assert spread.captions.tobytes() == alone.captions.tobytes()
     assert list((tmp_path / "other" / "correspondences").iterdir())
+
+
+def test_each_process_of_a_training_makes_its_share(data: TrainingSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """That shares become the whole is shown where they are made; here, that they are asked for."""
+    (alone,) = teach(["random"], data, device="cpu")
+    shutil.rmtree(cache_root() / "correspondences")
+    asked: list[tuple[object, ...]] = []
+
+    def in_shares(kept: KeptRows[Any], job: EmbeddingJob, *others: object) -> Callable[[Array], Iterable[Array]]:
+        asked.append((kept.kind, job.count, *others))
+        return lambda done: map(unit_vectors, job.batches(done))
+
+    monkeypatch.setattr(correspondences, "in_shares", in_shares)
+    monkeypatch.setattr(correspondences, "forget_shares", lambda kept, *others: asked.append((kept.kind, *others)))
+    for name, value in {"RANK": "1", "WORLD_SIZE": "3"}.items():
+        monkeypatch.setenv(name, value)
+    (shared,) = teach(["random"], data, device="cpu")
+    assert shared.clips.tobytes() == alone.clips.tobytes()
+    assert shared.captions.tobytes() == alone.captions.tobytes()
+    counts = [len(data.clips), len(data.captions)]
+    wanted = [[(np.float16, count, 1, 3, unit_vectors), (np.float16, 1, 3)] for count in counts]
+    assert asked == [one for both in wanted for one in both]
 
 
 def test_a_teacher_that_uses_keywords_gets_them(
