@@ -222,18 +222,17 @@ def _scenes(folder: Path) -> object:
 
 
 def _windows(folder: Path) -> object:
-    """Every window in an index, in the order of their places, with its recording as it was and its vector."""
+    """Every window in an index, in the order of their places, with its title and its vector."""
 
     def tell() -> None:
         from harness.search.window_table import Database
 
         (table,) = Database("index").tables()
         places = table.places()
-        described = table.described(places.row.tolist())
         found = zip(
             (os.path.relpath(places.files[file]) for file in places.file),
             places.start.tolist(),
-            described["checksum"].to_pylist(),
+            places.known["title"].to_pylist(),
             # Batches of other sizes give other last digits.
             np.concatenate(list(table.vectors())).astype(float).round(4).tolist(),
             strict=True,
@@ -241,7 +240,10 @@ def _windows(folder: Path) -> object:
         print(json.dumps(sorted(found)))  # noqa: T201
 
     # What LanceDB starts in a process would not be there in those that are forked from it.
-    return json.loads(forked(tell, folder, lambda: None, 60).said)
+    outcome = forked(tell, folder, lambda: None, 60)
+    if outcome.code:
+        raise ValueError(outcome.said)
+    return json.loads(outcome.said)
 
 
 def _hash(path: Path) -> str:
