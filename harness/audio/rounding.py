@@ -114,12 +114,14 @@ def long_piece(path: Path, sample_rate: int, number: int) -> Pcm:
 
 
 def rounded(waveform: Array, louder: int = 0) -> Pcm:
-    """A waveform in [-1, 1], which is used up, as 16-bit samples, doubled `louder` times before."""
-    pcm = np.empty(len(waveform), np.int16)
+    """A waveform in [-1, 1], as 16-bit samples in its own memory, doubled `louder` times before."""
+    # A sample takes half the bytes that it took, so that none is written over before it is read.
+    pcm = waveform.view(np.int16)[: len(waveform)]
     # In pieces that stay in the processor's own cache.
     for start in range(0, len(waveform), _PIECE):
         piece = waveform[start : start + _PIECE]
         piece *= np.float32(2.0 ** (15 + louder))
         np.rint(piece, out=piece)
-        pcm[start : start + _PIECE] = np.minimum(piece, 32767, out=piece)
+        # `np.minimum` takes several times as long.
+        pcm[start : start + _PIECE] = np.clip(piece, -32768, 32767, out=piece)
     return pcm

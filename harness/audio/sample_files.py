@@ -51,11 +51,11 @@ class SampleFiles:
         size, number = stored_size(len(samples)), 0
         while 0 < self._size(number) > FILE_SIZE - size:
             number += 1
-        blocks = []
+        parts: list[bytes | memoryview] = []
         for index, first in enumerate(range(0, len(samples), BLOCK)):
-            block = samples[first : first + BLOCK].tobytes()
-            blocks += [_check(memoryview(block), key, index), block]
-        return number * FILE_SIZE + append(self._file(number), b"".join(blocks))
+            block = samples[first : first + BLOCK].data.cast("B")
+            parts += [_check(block, key, index), block]
+        return number * FILE_SIZE + append(self._file(number), b"".join(parts))
 
     def hold(self, places: NDArray[np.uint64], lengths: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Of clips, at these places and of so many samples each, whether the files are long enough to hold them."""
