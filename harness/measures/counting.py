@@ -59,22 +59,29 @@ class RelevantPairs:
         return all(finite)
 
     def _count_blocks(self, scores: Scores, first_query: int, blocks: Iterator[slice]) -> bool:
-        width = scores.shape[1]
+        width, most = scores.shape[1], max(_SCORES_PER_BLOCK // max(scores.shape[1], 1), 1)
+        # Of each row the score that it is compared with, as often as it is compared; and what the comparisons say.
+        own_scores, equal = np.empty((most, width), scores.dtype), np.empty((most, width), np.bool_)
+        # Rows of flags are padded to whole 8-byte words, which are added up instead of single flags.
+        padded = np.zeros((most, -(-width // 8) * 8), np.bool_)
         for pairs in blocks:
             rows = self.query[pairs] - first_query
             one_each = rows[-1] - rows[0] + 1 == len(rows)
             block = scores[rows[0] : rows[-1] + 1] if one_each else scores[rows]
-            if not np.isfinite(block).all():
+            own, same, flags = own_scores[: len(rows)], equal[: len(rows)], padded[: len(rows)]
+            if not np.isfinite(block, out=same).all():
                 return False
             # Read from the row it is compared with: rounding can neither make nor hide a tie.
-            own = block[np.arange(len(rows)), self.item[pairs], None]
-            self.score[pairs] = own[:, 0]
-            # Rows of flags are padded to whole 8-byte words, which are added up instead of single flags.
-            flags = np.zeros((len(rows), -(-width // 8) * 8), np.bool_)
+            self.score[pairs] = of_pairs = block[np.arange(len(rows)), self.item[pairs]]
+            np.copyto(own, of_pairs[:, None])
             np.greater(block, own, out=flags[:, :width])
             self.above[pairs] = _row_sums(flags)
-            np.greater_equal(block, own, out=flags[:, :width])
-            self.at_or_above[pairs] = _row_sums(flags)
+            np.equal(block, own, out=same)
+            if np.count_nonzero(same) == len(rows):
+                self.at_or_above[pairs] = self.above[pairs] + 1
+            else:
+                np.greater_equal(block, own, out=flags[:, :width])
+                self.at_or_above[pairs] = _row_sums(flags)
         return True
 
 
