@@ -8,26 +8,40 @@ embedded once, every query is compared with every clip once. With w workers the 
     T(n, w) = start + max(n·b / w, n·c) + a shard
 
 where c is what the command itself does for each clip (hand out its shard, write its row), which no worker takes off it,
-and the last term is the second of the shard for which all wait at the end. Figures within the measured sizes are
-measured; all others are computed. Times are processor seconds of one thread, except the start. The law knows nothing of
-disks or networks that many workers share.
+and the last term is the second of the shard for which all wait at the end.
+
+    OMP_NUM_THREADS=1 python tools/cost_law.py --growth 1000000 --dimension 64
+
+measures search, evaluation and the board at 1,000, 10,000, ... generated clips or queries, and the slope of each on
+logarithmic axes: 1 where cost grows as the work does. Figures within the measured sizes are measured; all others
+are computed. Times are processor seconds of one thread, except the start. The law knows nothing of disks or networks
+that many workers share.
 """
 
 import argparse
+import math
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from harness.audio import Clip
 from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches, measure, spread
 from harness.interface import load_system
 from harness.machine import duration
-from harness.measures import score_tiles, top_k
+from harness.measures import ExactIndex, score_tiles, top_k
 from harness.protocols import Relevance, RetrievalTask, get_protocol
+from harness.runs import EvaluationRecord, ProtocolRecord, write_run
+from leaderboard.board import render, standings
+from leaderboard.runs import collect
 
 CLIPS = (1, 1_000, 100_000, 1_000_000, 10_000_000)
 WORKERS = (1, 2, 4, 16, 64)
@@ -35,6 +49,12 @@ SHARD_S = 1.0
 """Seconds that a shard takes; the command makes it so."""
 ROWS = 512
 QUERIES = 1_000
+OFF = np.float32(0.01)
+_LONG = 1.0
+"""Seconds of a run that is not made again."""
+HISTORIC = Path(__file__).parents[1] / "tests" / "data" / "evaluation_v1.json"
+
+Vectors = NDArray[np.float32]
 
 
 class Law(NamedTuple):
@@ -88,7 +108,9 @@ def embedding_seconds(clips: float, workers: int, each: float, own: float, start
 def timed(work: Callable[[], object], least: float = 0.1) -> float:
     """The processor seconds of the fastest of three runs, which do not depend on what else the machine does."""
     best = float("inf")
-    for _ in range(3):
+    for run in range(3):
+        if run and best > _LONG:
+            break
         began, runs = time.process_time(), 0
         while time.process_time() - began < least:
             work()
@@ -130,19 +152,86 @@ def measured(name: str, dimension: int) -> dict[str, Law | float]:
     return found
 
 
-def ranked(vectors: "np.ndarray[tuple[int, int], np.dtype[np.float32]]") -> None:
+def ranked(vectors: Vectors) -> None:
     """Rank all clips for as many queries, with measures, intervals and all."""
+    evaluation(vectors)()
+
+
+def evaluation(vectors: Vectors) -> Callable[[], object]:
+    """What ranks all clips for `QUERIES` captions, with measures and intervals."""
     count = len(vectors)
     names = tuple(f"{number}.wav" for number in range(count))
     relevance = Relevance.from_lists([number % count] for number in range(QUERIES))
-    from harness.audio import Clip
-
     clips = tuple(Clip(name, Path(name)) for name in names)
     sources = tuple(names[number % count] for number in range(QUERIES))
     captions = tuple(f"caption {number}" for number in range(QUERIES))
     task = RetrievalTask(get_protocol("folder"), clips, captions, relevance, sources)
     text = vectors[np.arange(QUERIES) % count]
-    measure(task, score_tiles(text, vectors))
+    return lambda: measure(task, score_tiles(text, vectors))
+
+
+def board(count: int, folder: Path) -> Callable[[], object]:
+    """What draws the board of two runs of so many queries each."""
+    historic = EvaluationRecord.from_json(HISTORIC.read_text(encoding="utf-8"))
+    sources = np.arange(count) // 5
+    for number in range(2):
+        values = np.random.default_rng(number).random(count)
+        mean = {"value": float(values.mean()), "optimistic": float(values.mean()), "low": 0.0, "high": 1.0}
+        record = historic.model_copy(
+            update={
+                "id": f"{number:032x}",
+                "protocol": ProtocolRecord.model_validate(get_protocol("everyday")),
+                "system": historic.system.model_copy(update={"name": f"system-{number}", "digest": f"{number:064x}"}),
+                "dataset": historic.dataset.model_copy(update={"queries": count}),
+                "measures": tuple(one.model_copy(update=mean) for one in historic.measures),
+            }
+        )
+        columns = {"query": np.arange(count), "text": [""] * count, "clip": [f"{clip}.wav" for clip in sources]}
+        rank = np.ones(count, np.int64)
+        columns |= {"rank_pessimistic": rank, "rank_optimistic": rank} | {one.name: values for one in record.measures}
+        nothing = {"query": [0], "rank": [1], "item": ["0.wav"], "score": [1.0]}
+        write_run(folder, record, per_query=columns, ranking=nothing)
+
+    def draw() -> object:
+        found = collect(folder)
+        assert not found.set_aside
+        return render(standings(found), (), 100)
+
+    return draw
+
+
+PARTS: dict[str, Callable[[Vectors, Path], Callable[[], object]]] = {
+    "index of n clips made": lambda vectors, _: lambda: ExactIndex(vectors),
+    "one query searched in n clips": lambda vectors, _: partial(ExactIndex(vectors).search, vectors[:1] + OFF, 10),
+    "100 queries searched in n clips": lambda vectors, _: partial(ExactIndex(vectors).search, vectors[:100] + OFF, 10),
+    f"{QUERIES:,} queries evaluated over n clips": lambda vectors, _: evaluation(vectors),
+    "board of two runs of n queries": lambda vectors, folder: board(len(vectors), folder),
+}
+
+
+def growth(largest: int, dimension: int) -> Iterator[str]:
+    """Lines of a table: seconds at each size and the slope up to it, and the memory that the largest takes."""
+    sizes = [10**power for power in range(3, len(str(largest)))]
+    vectors = np.random.default_rng(0).standard_normal((sizes[-1], dimension), np.float32)
+    yield "| part | " + " | ".join(f"n = {size:,}" for size in sizes) + " | memory |"
+    yield "| --- |" + " --- |" * (len(sizes) + 1)
+    for name, part in PARTS.items():
+        seconds: list[float] = []
+        for size in sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                work = part(vectors[:size], Path(folder))
+                seconds.append(timed(work))
+                if size == sizes[-1]:
+                    tracemalloc.start()
+                    work()
+                    memory = tracemalloc.get_traced_memory()[1]
+                    tracemalloc.stop()
+        slopes = [math.log10(after / before) for before, after in pairwise(seconds)]
+        cells = [
+            f"{seconds[0]:.2g} s",
+            *(f"{t:.2g} s ({slope:.2f})" for t, slope in zip(seconds[1:], slopes, strict=True)),
+        ]
+        yield f"| {name} | " + " | ".join(cells) + f" | {memory / 1e6:,.0f} MB |"
 
 
 def main() -> None:
@@ -150,9 +239,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="cost_law", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("system", help="a registered name or a card")
+    parser.add_argument("system", nargs="?", help="a registered name or a card")
+    parser.add_argument("--growth", type=int, help="measure search, evaluation and board up to so many clips instead")
     parser.add_argument("--dimension", type=int, default=512, help="numbers in a vector")
     options = parser.parse_args()
+    if options.growth:
+        for line in growth(options.growth, options.dimension):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+        return
+    if options.system is None:
+        parser.error("which system? or --growth")
     found = measured(options.system, options.dimension)
     lines = ["| part | law, in seconds | largest error |", "| --- | --- | --- |"]
     for part, law in found.items():

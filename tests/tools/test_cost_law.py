@@ -1,6 +1,7 @@
 """The law of cost goes through what was measured, and says of many workers what it says of one."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,22 @@ def test_it_prints_tables(tool: Any, monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "| embed, clips of 10 s | 0 + 0.1 · n | 2% |" in said
     assert "| 10,000,000 | 277 h 46 min |" in said
     assert said.splitlines()[-1].endswith("| 1e+03 ms |")
+
+
+def test_it_prints_how_cost_grows(
+    tool: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each part does its work; how long that takes is made up here: a tenth of a second more for each power of ten."""
+    seconds = iter([0.1, 0.2] * len(tool.PARTS))
+
+    def timed(work: Callable[[], object]) -> float:
+        work()
+        return next(seconds)
+
+    monkeypatch.setattr(tool, "timed", timed)
+    monkeypatch.setattr(sys, "argv", ["cost_law", "--growth", "10000", "--dimension", "4"])
+    tool.main()
+    head, _, *rows = capsys.readouterr().out.splitlines()
+    assert head == "| part | n = 1,000 | n = 10,000 | memory |"
+    assert [row.split(" | ")[0] for row in rows] == [f"| {part}" for part in tool.PARTS]
+    assert all(" | 0.1 s | 0.2 s (0.30) | " in row for row in rows)
