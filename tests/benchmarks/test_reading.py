@@ -6,7 +6,6 @@ pytest tests/benchmarks/test_reading.py --benchmark-only
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from time import perf_counter, sleep
 
 import numpy as np
