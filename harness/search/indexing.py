@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from harness.audio import BrokenAudio, PcmStore
+from harness.audio import BrokenAudio, Clip, PcmStore
 from harness.errors import UserError
 from harness.machine import Progress, cache_root, embedding_key, exclusive, silent, temporary_folder
 from harness.search.approximate import build_approximate
 from harness.search.mapped_vectors import mapped_vectors
-from harness.search.recordings import Recording, clip_of, plan, portions, seconds_by_header
+from harness.search.recordings import Header, Recording, header_of, plan, portions
 from harness.search.searching_system import SearchingSystem
 from harness.search.sound_progress import SoundProgress
 from harness.search.window_table import Database, WindowTable
@@ -90,10 +90,12 @@ def index_sounds(
         done = Indexed(removed=len(planned.stale), kept=planned.kept, broken=dict(planned.broken))
         if table is not None:
             table.remove(planned.stale)
-        lengths = seconds_by_header(planned.new)
+        headers = {file: header_of(file) for file in planned.new}
+        lengths = {file: header.seconds for file, header in headers.items()}
         shown = SoundProgress(progress, lengths)
         for files in portions(lengths):
-            arguments = (files, planned.new, searching, database, table, done, shown)
+            described = {file: headers[file] for file in files}
+            arguments = (described, planned.new, searching, database, table, done, shown)
             try:
                 table = _add(*arguments, by_end=True)
             except BrokenAudio:
@@ -115,7 +117,7 @@ def index_sounds(
 
 
 def _add(
-    files: Sequence[str],
+    files: Mapping[str, Header],
     states: Mapping[str, str],
     searching: SearchingSystem,
     database: Database,
@@ -126,16 +128,16 @@ def _add(
     by_end: bool,
 ) -> WindowTable | None:
     """Decode and embed some recordings and add them to the table, which is made where there is none."""
-    described = [clip_of(file) for file in files]
+    clips = [Clip(file, Path(file), header.tags) for file, header in files.items()]
     with temporary_folder() as folder:
         store = PcmStore(folder, searching.sample_rate, by_end=by_end)
-        broken = {clip.name: str(error) for clip, error in store.ensure([clip for clip, _ in described])}
+        broken = {clip.name: str(error) for clip, error in store.ensure(clips)}
         windows = []
         sound_seconds = 0.0
-        for clip, title in described:
+        for clip in clips:
             if clip.name not in broken:
-                seconds = store.length(clip) / store.sample_rate
-                known = (title, clip.keywords or (), store.files_digest([clip]), states[clip.name])
+                seconds, header = store.length(clip) / store.sample_rate, files[clip.name]
+                known = (header.title, header.tags, store.files_digest([clip]), states[clip.name])
                 recording = Recording(clip.name, seconds, *known)
                 windows += [(clip, recording, window) for window in windows_of(seconds)]
                 sound_seconds += seconds

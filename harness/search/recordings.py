@@ -2,12 +2,11 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.audio import BrokenAudio, Clip, expected_size
 from harness.errors import UserError, listing
 from harness.evaluation import recordings_below
 
@@ -92,18 +91,6 @@ def _found(folders: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
     return found, broken
 
 
-def seconds_by_header(files: Iterable[str]) -> dict[str, float]:
-    """How long recordings are, as their headers say; 0 where that cannot be read so."""
-    found = {}
-    for file in files:
-        try:
-            found[file] = expected_size(Path(file), 1).seconds
-        except BrokenAudio:
-            # It may be of a kind that is converted first; decoding says so if not.
-            found[file] = 0.0
-    return found
-
-
 def portions(seconds: Mapping[str, float]) -> list[list[str]]:
     """Recordings in portions of about an hour: as much as is decoded, and added to the index, at once."""
     found: list[list[str]] = [[]]
@@ -117,19 +104,29 @@ def portions(seconds: Mapping[str, float]) -> list[list[str]]:
     return [portion for portion in found if portion]
 
 
-def clip_of(file: str) -> tuple[Clip, str]:
-    """A recording with its tags as keywords, and its title: what the file itself says, in whatever format it is.
+class Header(NamedTuple):
+    """What a recording says of itself, in whatever format it is.
 
-    Where it says nothing, the title is the file's name without its suffix.
+    Attributes:
+        seconds: how long it is; 0 where that is not known before it is decoded.
+        title: what it is called; where it says nothing, the file's name without its suffix.
+        tags: what somebody wrote beside the sound.
     """
+
+    seconds: float
+    title: str
+    tags: tuple[str, ...]
+
+
+def header_of(file: str) -> Header:
+    """Read the header of a recording; of one that is broken, or is converted before it is decoded, it says nothing."""
     import soundfile
 
-    path = Path(file)
     try:
-        with soundfile.SoundFile(path) as opened:
-            said = opened.copy_metadata()
-    except (OSError, RuntimeError):
-        said = {}
+        with soundfile.SoundFile(file) as opened:
+            seconds, said = opened.frames / opened.samplerate, opened.copy_metadata()
+    except (OSError, RuntimeError, ZeroDivisionError):
+        seconds, said = 0.0, {}
     words = (said.get(field, "") for field in ("genre", "comment"))
     tags = (tag.strip() for field in words for tag in re.split(r"[,;\n]", field))
-    return Clip(file, path, tuple(dict.fromkeys(filter(None, tags)))), said.get("title", "").strip() or path.stem
+    return Header(seconds, said.get("title", "").strip() or Path(file).stem, tuple(dict.fromkeys(filter(None, tags))))
