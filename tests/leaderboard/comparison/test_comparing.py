@@ -122,7 +122,10 @@ def test_systems_of_one_name_are_told_by_their_digest(tmp_path: Path, make_run: 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"protocol": "everyday-multi"}, "differ in their protocol"),
+        (
+            {"protocol": "everyday-multi"},
+            r"differ in their protocol \(everyday and everyday-multi\); only runs of one protocol",
+        ),
         ({"clips": 41}, "differ in their queries"),
         ({"comparable": False, "reasons": ("2 of 40 clips skipped",)}, "may not be compared: 2 of 40 clips skipped"),
     ],
