@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.machine import copy, read_bounded, temporary_folder
+from harness.machine import copy, read_bounded, temporary_folder, write_text
 from harness.predictions import rank_file
 from harness.submission.editions.profiles import Profile
 from harness.submission.meta.document import read_meta
@@ -113,7 +113,7 @@ class _Writer:
         """Write a system's output and meta file into a folder; returns them by their paths below the top folder."""
         output, meta = folder / f"{label}.csv", folder / f"{label}.yaml"
         write_output(system, self.profile, output)
-        meta.write_text(self._meta(system, label, output), encoding="utf-8")
+        write_text(meta, self._meta(system, label, output))
         named = ((self.profile.output, output), (self.profile.meta, meta))
         return {f"{label}/{self.profile.named(template, label)}": path for template, path in named}
 

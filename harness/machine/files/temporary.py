@@ -6,10 +6,12 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+from harness.errors import UserError
 
 _PREFIX = "lbar-work-"
 _LOCK = ".lock"
@@ -21,11 +23,22 @@ def temporary_folder() -> Iterator[Path]:
     """An empty folder, which is gone afterwards.
 
     A process that is killed leaves its folder behind; the next one removes it, since nobody holds its lock.
+
+    Raises:
+        UserError: it cannot be made.
     """
-    _remove_abandoned(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, FileLock(Path(name) / _LOCK):
-        folder = Path(name) / "files"
-        folder.mkdir()
+    with ExitStack() as held:
+        try:
+            _remove_abandoned(Path(tempfile.gettempdir()))
+            name = held.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX))
+            held.enter_context(FileLock(Path(name) / _LOCK))
+            folder = Path(name) / "files"
+            folder.mkdir()
+        except OSError as error:
+            raise UserError(
+                f"in {tempfile.tempdir or 'the folders for temporary files'} nothing can be written: "
+                f"{error.strerror or error}; make room there, or set TMPDIR to a folder on another disk"
+            ) from error
         yield folder
 
 

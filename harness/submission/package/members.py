@@ -4,7 +4,6 @@ Nothing of a zip is written under a name that the zip gives, and nothing is unpa
 """
 
 import os
-import shutil
 import stat
 import zipfile
 import zlib
@@ -15,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal, Protocol
 
 from harness.errors import UserError
-from harness.machine import temporary_folder
+from harness.machine import append, temporary_folder
 from harness.submission.package.zip_directory import DamagedError, announced
 
 MOST_MEMBERS = 10_000
@@ -188,8 +187,10 @@ class ZipTree:
             try:
                 with zipfile.ZipFile(self.path) as opened:
                     info = opened.infolist()[member.position]
-                    with opened.open(info) as source, target.open("wb") as copy:
-                        shutil.copyfileobj(source, copy, _PIECE)
+                    _add(target, b"")
+                    with opened.open(info) as source:
+                        while piece := source.read(_PIECE):
+                            _add(target, piece)
             except _BROKEN as error:
                 raise DamagedError(_reason(error)) from None
             yield target
@@ -260,6 +261,21 @@ def _kind(mode: int) -> Literal["file", "folder", "link", "other"]:
     if stat.S_ISDIR(mode):
         return "folder"
     return "link" if stat.S_ISLNK(mode) else "other"
+
+
+def _add(unpacked: Path, piece: bytes) -> None:
+    """Write a piece of a member; that this fails says nothing of the package.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+    try:
+        append(unpacked, piece)
+    except OSError as error:
+        raise UserError(
+            f"cannot unpack into {unpacked.parent}: {error.strerror or error}; make room there, or set TMPDIR to a "
+            "folder on another disk"
+        ) from error
 
 
 def _reason(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """From runs to packages and back: they are valid, score what the run scored, and are the same bytes again."""
 
 import csv
+import resource
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -255,6 +256,27 @@ def test_a_hidden_set(hidden: Callable[[str, str], Prediction], desk: Desk, name
         assert len(rows) == 5
         found = [row[1] for row in rows]
     assert found[:4] == [best[600], best[300], best[2600], best[1100]]
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_where_the_disk_is_full_that_is_said(hidden: Callable[[str, str], Prediction], desk: Desk) -> None:
+    """The output does not fit, and then the meta file does not; the system itself refuses to write beyond."""
+    run, edition, folder = hidden("tone_system:ToneSystem", "dcase2024"), get_profile("dcase2024"), desk.folder
+    made = desk.submit(edition, run.folder)
+    assert made.path is not None
+    with zipfile.ZipFile(made.path) as packed:
+        sizes = {Path(member.filename).suffix: member.file_size for member in packed.infolist()}
+    assert 100 < sizes[".csv"] < sizes[".yaml"] - 1
+    given = folder / "meta.yaml", folder / "report.pdf", folder / "full", Path("data")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for room, suffix in ((100, "csv"), (sizes[".yaml"] - 1, "yaml")):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+        try:
+            with pytest.raises(UserError, match=rf"^cannot write .*\.{suffix}: File too large"):
+                submit([run.folder], edition, *given, desk.said.append)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (folder / "full").exists()
 
 
 @pytest.mark.usefixtures("own_cache")

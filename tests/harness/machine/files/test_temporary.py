@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli.app import own_command
+from harness.errors import UserError
 from harness.machine import temporary_folder
 
 
@@ -54,6 +56,15 @@ def test_what_a_killed_process_left_is_removed_and_what_is_in_use_is_not(place: 
                 assert set(place.iterdir()) == {used, own.parent, place / "lbar-of-something-else"}
         finally:
             running.kill()
+
+
+def test_where_none_can_be_made_that_is_said(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", full)
+    with pytest.raises(UserError, match=f"in {place} .*: No space left on device; make room"), temporary_folder():
+        pass
 
 
 def test_one_that_another_process_has_just_made_stays(place: Path) -> None:

@@ -1,6 +1,7 @@
 """Zips made to do harm: nothing is written outside, nothing large is unpacked, everything is said."""
 
 import builtins
+import errno
 import io
 import os
 import stat
@@ -13,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from harness.errors import UserError
+from harness.machine import append
 from harness.submission.editions.profiles import get_profile
 from harness.submission.mending import mend
 from harness.submission.package import members
@@ -98,10 +101,16 @@ def test_the_top_folder_itself_may_be_named(world: Any, tmp_path: Path) -> None:
 
 def test_a_bomb_is_not_unpacked(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(world, (OUTPUT, b"0" * 30_000_000), without=OUTPUT)
-    unpacked = []
-    monkeypatch.setattr(members.shutil, "copyfileobj", lambda *_: unpacked.append(1))
+    unpacked: list[int] = []
+
+    def noted(target: Path, piece: bytes) -> int:
+        unpacked.append(len(piece))
+        return append(target, piece)
+
+    monkeypatch.setattr(members, "append", noted)
     result = validate(path, get_profile("dcase2024"), world.expected)
     assert OUTPUT not in result.looked_at
+    assert 0 < sum(unpacked) < 100_000
     (packed,) = [member.packed for member in ZipTree(path).members if member.name == OUTPUT]
     assert told(world, path, "P005") == (
         OUTPUT,
@@ -217,6 +226,16 @@ def test_a_member_is_never_unpacked_under_its_own_name(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_full_disk_is_no_damage_of_the_package(world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = world.zip(world.files("dcase2024"))
+    monkeypatch.setattr(members, "append", full)
+    with pytest.raises(UserError, match="No space left on device; make room there, or set TMPDIR"):
+        validate(path, get_profile("dcase2024"), world.expected)
+
+
 def test_more_members_than_anybody_hands_in(tmp_path: Path) -> None:
     path = tmp_path / "many.zip"
     with zipfile.ZipFile(path, "w") as file:
@@ -254,8 +273,6 @@ def test_a_damaged_member_is_named(world: Any) -> None:
 
 
 def test_what_is_no_file_at_all(tmp_path: Path) -> None:
-    from harness.errors import UserError
-
     with pytest.raises(UserError, match="does not exist; expected a CSV, a YAML, a folder or a zip"):
         open_tree(tmp_path / "absent.zip", "task8")
     os.mkfifo(tmp_path / "pipe.csv")
