@@ -1,5 +1,6 @@
 """That the tool finds what a careless command loses, and finds nothing in a careful one."""
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,12 @@ def refuses_for_good() -> None:
     Path("tmp/held").unlink()
 
 
+def has_it_done() -> None:
+    """By a process of its own, which takes nearly all of the time."""
+    code = "sum(i * i for i in range(10**7)); open('result.txt', 'w').write('result')"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def writes_much() -> None:
     Path("tmp/much.txt").write_text("x" * 40_000)
     Path("tmp/much.txt").rename("result.txt")
@@ -136,6 +143,13 @@ def test_a_small_disk_is_full_before_what_a_command_adds_is_on_it(
     assert outcome.code == 1
     (problem,) = problems
     assert problem.endswith("OSError: [Errno 28] No space left on device")
+
+
+@pytest.mark.parametrize(("how", "code"), [("SIGKILL", -9), ("SIGINT", 3)])
+def test_what_a_command_has_others_do_is_disturbed_too(tool: ModuleType, tmp_path: Path, how: str, code: int) -> None:
+    outcome, problems = tried(tool, tmp_path, has_it_done, how, "processor", 0.5)
+    assert outcome.code == code
+    assert [problem for problem in problems if not problem.startswith("traceback")] == []
 
 
 def test_moments_are_drawn_by_the_seed(tool: ModuleType) -> None:

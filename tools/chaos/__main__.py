@@ -22,7 +22,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from disturbances import Disturbance, Outcome, armed, can_mount, disk, forked
+from disturbances import Disturbance, Outcome, armed, can_mount, disk, forked, struck
 from workloads import WORKLOADS, Workload, imported
 
 LIMIT = 300.0
@@ -93,7 +93,8 @@ def tried(one: Undisturbed, disturbance: Disturbance) -> tuple[Outcome, list[str
         shutil.copytree(one.template, place, symlinks=True, dirs_exist_ok=True)
         if resize:
             resize(shutil.disk_usage(place).used + int(disturbance.moment * one.grown))
-        outcome = forked(one.workload.command, place, armed(disturbance, place, one.outcome), LIMIT)
+        strike = struck(disturbance, one.outcome)
+        outcome = forked(one.workload.command, place, armed(disturbance, place, one.outcome), LIMIT, strike)
         if resize:
             resize(ROOM)
         problems = []

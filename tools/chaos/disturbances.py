@@ -31,7 +31,8 @@ class Disturbance:
 
     Attributes:
         how: a signal's name, or `full disk`.
-        unit: what the moment is counted in: `changes` to the folder, `processor` time, or `bytes` that fit on the disk.
+        unit: what the moment is counted in: `changes` to the folder, `processor` time, that of processes which the
+            command starts included, or `bytes` that fit on the disk.
         moment: when, between 0 and 1, where 1 is the end of the undisturbed command.
     """
 
@@ -60,21 +61,39 @@ class Outcome:
     seconds: float = 0.0
 
 
-def forked(command: Callable[[], object], folder: Path, arm: Callable[[], object], limit: float) -> Outcome:
-    """Run a command in a folder, in a forked process; one that runs for more than `limit` seconds is killed."""
+def forked(
+    command: Callable[[], object],
+    folder: Path,
+    arm: Callable[[], object],
+    limit: float,
+    strike: tuple[float, int] | None = None,
+) -> Outcome:
+    """Run a command in a folder, in a forked process; one that runs for more than `limit` seconds is killed.
+
+    Args:
+        command: to be run.
+        folder: where.
+        arm: called in the process before the command.
+        limit: in seconds.
+        strike: after how much processor time a signal is sent, and which one: SIGTERM to the process alone, the others
+            to those that it has started as well, as when a machine stops or somebody types Ctrl-C.
+    """
     # What is written goes through a pipe, which a limit on files does not concern.
     reading, writing = os.pipe()
     with tempfile.NamedTemporaryFile("r") as counted, open(reading, "rb") as output:  # noqa: PTH123
         process = os.fork()
         if process == 0:
             _child(command, folder, arm, writing, Path(counted.name))
+        # The child does so too; whoever is second is refused.
+        with contextlib.suppress(OSError):
+            os.setpgid(process, process)
         os.close(writing)
         os.set_blocking(reading, False)
-        said, code, used = _waited(process, output, limit)
+        said, code, used = _waited(process, output, limit, strike)
         return Outcome(code, said, int(counted.read() or 0), used)
 
 
-def _waited(process: int, output: IO[bytes], limit: float) -> tuple[str, int, float]:
+def _waited(process: int, output: IO[bytes], limit: float, strike: tuple[float, int] | None) -> tuple[str, int, float]:
     """Wait for a process: what it wrote, its exit code, and the processor time it used."""
     deadline = time.monotonic() + limit
     said = b""
@@ -82,13 +101,28 @@ def _waited(process: int, output: IO[bytes], limit: float) -> tuple[str, int, fl
     while not found:
         late = time.monotonic() > deadline
         if late:
-            os.kill(process, signal.SIGKILL)
+            os.killpg(process, signal.SIGKILL)
         said += output.read() or b""
+        if strike and _used_by_group(process) >= strike[0]:
+            (os.kill if strike[1] == signal.SIGTERM else os.killpg)(process, strike[1])
+            strike = None
         found, status, usage = os.wait4(process, 0 if late else os.WNOHANG)
         time.sleep(0.02)
     said += output.read() or b""
     text = said.decode(errors="replace") + (f"\nkilled after {limit:.0f} s without an end" if late else "")
     return text, os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+
+
+def _used_by_group(group: int) -> float:
+    """Processor time in seconds of a process and of those that it has started."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name, in brackets, may hold blanks.
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _child(command: Callable[[], object], folder: Path, arm: Callable[[], object], output: int, counted: Path) -> None:
@@ -104,6 +138,8 @@ def _run(command: Callable[[], object], folder: Path, arm: Callable[[], object],
     try:
         # Temporary folders of the parent process are not this one's to remove.
         weakref.finalize._registry.clear()  # type: ignore[attr-defined]
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
         sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
@@ -175,14 +211,18 @@ def armed(disturbance: Disturbance | None, folder: Path, whole: Outcome | None) 
                 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
             return
         number = signal.Signals[disturbance.how]
-        end = lambda *_: os.kill(os.getpid(), number)  # noqa: E731
         if disturbance.unit == "changes":
+            end = lambda: os.kill(os.getpid(), number)  # noqa: E731
             sys.addaudithook(_Changes(folder, 1 + int(disturbance.moment * whole.changes), end))
-        else:
-            signal.signal(signal.SIGPROF, end)
-            signal.setitimer(signal.ITIMER_PROF, max(disturbance.moment * whole.seconds, 0.001))
 
     return arm
+
+
+def struck(disturbance: Disturbance, whole: Outcome) -> tuple[float, int] | None:
+    """After how much processor time a signal comes, and which one, where that is what happens."""
+    if disturbance.unit != "processor":
+        return None
+    return disturbance.moment * whole.seconds, signal.Signals[disturbance.how]
 
 
 def can_mount() -> bool:
