@@ -54,12 +54,12 @@ class RelevantPairs:
         blocks = [slice(start, min(start + step, pairs.stop)) for start in range(pairs.start, pairs.stop, step)]
         # All threads, this one included, take blocks from one iterator until none is left.
         waiting = iter(blocks)
-        shares = [helpers.submit(self._count_blocks, scores, tile.start, waiting) for _ in blocks[1:THREADS]]
-        finite = [self._count_blocks(scores, tile.start, waiting), *(share.result() for share in shares)]
+        shares = [helpers.submit(self._count_blocks, scores, tile.start, step, waiting) for _ in blocks[1:THREADS]]
+        finite = [self._count_blocks(scores, tile.start, step, waiting), *(share.result() for share in shares)]
         return all(finite)
 
-    def _count_blocks(self, scores: Scores, first_query: int, blocks: Iterator[slice]) -> bool:
-        width, most = scores.shape[1], max(_SCORES_PER_BLOCK // max(scores.shape[1], 1), 1)
+    def _count_blocks(self, scores: Scores, first_query: int, most: int, blocks: Iterator[slice]) -> bool:
+        width = scores.shape[1]
         # Of each row the score that it is compared with, as often as it is compared; and what the comparisons say.
         own_scores, equal = np.empty((most, width), scores.dtype), np.empty((most, width), np.bool_)
         # Rows of flags are padded to whole 8-byte words, which are added up instead of single flags.
