@@ -97,6 +97,14 @@ class Cluster:
             if "spawn_main" in " ".join(process.cmdline()):
                 process.kill()
 
+    def used(self) -> float:
+        """Processor seconds of scheduler and workers so far."""
+        import psutil
+
+        started = [psutil.Process(process.pid) for process in self._processes]
+        every = [*started, *(child for one in started for child in one.children(recursive=True))]
+        return sum(sum(one.cpu_times()[:2]) for one in every)
+
     def close(self) -> None:
         """End everything."""
         import psutil

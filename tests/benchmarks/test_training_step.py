@@ -2,10 +2,13 @@
 
 Of PaSST in both stages, of the system of DCASE 2023, and of the hybrid one with MobileNet.
 
-And a step of the small MobileNet with the published images and with coarser ones, 32 clips of 7 s each.
+And a step of the small MobileNet with the published images and with coarser ones, 32 clips of 7 s each; and the memory
+of a step of the small PaSST with 64 clips of 10 s, at once and by parts of 16.
 """
 
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -133,3 +136,59 @@ def test_coarser_images_make_the_small_mobilenet_several_times_faster(benchmark:
 @pytest.mark.benchmark(group="training step, full size")
 def test_a_step_of_the_hybrid_system(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
     measure(benchmark, capsys, "hybrid-mn-clotho", keywords=[[0, 713, 12, 3602, 2], [0, 4010, 2]])
+
+
+STEP = """
+import sys, time
+from pathlib import Path
+import numpy as np, torch
+from torch.nn.functional import normalize
+from harness.interface.cards.card import parse_card, read_card
+from systems.dual_encoder.card import DualEncoderCard
+from systems.dual_encoder.model import DualEncoder
+from systems.training.fitting.losses import supervised_loss
+from systems.training.fitting.parts import in_parts
+
+def held(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+parts = int(sys.argv[1])
+torch.set_num_threads(1)
+model = DualEncoder.seeded(parse_card(DualEncoderCard, read_card("tiny-passt")[0]), 0).eval()
+random = np.random.default_rng(0)
+clips = [random.standard_normal(320_000).astype(np.float32) / 10 for _ in range(64)]
+captions = [[0, *random.integers(4, 600, 18).tolist(), 2] for _ in range(64)]
+# What the first step of all takes, as code that is loaded, is no part of it, and the peak so far is forgotten.
+model.embed_clips(clips[:2]).sum().backward()
+model.embed_captions(captions[:2]).sum().backward()
+Path("/proc/self/clear_refs").write_text("5")
+before, began = held("VmRSS"), time.process_time()
+audio = in_parts(lambda some: normalize(model.embed_clips(clips[some]).float(), dim=-1), 64, parts, model)
+text = in_parts(lambda some: normalize(model.embed_captions(captions[some]).float(), dim=-1), 64, parts, model)
+loss = supervised_loss(audio @ text.T, torch.eye(64, dtype=torch.bool), 0.05)
+loss.backward()
+print(held("VmHWM") - before, time.process_time() - began, loss.item())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
+@pytest.mark.benchmark(group="training step, by parts")
+def test_parts_of_16_take_a_third_of_the_memory(
+    benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def step(parts: int) -> list[float]:
+        done = subprocess.run([sys.executable, "-c", STEP, str(parts)], check=True, capture_output=True, text=True)
+        return list(map(float, done.stdout.split()))
+
+    (whole, seconds, loss), (part, seconds_of_parts, loss_of_parts) = benchmark.pedantic(
+        lambda: (step(1), step(4)), rounds=1
+    )
+    with capsys.disabled():
+        say(
+            f"a step of tiny-passt with 64 clips of 10 s: {whole:.0f} MiB and {seconds:.1f} s of a processor at once, "
+            f"{part:.0f} MiB and {seconds_of_parts:.1f} s by parts of 16"
+        )
+    assert loss_of_parts == pytest.approx(loss, rel=1e-6)
+    assert part < whole / 2
