@@ -83,7 +83,9 @@ class Cluster:
 
     def _started(self, inside: list[str], module: str, *options: str) -> "subprocess.Popen[bytes]":
         command = [*inside, sys.executable, "-m", f"distributed.cli.{module}", "--scheduler-file", str(self.file)]
-        return subprocess.Popen([*command, "--no-dashboard", *options], stderr=subprocess.DEVNULL)  # noqa: S603
+        # As the documentation advises.
+        settings = os.environ | {"MALLOC_ARENA_MAX": "1"}
+        return subprocess.Popen([*command, "--no-dashboard", *options], stderr=subprocess.DEVNULL, env=settings)  # noqa: S603
 
     def kill_scheduler(self) -> None:
         """End the scheduler without a word."""

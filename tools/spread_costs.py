@@ -79,11 +79,7 @@ def found_in(out: Path) -> dict[tuple[str, str], tuple[dict[str, object], bytes]
 
 
 def row(place: Place, start: Cost, whole: Cost, alone: Cost, equal: bool) -> str:
-    """A row of the table; `alone` is what one process takes without its start.
-
-    >>> row(Place("local:2", [], 2, float), Cost(5, 10), Cost(65, 115), Cost(100, 100), True)
-    '| local:2 | 5 s, 10 s | 60 s, 105 s | +5 % | 83 % | yes |'
-    """
+    """A row of the table; `alone` is what one process takes without its start."""
     rest = whole.without(start)
     return (
         f"| {place.name} | {start.wall:.0f} s, {start.processor:.0f} s | {rest.wall:.0f} s, {rest.processor:.0f} s | "
