@@ -19,9 +19,14 @@ def weights_in(content: object) -> dict[str, Tensor] | None:
     if not isinstance(content, Mapping):
         return None
     for part in (content, *(content[key] for key in _KEYS if key in content)):
-        if isinstance(part, Mapping) and part and all(isinstance(value, Tensor) for value in part.values()):
+        if isinstance(part, Mapping) and part and all(map(_is_weight, part.items())):
             return dict(part)
     return None
+
+
+def _is_weight(entry: tuple[object, object]) -> bool:
+    name, value = entry
+    return isinstance(name, str) and isinstance(value, Tensor)
 
 
 def unwrapped(state: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:

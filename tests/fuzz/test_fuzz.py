@@ -429,7 +429,8 @@ def look_at(kind: Kind, path: Path) -> None:
         signal.setitimer(signal.ITIMER_PROF, 0)
     assert "\n" not in said, repr(said[:2_000])
     assert 0 < len(said) < 2_000, said[:2_000]
-    assert problems <= 1_001
+    # Of a list, one for each line at most: whoever mends a file needs them all.
+    assert problems <= max(1_001, path.read_bytes().count(b"\n"))
 
 
 @pytest.mark.parametrize("name", KINDS)

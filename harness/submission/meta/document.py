@@ -15,6 +15,8 @@ Key = tuple[str | int, ...]
 
 _MOST_ENTRIES = 20_000
 _DEEPEST = 60
+_MISFITS = (ValueError, LookupError, TypeError, OverflowError, AttributeError)
+"""What PyYAML raises where a value does not fit its tag."""
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]{1,3}")
 
 
@@ -166,7 +168,10 @@ def _unfit(node: Any) -> Finding | None:
     except yaml.MarkedYAMLError as error:
         reason = str(error.problem)
         line = error.problem_mark.line + 1 if error.problem_mark else None
-    except (ValueError, LookupError, TypeError, OverflowError) as error:
+    except AttributeError:
+        # What PyYAML says of a date that is none speaks of its own inside.
+        reason = "no date"
+    except _MISFITS as error:
         reason = str(error)
     else:
         return None
@@ -216,6 +221,6 @@ def _value(node: Any, constructor: Any) -> Any:
 
     try:
         value = constructor.construct_object(node)
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, OverflowError):
+    except (yaml.YAMLError, *_MISFITS):
         return node.value
     return value if isinstance(value, str | int | float | bool | None) else node.value

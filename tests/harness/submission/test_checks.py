@@ -249,6 +249,7 @@ SPOILT: dict[str, tuple[str, Callable[[Files], object], tuple[str, ...]]] = {
     ),
     "no description": ("M019", replace(META, "  description:", "  about:"), ("no description",)),
     "decimal comma": ("M020", replace(META, "    R@1: 0.5", "    R@1: 0,5"), ("R@1 of 0,5", "decimal point")),
+    "date that is none": ("M003", replace(META, "!!null   # none", "!!timestamp x"), ("does not fit its type",)),
     "tag that does not fit": ("M003", replace(META, "!!null   # none", "!!int x"), ("does not fit its type",)),
     "per cent": ("M020", replace(META, "    R@1: 0.5", "    R@1: 50.0"), ("R@1 of 50.0", "write 0.5")),
     "no results": ("M021", lines(lambda rows: rows[:-3], META), ("no results",)),
