@@ -50,7 +50,7 @@ class RelevantPairs:
         Returns:
             Whether all scores are finite; otherwise the counts are not valid.
         """
-        step = max(_SCORES_PER_BLOCK // max(scores.shape[1], 1), 1)
+        step = max(min(_SCORES_PER_BLOCK // max(scores.shape[1], 1), pairs.stop - pairs.start), 1)
         blocks = [slice(start, min(start + step, pairs.stop)) for start in range(pairs.start, pairs.stop, step)]
         # All threads, this one included, take blocks from one iterator until none is left.
         waiting = iter(blocks)
