@@ -220,7 +220,10 @@ def test_what_is_no_weights_file(tmp_path: Path, content: bytes) -> None:
         read_checkpoint(tmp_path / "file.pt")
 
 
-@pytest.mark.parametrize("content", [{}, {"state_dict": {}}, {"state_dict": {"a": 1}}, [torch.zeros(1)], {"a": "b"}, {1: torch.zeros(1)}])
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"state_dict": {}}, {"state_dict": {"a": 1}}, [torch.zeros(1)], {"a": "b"}, {1: torch.zeros(1)}],
+)
 def test_data_without_weights(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "file.pt")
     with pytest.raises(UserError, match="holds no weights"):
