@@ -81,9 +81,11 @@ def found_in(out: Path) -> dict[tuple[str, str], tuple[dict[str, object], bytes]
 def row(place: Place, start: Cost, whole: Cost, alone: Cost, equal: bool) -> str:
     """A row of the table; `alone` is what one process takes without its start."""
     rest = whole.without(start)
+    # Where the start, which is measured by itself, hides the rest, nothing can be said of it.
+    efficiency = f"{alone.wall / rest.wall / place.workers:.0%}" if rest.wall > 0 else "?"
     return (
         f"| {place.name} | {start.wall:.0f} s, {start.processor:.0f} s | {rest.wall:.0f} s, {rest.processor:.0f} s | "
-        f"{rest.processor / alone.processor - 1:+.0%} | {alone.wall / rest.wall / place.workers:.0%} | "
+        f"{rest.processor / alone.processor - 1:+.0%} | {efficiency} | "
         f"{'yes' if equal else 'NO'} |"
     ).replace("%", " %")
 

@@ -24,6 +24,7 @@ def test_the_start_is_taken_off_and_workers_are_paid_for(tool: Any) -> None:
     told = tool.row(place, tool.Cost(5, 10), tool.Cost(65, 115), alone, True)
     assert told == "| local:2 | 5 s, 10 s | 60 s, 105 s | +5 % | 83 % | yes |"
     assert tool.row(place, tool.Cost(5, 10), tool.Cost(65, 115), alone, False).endswith("| NO |")
+    assert tool.row(place, tool.Cost(5, 10), tool.Cost(5, 115), alone, True).endswith("| ? | yes |")
 
 
 def test_records_that_differ_are_found(
