@@ -114,7 +114,7 @@ def long_piece(path: Path, sample_rate: int, number: int) -> Pcm:
 
 
 def rounded(waveform: Array, louder: int = 0) -> Pcm:
-    """A waveform in [-1, 1], as 16-bit samples in its own memory, doubled `louder` times before."""
+    """A waveform in [-1, 1] as 16-bit samples, doubled `louder` times before; they take the memory that it had."""
     # A sample takes half the bytes that it took, so that none is written over before it is read.
     pcm = waveform.view(np.int16)[: len(waveform)]
     # In pieces that stay in the processor's own cache.

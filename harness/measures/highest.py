@@ -37,6 +37,8 @@ def highest(scores: Scores, k: int) -> tuple[Indices, Scores]:
         Columns and scores, each of shape `(rows, k)`.
     """
     rows, count = scores.shape
+    if not rows:
+        return np.empty((0, k), np.int64), np.empty((0, k), scores.dtype)
     (candidates,) = (scores >= reached(scores, k)).ravel().nonzero()
     found = scores.ravel().take(candidates)
     if rows == 1:

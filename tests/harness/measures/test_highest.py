@@ -28,3 +28,8 @@ def test_float64_keeps_its_digits(rows):
     columns, found = highest(scores, 2)
     assert columns.tolist() == [[199, 198]] * rows
     assert found.tolist() == scores[:, [199, 198]].tolist()
+
+
+def test_no_rows_have_none():
+    columns, found = highest(np.empty((0, 5), np.float32), 2)
+    assert (columns.shape, found.shape) == ((0, 2), (0, 2))
