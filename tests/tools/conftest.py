@@ -1,14 +1,27 @@
-"""Tests of the tools; files of tests that fork run in a process of their own."""
+"""Tests of the tools: each finds its own, and files of tests that fork run in a process of their own."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 _ALONE = "LBAR_TEST_IN_OWN_PROCESS"
+
+
+@pytest.fixture
+def tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The tool that a file of tests is named after, imported with the tools that it imports itself."""
+    monkeypatch.syspath_prepend(str(TOOLS))
+    yield import_module(request.path.stem.removeprefix("test_"))
+    for name in {path.stem for path in TOOLS.glob("*.py")} & sys.modules.keys():
+        del sys.modules[name]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,21 +2,9 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import cost_law
-
-    yield cost_law
-    sys.modules.pop("cost_law", None)
 
 
 def test_a_line_is_found_and_its_error_said(tool: Any) -> None:

@@ -1,23 +1,10 @@
 """Whether a teacher's average precision predicts what its student gains."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import draw_gains
-
-    yield draw_gains
-    for name in ("draw_gains", "draw_agreement", "tabulate_stages"):
-        sys.modules.pop(name, None)
 
 
 def test_a_teacher_has_itself_as_its_student_and_three_have_three(

@@ -1,21 +1,8 @@
 """The split of an evaluation from files by stage, with a small system."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import end_to_end
-
-    yield end_to_end
-    sys.modules.pop("end_to_end", None)
 
 
 def test_what_it_prints(tool: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,22 +1,10 @@
 """The report of what a GPU reaches, on the CPU with the small systems."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import gpu_report
-
-    yield gpu_report
-    sys.modules.pop("gpu_report", None)
 
 
 @pytest.mark.slow

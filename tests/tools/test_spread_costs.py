@@ -6,18 +6,6 @@ from typing import Any
 
 import pytest
 
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def tool(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(TOOLS))
-    import spread_costs
-
-    yield spread_costs
-    for name in ("spread_costs", "hosts"):
-        sys.modules.pop(name, None)
-
 
 def test_the_start_is_taken_off_and_workers_are_paid_for(tool: Any) -> None:
     place, alone = tool.Place("local:2", [], 2, float), tool.Cost(100, 100)
