@@ -103,9 +103,7 @@ def evaluate_all(
     if names and all(map(_lacks_files, names)):
         missing = missing_for(names, options.data_root, splits=[(one.dataset, one.split) for one in asked])
         if error := missing.error(", ".join(names)):
-            # Nobody fetches gigabytes for a card that does not fit.
-            for name in names:
-                require_fitting(name)
+            require_fitting(names)
             raise error
     if options.workers:
         # What is wrong with them is told before anything is decoded.

@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -196,19 +196,22 @@ def build_system(
     return BuiltSystem(cast("System", system), chosen, precision)
 
 
-def require_fitting(name: str) -> None:
-    """Check all fields of a card, before any of its files is looked for, where its factory says the kind it takes.
+def require_fitting(names: Iterable[str]) -> None:
+    """Check all fields of cards whose factories say which kind of card they take (`takes_card`).
+
+    Nobody should fetch gigabytes for a card with a mistake.
 
     Raises:
         UserError: there is no such card, its factory cannot be imported, or a field is missing, unknown or of the wrong
             kind.
     """
-    target = target_of(name)
-    if is_card(target):
-        card, _ = read_card(target)
-        kind = kind_of(import_named(str(card["factory"]), named_by=name))
-        if kind is not None:
-            parse_card(kind, card)
+    for name in names:
+        target = target_of(name)
+        if is_card(target):
+            card, _ = read_card(target)
+            kind = kind_of(import_named(str(card["factory"]), named_by=name))
+            if kind is not None:
+                parse_card(kind, card)
 
 
 def import_named(target: str, *, named_by: str, trusted: bool = False) -> Callable[..., object]:

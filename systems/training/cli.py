@@ -75,9 +75,7 @@ def train(
             say(f"{len(missing.parts)} of the things needed are not here; without --dry-run they are listed")
         return
     if error := missing.error(", ".join(cards)):
-        # Nobody fetches gigabytes for a card that does not fit.
-        for name in chosen:
-            require_fitting(name)
+        require_fitting(chosen)
         raise error
     if "," in device and on is None:
         on = f"local:{len(device.split(','))}"
