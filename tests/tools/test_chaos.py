@@ -153,12 +153,13 @@ def test_what_a_command_has_others_do_is_disturbed_too(tool: ModuleType, tmp_pat
 
 
 def test_moments_are_drawn_by_the_seed(tool: ModuleType) -> None:
-    def drawn(seed: int) -> list[object]:
-        return [tool.drawn(tool.random.Random(f"{seed} {number}"), mounts=True) for number in range(50)]
+    def drawn(seed: int, changes: int = 9) -> list[object]:
+        return [tool.drawn(tool.random.Random(f"{seed} {number}"), True, changes) for number in range(50)]
 
     assert drawn(0) == drawn(0) != drawn(1)
     assert {one.how for one in drawn(0)} == {"SIGKILL", "SIGTERM", "SIGINT", "full disk"}  # type: ignore[attr-defined]
     assert {one.unit for one in drawn(0)} == {"bytes", "changes", "processor"}  # type: ignore[attr-defined]
+    assert {one.unit for one in drawn(0, changes=0)} == {"bytes", "processor"}  # type: ignore[attr-defined]
 
 
 def test_times_are_no_figures_and_digests_are(tool: ModuleType, tmp_path: Path) -> None:
