@@ -49,6 +49,7 @@
       showHistory();
     }
     status.textContent = "Searching …";
+    const from = document.activeElement;
     const columns = [asked.system, asked.beside].filter((system, index) => index === 0 || system >= 0).map(Number);
     let first = true, counted = 0;
     // Each system's answers come as soon as it has them.
@@ -79,7 +80,10 @@
       const list = make("ol", { class: "answers" }, found.map(answer));
       places[index].append(found.length ? list : make("p", { class: "soft" }, "Nothing here is like that."));
       counted += found.length;
-      if (first && list.children.length) list.querySelector("button").focus();
+      // Who has gone on to another field, or goes through a menu, keeps the place.
+      const at = document.activeElement;
+      const free = at === document.body || (at === from && at.tagName !== "SELECT");
+      if (first && free && list.children.length) list.querySelector("button").focus();
       first = false;
     }));
     // Where there are none, the place of the answers says why.

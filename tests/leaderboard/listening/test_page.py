@@ -103,7 +103,7 @@ def test_the_truth_is_shown_where_it_is_known(server: Server, browse: Browse) ->
 
 def test_two_systems_side_by_side_and_filters(server: Server, browse: Browse) -> None:
     page = browse(server.address)
-    ask(page, "1250 hertz")
+    ask(page, "610 hertz")
     page.get_by_label("Beside it").select_option(index=2)
     page.locator(".columns > section").nth(1).locator(".answer").first.wait_for()
     names = page.locator(".columns h2").all_inner_texts()
@@ -113,9 +113,30 @@ def test_two_systems_side_by_side_and_filters(server: Server, browse: Browse) ->
     page.get_by_label("Folder").select_option(index=0)
     page.get_by_label("Length").select_option(label="up to 10 s")
     page.wait_for_function("() => document.querySelectorAll('.answer').length === 8")
-    page.get_by_label("but not").fill("1250")
+    assert page.locator(".answer b.clip").first.inner_text() == "b"
+    page.get_by_label("but not").fill("625 hertz")
     page.get_by_label("but not").press("Enter")
-    page.wait_for_function("() => !document.querySelector('.answer b.clip')?.textContent.startsWith('a')")
+    page.wait_for_function("() => (document.querySelector('.answer b.clip')?.textContent ?? 'b') !== 'b'")
+
+
+def test_late_answers_leave_the_focus_to_who_has_gone_on(server: Server, browse: Browse) -> None:
+    page = browse(server.address)
+    ask(page, "1250 hertz")
+    focused = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.parentElement.textContent"
+    assert page.evaluate(focused).startswith("Play ")
+    length, without = page.get_by_label("Length"), page.get_by_label("but not")
+    length.focus()
+    length.select_option(label="up to 10 s")
+    page.wait_for_function("() => document.querySelectorAll('.answer').length === 4")
+    assert page.evaluate(focused).startswith("Length")
+    held: list[Any] = []
+    page.route("**/search?*", lambda route: held.append(route))
+    with page.expect_request("**/search?*"):
+        length.select_option(index=0)
+    without.focus()
+    held[0].continue_()
+    page.locator(".answer").first.wait_for()
+    assert page.evaluate(focused) == "but not"
 
 
 def test_stars_history_and_exports(server: Server, browse: Browse) -> None:
