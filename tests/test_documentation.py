@@ -153,7 +153,9 @@ def reader(participant: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # A page is there when its address is told; nobody would end the server.
     monkeypatch.setattr("leaderboard.listening.serve", lambda _app, _port, say: say("http://127.0.0.1"))
     # Figures that may stand beside others take minutes.
-    monkeypatch.setattr(timing, "FULL", timing.Effort(warm_ups=1, most_warm_up_seconds=0, iterations=2, seconds=0))
+    monkeypatch.setattr(
+        "harness.throughput.FULL", timing.Effort(warm_ups=1, most_warm_up_seconds=0, iterations=2, seconds=0)
+    )
     monkeypatch.setattr(batch_size, "_SWEEP_SECONDS", 0)
     monkeypatch.syspath_prepend(str(participant))
     monkeypatch.delitem(sys.modules, "mine", raising=False)

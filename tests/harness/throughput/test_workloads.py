@@ -48,7 +48,9 @@ def test_a_new_one_is_an_entry(
     tones: Callable[..., Path], migrated_runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workloads, "WORKLOADS", (*WORKLOADS, Captions()))
-    monkeypatch.setattr(timing, "FULL", timing.Effort(warm_ups=1, most_warm_up_seconds=0, iterations=2, seconds=0))
+    monkeypatch.setattr(
+        "harness.throughput.FULL", timing.Effort(warm_ups=1, most_warm_up_seconds=0, iterations=2, seconds=0)
+    )
     command = ["bench", "tone_system:ToneSystem", "--workload", "captions", "--protocol", "folder", "--data-root"]
     arguments = [*command, str(tones()), "--out", str(migrated_runs), "--device", "cpu"]
     done = CliRunner().invoke(build(), [*arguments, "--json"], catch_exceptions=False)
