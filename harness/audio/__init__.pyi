@@ -8,7 +8,11 @@ from .decoding import decode_recording as decode_recording
 from .fingerprints import Fingerprint as Fingerprint
 from .fingerprints import FingerprintIndex as FingerprintIndex
 from .fingerprints import fingerprint as fingerprint
+from .long_recordings import PASSAGE as PASSAGE
+from .pieces import pieces as pieces
 from .recording_size import ExpectedSize as ExpectedSize
 from .recording_size import expected_size as expected_size
+from .rounding import file_digest as file_digest
+from .rounding import in_threads as in_threads
 from .store import PcmStore as PcmStore
 from .store import decoder_version as decoder_version

@@ -2,8 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -25,6 +26,9 @@ _SHORTENED = re.compile(r"^ *(?:data|Data Size|SSND|Riff size|riff) *: (\d+) \(s
 _LENGTH_UNKNOWN = 0x7FFF0000
 
 _RATES = range(1_000, 768_001)
+
+_BLOCK = 1 << 20
+"""Samples that are read at once from a pipe, whose length is not known."""
 
 # Why a file cannot be opened, libsndfile keeps in one place for all threads.
 _OPENING = Lock()
@@ -84,27 +88,40 @@ def decode_recording(path: Path, sample_rate: int) -> Recording:
         BrokenAudio: no such file, empty, cut short, not audio, without samples, or with samples that are NaN or
             infinite. An Ogg file that was cut looks like a shorter one, and is read as far as it goes.
     """
+    with stage("decode"), recording_file(path) as file:
+        return heard(path, file, read_samples(path, file), sample_rate)
+
+
+def heard(path: Path, file: "SoundFile", samples: Array, sample_rate: int) -> Recording:
+    """All samples of a file as a recording.
+
+    Args:
+        path: of the file, for messages.
+        file: opened by `recording_file`.
+        samples: as `read_samples` gives them; they may be changed.
+        sample_rate: Hz wanted.
+
+    Raises:
+        BrokenAudio: there are none.
+    """
     import soxr
 
-    with stage("decode"):
-        file_status(path)
-        samples, rate, integers = _read(path)
-        seconds, channels = len(samples) / rate, extent(samples)
-        largest = channels.largest
-        if (scale := integer_scale(largest)) != 1:
-            samples /= np.float32(scale)
-            channels = extent(samples)
-        mono = channels
-        if samples.ndim == 2:
-            samples = samples.mean(axis=1)
-            mono = extent(samples)
+    rate, seconds, channels = file.samplerate, len(samples) / file.samplerate, extent(samples)
+    largest = channels.largest
+    if (scale := integer_scale(largest)) != 1:
+        samples /= np.float32(scale)
+        channels = extent(samples)
+    mono = channels
+    if samples.ndim == 2:
+        samples = samples.mean(axis=1)
+        mono = extent(samples)
     if rate != sample_rate:
         with stage("resample"):
             samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
     if not len(samples):
         raise BrokenAudio(f"{path} holds no sound; replace it, or leave the clip out")
     np.clip(samples, -1, 1, out=samples)
-    louder = 0 if integers else steps_louder(samples)
+    louder = 0 if _holds_integers(file) else steps_louder(samples)
     return Recording(samples, seconds, rate, louder, Sound(largest, channels.swing, mono.swing))
 
 
@@ -127,34 +144,70 @@ def file_status(path: Path) -> os.stat_result:
     return status
 
 
-def opened(source: Path | BytesIO) -> "SoundFile":
-    """A file opened by libsndfile; what this raises is one of `READING_ERRORS`, and says why."""
+def opened(source: Path | int) -> "SoundFile":
+    """A file or pipe opened by libsndfile; what this raises is one of `READING_ERRORS`, and says why."""
     import soundfile
 
     with _OPENING:
-        return soundfile.SoundFile(source)
+        return soundfile.SoundFile(source, closefd=False)
 
 
-def _read(path: Path) -> tuple[Array, int, bool]:
-    """Samples of shape `(n,)` or `(n, channels)`, their rate in Hz, and whether the file holds 16-bit integers."""
+@contextmanager
+def recording_file(path: Path) -> Iterator["SoundFile"]:
+    """A recording that is open for reading from its beginning; what only ffmpeg reads comes through a pipe.
+
+    Raises:
+        BrokenAudio: see `decode_recording`; also in place of what else goes wrong in reading from it.
+    """
+    file_status(path)
     try:
-        with opened(readable(path)) as file:
-            # libsndfile turns integers into floats slowly; the numbers are the same.
-            integers = file.subtype == "PCM_16"
-            samples = file.read(dtype="int16" if integers else "float32")
-            rate, announced, log = file.samplerate, file.frames, file.extra_info
+        with readable(path) as source, opened(source) as file:
+            check_header(path, file.samplerate, file.extra_info)
+            yield file
     except Unconverted as error:
         raise BrokenAudio(str(error)) from None
     except READING_ERRORS as error:
         raise unreadable(path, error) from None
-    check_header(path, rate, log)
-    if len(samples) < announced:
-        raise cut_short(path, f"{len(samples)} of the {announced} samples its header announces")
+
+
+def read_samples(path: Path, file: "SoundFile", most: int | None = None) -> Array:
+    """The next samples of a recording as float32, shape `(n,)` or `(n, channels)`.
+
+    Args:
+        path: of the recording, for messages.
+        file: opened by `recording_file`.
+        most: how many to read at most; `None` is all there are.
+
+    Raises:
+        BrokenAudio: the recording ends before it says, or holds samples that are NaN or infinite.
+    """
+    integers = _holds_integers(file)
+    kind = "int16" if integers else "float32"
+    if file.seekable():
+        expected = file.frames - file.tell()
+        if most is not None:
+            expected = min(most, expected)
+        samples = file.read(expected, dtype=kind)
+        if len(samples) < expected:
+            raise cut_short(path, f"{file.tell()} of the {file.frames} samples its header announces")
+    elif most is not None:
+        samples = file.read(most, dtype=kind)
+    else:
+        parts = [file.read(_BLOCK, dtype=kind)]
+        while len(parts[-1]):
+            parts.append(file.read(_BLOCK, dtype=kind))
+        samples = np.concatenate(parts)
     if integers:
+        # libsndfile turns integers into floats slowly; the numbers are the same.
         samples = np.multiply(samples, np.float32(1 / 32768), dtype=np.float32)
     elif not np.isfinite(samples).all():
         raise BrokenAudio(f"{path} holds samples that are NaN or infinite; write the file again")
-    return samples, rate, integers
+    found: Array = samples
+    return found
+
+
+def _holds_integers(file: "SoundFile") -> bool:
+    return bool(file.subtype == "PCM_16")
 
 
 def unreadable(path: Path, error: BaseException) -> BrokenAudio:

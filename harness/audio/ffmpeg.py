@@ -1,10 +1,13 @@
 """Recordings that libsndfile cannot read, such as AAC in .m4a, by way of the program ffmpeg where it is installed."""
 
-import io
 import shlex
 import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
+from typing import IO, cast
 
 # By where a file of this kind has which bytes: its name, and how ffmpeg calls what reads it. To name that keeps
 # ffmpeg from taking a file for a playlist, which could make it open others.
@@ -16,16 +19,20 @@ _KINDS = (
     (0, b"\x30\x26\xb2\x75", "Windows Media (.wma)", "asf"),
     (0, b"#!AMR", "AMR", "amr"),
 )
-_MOST_SECONDS = 600
-"""Time that ffmpeg may take for a file."""
+_MOST_SECONDS = 3_600
+"""Processor time that ffmpeg may take for a file."""
 
 
 class Unconverted(Exception):  # noqa: N818
     """ffmpeg is needed and not there, or cannot read the file; the message is for the person who has it."""
 
 
-def readable(path: Path) -> Path | io.BytesIO:
-    """What libsndfile reads for a file: the file itself, or what ffmpeg made of it, as WAV.
+@contextmanager
+def readable(path: Path) -> Iterator[Path | int]:
+    """What libsndfile reads for a file: the file itself, or a pipe into which ffmpeg writes it as WAV.
+
+    Where the pipe is read to its end, what ffmpeg found wrong is raised at the end of the context; where it is not,
+    ffmpeg is stopped there.
 
     Raises:
         Unconverted: the file is of a kind that needs ffmpeg, which is not installed or cannot read it.
@@ -35,11 +42,14 @@ def readable(path: Path) -> Path | io.BytesIO:
         head = file.read(12)
     for place, mark, kind, reader in _KINDS:
         if head[place:].startswith(mark):
-            return _converted(path, kind, reader)
-    return path
+            with _converted(path, kind, reader) as pipe:
+                yield pipe
+            return
+    yield path
 
 
-def _converted(path: Path, kind: str, reader: str) -> io.BytesIO:
+@contextmanager
+def _converted(path: Path, kind: str, reader: str) -> Iterator[int]:
     program = shutil.which("ffmpeg")
     if program is None:
         command = shlex.join(["ffmpeg", "-i", str(path), str(path.with_suffix(".wav"))])
@@ -47,21 +57,26 @@ def _converted(path: Path, kind: str, reader: str) -> io.BytesIO:
             f"{path} is {kind}, which is read where the program ffmpeg is installed, and it is not; install it, or "
             f"convert the file: {command}"
         )
-    source = ["-f", reader, "-i", f"file:{path.absolute()}"]
+    source = ["-timelimit", str(_MOST_SECONDS), "-f", reader, "-i", f"file:{path.absolute()}"]
     wanted = ["-map", "0:a:0", "-f", "wav", "-c:a", "pcm_f32le", "pipe:1"]
-    try:
-        done = subprocess.run(  # noqa: S603
-            [program, "-nostdin", "-v", "error", *source, *wanted],
-            capture_output=True,
-            timeout=_MOST_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unconverted(f"{path}: ffmpeg has not read it within {_MOST_SECONDS} s; convert it yourself") from None
-    # Of a file that was cut short it decodes what there is, and complains.
-    if done.returncode or done.stderr.strip():
-        lines = done.stderr.decode(errors="replace").split("\n")
-        raise Unconverted(
-            f"{path} cannot be read as {kind} (ffmpeg: {lines[0].strip()[:200]}); copy or download it again"
-        )
-    return io.BytesIO(done.stdout)
+    command_line = [program, "-nostdin", "-v", "error", *source, *wanted]
+    failed: RuntimeError | None = None
+    with TemporaryFile() as said, Popen(command_line, stdout=PIPE, stderr=said) as process:  # noqa: S603
+        pipe = cast("IO[bytes]", process.stdout)
+        try:
+            yield pipe.fileno()
+        except RuntimeError as error:
+            # Where ffmpeg wrote nothing, libsndfile cannot say why.
+            failed = error
+        except BaseException:
+            process.kill()
+            raise
+        if pipe.read(1):
+            process.kill()
+        # Of a file that was cut short it decodes what there is, and complains.
+        elif process.wait() or said.tell():
+            said.seek(0)
+            why = said.readline().decode(errors="replace").strip()[:200] or f"ended with {process.returncode}"
+            raise Unconverted(f"{path} cannot be read as {kind} (ffmpeg: {why}); copy or download it again")
+    if failed is not None:
+        raise failed

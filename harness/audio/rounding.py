@@ -2,18 +2,21 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from harness.audio.clip import Array, Pcm
 from harness.audio.decoding import BrokenAudio, decode_recording
-from harness.audio.long_recordings import PASSAGE, is_long, last_passage, passages
+from harness.audio.long_recordings import PASSAGE, is_long, passages
 from harness.audio.sound_checks import Sound, extent
 from harness.machine import usable_cores
+
+Result = TypeVar("Result")
 
 _PIECE = 1 << 14
 
@@ -39,19 +42,19 @@ class Decoded:
     sound: Sound
 
 
-def decoded(path: Path, sample_rate: int, *, by_end: bool = False) -> Decoded | BrokenAudio:
-    """The clip decoded, or what is wrong with the file; of a long recording only the end, where that is to do."""
+def decoded(path: Path, sample_rate: int) -> Decoded | BrokenAudio:
+    """The clip decoded, or what is wrong with the file."""
     import xxhash
 
     try:
         if is_long(path):
-            return _by_end(path, sample_rate) if by_end else _decoded_in_passages(path, sample_rate)
+            return _decoded_in_passages(path, sample_rate)
         recording = decode_recording(path, sample_rate)
         louder = recording.steps_louder
         samples = rounded(recording.samples, louder)
         # The same numbers stand for another sound where they were made louder.
         digest = xxhash.xxh3_128_digest(samples.data, seed=louder)
-        return Decoded(samples, len(samples), digest, _file_digest(path), louder, recording.sound)
+        return Decoded(samples, len(samples), digest, file_digest(path), louder, recording.sound)
     except BrokenAudio as error:
         return error
     except OSError as error:
@@ -68,33 +71,26 @@ def _decoded_in_passages(path: Path, sample_rate: int) -> Decoded:
         largest, swing = max(largest, found.largest), max(swing, found.swing)
         digest.update(rounded(passage).data)
         length += len(passage)
-    return Decoded(None, length, digest.digest(), _file_digest(path), 0, Sound(largest, swing, swing))
+    return Decoded(None, length, digest.digest(), file_digest(path), 0, Sound(largest, swing, swing))
 
 
-def _by_end(path: Path, sample_rate: int) -> Decoded:
-    """A long recording that is known by the bytes of its file, and of which only the end is decoded for now."""
-    begin = last_passage(path) * sample_rate
-    (end,) = passages(path, sample_rate, begin)
-    found, file_digest = extent(end), _file_digest(path)
-    return Decoded(None, begin + len(end), file_digest, file_digest, 0, Sound(found.largest, found.swing, found.swing))
-
-
-def _file_digest(path: Path) -> bytes:
+def file_digest(path: Path) -> bytes:
+    """XXH3 of a file, 16 bytes."""
     import xxhash
 
     with path.open("rb") as file:
         return hashlib.file_digest(file, xxhash.xxh3_128).digest()
 
 
-def decoded_in_threads(
-    paths: Sequence[Path], sample_rate: int, *, by_end: bool = False
-) -> Iterator[tuple[Path, Decoded | BrokenAudio]]:
-    """Clips as `decoded`, in threads, each with its path: in the order of the paths, few at a time in memory."""
-    waiting: deque[tuple[Path, Future[Decoded | BrokenAudio]]] = deque()
+def in_threads(
+    work: Callable[[Path, int], Result | BrokenAudio], paths: Sequence[Path], sample_rate: int
+) -> Iterator[tuple[Path, Result | BrokenAudio]]:
+    """The results of `work(path, sample_rate)`, each with its path: in the order of the paths, few at a time."""
+    waiting: deque[tuple[Path, Future[Result | BrokenAudio]]] = deque()
     workers = usable_cores()
     with ThreadPoolExecutor(workers) as pool:
         for path in paths:
-            waiting.append((path, pool.submit(decoded, path, sample_rate, by_end=by_end)))
+            waiting.append((path, pool.submit(work, path, sample_rate)))
             if len(waiting) > 2 * workers:
                 first, result = waiting.popleft()
                 yield first, result.result()
@@ -125,3 +121,16 @@ def rounded(waveform: Array, louder: int = 0) -> Pcm:
         # `np.minimum` takes several times as long.
         pcm[start : start + _PIECE] = np.clip(piece, -32768, 32767, out=piece)
     return pcm
+
+
+def as_kept(waveform: Array, louder: int = 0) -> Array:
+    """A waveform in [-1, 1], in place, with the numbers that it has when it was `rounded` to 16 bits and read again."""
+    # Beside this number the steps of float32 are those of 16 bits.
+    beside = np.float32(384 * 2.0**-louder)
+    step = 2.0 ** -(15 + louder)
+    for start in range(0, len(waveform), _PIECE):
+        piece = waveform[start : start + _PIECE]
+        piece += beside
+        piece -= beside
+        np.clip(piece, -32768 * step, 32767 * step, out=piece)
+    return waveform

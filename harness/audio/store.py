@@ -23,7 +23,7 @@ from harness.audio.clip_index import (
 )
 from harness.audio.decoding import BrokenAudio
 from harness.audio.long_recordings import PASSAGE
-from harness.audio.rounding import Decoded, decoded, decoded_in_threads, long_piece
+from harness.audio.rounding import Decoded, decoded, in_threads, long_piece
 from harness.audio.sample_files import DamagedSamples, SampleFiles
 from harness.errors import UserError
 from harness.machine import Progress, cache_root, exclusive, silent
@@ -49,18 +49,15 @@ class PcmStore:
     that were rounded to 16 bits, the first time as every later time.
     """
 
-    def __init__(self, folder: Path, sample_rate: int, *, by_end: bool = False) -> None:
+    def __init__(self, folder: Path, sample_rate: int) -> None:
         """Open a store; neither folder nor files need exist.
 
         Args:
             folder: where it is.
             sample_rate: Hz.
-            by_end: `ensure` decodes of a long recording only the end, and `digest` goes by its file. That it is broken
-                before its end is found when it is read there.
         """
         self.folder = folder
         self.sample_rate = sample_rate
-        self._by_end = by_end
         self._index = ClipIndex(folder / f"{sample_rate}hz.index")
         self._files = SampleFiles(folder, sample_rate)
         self._clips = HeldClips()
@@ -186,7 +183,7 @@ class PcmStore:
     def _decode(self, keys: Keys) -> Iterator[tuple[Path, BrokenAudio | None]]:
         """Decode clips and keep them; yield each path, and what is wrong with its file, if anything."""
         added: dict[Path, Entries] = {}
-        for path, result in decoded_in_threads(list(keys), self.sample_rate, by_end=self._by_end):
+        for path, result in in_threads(decoded, list(keys), self.sample_rate):
             if isinstance(result, BrokenAudio):
                 yield path, result
             else:
@@ -269,7 +266,16 @@ def decoder_version() -> str:
     import soundfile
     import soxr
 
-    names = ("decoding", "ffmpeg", "sound_checks", "rounding", "long_recordings", "clip_index", "sample_files")
+    names = (
+        "decoding",
+        "ffmpeg",
+        "sound_checks",
+        "rounding",
+        "long_recordings",
+        "pieces",
+        "clip_index",
+        "sample_files",
+    )
     code = (Path(__file__).with_name(f"{name}.py").read_text() for name in names)
     return _sha256(*code, soxr.__version__, soundfile.__libsndfile_version__)[:8]
 

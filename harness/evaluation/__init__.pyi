@@ -1,4 +1,5 @@
 from .batches import EmbeddingJob as EmbeddingJob
+from .batches import batches_of_stream as batches_of_stream
 from .batches import embed_in_batches as embed_in_batches
 from .batches import is_out_of_memory as is_out_of_memory
 from .embedding import TaskEmbedder as TaskEmbedder

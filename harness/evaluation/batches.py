@@ -1,7 +1,9 @@
 """Embed a long sequence in batches."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -118,6 +120,43 @@ def embed_in_batches(
         rows.append(batch.astype(np.float32, copy=False))
         advance(len(batch))
     return np.concatenate(rows or [nothing])
+
+
+def batches_of_stream(
+    items: Iterator[Item],
+    system: str,
+    embed: Callable[[Sequence[Item]], object],
+    batch_size: int | None = None,
+    first: int = 0,
+    width: int = 0,
+) -> Iterator[Array]:
+    """The embeddings of clips that come one after the other, and of which nobody knows how many, batch by batch.
+
+    Args:
+        items: the clips; where a core is idle those of the next batch are taken in another thread.
+        system: the system's name, for messages.
+        embed: as of an `EmbeddingJob`.
+        batch_size: as of an `EmbeddingJob`.
+        first: the number of the first of them, for messages.
+        width: how many numbers each embedding has to have; 0 where the first batch decides.
+
+    Raises:
+        UserError: as `EmbeddingJob.batches`.
+    """
+    size = batch_size or FIRST_BATCH
+    reader = ReadAhead(lambda _: list(islice(items, size)), sys.maxsize)
+    for number in count():
+        batch = reader.take(number, number + 1)[0]
+        if not batch:
+            return
+        held = dict(enumerate(batch, first))
+        job = EmbeddingJob(system, "clip", first + len(batch), held.__getitem__, embed, batch_size)
+        for rows in job.between(first, job.count, width):
+            width = rows.shape[1]
+            # More did not fit, or there were no more.
+            size = min(size, len(rows))
+            yield rows
+        first = job.count
 
 
 def unequal_rows(system: str, item: str, width: int, before: int) -> UserError:

@@ -2,22 +2,21 @@
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from harness.audio import BrokenAudio, Clip, PcmStore
 from harness.errors import UserError
-from harness.machine import Progress, cache_root, embedding_key, exclusive, silent, temporary_folder
+from harness.machine import Advance, Progress, cache_root, embedding_key, exclusive, silent
 from harness.search.approximate import build_approximate
+from harness.search.hearing import HeardRecordings
 from harness.search.mapped_vectors import mapped_vectors
-from harness.search.recordings import Header, Recording, header_of, plan, portions
+from harness.search.recordings import header_of, plan, portions
 from harness.search.searching_system import SearchingSystem
 from harness.search.sound_progress import SoundProgress
 from harness.search.window_table import Database, WindowTable
-from harness.search.windows import windows_of
 
 _log = logging.getLogger(__name__)
 
@@ -94,13 +93,12 @@ def index_sounds(
         lengths = {file: header.seconds for file, header in headers.items()}
         shown = SoundProgress(progress, lengths)
         for files in portions(lengths):
-            described = {file: headers[file] for file in files}
-            arguments = (described, planned.new, searching, database, table, done, shown)
-            try:
-                table = _add(*arguments, by_end=True)
-            except BrokenAudio:
-                # A long recording is broken before its end: which one is found when all of them are decoded first.
-                table = _add(*arguments, by_end=False)
+            heard = searching.hear({file: headers[file] for file in files}, planned.new)
+            table = _add(heard, searching, database, table, shown.of(heard.windows))
+            done.broken |= heard.broken
+            done.added += len(heard.whole)
+            done.sound_seconds += sum(recording.seconds for recording in heard.whole.values())
+            shown.finish(len(files))
         if table is None:
             broken = [f"{file}: {why}" for file, why in done.broken.items()]
             raise UserError(f"none of {len(broken):,} recordings can be used", broken)
@@ -117,42 +115,18 @@ def index_sounds(
 
 
 def _add(
-    files: Mapping[str, Header],
-    states: Mapping[str, str],
-    searching: SearchingSystem,
-    database: Database,
-    table: WindowTable | None,
-    done: Indexed,
-    shown: SoundProgress,
-    *,
-    by_end: bool,
+    heard: HeardRecordings, searching: SearchingSystem, database: Database, table: WindowTable | None, advance: Advance
 ) -> WindowTable | None:
-    """Decode and embed some recordings and add them to the table, which is made where there is none."""
-    clips = [Clip(file, Path(file), header.tags) for file, header in files.items()]
-    with temporary_folder() as folder:
-        store = PcmStore(folder, searching.sample_rate, by_end=by_end)
-        broken = {clip.name: str(error) for clip, error in store.ensure(clips)}
-        windows = []
-        sound_seconds = 0.0
-        for clip in clips:
-            if clip.name not in broken:
-                seconds, header = store.length(clip) / store.sample_rate, files[clip.name]
-                known = (header.title, header.tags, store.files_digest([clip]), states[clip.name])
-                recording = Recording(clip.name, seconds, *known)
-                windows += [(clip, recording, window) for window in windows_of(seconds)]
-                sound_seconds += seconds
-        if windows:
-            places = [(clip, window) for clip, _, window in windows]
-            kept = database.cache(searching.about.named) / "new"
-            vectors = searching.windows(places, store, kept_in=kept, progress=shown.of(places))
-    if windows:
+    """Embed some recordings and add them to the table, which is made where there is none."""
+    folder = database.cache(searching.about.named) / "new"
+    vectors = searching.embedded(heard, folder, advance)
+    # A recording that is broken in its middle has windows before that.
+    rows = [row for row, (file, _) in enumerate(heard.windows) if file in heard.whole]
+    if rows:
         table = table or database.create(searching.about, vectors.shape[1])
-        table.add([(recording, window) for _, recording, window in windows], vectors)
-        shutil.rmtree(kept, ignore_errors=True)
-    done.broken |= broken
-    done.added += len(files) - len(broken)
-    done.sound_seconds += sound_seconds
-    shown.recordings(len(broken))
+        windows = [(heard.whole[file], window) for file, window in heard.windows if file in heard.whole]
+        table.add(windows, vectors[rows])
+        shutil.rmtree(folder, ignore_errors=True)
     return table
 
 

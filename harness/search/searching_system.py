@@ -1,13 +1,16 @@
 """A system as a search needs it: windows of recordings and words become vectors of length one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 
-from harness.audio import Array, Clip, PcmStore, decoder_version
+import numpy as np
+
+from harness.audio import PASSAGE, Array, Clip, pieces
 from harness.datasets import everyday_captions
 from harness.errors import UserError
-from harness.evaluation import EmbeddingJob, KeptRows, TaskEmbedder, caption_job, embed_in_batches
+from harness.evaluation import KeptRows, TaskEmbedder, batches_of_stream, caption_job, embed_in_batches
 from harness.interface import (
     Metadata,
     RetrievalSystem,
@@ -17,14 +20,15 @@ from harness.interface import (
     guarded_score,
     is_card,
     is_pair_scorer,
-    metadata_digest,
     metadata_of,
     uses_of,
 )
-from harness.machine import Progress, embedding_key, silent, temporary_folder
+from harness.machine import Advance, Progress, embedding_key, kind_of, silent
 from harness.measures import unit_vectors
+from harness.search.hearing import HeardRecordings
+from harness.search.recordings import Header
 from harness.search.window_table import IndexedSystem
-from harness.search.windows import LENGTH, WHOLE, Window
+from harness.search.windows import LENGTH, WHOLE
 
 
 class SearchingSystem:
@@ -88,60 +92,63 @@ class SearchingSystem:
         job = caption_job(self.system, self.captions, self._embedder.batch_size)
         return unit_vectors(embed_in_batches(job, kept, progress=self._embedder.progress))
 
-    def sound(self, clip: Clip, at: float | None) -> Array:
+    def sound(self, path: Path, at: float | None) -> Array:
         """The vector of a recording, or of the ten seconds around a place in it, `(d,)`.
 
         Raises:
             UserError: it is broken, the place is behind its end, or no place is named in a long recording.
         """
-        with temporary_folder() as folder:
-            store = PcmStore(folder, self.sample_rate, by_end=True)
-            for _, error in store.ensure([clip]):
-                raise error
-            seconds = store.length(clip) / self.sample_rate
-            if at is None and seconds > WHOLE:
-                raise UserError(f"{clip.path} lasts {seconds:,.0f} s; name a place in it, as in {clip.path.name}@12.5")
-            if at is not None and at >= seconds:
-                raise UserError(f"{clip.path} lasts {seconds:,.1f} s; {at:g} is behind its end")
-            start = 0.0 if at is None else min(max(at - LENGTH / 2, 0.0), max(seconds - LENGTH, 0.0))
-            window = Window(start, seconds if at is None else min(start + LENGTH, seconds))
-            vector: Array = self.windows([(clip, window)], store)[0]
-            return vector
+        start = 0 if at is None else max(int((at - LENGTH) // PASSAGE) * PASSAGE, 0)
+        enough = WHOLE if at is None else max(at + LENGTH / 2, LENGTH)
+        held, end = [np.zeros(0, np.float32)], float(start)
+        for piece in pieces(path, self.sample_rate, start):
+            held.append(piece)
+            end += len(piece) / self.sample_rate
+            if end > enough:
+                break
+        if at is None and end > WHOLE:
+            raise UserError(f"{path} lasts more than {WHOLE:g} s; name a place in it, as in {path.name}@12.5")
+        if at is not None and at >= end:
+            raise UserError(f"{path}: {at:g} s is behind its end")
+        samples = np.concatenate(held)
+        if at is not None:
+            first = min(max(at - LENGTH / 2, 0.0), max(end - LENGTH, 0.0)) - start
+            samples = samples[round(first * self.sample_rate) :][: round(LENGTH * self.sample_rate)]
+        known = metadata_of(Clip(str(path), path), uses_of(self.system))
+        vector: Array = unit_vectors(next(self._batches(iter([(samples, known)]))))[0]
+        return vector
 
-    def windows(
-        self,
-        windows: Sequence[tuple[Clip, Window]],
-        store: PcmStore,
-        *,
-        kept_in: Path | None = None,
-        progress: Progress = silent,
-    ) -> Array:
-        """The vectors of windows, `(windows, d)`.
+    def hear(self, headers: Mapping[str, Header], states: Mapping[str, str]) -> HeardRecordings:
+        """The windows of recordings as this system hears them."""
+        threads = kind_of(self._embedder.device) != "cpu"
+        return HeardRecordings(headers, states, self.sample_rate, uses_of(self.system), threads=threads)
+
+    def embedded(self, heard: HeardRecordings, folder: Path, advance: Advance) -> Array:
+        """The vectors of the windows of recordings, `(windows, d)`.
 
         Batches are kept as they are computed, so that what was killed goes on there.
 
         Args:
-            windows: the recordings and the places in them.
-            store: holds the recordings.
-            kept_in: a folder of their own, which may be deleted when they are in the index.
-            progress: opened for all windows.
+            heard: the recordings, as `hear` gives them.
+            folder: where they are kept; it may be deleted when they are in the index.
+            advance: called with the number of windows that were embedded.
         """
-        uses, rate = uses_of(self.system), self.sample_rate
 
-        def read(number: int) -> tuple[Array, Metadata]:
-            clip, window = windows[number]
-            first, last = round(window.start * rate), round(window.end * rate)
-            return store.read(clip, first, last - first), metadata_of(clip, uses)
+        def rest(done: Array) -> Iterator[Array]:
+            return self._batches(islice(heard, len(done), None), *done.shape)
 
+        kept = self._embedder.kept(self.system, "audio", heard.key)
+        if isinstance(kept, KeptRows):
+            return unit_vectors(KeptRows(folder / kept.folder.name).extend(rest, advance))
+        rows = [np.zeros((0, 0), np.float32)]
+        for batch in rest(rows[0]):
+            rows.append(batch)
+            advance(len(batch))
+        return unit_vectors(np.concatenate(rows[1:] or rows))
+
+    def _batches(self, windows: Iterator[tuple[Array, Metadata]], first: int = 0, width: int = 0) -> Iterator[Array]:
         embed = partial(embed_described, self.system)
-        job = EmbeddingJob(self.about.name, "clip", len(windows), read, embed, self._embedder.batch_size)
-        clips = {clip: number for number, clip in enumerate(dict.fromkeys(clip for clip, _ in windows))}
-        places = [[clips[clip], *window] for clip, window in windows]
-        content = embedding_key(store.digest([*clips]), metadata_digest([*clips], uses), decoder_version(), places)
-        kept = self._embedder.kept(self.system, "audio", content)
-        if kept_in and isinstance(kept, KeptRows):
-            kept = KeptRows(kept_in / kept.folder.name)
-        return unit_vectors(embed_in_batches(job, kept, progress=progress))
+        return batches_of_stream(windows, self.about.name, embed, self._embedder.batch_size, first, width)
 
 
 def spelt(named: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.audio import Array, Clip
+from harness.audio import Array
 from harness.errors import UserError, meant
 from harness.machine import Progress, silent
 from harness.measures import ExactIndex
@@ -105,7 +105,7 @@ class SoundIndex:
             asked = self._system.words([words])[0]
         else:
             file, at = (str(like), None) if Path(like).is_file() else parse_place(str(like))
-            asked = self._system.sound(Clip(file, Path(file)), at)
+            asked = self._system.sound(Path(file), at)
             wanted = wanted & (self._files != os.path.abspath(file))  # noqa: PTH100
         score_of = asked - self._system.words([without])[0] if without.strip() else asked
         windows, vectors = self._answers(score_of, top, wanted, str(folder), approximate=approximate)

@@ -1,8 +1,12 @@
 """Windows: the places in a recording that are searched."""
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+
+from harness.audio import Array
 from harness.errors import UserError
 
 WHOLE = 30.0
@@ -19,18 +23,28 @@ class Window(NamedTuple):
     end: float
 
 
-def windows_of(seconds: float) -> list[Window]:
-    """The windows of a recording: they overlap by half, and the last one ends with it.
+def cut(pieces: Iterable[Array], sample_rate: int) -> Iterator[tuple[Window, Array]]:
+    """The windows of a recording with their samples, while its pieces come, of which few are held.
 
-    >>> windows_of(29.5)
+    Windows overlap by half, and the last one ends with the recording.
+
+    >>> [window for window, _ in cut([np.zeros(59, np.float32)], 2)]
     [Window(start=0.0, end=29.5)]
-    >>> windows_of(32.0)[-2:]
+    >>> [window for window, _ in cut([np.zeros(30, np.float32), np.zeros(34, np.float32)], 2)][-2:]
     [Window(start=20.0, end=30.0), Window(start=25.0, end=32.0)]
+
+    Args:
+        pieces: of the recording, from its beginning to its end.
+        sample_rate: of the pieces, in Hz.
     """
-    if seconds <= WHOLE:
-        return [Window(0.0, seconds)]
-    count = 1 + math.ceil((seconds - LENGTH) / STEP)
-    return [Window(number * STEP, min(number * STEP + LENGTH, seconds)) for number in range(count)]
+    length, step, start = round(LENGTH * sample_rate), round(STEP * sample_rate), 0.0
+    held = np.zeros(0, np.float32)
+    for piece in pieces:
+        held = np.concatenate([held, piece]) if len(held) else piece
+        while len(held) > (length if start else WHOLE * sample_rate):
+            yield Window(start, start + LENGTH), held[:length]
+            held, start = held[step:], start + STEP
+    yield Window(start, start + len(held) / sample_rate), held
 
 
 def parse_place(text: str) -> tuple[str, float | None]:

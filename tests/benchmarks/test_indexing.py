@@ -19,7 +19,7 @@ from harness.audio.decoding import decode
 from harness.evaluation.batches import FIRST_BATCH
 from harness.interface import RetrievalSystem, build_system, look_at
 from harness.search import index_sounds
-from harness.search.windows import windows_of
+from harness.search.windows import cut
 
 pytest.importorskip("lancedb", reason="needs LanceDB (extra search)")
 
@@ -56,11 +56,10 @@ def alone(system: RetrievalSystem, folder: Path) -> None:
     def windows() -> Iterator[Array]:
         for file in sorted(folder.iterdir()):
             samples = decode(file, rate)
-            for start, end in windows_of(len(samples) / rate):
-                yield samples[round(start * rate) : round(end * rate)]
+            yield from (window for _, window in cut([samples], rate))
 
-    cut = windows()
-    while batch := list(islice(cut, FIRST_BATCH)):
+    all_of_them = windows()
+    while batch := list(islice(all_of_them, FIRST_BATCH)):
         system.embed_audio(batch)
 
 

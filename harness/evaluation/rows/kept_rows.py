@@ -67,17 +67,23 @@ class KeptRows(Generic[Kind]):
         if len(kept) >= count:
             advance(len(kept))
             return kept
+        return self.extend(rest, advance)
+
+    def extend(self, rest: Rest[Kind], advance: Callable[[int], object]) -> NDArray[Kind]:
+        """All rows, after those that `rest` adds to the kept ones; for the rest see `complete`."""
         with exclusive(self.folder / "lock", "embeddings"):
             # Another process may have worked meanwhile.
             kept, lines, damaged = self._read()
             if damaged:
                 _log.warning("%s is damaged after row %d; the rest is computed anew", self._rows, len(kept))
-            advance(len(kept))
+            count = len(kept)
+            advance(count)
             with self._rows.open("ab") as rows, self._batches.open("ab") as batches:
                 rows.truncate(kept.nbytes)
                 batches.truncate(lines)
                 for batch in rest(kept):
                     self._append(rows, batches, batch.astype(self.kind, copy=False))
+                    count += len(batch)
                     advance(len(batch))
         kept = self.read()
         if len(kept) < count:

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from harness.audio.clip import Clip, Pcm
-from harness.audio.decoding import BrokenAudio, decode
+from harness.audio.decoding import decode
 from harness.audio.long_recordings import is_long, passages
 from harness.audio.rounding import long_piece
 from harness.audio.store import PcmStore
@@ -116,25 +116,6 @@ def test_a_long_recording_that_is_cut_short_is_named(tmp_path: Path) -> None:
     assert all(str(clip.path) in str(error) for clip, error in broken)
 
 
-def test_what_is_known_by_its_end_is_decoded_where_it_is_read(tmp_path: Path, clip: Clip) -> None:
-    whole = PcmStore(tmp_path / "whole", RATE)
-    whole.ensure([clip])
-    content = clip.path.read_bytes()
-    middle = len(content) // 2
-    broken = Clip("b.flac", tmp_path / "b.flac")
-    broken.path.write_bytes(content[:middle] + bytes(3_000) + content[middle + 3_000 :])
-    store = PcmStore(tmp_path / "store", RATE, by_end=True)
-    assert store.ensure([clip, broken]) == []
-    assert store.length(clip) == store.length(broken) == whole.length(clip)
-    assert store.digest([clip]) != store.digest([broken])
-    np.testing.assert_array_equal(store.read(clip), whole.read(clip))
-    with pytest.raises(BrokenAudio, match="b.flac cannot be read"):
-        store.read(broken)
-    cut = Clip("c.flac", tmp_path / "c.flac")
-    cut.path.write_bytes(content[:-9_000])
-    assert [clip for clip, _ in store.ensure([cut])] == [cut]
-
-
 def test_passages_that_are_read_one_after_the_other_are_decoded_once(
     tmp_path: Path, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,7 +126,7 @@ def test_passages_that_are_read_one_after_the_other_are_decoded_once(
         return long_piece(path, rate, number)
 
     monkeypatch.setattr("harness.audio.store.long_piece", counted)
-    store = PcmStore(tmp_path / "store", RATE, by_end=True)
+    store = PcmStore(tmp_path / "store", RATE)
     store.ensure([clip])
     for start in range(0, 30, 5):
         store.read(clip, start * RATE, 10 * RATE)

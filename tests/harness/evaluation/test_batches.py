@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
-from harness.evaluation.batches import EmbeddingJob, embed_in_batches
+from harness.evaluation.batches import EmbeddingJob, batches_of_stream, embed_in_batches
 from harness.evaluation.rows.kept_rows import KeptRows
 
 
@@ -214,6 +214,29 @@ def test_out_of_memory_halves_an_automatic_batch() -> None:
 
     assert len(embed_in_batches(EmbeddingJob("narrow", "clip", 20, int, narrow))) == 20
     assert sizes == [4] * 5
+
+
+def test_a_stream_is_embedded_to_its_end_in_batches_that_fit() -> None:
+    sizes: list[int] = []
+
+    def narrow(items: Sequence[int]) -> np.ndarray:
+        sizes.append(len(items))
+        if len(items) > 10:
+            raise OutOfMemoryError("would not fit")
+        return Recorder()(items)
+
+    rows = np.concatenate([*batches_of_stream(iter(range(100)), "narrow", narrow)])
+    np.testing.assert_array_equal(rows, expected())
+    # What does not fit is tried once.
+    assert sizes == [32, 16, *[8] * 12, 4]
+    assert list(batches_of_stream(iter([]), "narrow", narrow)) == []
+
+
+def test_an_item_of_a_stream_that_fails_is_counted_from_where_it_goes_on() -> None:
+    with pytest.raises(UserError, match="recorder failed on clips 70 to 79 of 80"):
+        list(batches_of_stream(iter(range(50, 100)), "recorder", Recorder(fail_at=73), 10, first=50))
+    with pytest.raises(UserError, match="returned 2 numbers for clip 0 but 3"):
+        list(batches_of_stream(iter(range(10)), "recorder", Recorder(), width=3))
 
 
 def test_memory_that_does_not_hold_one_item_is_one_line() -> None:

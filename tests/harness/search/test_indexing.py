@@ -89,10 +89,11 @@ def test_names_formats_tags_and_broken_files(record: Callable[..., Path]) -> Non
     assert Path(index.search(like="sounds/d@1.5.wav", top=1)["file"][0]).name != "d@1.5.wav"
 
 
-def test_a_place_in_a_long_recording_is_found(record: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("name", ["long.flac", "long.mp3"])
+def test_a_place_in_a_long_recording_is_found(record: Callable[..., Path], name: str) -> None:
     pitches = np.geomspace(300, 2500, 40).astype(int)
-    # Longer than what is kept as samples: it is read passage by passage.
-    record("long.flac", [(10, pitch) for pitch in pitches])
+    # Longer than what is decoded at once: it is read passage by passage.
+    record(name, [(10, pitch) for pitch in pitches])
     index_sounds(["sounds"], "tone_system:ToneSystem", "index")
     index = open_index("index")
     assert len(index) == 79
@@ -100,12 +101,11 @@ def test_a_place_in_a_long_recording_is_found(record: Callable[..., Path]) -> No
         best = index.search(f"{pitch} hertz", top=1).iloc[0]
         assert abs(best["start"] - 10 * number) <= 5
         assert best["end"] == best["start"] + 10
+    # The last place begins in a passage that is entered in its middle.
+    assert index.search(like=f"sounds/{name}@395", top=1).empty
 
 
-def test_a_long_recording_that_is_broken_within_is_left_out(
-    sounds: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("harness.audio.long_recordings.LONG", 30)
+def test_a_long_recording_that_is_broken_within_is_left_out(sounds: Path, record: Callable[..., Path]) -> None:
     whole = record("long.flac", [(50, 300), (50, 1200)])
     content = whole.read_bytes()
     middle = len(content) // 2
