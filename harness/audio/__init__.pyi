@@ -8,8 +8,8 @@ from .decoding import decode_recording as decode_recording
 from .fingerprints import Fingerprint as Fingerprint
 from .fingerprints import FingerprintIndex as FingerprintIndex
 from .fingerprints import fingerprint as fingerprint
-from .long_recordings import PASSAGE as PASSAGE
 from .pieces import pieces as pieces
+from .pieces import stretch as stretch
 from .recording_size import ExpectedSize as ExpectedSize
 from .recording_size import expected_size as expected_size
 from .rounding import file_digest as file_digest

@@ -153,15 +153,19 @@ def opened(source: Path | int) -> "SoundFile":
 
 
 @contextmanager
-def recording_file(path: Path) -> Iterator["SoundFile"]:
-    """A recording that is open for reading from its beginning; what only ffmpeg reads comes through a pipe.
+def recording_file(path: Path, start: int = 0) -> Iterator["SoundFile"]:
+    """A recording that is open for reading; what only ffmpeg reads comes through a pipe.
+
+    Args:
+        path: the file.
+        start: the second at which a pipe begins; in a file, whoever reads has to go there.
 
     Raises:
         BrokenAudio: see `decode_recording`; also in place of what else goes wrong in reading from it.
     """
     file_status(path)
     try:
-        with readable(path) as source, opened(source) as file:
+        with readable(path, start) as source, opened(source) as file:
             check_header(path, file.samplerate, file.extra_info)
             yield file
     except Unconverted as error:

@@ -28,8 +28,8 @@ class Unconverted(Exception):  # noqa: N818
 
 
 @contextmanager
-def readable(path: Path) -> Iterator[Path | int]:
-    """What libsndfile reads for a file: the file itself, or a pipe into which ffmpeg writes it as WAV.
+def readable(path: Path, start: int = 0) -> Iterator[Path | int]:
+    """What libsndfile reads for a file: the file itself, or a pipe into which ffmpeg writes it from a second on as AU.
 
     Where the pipe is read to its end, what ffmpeg found wrong is raised at the end of the context; where it is not,
     ffmpeg is stopped there.
@@ -42,14 +42,14 @@ def readable(path: Path) -> Iterator[Path | int]:
         head = file.read(12)
     for place, mark, kind, reader in _KINDS:
         if head[place:].startswith(mark):
-            with _converted(path, kind, reader) as pipe:
+            with _converted(path, kind, reader, start) as pipe:
                 yield pipe
             return
     yield path
 
 
 @contextmanager
-def _converted(path: Path, kind: str, reader: str) -> Iterator[int]:
+def _converted(path: Path, kind: str, reader: str, start: int) -> Iterator[int]:
     program = shutil.which("ffmpeg")
     if program is None:
         command = shlex.join(["ffmpeg", "-i", str(path), str(path.with_suffix(".wav"))])
@@ -57,8 +57,9 @@ def _converted(path: Path, kind: str, reader: str) -> Iterator[int]:
             f"{path} is {kind}, which is read where the program ffmpeg is installed, and it is not; install it, or "
             f"convert the file: {command}"
         )
-    source = ["-timelimit", str(_MOST_SECONDS), "-f", reader, "-i", f"file:{path.absolute()}"]
-    wanted = ["-map", "0:a:0", "-f", "wav", "-c:a", "pcm_f32le", "pipe:1"]
+    source = ["-timelimit", str(_MOST_SECONDS), "-f", reader, "-ss", str(start), "-i", f"file:{path.absolute()}"]
+    # Unlike WAV, AU has no most bytes.
+    wanted = ["-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "pipe:1"]
     command_line = [program, "-nostdin", "-v", "error", *source, *wanted]
     failed: RuntimeError | None = None
     with TemporaryFile() as said, Popen(command_line, stdout=PIPE, stderr=said) as process:  # noqa: S603

@@ -25,7 +25,7 @@ _MAY_HOLD_INTEGERS = ("FLOAT", "DOUBLE")
 # the decoder of an Ogg file takes to forget where it began. Both are whole seconds, so that a passage begins at a whole
 # sample at every rate.
 PASSAGE = 10
-_MARGIN = 1
+MARGIN = 1
 
 _BLOCK = 1 << 18
 
@@ -71,7 +71,7 @@ def passages_of(
 
     Args:
         path: of the recording, for messages.
-        file: opened by `recording_file`.
+        file: opened by `recording_file`; a pipe begins where the first passage does, or its margin.
         sample_rate: Hz wanted.
         first: a passage; in a file in which it cannot be reached otherwise, what is before it is decoded, too.
         last: a passage; `None` goes on to the end.
@@ -79,13 +79,13 @@ def passages_of(
     """
     import soxr
 
-    rate, margin = file.samplerate, min(first, 1) * _MARGIN
+    rate, margin = file.samplerate, min(first, 1) * MARGIN
     with stage("decode"):
         scale = _scale(file)
         held = np.zeros(0, np.float32) if begun is None else _mixed(begun)
         _go_to(path, file, first * PASSAGE - margin)
     for _ in count() if last is None else range(first, last):
-        size = (margin + PASSAGE + _MARGIN) * rate
+        size = (margin + PASSAGE + MARGIN) * rate
         if len(held) < size:
             with stage("decode"):
                 held = np.concatenate([held, _mixed(read_samples(path, file, size - len(held)), scale)])
@@ -98,8 +98,8 @@ def passages_of(
         passage = samples[margin * sample_rate :][: PASSAGE * sample_rate]
         # What was not resampled is a part of the next passage's margin, too.
         yield np.clip(passage, -1, 1, out=None if rate == sample_rate else passage)
-        held = held[(margin + PASSAGE - _MARGIN) * rate :]
-        margin = _MARGIN
+        held = held[(margin + PASSAGE - MARGIN) * rate :]
+        margin = MARGIN
 
 
 def _is_reached_exactly(file: "SoundFile") -> bool:
@@ -107,6 +107,8 @@ def _is_reached_exactly(file: "SoundFile") -> bool:
 
 
 def _go_to(path: Path, file: "SoundFile", second: int) -> None:
+    if not file.seekable():
+        return
     if second > 0 and _is_reached_exactly(file):
         file.seek(min(second * file.samplerate, file.frames))
         return

@@ -1,12 +1,13 @@
 """Recordings of any length and format from their beginning on, piece by piece: what an index of sounds is made of."""
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from harness.audio.clip import Array
 from harness.audio.decoding import heard, read_samples, recording_file
-from harness.audio.long_recordings import PASSAGE, passages_of
+from harness.audio.long_recordings import MARGIN, PASSAGE, passages_of
 from harness.audio.rounding import as_kept
 
 _AT_ONCE = 60
@@ -27,15 +28,27 @@ def pieces(path: Path, sample_rate: int, start: int = 0) -> Iterator[Array]:
     Raises:
         BrokenAudio: see `decode_recording`. What is wrong far within a long recording is found there.
     """
-    skipped = start // PASSAGE
-    with recording_file(path) as file:
+    with recording_file(path, max(start - MARGIN, 0)) as file:
         most = _AT_ONCE * file.samplerate
-        if file.seekable() and file.frames > most:
-            yield from passages_of(path, file, sample_rate, skipped)
+        if start or (file.seekable() and file.frames > most):
+            yield from passages_of(path, file, sample_rate, start // PASSAGE)
             return
         begun = read_samples(path, file, most + 1)
         if len(begun) > most:
-            yield from islice(passages_of(path, file, sample_rate, begun=begun), skipped, None)
+            yield from passages_of(path, file, sample_rate, begun=begun)
             return
         recording = heard(path, file, begun, sample_rate)
-        yield as_kept(recording.samples, recording.steps_louder)[start * sample_rate :]
+        yield as_kept(recording.samples, recording.steps_louder)
+
+
+def stretch(path: Path, sample_rate: int, first: float, last: float) -> Array:
+    """What is heard of a recording from one second to another; see `pieces`. Where it ends before, it is less."""
+    begin = int(first // PASSAGE) * PASSAGE
+    start, stop = round((first - begin) * sample_rate), round((last - begin) * sample_rate)
+    held, length = [np.zeros(0, np.float32)], 0
+    for piece in pieces(path, sample_rate, begin):
+        held.append(piece)
+        length += len(piece)
+        if length >= stop:
+            break
+    return np.concatenate(held)[start:stop]

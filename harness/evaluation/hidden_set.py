@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -144,8 +144,12 @@ def audio_files(folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def recordings_below(folder: Path) -> list[Path]:
+def recordings_below(folder: Path, lost: Callable[[Path, OSError], object] | None = None) -> list[Path]:
     """The recordings in a folder and in the folders in it, as `audio_files` gives them, but of any names.
+
+    Args:
+        folder: with recordings.
+        lost: called with what cannot be looked at, and why; `None` makes it an error.
 
     Raises:
         UserError: it is not a folder.
@@ -153,7 +157,7 @@ def recordings_below(folder: Path) -> list[Path]:
     from harness.datasets import AUDIO_SUFFIXES
 
     try:
-        return [path for path in _files_below(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
+        return [path for path in _files_below(folder, lost or _refuse) if path.suffix.lower() in AUDIO_SUFFIXES]
     except OSError as error:
         raise UserError(f"{folder} is not a folder of recordings: {error.strerror or error}") from error
 
@@ -169,14 +173,31 @@ def from_folders_within(folder: Path, recordings: Iterable[Path]) -> str:
     return f"{folder}: recordings in folders within it are taken too: {named}{others}"
 
 
-def _files_below(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+def _files_below(
+    folder: Path, lost: Callable[[Path, OSError], object], seen: frozenset[Path] = frozenset()
+) -> Iterator[Path]:
     """Files first, then those of each folder within; a link that leads back is passed over."""
-    entries = sorted((one for one in os.scandir(folder) if not one.name.startswith((".", "__MACOSX"))), key=_name)
-    yield from (folder / entry.name for entry in entries if entry.is_file())
+    try:
+        entries = sorted((one for one in os.scandir(folder) if not one.name.startswith((".", "__MACOSX"))), key=_name)
+    except OSError as error:
+        lost(folder, error)
+        return
     seen |= {folder.resolve()}
+    folders = []
     for entry in entries:
-        if entry.is_dir() and Path(entry.path).resolve() not in seen:
-            yield from _files_below(folder / entry.name, seen)
+        try:
+            if entry.is_file():
+                yield folder / entry.name
+            elif entry.is_dir() and Path(entry.path).resolve() not in seen:
+                folders.append(folder / entry.name)
+        except OSError as error:
+            lost(folder / entry.name, error)
+    for within in folders:
+        yield from _files_below(within, lost, seen)
+
+
+def _refuse(_path: Path, error: OSError) -> None:
+    raise error
 
 
 def _name(entry: os.DirEntry[str]) -> str:

@@ -23,7 +23,7 @@ class Recording(NamedTuple):
         seconds: how long it is.
         title: what it is called.
         tags: what somebody wrote beside the sound.
-        checksum: of the file.
+        checksum: XXH3 of the file, 128 bits.
         state: of the file: its size, and the time of its last change.
     """
 
@@ -65,19 +65,29 @@ def plan(folders: Sequence[Path], indexed: Mapping[str, str]) -> Plan:
     # Unlike `Path.absolute`, this takes `..` out.
     places = [Path(os.path.abspath(folder)) for folder in folders]  # noqa: PTH100
     found, broken = _found(places)
-    roots = tuple(os.path.join(place, "") for place in places)  # noqa: PTH118
-    stale = [file for file, state in indexed.items() if file.startswith(roots) and found.get(file) != state]
+    # What is in a folder that cannot be looked into now is not gone.
+    roots, unseen = (tuple(os.path.join(place, "") for place in some) for some in (places, broken))  # noqa: PTH118
+    stale = [
+        file
+        for file, state in indexed.items()
+        if file.startswith(roots) and not file.startswith(unseen) and found.get(file) != state
+    ]
     new = {file: state for file, state in found.items() if indexed.get(file) != state}
     return Plan(new, stale, broken, len(found) - len(new))
 
 
 def _found(folders: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
     """The state of each recording, and why others cannot be used."""
-    missing = [str(folder) for folder in folders if not folder.is_dir()]
-    if missing:
+    if files := [str(folder) for folder in folders if folder.is_file()]:
+        raise listing("these are files; name the folders that they are in", files)
+    if missing := [str(folder) for folder in folders if not folder.is_dir()]:
         raise listing("these are no folders, and an index is not changed for a disk that is not there", missing)
     found, broken = {}, {}
-    for path in dict.fromkeys(path for folder in folders for path in recordings_below(folder)):
+
+    def lost(path: Path, error: OSError) -> None:
+        broken[str(path)] = error.strerror or str(error)
+
+    for path in dict.fromkeys(path for folder in folders for path in recordings_below(folder, lost)):
         try:
             str(path).encode()
             status = path.stat()
@@ -85,14 +95,14 @@ def _found(folders: Sequence[Path]) -> tuple[dict[str, str], dict[str, str]]:
         except UnicodeEncodeError:
             broken[repr(str(path))] = "its name is not valid UTF-8; rename it"
         except OSError as error:
-            broken[str(path)] = error.strerror or str(error)
+            lost(path, error)
     if not found and not broken:
         raise UserError(f"{', '.join(map(str, folders))} and the folders below hold no recordings")
     return found, broken
 
 
 def portions(seconds: Mapping[str, float]) -> list[list[str]]:
-    """Recordings in portions of about an hour: as much as is decoded, and added to the index, at once."""
+    """Recordings in portions of about an hour: as much as is added to the index at once."""
     found: list[list[str]] = [[]]
     length = 0.0
     for file, its_length in seconds.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.audio import PASSAGE, Array, Clip, pieces
+from harness.audio import Array, Clip, stretch
 from harness.datasets import everyday_captions
 from harness.errors import UserError
 from harness.evaluation import KeptRows, TaskEmbedder, batches_of_stream, caption_job, embed_in_batches
@@ -98,22 +98,18 @@ class SearchingSystem:
         Raises:
             UserError: it is broken, the place is behind its end, or no place is named in a long recording.
         """
-        start = 0 if at is None else max(int((at - LENGTH) // PASSAGE) * PASSAGE, 0)
-        enough = WHOLE if at is None else max(at + LENGTH / 2, LENGTH)
-        held, end = [np.zeros(0, np.float32)], float(start)
-        for piece in pieces(path, self.sample_rate, start):
-            held.append(piece)
-            end += len(piece) / self.sample_rate
-            if end > enough:
-                break
+        rate = self.sample_rate
+        # A little more than is needed tells whether the recording ends there.
+        first = 0.0 if at is None else max(at - LENGTH, 0.0)
+        samples = stretch(path, rate, first, WHOLE + 1 if at is None else max(at + LENGTH / 2, LENGTH))
+        end = first + len(samples) / rate
         if at is None and end > WHOLE:
             raise UserError(f"{path} lasts more than {WHOLE:g} s; name a place in it, as in {path.name}@12.5")
-        if at is not None and at >= end:
-            raise UserError(f"{path}: {at:g} s is behind its end")
-        samples = np.concatenate(held)
         if at is not None:
-            first = min(max(at - LENGTH / 2, 0.0), max(end - LENGTH, 0.0)) - start
-            samples = samples[round(first * self.sample_rate) :][: round(LENGTH * self.sample_rate)]
+            if at >= end:
+                raise UserError(f"{path}: {at:g} s is behind its end")
+            begin = min(max(at - LENGTH / 2, 0.0), max(end - LENGTH, 0.0)) - first
+            samples = samples[round(begin * rate) :][: round(LENGTH * rate)]
         known = metadata_of(Clip(str(path), path), uses_of(self.system))
         vector: Array = unit_vectors(next(self._batches(iter([(samples, known)]))))[0]
         return vector

@@ -97,7 +97,8 @@ class SoundIndex:
                 folder; or there is no approximate index.
         """
         if bool(words.strip()) == bool(str(like)):
-            raise UserError("say what to look for: words, or a recording that it sounds like; one of the two")
+            also = "; what it is not comes on top" if without.strip() else ""
+            raise UserError(f"say what to look for: words, or a recording that it sounds like; one of the two{also}")
         if top < 1:
             raise UserError(f"{top} answers cannot be given; ask for 1 or more")
         wanted = self._within(str(folder)) & (self._durations <= longest)
@@ -105,6 +106,8 @@ class SoundIndex:
             asked = self._system.words([words])[0]
         else:
             file, at = (str(like), None) if Path(like).is_file() else parse_place(str(like))
+            if not Path(file).is_file():
+                raise UserError(f"{file} is no recording; expected a file, or FILE@SECONDS for a place in it")
             asked = self._system.sound(Path(file), at)
             wanted = wanted & (self._files != os.path.abspath(file))  # noqa: PTH100
         score_of = asked - self._system.words([without])[0] if without.strip() else asked

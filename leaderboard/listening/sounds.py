@@ -10,7 +10,7 @@ from fastapi import Response
 from fastapi.responses import FileResponse
 from numpy.typing import NDArray
 
-from harness.audio import decode
+from harness.audio import decode, stretch
 
 _RATE = 32_000
 _POINTS = 240
@@ -61,5 +61,5 @@ def _peaks(path: Path, first: float, last: float) -> NDArray[np.float64]:
                 done += len(block)
             return peaks
     except soundfile.LibsndfileError:
-        samples = np.abs(decode(path, 8_000)[int(first * 8_000) : int(last * 8_000)])
+        samples = np.abs(stretch(path, 8_000, first, last))
         return np.array([part.max(initial=0) for part in np.array_split(samples, _POINTS)])

@@ -9,7 +9,7 @@ import soundfile
 
 from harness.audio import Clip, PcmStore
 from harness.audio.decoding import BrokenAudio, decode
-from harness.audio.pieces import pieces
+from harness.audio.pieces import pieces, stretch
 
 RATE = 4_000
 FILE_RATE = 8_000
@@ -70,6 +70,15 @@ def test_the_pieces_of_a_long_recording_are_what_decoding_gives(
     atol = 2e-6 if name in ("a.mp3", "a.ogg") else 0
     np.testing.assert_allclose(np.concatenate(later), np.concatenate(found[2:]), atol=atol)
     assert [len(piece) for piece in pieces(path, rate, 200)] == []
+
+
+@pytest.mark.parametrize("name", LONG_ONES)
+def test_a_stretch_is_what_lies_there(write: Callable[..., Path], name: str) -> None:
+    path = write(name)
+    whole = np.concatenate([*pieces(path, RATE)])
+    for first, last in ((0, 3.5), (12.25, 34), (25, 26), (90, 200), (200, 210)):
+        expected = whole[int(RATE * first) : int(RATE * last)]
+        np.testing.assert_allclose(stretch(path, RATE, first, last), expected, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", LONG_ONES)

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -116,6 +117,29 @@ def test_a_long_recording_that_is_broken_within_is_left_out(sounds: Path, record
     assert done.sound_seconds == pytest.approx(106)
 
 
+def test_what_cannot_be_looked_at_is_listed_and_not_gone(sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    index_sounds([sounds], "tone_system:ToneSystem", "index")
+    (sounds / "left.wav").symlink_to("right.wav")
+    (sounds / "right.wav").symlink_to("left.wav")
+    (sounds / "back").symlink_to("..")
+    scandir = os.scandir
+
+    def refusing(folder: Path) -> object:
+        if folder.name == "within":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(folder)
+
+    # Who is root may look everywhere.
+    monkeypatch.setattr(os, "scandir", refusing)
+    done = index_sounds([sounds], "tone_system:ToneSystem", "index")
+    assert {Path(file).name: why for file, why in done.broken.items()} == {
+        "left.wav": "Too many levels of symbolic links",
+        "right.wav": "Too many levels of symbolic links",
+        "within": "Permission denied",
+    }
+    assert (done.kept, done.removed, done.windows) == (2, 0, 3)
+
+
 def test_what_cannot_be_indexed_is_said(sounds: Path) -> None:
     for system, message in {
         "tone_system:Pairs": "in a way of its own",
@@ -124,6 +148,8 @@ def test_what_cannot_be_indexed_is_said(sounds: Path) -> None:
     }.items():
         with pytest.raises(UserError, match=message):
             index_sounds([sounds], system, "index")
+    with pytest.raises(UserError, match="these are files; name the folders that they are in: .*a.wav"):
+        index_sounds([sounds / "a.wav"], "tone_system:ToneSystem", "index")
     with pytest.raises(UserError, match="no folders"):
         index_sounds([sounds, "nothing"], "tone_system:ToneSystem", "index")
     Path("empty").mkdir()

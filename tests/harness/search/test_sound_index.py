@@ -89,7 +89,10 @@ def test_examples_are_captions_that_a_place_fits_best(index: SoundIndex, monkeyp
         ({"words": "a", "approximate": True}, "has no approximate search"),
         ({"like": "sounds/long.wav"}, "name a place"),
         ({"like": "sounds/low/310.wav@2"}, "behind its end"),
-        ({"like": "nothing.wav"}, "does not exist"),
+        ({"like": "nothing.wav"}, r"nothing\.wav is no recording; expected a file, or FILE@SECONDS"),
+        ({"like": "sounds"}, "sounds is no recording"),
+        ({"like": "sounds/long.wav@x"}, "is no recording"),
+        ({"without": "a"}, "what it is not comes on top"),
     ],
 )
 def test_what_cannot_be_answered(index: SoundIndex, asked: dict[str, object], message: str) -> None:
