@@ -68,7 +68,7 @@ class HeardRecordings:
                     self.windows.append((file, window))
                     yield samples, known
             except BrokenAudio as error:
-                self.broken[file] = str(error)
+                self.broken[file] = str(error).removeprefix(f"{file} ")
             else:
                 said = (header.title, header.tags, beginning.checksum, self._states[file])
                 self.whole[file] = Recording(file, window.end, *said)
@@ -86,6 +86,6 @@ def _begin(path: Path, sample_rate: int) -> _Beginning | BrokenAudio:
         first = next(coming)
         return _Beginning(file_digest(path).hex(), chain([first], coming))
     except BrokenAudio as error:
-        return error
+        return error if path.exists() else BrokenAudio(f"{path} has gone since indexing began")
     except OSError as error:
         return BrokenAudio(f"{path} cannot be read: {error.strerror}; check its path and its permissions")

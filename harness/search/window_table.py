@@ -240,7 +240,8 @@ class Database:
 
     def tables(self) -> list[WindowTable]:
         """The tables of all systems, by name."""
-        if self.folder is not None and not self.folder.is_dir():
+        # LanceDB would look through all that is below a folder of recordings, and not go round a link that leads back.
+        if self.folder is not None and not any(self.folder.glob("*.lance")):
             return []
         with _told(self.address):
             names = sorted(self._lance.list_tables(limit=_MOST_SYSTEMS).tables)

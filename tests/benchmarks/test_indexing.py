@@ -24,11 +24,13 @@ from harness.search.windows import cut
 pytest.importorskip("lancedb", reason="needs LanceDB (extra search)")
 
 RATE = 44_100
-SHAPES = {"360 clips of 10 s": (360, 10), "an hour in one recording": (1, 3_600)}
+MINUTES = {"linear": 60, "tags": 10}
+"""Of sound, so many that it takes some seconds."""
+SHAPES = ("clips of 10 s", "one recording")
 ROUNDS = 3
 
 
-@pytest.fixture(scope="module", params=["linear", "tags"])
+@pytest.fixture(params=MINUTES)
 def system(request: pytest.FixtureRequest) -> str:
     if missing := look_at(request.param).missing:
         pytest.skip(f"needs {missing}")
@@ -36,9 +38,9 @@ def system(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=SHAPES)
-def sounds(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def sounds(request: pytest.FixtureRequest, system: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LBAR_CACHE", str(tmp_path / "cache"))
-    count, seconds = SHAPES[request.param]
+    count, seconds = (6 * MINUTES[system], 10) if request.param == SHAPES[0] else (1, 60 * MINUTES[system])
     second = np.random.default_rng(0).normal(0, 0.05, RATE)
     for name, times in (("before/0", 1), *((f"sounds/{number}", seconds) for number in range(count))):
         path = tmp_path / f"{name}.flac"

@@ -63,7 +63,7 @@ def one_long(suffix: str, count: int) -> Truth:
     if suffix == ".m4a":
         write(Path("long.wav"), range(count), PASSAGE)
         Path(name).parent.mkdir()
-        subprocess.run(["ffmpeg", "-loglevel", "error", "-i", "long.wav", name], check=True)
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-i", "long.wav", "-aac_coder", "fast", name], check=True)
         Path("long.wav").unlink()
     else:
         write(Path(name), range(count), PASSAGE)

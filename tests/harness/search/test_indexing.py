@@ -12,7 +12,8 @@ import pytest
 from harness.cli.app import own_command
 from harness.errors import UserError
 from harness.machine import cache_root
-from harness.search import index_sounds, open_index
+from harness.search import index_sounds, open_index, recordings
+from harness.search.recordings import Header
 from harness.search.window_table import Database
 
 TONES = {"a.wav": 300, "b.flac": 500, "within/c.ogg": 900}
@@ -138,6 +139,27 @@ def test_what_cannot_be_looked_at_is_listed_and_not_gone(sounds: Path, monkeypat
         "within": "Permission denied",
     }
     assert (done.kept, done.removed, done.windows) == (2, 0, 3)
+
+
+def test_what_goes_or_changes_meanwhile_is_taken_by_the_next_run(
+    sounds: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def header_of(file: str) -> Header:
+        found = recordings.header_of(file)
+        if file.endswith("b.flac"):
+            Path(file).unlink()
+        if file.endswith("a.wav"):
+            record("a.wav", [(3, 1200)])
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("harness.search.indexing.header_of", header_of)
+        done = index_sounds([sounds], "tone_system:ToneSystem", "index")
+    assert list(done.broken.values()) == ["has gone since indexing began"]
+    done = index_sounds([sounds], "tone_system:ToneSystem", "index")
+    assert (done.added, done.removed, done.kept) == (1, 1, 1)
+    assert [name for name, _ in rows()] == ["a.wav", "c.ogg"]
+    assert open_index("index").search("1200 hertz", top=1)["end"][0] == 3
 
 
 def test_what_cannot_be_indexed_is_said(sounds: Path) -> None:

@@ -30,6 +30,12 @@ def test_rows_come_back_as_they_were_and_are_removed_by_any_name(tmp_path: Path)
         assert len(table) == len(NAMES) - number
 
 
+def test_a_folder_of_recordings_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "back").symlink_to(".")
+    assert Database(tmp_path).tables() == []
+    assert Database(tmp_path / "missing").tables() == []
+
+
 def test_the_digest_changes_with_what_decides_the_vectors(tmp_path: Path) -> None:
     table = added(tmp_path)
     before = table.places().digest
