@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,7 @@ def file_status(path: Path) -> os.stat_result:
         raise BrokenAudio(f"{path} does not exist; put the clip there, or take it out of the captions file") from None
     except OSError as error:
         raise BrokenAudio(f"{path} cannot be opened: {error.strerror}; check its path and its permissions") from None
-    if not path.is_file():
+    if not S_ISREG(status.st_mode):
         raise BrokenAudio(f"{path} is not a file; expected an audio file")
     if not status.st_size:
         raise BrokenAudio(f"{path} is an empty file; copy or download it again")

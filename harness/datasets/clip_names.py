@@ -3,7 +3,6 @@
 import html
 import re
 import unicodedata
-from pathlib import PurePosixPath
 
 _VIDEO = re.compile(r"Y[\w-]{11}")
 # A number of fewer digits is more likely a folder's own than FreeSound's.
@@ -19,7 +18,7 @@ def stem(name: str) -> str:
     >>> stem("AudioSet_SL/Yr1nicOVtvkQ.flac"), stem("117790")
     ('Yr1nicOVtvkQ', '117790')
     """
-    return PurePosixPath(name).name.split(".")[0]
+    return name.rpartition("/")[2].split(".")[0]
 
 
 def id_in_file_name(name: str) -> str | None:

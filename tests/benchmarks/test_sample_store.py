@@ -1,11 +1,19 @@
-"""The store of decoded clips at the size of WavCaps: what opening it costs, and what a training step reads from it."""
+"""The store of decoded clips at the size of WavCaps: what opening it costs, and what a training step reads from it.
+
+pytest tests/benchmarks/test_sample_store.py --benchmark-only
+
+Two processes that read all of it need 5 GB of disk and a few minutes; without them: -m "not slow".
+"""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +22,26 @@ import xxhash
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from harness.audio.clip import Array, Clip
-from harness.audio.clip_index import ClipIndex, StoredClip
+from harness.audio.clip_index import ClipIndex, StoredClip, key_of
+from harness.audio.rounding import Decoded
 from harness.audio.sound_checks import Sound
 from harness.audio.store import PcmStore
+from harness.datasets import load
 from harness.interface import load_system
 
 CLIPS = 403_050
 RATE = 32_000
 STEP, SECONDS = 64, 10
+SOURCES = [
+    ("AudioSet_SL", "as", 108_317),
+    ("BBC_Sound_Effects", "bbc", 31_201),
+    ("FreeSound", "fsd", 262_300),
+    ("SoundBible", "sb", 1_232),
+]
+_SHORT = 6_000
+"""Samples of a clip: so few that all take 5 GB."""
+_LINKS = 50_000
+"""Names of one file; some file systems allow 65,000."""
 
 _OPENED = """
 import json, sys
@@ -79,6 +99,129 @@ def test_looking_up_all(benchmark: BenchmarkFixture, large: Path) -> None:
     keys = [xxhash.xxh3_128_digest(b"%d" % number) for number in range(CLIPS)]
     _, there = benchmark.pedantic(ClipIndex(large / f"{RATE}hz.index").find, (keys,), rounds=3)
     assert there.all()
+
+
+_TIMED = """
+import json, os, sys
+from pathlib import Path
+from time import perf_counter, process_time
+
+root, rank = Path(sys.argv[1]), int(sys.argv[2])
+
+def megabytes():
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0]) * 1024 / 1e6
+
+def timed(work):
+    wall, processor = perf_counter(), process_time()
+    found = work()
+    return found, {"s": perf_counter() - wall, "s of a processor": process_time() - processor, "MB": megabytes()}
+"""
+_TRAINED = """
+from harness.machine import silent
+from systems.dual_encoder import TrainingConfig
+from systems.training.data.batches import Batches
+from systems.training.data.loading import load_training_data
+
+config = TrainingConfig(data=["wavcaps"], validation="", batch=64)
+data, planned = timed(lambda: load_training_data(config, root, silent).training_set)
+assert len(data.clips) == len(data.captions) == 403_050
+batches = Batches(data, [[1]] * len(data.captions), config, None, 0, rank, 2)
+read, reading = timed(lambda: [clip for step in range(1_000) for clip in batches[step].draw.clips.tolist()])
+print(json.dumps({"planned": planned, "read": reading, "clips": read}))
+"""
+_EVALUATED = """
+from harness.evaluation import Clips, prepare, spread
+from harness.interface import load_system
+from harness.protocols import Protocol
+
+PART = 800
+
+def read(part):
+    job, opening = timed(lambda: part.job(load_system("random"), None))
+    return os.getpid(), opening, timed(lambda: [job.read(number) for number in range(job.count)])[1], job.count
+
+prepared, planned = timed(lambda: prepare(Protocol("mine", "wavcaps", "train"), root, 32_000))
+assert len(prepared.task.clips) == 403_050
+clips = Clips.of("wavcaps", prepared.store, prepared.task.clips)
+parts = (clips.part(start, start + PART) for start in range(0, 80 * PART, PART))
+print(json.dumps({"planned": planned, "read": list(spread(read, parts, "local:2"))}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wavcaps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder as WavCaps is unpacked, and a cache with the samples of all its clips in two files."""
+    folder = tmp_path_factory.mktemp("wavcaps")
+    random = np.random.default_rng(0)
+    for source, short, count in SOURCES:
+        listed = folder / "WavCaps" / "json_files" / source / f"{short}_final.json"
+        audio = folder / "WavCaps" / "audio" / source
+        listed.parent.mkdir(parents=True)
+        audio.mkdir(parents=True)
+        listed.write_text(json.dumps({"data": [{"id": str(one), "caption": f"sound {one}"} for one in range(count)]}))
+        for one in range(count):
+            if one % _LINKS == 0:
+                original = audio / f"{one}.flac"
+                soundfile.write(original, 0.1 * random.standard_normal(_SHORT), RATE, subtype="PCM_16")
+            else:
+                os.link(original, audio / f"{one}.flac")
+    samples = random.integers(-9_999, 9_999, _SHORT).astype(np.int16)
+    held = Decoded(samples, _SHORT, bytes(16), bytes(16), 0, Sound(0.5, 0.5, 0.5))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LBAR_CACHE", str(folder / "cache"))
+        store = PcmStore.of("wavcaps", RATE)
+        store.folder.mkdir(parents=True)
+        for clip in load("wavcaps", "train", folder).clips:
+            store._keep(key_of(clip.path), held)
+    assert len(list(store.folder.glob("*.int16"))) == 2
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _together(script: str, folder: Path, processes: int) -> list[dict[str, Any]]:
+    """What each of some processes prints that run at the same time, with the cache in the folder."""
+    environment = os.environ | {"LBAR_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+    commands = [[sys.executable, "-c", _TIMED + script, str(folder), str(rank)] for rank in range(processes)]
+    started = [subprocess.Popen(one, stdout=subprocess.PIPE, text=True, env=environment) for one in commands]
+    return [json.loads(process.communicate()[0]) for process in started]
+
+
+def _say(what: str, clips: int, spent: dict[str, float]) -> None:
+    rate = f"{clips / spent['s']:,.0f} clips/s, {clips / spent['s of a processor']:,.0f} a second of a processor"
+    print(f"{what}: {rate}, at most {spent['MB']:,.0f} MB")  # noqa: T201
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark(group="403,050 clips on a shared disk")
+def test_two_processes_of_a_training(benchmark: BenchmarkFixture, wavcaps: Path) -> None:
+    """Each plans all of it, with the search for evaluation clips, and reads its halves of 1,000 batches of 64."""
+    both = benchmark.pedantic(_together, (_TRAINED, wavcaps, 2), rounds=1)
+    for rank, one in enumerate(both):
+        _say(f"process {rank} plans", CLIPS, one["planned"])
+        _say(f"process {rank} reads", len(one["clips"]), one["read"])
+        assert one["read"]["MB"] < 1_200
+    clips = [clip for one in both for clip in one["clips"]]
+    assert len(clips) == len(set(clips)) == 1_000 * STEP
+
+
+@pytest.mark.slow
+@pytest.mark.benchmark(group="403,050 clips on a shared disk")
+def test_two_workers_of_an_evaluation(benchmark: BenchmarkFixture, wavcaps: Path) -> None:
+    """One process plans all of it; the workers look the clips of a shard up, check what they are, and read them."""
+    pytest.importorskip("distributed", reason="needs Dask (extra spread)")
+    (found,) = benchmark.pedantic(_together, (_EVALUATED, wavcaps, 1), rounds=1)
+    _say("the command plans", CLIPS, found["planned"])
+    workers = {worker for worker, *_ in found["read"]}
+    assert len(workers) == 2
+    for worker in workers:
+        own = [rest for one, *rest in found["read"] if one == worker]
+        for what, number in ("opens", 0), ("reads", 1):
+            spent = [one[number] for one in own]
+            total = {name: sum(one[name] for one in spent) for name in ("s", "s of a processor")}
+            largest = max(one["MB"] for one in spent)
+            _say(f"worker {worker} {what} {len(own)} shards", sum(one[2] for one in own), total | {"MB": largest})
+            assert largest < 400
 
 
 @pytest.fixture(scope="session")

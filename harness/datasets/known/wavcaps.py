@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from harness.datasets.clip_names import stem
 from harness.datasets.dataset import RetrievalDataset, from_captions
@@ -79,7 +79,7 @@ def _id_of(name: str) -> str | None:
     >>> _id_of("FreeSound/5.flac"), _id_of("SoundBible/5.flac")
     ('5', None)
     """
-    return stem(name) if PurePosixPath(name).parent.name in ("FreeSound", "AudioSet_SL") else None
+    return stem(name) if name.partition("/")[0] in ("FreeSound", "AudioSet_SL") else None
 
 
 def _home(data_root: Path) -> Path:

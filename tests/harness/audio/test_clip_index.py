@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xxhash
 
 from harness.audio.clip_index import ENTRY, NOT_KEPT, ClipIndex, HeldClips, StoredClip, undamaged, unpacked
 from harness.audio.sound_checks import Sound
@@ -44,6 +45,17 @@ def test_keys_with_an_equal_first_half_are_told_apart(index: ClipIndex) -> None:
     index.add(clip(10))
     _, there = index.find([key(10), key(11)])
     assert there.tolist() == [True, False]
+
+
+def test_a_few_are_found_among_many(tmp_path: Path) -> None:
+    many = [StoredClip(xxhash.xxh3_128_digest(bytes([n])), n, n, bytes(16), bytes(16), 0, SOUND) for n in range(200)]
+    index = ClipIndex(tmp_path / "index")
+    index.file.write_bytes(b"".join(one.packed() for one in many))
+    entries, there = index.find([many[77].key, bytes(16), many[3].key])
+    assert there.tolist() == [True, False, True]
+    assert entries["length"][there].tolist() == [77, 3]
+    _, there = index.find([bytes(16)])
+    assert not there.any()
 
 
 def test_of_two_entries_the_later_counts(index: ClipIndex) -> None:
