@@ -2,8 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,12 +19,25 @@ from systems.training.fitting.fit import refuse_old_addresses
 SETTINGS = {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
 
-def started(out: str, data_root: Path) -> "subprocess.Popen[str]":
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def started(out: str, data_root: Path, hosts: int) -> "list[subprocess.Popen[bytes]]":
+    """A torchrun on each of so many hosts, which are all this one, with two processes together."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{free.getsockname()[1]}"
+    rendezvous = ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--local-addr", "127.0.0.1"]
+    options = ["--nnodes", str(hosts), "--nproc-per-node", str(2 // hosts), "--max-restarts", "1", *rendezvous]
     training = ["-m", "lbar", "train", "mine.yaml", "--data-root", str(data_root), "--device", "cpu", "--out", out]
-    return subprocess.Popen(
-        [*torchrun, "--max-restarts", "1", *training], stderr=subprocess.PIPE, text=True, env=os.environ | SETTINGS
-    )
+    command = [sys.executable, "-m", "torch.distributed.run", *options, *training]
+    with Path(f"{out}.txt").open("w") as said:
+        return [subprocess.Popen(command, stderr=said, env=os.environ | SETTINGS) for _ in range(hosts)]
+
+
+def ended(out: str, torchruns: "list[subprocess.Popen[bytes]]") -> str:
+    """What the processes have said, when all is trained."""
+    codes = [torchrun.wait(timeout=600) for torchrun in torchruns]
+    said = Path(f"{out}.txt").read_text()
+    assert not any(codes), said
+    return said
 
 
 @pytest.mark.slow
@@ -31,26 +46,23 @@ def test_a_process_that_dies_costs_an_epoch_and_changes_nothing(small_clotho: Pa
     card = yaml.safe_load(Path("mine.yaml").read_text())
     card["training"]["epochs"] = 4
     Path("mine.yaml").write_text(yaml.safe_dump(card))
-    undisturbed = started("undisturbed", small_clotho)
-    _, said = undisturbed.communicate(timeout=600)
-    assert undisturbed.returncode == 0, said
-    disturbed = started("disturbed", small_clotho)
-    lines, killed = [], False
-    assert disturbed.stderr is not None
-    for line in disturbed.stderr:
-        lines.append(line)
-        if "epoch 2 of 4" in line and not killed:
-            (second,) = (one for one in psutil.Process(disturbed.pid).children() if one.environ().get("RANK") == "1")
-            second.kill()
-            killed = True
-    assert disturbed.wait() == 0, "".join(lines)
-    assert killed
-    epochs = Counter(line.partition("mine: ")[2].partition(": loss")[0] for line in lines if "mine: epoch " in line)
-    assert epochs["epoch 1 of 4"] == 1
-    assert sum(epochs.values()) <= 5
-    assert figures("undisturbed") == figures("disturbed")
-    trained = [Path(out, "mine", "mine.safetensors").read_bytes() for out in ("undisturbed", "disturbed")]
-    assert trained[0] == trained[1]
+    ended("undisturbed", started("undisturbed", small_clotho, 1))
+    for hosts, rank in ((1, "0"), (1, "1"), (2, "0")):
+        out = f"{rank} of {hosts}"
+        torchruns = started(out, small_clotho, hosts)
+        while "epoch 2 of 4" not in Path(f"{out}.txt").read_text():
+            time.sleep(0.01)
+            assert all(one.poll() is None for one in torchruns), Path(f"{out}.txt").read_text()
+        processes = [child for one in torchruns for child in psutil.Process(one.pid).children()]
+        (of_rank,) = (one for one in processes if one.environ().get("RANK") == rank)
+        of_rank.kill()
+        lines = [line for line in ended(out, torchruns).splitlines() if "mine: epoch " in line]
+        epochs = Counter(line.partition("mine: ")[2].partition(": loss")[0] for line in lines)
+        assert epochs["epoch 1 of 4"] == 1
+        assert sum(epochs.values()) <= 5
+        assert figures("undisturbed") == figures(out)
+        trained = [Path(one, "mine", "mine.safetensors").read_bytes() for one in ("undisturbed", out)]
+        assert trained[0] == trained[1]
 
 
 def figures(out: str) -> list[tuple[float, float]]:
