@@ -47,7 +47,8 @@ def test_a_process_that_dies_costs_an_epoch_and_changes_nothing(small_clotho: Pa
     card["training"]["epochs"] = 4
     Path("mine.yaml").write_text(yaml.safe_dump(card))
     ended("undisturbed", started("undisturbed", small_clotho, 1))
-    for hosts, rank in ((1, "0"), (1, "1"), (2, "0")):
+    # The first one writes what is kept.
+    for hosts, rank in ((1, "0"), (2, "1")):
         out = f"{rank} of {hosts}"
         torchruns = started(out, small_clotho, hosts)
         while "epoch 2 of 4" not in Path(f"{out}.txt").read_text():
