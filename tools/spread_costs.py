@@ -2,10 +2,17 @@
 
     OMP_NUM_THREADS=1 python tools/spread_costs.py tiny-passt tiny-mn tiny-atst tiny-passt-m1 tiny-mn-m1 linear
 
+or of one large system, of which the start is a smaller part,
+
+    export OMP_NUM_THREADS=1
+    python tools/spread_costs.py tests/benchmarks/cards/full-passt.yaml --on local:2 --limit 56 --batch-size 4
+
 Each system is evaluated on each protocol by one process, by `local:1`, by `local:2`, and by a scheduler with a worker
-on each of two hosts, which are network namespaces and take root. The start is the same command with a few clips only.
-What is left without it is compared with one process, in processor time, which depends little on what else the machine
-does, and in wall time, which takes as many free cores as there are workers. All records have to be equal.
+on each of two hosts, which are network namespaces and take root; or by one process and where --on says. The start is
+the same command with a few clips only. What is left without it is compared with one process, in processor time, which
+depends little on what else the machine does, and in wall time, which takes as many free cores as there are workers. All
+records have to be equal. Further options are those of `lbar eval`; where a clip takes a second, only small batches are
+shared out evenly.
 """
 
 import argparse
@@ -25,7 +32,7 @@ from hosts import Cluster, network
 
 from harness.cli.app import own_command
 from harness.evaluation import prepare
-from harness.interface import load_system
+from harness.interface import is_card, load_system
 from harness.machine import cache_root
 from harness.protocols import get_protocol
 from harness.runs import read_record
@@ -97,26 +104,30 @@ def main() -> int:
     parser.add_argument("systems", nargs="+")
     parser.add_argument("--protocol", action="append", help="default: everyday and everyday-multi")
     parser.add_argument("--no-hosts", action="store_true", help="leave the two hosts out, which take root")
-    options = parser.parse_args()
+    parser.add_argument("--on", action="append", help="local:N; in place of local:1, local:2 and the hosts")
+    options, further = parser.parse_known_args()
     protocols = options.protocol or ["everyday", "everyday-multi"]
-    command = own_command("eval", *options.systems, *(word for one in protocols for word in ("--protocol", one)))
+    systems = [str(Path(one).resolve()) if is_card(one) else one for one in options.systems]
+    named = [word for one in protocols for word in ("--protocol", one)]
+    command = own_command("eval", *systems, *named, *further)
     sys.stdout.write(
         "| where | start: wall, processor | the rest: wall, processor | processor, against one process "
         "| efficiency of wall | equal records |\n|" + " --- |" * 6 + "\n"
     )
     places = [Place("one process", [], 1, float)]
-    places += [Place(on, ["--on", on], workers, float) for workers, on in enumerate(("local:1", "local:2"), 1)]
+    chosen = options.on or ["local:1", "local:2"]
+    places += [Place(on, ["--on", on], int(on.removeprefix("local:")), float) for on in chosen]
     failed = False
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         os.chdir(folder)
         # Of its own, as embeddings are deleted; the sounds of `everyday` are rendered and decoded into it first.
         os.environ["LBAR_CACHE"] = str(folder / "cache")
-        for rate in {load_system(system).info.sample_rate for system in options.systems}:
+        for rate in {load_system(system).info.sample_rate for system in systems}:
             for protocol in protocols:
                 prepare(get_protocol(protocol), Path("data"), rate)
         few = [*command, "--limit", str(FEW)]
-        if not options.no_hosts:
+        if not options.no_hosts and not options.on:
             cluster = Cluster(stack.enter_context(network(2)), folder)
             stack.callback(cluster.close)
             places.append(Place("two hosts", ["--on", str(cluster.file)], 2, cluster.used))

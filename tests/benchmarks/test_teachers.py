@@ -14,6 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from harness.cli import say
 from harness.evaluation.rows.kept_rows import KeptRows
 
+CLIPS = 2_048
 TEACH = """
 import sys, time
 from pathlib import Path
@@ -22,11 +23,12 @@ from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches
 from harness.interface import build_system
 from systems.training.teachers.shares import forget_shares, in_shares
 
-rank, ranks, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+rank, ranks, clips, folder = *map(int, sys.argv[1:4]), Path(sys.argv[4])
 torch.set_num_threads(1)
 system = build_system("tiny-passt", device="cpu").system
 sound = np.random.default_rng(0).standard_normal(640_000).astype(np.float32) / 10
-job = EmbeddingJob("tiny-passt", "clip", 512, lambda clip: sound[clip * 100 : clip * 100 + 320_000], system.embed_audio)
+read = lambda clip: sound[clip * 100 : clip * 100 + 320_000]
+job = EmbeddingJob("tiny-passt", "clip", clips, read, system.embed_audio)
 kept = KeptRows(folder / "kept", np.float16)
 (folder / f"ready {rank}").touch()
 while not all((folder / f"ready {one}").exists() for one in range(ranks)):
@@ -47,10 +49,9 @@ def test_two_processes_make_half_each(
     def made_by(ranks: int) -> list[tuple[float, ...]]:
         folder = tmp_path / str(ranks)
         folder.mkdir()
+        command = [sys.executable, "-c", TEACH]
         processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", TEACH, str(rank), str(ranks), str(folder)], stdout=subprocess.PIPE, text=True
-            )
+            subprocess.Popen([*command, *map(str, (rank, ranks, CLIPS, folder))], stdout=subprocess.PIPE, text=True)
             for rank in range(ranks)
         ]
         return [tuple(map(float, process.communicate()[0].split())) for process in processes]
@@ -58,7 +59,7 @@ def test_two_processes_make_half_each(
     (alone,), both = benchmark.pedantic(lambda: (made_by(1), made_by(2)), rounds=1)
     with capsys.disabled():
         say(
-            f"512 clips of 10 s: one process {alone[0]:.1f} s ({alone[1]:.1f} s of a processor), two "
+            f"{CLIPS:,} clips of 10 s: one process {alone[0]:.1f} s ({alone[1]:.1f} s of a processor), two "
             f"{max(wall for wall, _ in both):.1f} s ({' and '.join(f'{used:.1f} s' for _, used in both)})"
         )
     vectors = [KeptRows(tmp_path / str(ranks) / "kept", np.float16).read() for ranks in (1, 2)]
