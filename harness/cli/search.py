@@ -4,11 +4,11 @@ import sys
 from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.options import AsJson, Device, Precision, Trust, complete_system
+from harness.cli.options import AsJson, Device, On, Precision, Trust, complete_system
 from harness.cli.printing import echo, print_json, print_table, say
 from harness.errors import first_few
 
@@ -29,6 +29,7 @@ def index_recordings(
     ] = False,
     device: Device = "auto",
     precision: Precision = "fp32",
+    on: On = None,
     trust: Trust = False,  # noqa: ARG001
     as_json: AsJson = False,
 ) -> None:
@@ -40,9 +41,8 @@ def index_recordings(
     from harness.search import index_sounds
 
     with bars() as progress, redirect_stdout(sys.stderr):
-        done = index_sounds(
-            folders, system, out, device=device, precision=precision, approximate=approximate, progress=progress
-        )
+        options: dict[str, Any] = {"device": device, "precision": precision, "approximate": approximate, "on": on}
+        done = index_sounds(folders, system, out, **options, progress=progress)
     if as_json:
         print_json(asdict(done))
     else:

@@ -32,6 +32,7 @@ from .spreading.jobs import clip_job as clip_job
 from .spreading.shards import Captions as Captions
 from .spreading.shards import Clips as Clips
 from .spreading.shards import Items as Items
+from .spreading.shards import Recipe as Recipe
 from .spreading.shards import Workers as Workers
 from .spreading.spread import machines_on as machines_on
 from .spreading.spread import spread as spread

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.audio import Array, BrokenAudio, Clip, decoder_version, file_digest, in_threads, pieces
+from harness.errors import UserError
 from harness.interface import Metadata, metadata_of
 from harness.machine import embedding_key
 from harness.search.recordings import Header, Recording
@@ -44,7 +45,7 @@ class HeardRecordings:
         self.whole: dict[str, Recording] = {}
         self.broken: dict[str, str] = {}
         self._headers = headers
-        self._states = states
+        self._states = {file: states[file] for file in headers}
         self._sample_rate = sample_rate
         self._uses = uses
         self._threads = threads
@@ -54,6 +55,16 @@ class HeardRecordings:
         """Identifies the windows, as long as no recording changes."""
         states = [(file, self._states[file]) for file in self._headers]
         return embedding_key(states, self._uses, decoder_version())
+
+    def require(self) -> None:
+        """See that they are on this machine: one that cannot be found is not broken.
+
+        Raises:
+            UserError: one is not.
+        """
+        absent = next((file for file in self._headers if not Path(file).exists()), None)
+        if absent is not None:
+            raise UserError(f"there is no {absent}; mount its folder there under the same path")
 
     def __iter__(self) -> Iterator[tuple[Array, Metadata]]:
         """The samples of each window, and what is known beside them."""

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
+from harness.audio import Array
 from harness.errors import UserError
-from harness.machine import Advance, Progress, cache_root, embedding_key, exclusive, silent
+from harness.evaluation import machines_on
+from harness.machine import Progress, cache_root, embedding_key, exclusive, silent
 from harness.search.approximate import build_approximate
 from harness.search.hearing import HeardRecordings
 from harness.search.mapped_vectors import mapped_vectors
@@ -56,6 +58,7 @@ def index_sounds(
     batch_size: int | None = None,
     approximate: bool = False,
     progress: Progress = silent,
+    on: str | None = None,
 ) -> Indexed:
     """Index the recordings of folders, sub-folders included.
 
@@ -72,13 +75,17 @@ def index_sounds(
         batch_size: windows at once; `None` finds one that fits.
         approximate: build the index of an approximate search, too.
         progress: opened for the recordings, and for the seconds of their sound.
+        on: the Dask cluster whose workers decode and embed, a portion of about an hour of sound each; see
+            `harness.evaluation.spread`. `None` is this process.
 
     Raises:
         UserError: there is nothing to index, the system cannot be used or fails, or the index cannot be written. What
             is indexed stays, and the same call goes on from there.
     """
     began = perf_counter()
-    searching = SearchingSystem(system, device=device, precision=precision, batch_size=batch_size)
+    # What is wrong with workers is told before anything is read.
+    machines_on(on)
+    searching = SearchingSystem(system, device=device, precision=precision, batch_size=batch_size, on=on)
     database = Database(out)
     with _alone(database):
         table = database.table(searching.about.named)
@@ -92,13 +99,16 @@ def index_sounds(
         headers = {file: header_of(file) for file in planned.new}
         lengths = {file: header.seconds for file, header in headers.items()}
         shown = SoundProgress(progress, lengths)
-        for files in portions(lengths):
-            heard = searching.hear({file: headers[file] for file in files}, planned.new)
-            table = _add(heard, searching, database, table, shown.of(heard.windows))
+        parts = ({file: headers[file] for file in files} for files in portions(lengths))
+        heard_parts = (searching.hear(part, planned.new) for part in parts)
+        kept = database.cache(searching.about.named) / "new"
+        for heard, vectors in searching.each_embedded(heard_parts, kept, lambda heard: shown.of(heard.windows)):
+            table = _add(heard, vectors, searching, database, table)
+            shutil.rmtree(kept, ignore_errors=True)
             done.broken |= heard.broken
             done.added += len(heard.whole)
             done.sound_seconds += sum(recording.seconds for recording in heard.whole.values())
-            shown.finish(len(files))
+            shown.finish(len(heard.whole) + len(heard.broken))
         if table is None:
             broken = [f"{file}: {why}" for file, why in done.broken.items()]
             raise UserError(f"none of {len(broken):,} recordings can be used", broken)
@@ -115,18 +125,15 @@ def index_sounds(
 
 
 def _add(
-    heard: HeardRecordings, searching: SearchingSystem, database: Database, table: WindowTable | None, advance: Advance
+    heard: HeardRecordings, vectors: Array, searching: SearchingSystem, database: Database, table: WindowTable | None
 ) -> WindowTable | None:
-    """Embed some recordings and add them to the table, which is made where there is none."""
-    folder = database.cache(searching.about.named) / "new"
-    vectors = searching.embedded(heard, folder, advance)
+    """Add some recordings to the table, which is made where there is none."""
     # A recording that is broken in its middle has windows before that.
     rows = [row for row, (file, _) in enumerate(heard.windows) if file in heard.whole]
     if rows:
         table = table or database.create(searching.about, vectors.shape[1])
         windows = [(heard.whole[file], window) for file, window in heard.windows if file in heard.whole]
         table.add(windows, vectors[rows])
-        shutil.rmtree(folder, ignore_errors=True)
     return table
 
 

@@ -1,20 +1,31 @@
 """A system as a search needs it: windows of recordings and words become vectors of length one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from harness.audio import Array, Clip, stretch
 from harness.datasets import everyday_captions
 from harness.errors import UserError
-from harness.evaluation import KeptRows, TaskEmbedder, batches_of_stream, caption_job, embed_in_batches
+from harness.evaluation import (
+    KeptRows,
+    Options,
+    Recipe,
+    TaskEmbedder,
+    Workers,
+    batches_of_stream,
+    caption_job,
+    embed_in_batches,
+    spread,
+)
 from harness.interface import (
     Metadata,
     RetrievalSystem,
-    build_system,
     checked_info,
     embed_described,
     guarded_score,
@@ -42,6 +53,7 @@ class SearchingSystem:
         precision: str = "fp32",
         batch_size: int | None = None,
         progress: Progress = silent,
+        on: str | None = None,
     ) -> None:
         """Build a system.
 
@@ -51,11 +63,13 @@ class SearchingSystem:
             precision: `fp32` or `bf16`.
             batch_size: windows at once; `None` finds one that fits.
             progress: opened where words are embedded.
+            on: the cluster whose workers embed recordings; see `spread`.
 
         Raises:
             UserError: it cannot be built, or its answers cannot be found by the cosine of vectors.
         """
-        built = build_system(named, device=device, precision=precision)
+        options = Options(device=device, precision=precision, workers=Workers(on) if on else None)
+        built = options.build(named)
         if is_pair_scorer(built.system) or guarded_score(built.system):
             raise UserError(
                 f"{named} compares words and sounds in a way of its own; a search takes the cosine of vectors: take "
@@ -70,6 +84,7 @@ class SearchingSystem:
         self.system: RetrievalSystem = built.system
         self.about = IndexedSystem(named=spelt(named), name=info.name, digest=info.digest)
         self._embedder = TaskEmbedder(built.device, built.precision, batch_size, progress)
+        self._workers = options.told(named, built).workers
 
     @property
     def sample_rate(self) -> int:
@@ -119,6 +134,18 @@ class SearchingSystem:
         threads = kind_of(self._embedder.device) != "cpu"
         return HeardRecordings(headers, states, self.sample_rate, uses_of(self.system), threads=threads)
 
+    def each_embedded(
+        self, portions: Iterable[HeardRecordings], folder: Path, advance: Callable[[HeardRecordings], Advance]
+    ) -> Iterator[tuple[HeardRecordings, Array]]:
+        """Portions of recordings one after the other, with the vectors of their windows; see `embedded`."""
+        if self._workers is None:
+            yield from ((heard, self.embedded(heard, folder, advance(heard))) for heard in portions)
+            return
+        worker = _Worker(self._workers.recipe(self.system), self._embedder.batch_size)
+        for heard, vectors in spread(worker, portions, self._workers.on):
+            advance(heard)(len(vectors))
+            yield heard, vectors
+
     def embedded(self, heard: HeardRecordings, folder: Path, advance: Advance) -> Array:
         """The vectors of the windows of recordings, `(windows, d)`.
 
@@ -136,15 +163,44 @@ class SearchingSystem:
         kept = self._embedder.kept(self.system, "audio", heard.key)
         if isinstance(kept, KeptRows):
             return unit_vectors(KeptRows(folder / kept.folder.name).extend(rest, advance))
-        rows = [np.zeros((0, 0), np.float32)]
-        for batch in rest(rows[0]):
-            rows.append(batch)
-            advance(len(batch))
-        return unit_vectors(np.concatenate(rows[1:] or rows))
+        return unit_vectors(_all(rest(_NOTHING), advance))
 
     def _batches(self, windows: Iterator[tuple[Array, Metadata]], first: int = 0, width: int = 0) -> Iterator[Array]:
-        embed = partial(embed_described, self.system)
-        return batches_of_stream(windows, self.about.name, embed, self._embedder.batch_size, first, width)
+        return _batches(self.system, windows, self._embedder.batch_size, first, width)
+
+
+@dataclass(frozen=True)
+class _Worker:
+    """What has a worker embed recordings, of which nothing is kept there."""
+
+    recipe: Recipe
+    batch_size: int | None
+
+    def __call__(self, heard: HeardRecordings) -> tuple[HeardRecordings, Array]:
+        heard.require()
+        system = cast("RetrievalSystem", self.recipe.kept())
+        return heard, unit_vectors(_all(_batches(system, iter(heard), self.batch_size)))
+
+
+_NOTHING: Array = np.zeros((0, 0), np.float32)
+
+
+def _batches(
+    system: RetrievalSystem,
+    windows: Iterator[tuple[Array, Metadata]],
+    batch_size: int | None,
+    first: int = 0,
+    width: int = 0,
+) -> Iterator[Array]:
+    return batches_of_stream(windows, system.info.name, partial(embed_described, system), batch_size, first, width)
+
+
+def _all(batches: Iterator[Array], advance: Advance = lambda _: None) -> Array:
+    rows = []
+    for batch in batches:
+        rows.append(batch)
+        advance(len(batch))
+    return np.concatenate(rows or [_NOTHING])
 
 
 def spelt(named: str) -> str:

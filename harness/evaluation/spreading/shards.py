@@ -60,15 +60,23 @@ class Workers:
     device: str = "auto"
     precision: str = "fp32"
 
+    def recipe(self, system: System) -> "Recipe":
+        """How they build a system.
+
+        Raises:
+            UserError: they are not told how.
+        """
+        if not self.name:
+            raise UserError(f"on {self.on} a system is built again by its name: say it by Workers({self.on!r}, name)")
+        return Recipe(self.name, self.device, self.precision, system.info.digest, system_code(system))
+
     def rest(self, system: System, items: Items, batch_size: int | None = None) -> Rest[Any]:
         """What completes rows, as `embed_in_batches` takes it: it has the workers embed the items.
 
         Raises:
             UserError: they are not told how to build the system.
         """
-        if not self.name:
-            raise UserError(f"on {self.on} a system is built again by its name: say it by Workers({self.on!r}, name)")
-        recipe = _Recipe(self.name, self.device, self.precision, system.info.digest, system_code(system))
+        recipe = self.recipe(system)
         whole = items.job(system, batch_size)
         count, size = whole.count, whole.batch_size or FIRST_BATCH
 
@@ -196,7 +204,7 @@ class _SentPairs:
 
 
 @dataclass(frozen=True)
-class _Recipe:
+class Recipe:
     """How a worker builds a system, and the digests by which it sees that it is the same one."""
 
     name: str
@@ -205,7 +213,19 @@ class _Recipe:
     digest: str | None
     code: str | None
 
+    def kept(self) -> System:
+        """The system, which is built where it is not the last one that was asked for."""
+        if self not in _kept:
+            _kept.clear()
+            _kept[self] = self.built()
+        return _kept[self]
+
     def built(self) -> System:
+        """Build it.
+
+        Raises:
+            UserError: it cannot be built here, or it is another one than where the command runs.
+        """
         if _codes.setdefault(self.name, self.code) != self.code:
             raise UserError(f"the code of {self.name} has changed since the worker imported it; restart the workers")
         device = "auto" if self.device == "own" else own_device(self.device)
@@ -219,7 +239,7 @@ class _Recipe:
 class _Shard:
     """The items from number `start` to before number `stop` of `count`, and what embeds them."""
 
-    recipe: _Recipe
+    recipe: Recipe
     items: Part
     start: int
     stop: int
@@ -229,17 +249,15 @@ class _Shard:
 
 def _embedded(shard: _Shard) -> tuple[float, list[Array]]:
     """The embeddings of a shard, batch by batch, made on a worker, and how many seconds they took."""
-    if shard.recipe not in _kept:
-        _kept.clear()
-        _kept[shard.recipe] = shard.recipe.built()
+    system = shard.recipe.kept()
     began = perf_counter()
-    own = shard.items.job(_kept[shard.recipe], shard.batch_size)
+    own = shard.items.job(system, shard.batch_size)
     job = replace(own, count=shard.count, read=lambda index: own.read(index - shard.start))
     batches = list(job.between(shard.start, shard.stop))
     return perf_counter() - began, batches
 
 
-_kept: dict[_Recipe, System] = {}
+_kept: dict[Recipe, System] = {}
 """On a worker: the system that it has built last."""
 _codes: dict[str, str | None] = {}
 """On a worker: the code that each system had when it was built first."""

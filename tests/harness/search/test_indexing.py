@@ -1,19 +1,23 @@
 import errno
+import json
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.cli.app import own_command
+from harness.cli.search import index_recordings
 from harness.errors import UserError
 from harness.machine import cache_root
 from harness.search import index_sounds, open_index, recordings
 from harness.search.recordings import Header
+from harness.search.searching_system import SearchingSystem
 from harness.search.window_table import Database
 
 TONES = {"a.wav": 300, "b.flac": 500, "within/c.ogg": 900}
@@ -273,3 +277,55 @@ def test_several_at_once_share_the_work(sounds: Path, record: Callable[..., Path
     assert sorted(Path(file).name for file in slow.states()) == ["a.wav", "b.flac", "c.ogg", "d.wav"]
     assert (len(slow), len(tone)) == (4, 3)
     assert embedded() == 4
+
+
+DYING = """
+import os, signal
+from pathlib import Path
+from tone_system import Recorded
+
+class Dying(Recorded):
+    def embed_audio(self, clips):
+        if not Path("died").exists():
+            Path("died").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().embed_audio(clips)
+"""
+
+
+def held(index: str) -> list[tuple[object, ...]]:
+    """All that an index has of its windows, with the bytes of their vectors."""
+    (table,) = Database(index).tables()
+    places = table.places()
+    vectors = np.concatenate(list(table.vectors()))
+    rows = zip(places.file, places.start, places.end, vectors, strict=True)
+    return sorted((places.files[file], start, end, vector.tobytes()) for file, start, end, vector in rows)
+
+
+@pytest.mark.usefixtures("workers_end")
+def test_workers_index_what_one_process_does_though_one_is_killed(
+    sounds: Path, record: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("harness.search.recordings._FEWEST_SECONDS", 3)
+    record("long.wav", [(40, 300)])
+    (sounds / "broken.wav").touch()
+    Path("dying.py").write_text(DYING)
+    Path("died").touch()
+    alone = index_sounds([sounds], "dying:Dying", "alone")
+    windows = embedded()
+    Path("embedded.txt").unlink()
+    Path("died").unlink()
+    index_recordings([sounds], "dying:Dying", "spread", on="local:2", as_json=True)
+    assert Path("died").exists()
+    assert json.loads(capsys.readouterr().out) | {"took_seconds": 0} == asdict(alone) | {"took_seconds": 0}
+    assert held("spread") == held("alone")
+    # A killed worker loses what it was at, and what it had done that nobody had taken yet.
+    assert windows <= embedded() <= windows + 10
+
+
+def test_a_worker_without_the_recordings_says_so(sounds: Path) -> None:
+    heard = SearchingSystem("tone_system:ToneSystem").hear(
+        {str(sounds / "x.wav"): Header(1, "", ())}, {str(sounds / "x.wav"): ""}
+    )
+    with pytest.raises(UserError, match=r"there is no sounds/x\.wav; mount its folder there under the same path"):
+        heard.require()

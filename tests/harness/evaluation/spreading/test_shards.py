@@ -144,7 +144,7 @@ def test_a_worker_with_other_sound_is_refused(data: Path) -> None:
 
 def test_a_worker_with_another_system_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_codes", {})
-    recipe = module._Recipe("spread_tones:ToneSystem", "own", "fp32", "tone-2", None)
+    recipe = module.Recipe("spread_tones:ToneSystem", "own", "fp32", "tone-2", None)
     with pytest.raises(UserError, match="is another one than where the command runs"):
         recipe.built()
     with pytest.raises(UserError, match="code of spread_tones:ToneSystem has changed .* restart the workers"):
