@@ -94,12 +94,13 @@ def passes(windows: Sequence[Window], at_once: int | None) -> list[Sequence[Wind
     return [windows[start : start + step] for start in range(0, len(windows), step)]
 
 
-def cut(clips: Sequence[Array] | Sequence[Pcm], windows: Sequence[Window]) -> Tensor:
+def cut(clips: Sequence[Array] | Sequence[Pcm], windows: Sequence[Window], *, pinned: bool = False) -> Tensor:
     """The samples of windows of one length.
 
     Args:
         clips: each `(samples,)`, all float32, or all int16.
         windows: of one length.
+        pinned: in memory that a GPU copies from by itself.
 
     Returns:
         `(windows, length)`, of the clips' type.
@@ -113,10 +114,12 @@ def cut(clips: Sequence[Array] | Sequence[Pcm], windows: Sequence[Window]) -> Te
     types = {clips[window.clip].dtype for window in windows}
     if len(types) != 1:
         raise ValueError(f"clips of types {sorted(map(str, types))}; expected one")
-    samples = np.zeros((len(windows), *lengths), types.pop())
-    for row, (clip, start, real, _) in zip(samples, windows, strict=True):
+    dtype = torch.from_numpy(np.empty(0, types.pop())).dtype
+    samples = torch.empty(len(windows), *lengths, dtype=dtype, device="cpu", pin_memory=pinned)
+    for row, (clip, start, real, _) in zip(samples.numpy(), windows, strict=True):
         row[:real] = clips[clip][start : start + real]
-    return torch.from_numpy(samples)
+        row[real:] = 0
+    return samples
 
 
 def step_weights(windows: Sequence[Window], steps: int, averaging: Averaging) -> Tensor:

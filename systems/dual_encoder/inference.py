@@ -15,8 +15,7 @@ _LEAST = 1 << 17
 
 def prepare(model: DualEncoder, device: str, precision: str, compiled: bool) -> None:
     """Prepare a model for inference, in place."""
-    if device == "cpu":
-        keep_freed_memory()
+    keep_freed_memory()
     model.eval().requires_grad_(False).to(device)
     fold_normalisation(model.audio)
     if precision == "bf16":

@@ -12,7 +12,8 @@ from harness.machine import stage
 from systems.audio import Window, average, average_each, cut, plan, steps_each
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.metadata import MidFusion, build_fusion, dropped, embed_tokens
-from systems.text import build, build_empty, embed
+from systems.dual_encoder.transfer import on_device
+from systems.text import build, build_empty, embed, encode
 
 
 class DualEncoder(nn.Module):
@@ -106,7 +107,7 @@ class DualEncoder(nn.Module):
     ) -> Tensor:
         """The features of windows of one length, `(windows, steps, width)`."""
         with stage("transfer"):
-            waveforms = _on_device(cut(clips, windows), self.device)
+            waveforms = on_device(cut(clips, windows, pinned=self.device.type == "cuda"), self.device)
         with stage("mel"):
             images = self.front_end(waveforms, generator)
         with stage("encode"):
@@ -116,7 +117,7 @@ class DualEncoder(nn.Module):
     def images(self, clip: Array) -> Tensor:
         """The images of a clip's windows, float16 `(windows, bands, frames)`, to be kept for `describe_images`."""
         with torch.no_grad():
-            waveforms = _on_device(cut([clip], plan([len(clip)], self.windows)), self.device)
+            waveforms = on_device(cut([clip], plan([len(clip)], self.windows)), self.device)
             images: Tensor = self.front_end(waveforms)
         return images.half()
 
@@ -169,14 +170,11 @@ class DualEncoder(nn.Module):
             projected: Tensor = self.text_projection(features)
         return projected
 
+    def embed_equally_long(self, tokens: Tensor) -> Tensor:
+        """Project captions of equally many tokens, whose ids `(captions, tokens)` are on the device already."""
+        embedded: Tensor = self.text_projection(encode(self.text, tokens, None, self.pooling))
+        return embedded
+
     def describe_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """The features of captions, as they come out of RoBERTa; `(captions, width)`."""
         return embed(self.text, ids, pooling=self.pooling)
-
-
-def _on_device(samples: Tensor, device: torch.device) -> Tensor:
-    """Samples on a device, as float32 in [-1, 1]; int16 samples, half as many bytes, are converted there."""
-    # A GPU copies pinned memory by itself, while this thread goes on.
-    pinned = samples.pin_memory() if device.type == "cuda" else samples
-    moved = pinned.to(device, non_blocking=True)
-    return moved * (1 / 32768) if moved.dtype == torch.int16 else moved

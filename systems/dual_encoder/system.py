@@ -21,6 +21,7 @@ from systems.checkpoints import (
     system_state,
     weights_digest,
 )
+from systems.dual_encoder.caption_graphs import CaptionGraphs
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.inference import prepare
 from systems.dual_encoder.metadata import keyword_ids
@@ -31,8 +32,11 @@ from systems.text import CaptionTokenizer
 _DECISIVE = {"audio", "windows", "text", "shared"}
 """The fields of a card that decide the vectors, beside the weights."""
 
-_SECONDS_ON_CPU = 80
+_ON_CPU = 80
 """Seconds of sound that a CPU encodes at once; more is no faster, and takes gigabytes of memory."""
+
+_ON_GPU = 320
+"""Seconds of sound that a GPU encodes at once: enough to keep it busy while the next are cut and copied."""
 
 
 class DualEncoderSystem:
@@ -64,8 +68,8 @@ class DualEncoderSystem:
         self._precision = precision
         self._compiled = compiled
         # A window that is a whole clip is assumed to have 10 s.
-        windows = max(round(_SECONDS_ON_CPU / (card.windows.seconds or 10)), 1)
-        self._at_once = windows if device == "cpu" else None
+        self._at_once = max(round((_ON_CPU if device == "cpu" else _ON_GPU) / (card.windows.seconds or 10)), 1)
+        self._alone = CaptionGraphs(model) if compiled and self._device.type == "cuda" else None
 
     def embed_audio(self, clips: Sequence[Array] | Sequence[Pcm], metadata: Sequence[Metadata] = ()) -> Array:
         """Embed clips of any length, with what is known of each, as `(n, shared)`; an empty clip counts as silence."""
@@ -75,13 +79,18 @@ class DualEncoderSystem:
 
     def embed_text(self, captions: Sequence[str]) -> Array:
         """Embed captions as `(m, shared)`; of a long one the first `text.longest` tokens of the card are used."""
+        ids = self._tokenizer(captions)
         with self._computing():
-            return _to_numpy(self.model.embed_captions(self._tokenizer(captions)))
+            if self._alone is not None and len(ids) == 1:
+                return _to_numpy(self._alone(ids[0]))
+            return _to_numpy(self.model.embed_captions(ids))
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
         half = self._precision == "bf16"
-        with torch.inference_mode(), torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+        # Of weights without gradients autocast keeps nothing; recording a CUDA graph wants that said.
+        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=half, cache_enabled=False)
+        with torch.inference_mode(), autocast:
             try:
                 yield
             except RuntimeError as error:

@@ -6,4 +6,5 @@ from .roberta import TextConfig as TextConfig
 from .roberta import build as build
 from .roberta import build_empty as build_empty
 from .roberta import embed as embed
+from .roberta import encode as encode
 from .roberta import read_pretrained as read_pretrained

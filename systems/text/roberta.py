@@ -136,10 +136,15 @@ def embed(model: "RobertaModel", ids: Sequence[Sequence[int]], most: int = 64, p
         input_ids, mask = pad([ids[index] for index in batch])
         # Captions of one length need no mask, and attention is faster without.
         masked = None if mask.all() else mask.to(model.device)
-        outputs = model(input_ids=input_ids.to(model.device), attention_mask=masked).last_hidden_state
-        vectors.append(outputs[:, 0] if pooling == "first" else _mean(outputs, masked))
+        vectors.append(encode(model, input_ids.to(model.device), masked, pooling))
     order = torch.tensor([index for batch in together for index in batch])
     return torch.cat(vectors)[order.argsort().to(model.device)]
+
+
+def encode(model: "RobertaModel", ids: Tensor, mask: Tensor | None, pooling: Pooling) -> Tensor:
+    """The same of one batch, `(captions, tokens)` on the model's device; no mask where no token is padding."""
+    outputs: Tensor = model(input_ids=ids, attention_mask=mask).last_hidden_state
+    return outputs[:, 0] if pooling == "first" else _mean(outputs, mask)
 
 
 def _mean(outputs: Tensor, mask: Tensor | None) -> Tensor:

@@ -131,18 +131,29 @@ class Task(Generic[Shard, Result]):
 
 
 def own_device(devices: str) -> str:
-    """The device of this worker, of several with a comma between them: its own number says which.
+    """The device of this worker: its own number says which of several with a comma between them, or of all GPUs here.
 
-    >>> own_device("cuda:0")
-    'cuda:0'
+    Elsewhere than on a worker it is what was named.
+
+    >>> own_device("cuda")
+    'cuda'
     """
-    one, *more = devices.split(",")
-    if not more:
-        return one
+    if "distributed" not in sys.modules:
+        return devices
     from distributed import get_worker
 
-    name = str(get_worker().name)
-    return [one, *more][(int(name) if name.isdigit() else 0) % (1 + len(more))]
+    try:
+        name = str(get_worker().name)
+    except ValueError:
+        return devices
+    several = _gpus() if devices == "cuda" else devices.split(",")
+    return several[(int(name) if name.isdigit() else 0) % len(several)]
+
+
+def _gpus() -> list[str]:
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cuda"]
 
 
 @cache

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from systems.dual_encoder.caption_graphs import CaptionGraphs
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 
@@ -51,6 +52,25 @@ def test_stored_samples_become_the_same_numbers_there(dual_card: Card, seeded_mo
         found = model.embed_clips(stored)
         expected = model.embed_clips([(samples / 32768).astype(np.float32) for samples in stored])
     assert torch.equal(found, expected)
+
+
+def test_many_passes_are_those_of_one(dual_card: Card, seeded_model: Seeded) -> None:
+    """Each is copied while the one before is computed; the small ones begin before the large copy is there."""
+    model = seeded_model(dual_card("passt")).to("cuda")
+    clips = [np.random.default_rng(seed).uniform(-0.5, 0.5, 30 * RATE).astype(np.float32) for seed in range(64)]
+    with torch.inference_mode():
+        expected = torch.cat([model.embed_clips([clip]) for clip in clips])
+        for _ in range(3):
+            torch.testing.assert_close(model.embed_clips(clips, at_once=16), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_single_captions_by_graphs_are_the_same(dual_card: Card, seeded_model: Seeded, half: bool) -> None:
+    model = seeded_model(dual_card("passt")).requires_grad_(False).to("cuda")
+    graphs = CaptionGraphs(model)
+    with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16, enabled=half, cache_enabled=False):
+        for ids in 2 * IDS:
+            assert torch.equal(graphs(ids).clone(), model.embed_captions([ids]))
 
 
 @pytest.mark.parametrize("encoder", ["passt", "atst"])

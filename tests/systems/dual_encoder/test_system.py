@@ -1,6 +1,7 @@
 """From a card and its files to vectors: golden numbers, the contract, and everything that can be wrong."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from harness.interface.conformance import check
 from harness.interface.systems import load_system
 from systems.checkpoints.files import write_weights
 from systems.dual_encoder import inference
+from systems.dual_encoder import system as system_module
 from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.model import DualEncoder
 from systems.dual_encoder.system import DualEncoderSystem, from_card
@@ -177,6 +179,19 @@ def test_a_machine_without_a_compiler_is_told_in_one_line(
     system = from_card(*ready, compiled=True)
     with pytest.raises(UserError, match=r"^torch cannot compile small-passt here; leave --compile out: .*Cxx.*$"):
         system.embed_text(["rain"])
+
+
+def test_beside_the_processor_nothing_waits_before_the_end(
+    ready: tuple[dict[str, object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On torch's `meta` device nothing has a value: what would wait for one fails."""
+    monkeypatch.setattr(system_module, "_to_numpy", lambda vectors: vectors)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    system = from_card(*ready, device="meta")
+    passes: list[int] = []
+    system.model.audio.register_forward_hook(lambda _, images, __: passes.append(len(images[0])))
+    assert system.embed_audio([np.zeros(30 * 32_000, np.int16)] * 24).shape == (24, 8)
+    assert passes == [32, 32, 8]
 
 
 def test_stored_samples_give_the_very_same(ready: tuple[dict[str, object], Path]) -> None:

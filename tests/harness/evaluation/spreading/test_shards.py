@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,6 +74,50 @@ def test_workers_give_what_one_process_gives(
     assert not alone.record.workers
     (machine,) = spread.record.workers
     assert (machine.workers, machine.cpu) == (2, spread.record.environment.cpu)
+
+
+@pytest.mark.parametrize(
+    ("devices", "gpus", "taken"),
+    [
+        ("cuda", 4, ["cuda:0", "cuda:1", "cuda:2", "cuda:3", "cuda:0"]),
+        ("cuda", 1, ["cuda:0"] * 5),
+        ("cuda", 0, ["cuda"] * 5),
+        ("cuda:1,cuda:3", 4, ["cuda:1", "cuda:3", "cuda:1", "cuda:3", "cuda:1"]),
+        ("cuda:2", 4, ["cuda:2"] * 5),
+        ("cpu", 4, ["cpu"] * 5),
+    ],
+)
+def test_each_worker_takes_a_gpu_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, devices: str, gpus: int, taken: list[str]
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+    assert worker.own_device(devices) == devices  # No worker.
+    found = []
+    for name in range(5):
+        monkeypatch.setattr(distributed, "get_worker", lambda name=name: SimpleNamespace(name=name))
+        found.append(worker.own_device(devices))
+    assert found == taken
+    # One that was started by itself has its address for a name.
+    monkeypatch.setattr(distributed, "get_worker", lambda: SimpleNamespace(name="tcp://host:1"))
+    assert worker.own_device(devices) == taken[0]
+
+
+@needs_dask
+def test_each_worker_builds_the_system_for_its_own_device(data: Path, tmp_path: Path) -> None:
+    """Two names of the processor stand for two GPUs."""
+    Path("spread_devices.py").write_text(
+        "import numpy as np\nfrom pathlib import Path\nfrom time import sleep\nfrom harness import SystemInfo\n\n\n"
+        "class There:\n    info = SystemInfo('there', 16000, digest='there-1')\n\n"
+        "    def __init__(self, device):\n        self.device = device\n\n"
+        "    def embed_audio(self, clips):\n        with Path('devices.txt').open('a') as file:\n"
+        "            file.write(self.device + '\\n')\n        sleep(0.2)\n"
+        "        return np.ones((len(clips), 3), np.float32)\n\n"
+        "    def embed_text(self, captions):\n        return np.ones((len(captions), 3), np.float32)\n"
+    )
+    options = Options(data_root=data, device="cpu:0,cpu:1", out=tmp_path / "runs", batch_size=2, workers=Workers(ON))
+    evaluated("spread_devices:There", options)
+    assert set(Path("devices.txt").read_text().split()) == {"cpu:0", "cpu:1"}
 
 
 @needs_dask
