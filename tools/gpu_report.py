@@ -1,53 +1,67 @@
 """Measure what the page *On a GPU* of the documentation shows, in at most nine minutes.
 
-    python tools/gpu_report.py --out docs/results/gpu       on a GPU, the published sizes: report.json and report.md
-    python tools/gpu_report.py --small --out DIR            on whatever is here, the small systems, in a minute
+    python tools/gpu_report.py --out DIR --page docs/results/gpu.md    on a GPU, the published sizes
+    python tools/gpu_report.py --small --out DIR                       on whatever is here, the small systems, briefly
 
-Encoders of the published sizes have drawn weights, which take as long as trained ones. What is measured is written as
-soon as it is; what fails, and what there is no time for, is named with the reason.
+Encoders of the published sizes have drawn weights, which take as long as trained ones. DIR receives report.json and
+report.md, written anew with every row; what fails, and what there is no time for, is named with the reason.
 """
 
 import argparse
 import json
 import math
 import os
+import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import soundfile
 import torch
+from end_to_end import generated
 from numpy.typing import NDArray
+from page_sections import fill
 from torch.nn.functional import normalize
 
 from harness import evaluate
 from harness.errors import UserError, one_line
 from harness.evaluation import Options
-from harness.interface import build_system
-from harness.machine import describe_environment, silent, write_text
+from harness.interface import parse_card, read_card, required_files
+from harness.machine import cache_root, describe_environment, silent, write_text
 from harness.measures import ExactIndex
 from harness.runs import Effort
 from harness.throughput.instruments.ceilings import measure_ceilings
 from harness.throughput.instruments.memory import peak_memory
 from harness.throughput.instruments.operations import count_flops
-from harness.throughput.instruments.timing import measure
+from harness.throughput.instruments.timing import measure, synchronise
 from systems.audio import SAMPLE_RATE
 from systems.dual_encoder import DualEncoder
+from systems.dual_encoder.card import DualEncoderCard
 from systems.dual_encoder.system import DualEncoderSystem
+from systems.text import CaptionTokenizer
 from systems.training.fitting.losses import distillation_loss, supervised_loss
 
 CARDS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "cards"
 WORDS = ["a", "dog", "barks", "in", "the", "rain", "while", "people", "talk", "far", "away", "thunder", "rolls"]
 NO_TIME = "no time was left"
-SETTINGS = (("fp32", False), ("bf16", False), ("bf16", True))
+TOKENS = 32
+"""Of a caption at most; the plain way fills all up to it."""
+LARGE_BATCH = 256
 
 Row = dict[str, Any]
+Part = Callable[[], Iterator[Row]]
+
+
+class OutOfTime(BaseException):
+    """Ends a part wherever it is; like Ctrl-C it is no error that anybody might catch."""
 
 
 @dataclass(frozen=True)
@@ -105,48 +119,97 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure part by part; returns the exit code, 1 where a part failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder that receives report.json and report.md")
+    parser.add_argument("--page", type=Path, help="page of the documentation whose section `gpu` is filled")
     parser.add_argument("--small", action="store_true", help="the small systems, briefly")
-    parser.add_argument("--minutes", type=float, default=8.5, help="no part begins after this time (8.5)")
+    parser.add_argument("--minutes", type=float, default=8.5, help="what is not done after this time is left out (8.5)")
     options = parser.parse_args(arguments)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cpu" and not options.small:
         sys.stderr.write("gpu_report: no GPU is here; --small measures the small systems on the CPU\n")
         return 2
-    size = SMALL if options.small else FULL
+    # Some images of NVIDIA's ask torch to round the factors of float32 products to ten bits.
+    torch.backends.cuda.matmul.allow_tf32 = False
     report: Row = {
         "device": device,
         "environment": describe_environment(device).model_dump(mode="json"),
         "parts": {},
         "missing": {},
+        "seconds": {},
     }
+    size = SMALL if options.small else FULL
     until = time.monotonic() + 60 * options.minutes
     for name, part in parts(size, device).items():
-        try:
-            if time.monotonic() > until:
-                raise UserError(NO_TIME)
-            report["parts"][name] = list(part())
-        except UserError as error:
-            report["missing"][name] = str(error)
-        except RuntimeError as error:
-            report["missing"][name] = one_line(error)
+        begun, rows = time.monotonic(), report["parts"].setdefault(name, [])
+        reason = problem(part, rows, until - begun, lambda: write(report, options.out))
+        if reason is not None:
+            report["missing"][name] = reason
+        report["seconds"][name] = time.monotonic() - begun
         if device == "cuda":
             torch.cuda.empty_cache()
-        write_text(options.out / "report.json", json.dumps(report, indent=1, default=str) + "\n")
-        write_text(options.out / "report.md", as_markdown(report))
+        write(report, options.out)
+    if options.page:
+        fill(options.page, "gpu", as_markdown(report))
     failed = [name for name, reason in report["missing"].items() if reason != NO_TIME]
     for name in failed:
         sys.stderr.write(f"gpu_report: {name}: {report['missing'][name]}\n")
     return 1 if failed else 0
 
 
-def parts(size: Size, device: str) -> dict[str, Callable[[], Iterator[Row]]]:
-    """What is measured, by its title, the most wanted first."""
-    return {
-        "Encoders": lambda: encoders(size, device),
+def problem(part: Part, rows: list[Row], seconds: float, save: Callable[[], None]) -> str | None:
+    """Measure a part row by row, for so many seconds at most; returns why it did not come to its end."""
+    try:
+        with ended_after(seconds):
+            for row in part():
+                rows.append(row)
+                save()
+    except OutOfTime:
+        return NO_TIME
+    except UserError as error:
+        return str(error)
+    except Exception as error:
+        # Whatever fails in one part, the time on a GPU is too dear to lose the others.
+        return one_line(error)
+    return None
+
+
+@contextmanager
+def ended_after(seconds: float) -> Iterator[None]:
+    """Raise `OutOfTime` in the block after so many seconds."""
+
+    def end(*_: object) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, end)
+    try:
+        if seconds <= 0:
+            raise OutOfTime
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def write(report: Row, folder: Path) -> None:
+    """Write what there is so far."""
+    write_text(folder / "report.json", json.dumps(report, indent=1, default=str) + "\n")
+    write_text(folder / "report.md", as_markdown(report))
+
+
+def parts(size: Size, device: str) -> dict[str, Part]:
+    """What is measured, by its title, the most wanted first; what has to be compiled takes longest, and comes last."""
+    exact: dict[tuple[str, str], NDArray[np.float32]] = {}
+    flops: dict[tuple[str, str], float] = {}
+    found: dict[str, Part] = {
+        "Encoders": lambda: encoders(size, device, ("fp32", "bf16"), exact, flops),
         "A training step": lambda: steps(size, device),
         "A query": lambda: queries(size, device),
         "An evaluation from files": lambda: evaluation(size, device),
     }
+    if size.compiled:
+        found["Encoders, compiled"] = lambda: encoders(size, device, ("bf16",), exact, flops, compiled=True)
+        found["A query, compiled"] = lambda: queries(size, device, compiled=True)
+    return found
 
 
 def drawn_clips(count: int, seconds: tuple[float, float]) -> list[NDArray[np.int16]]:
@@ -162,42 +225,63 @@ def drawn_captions(count: int) -> list[str]:
     return [" ".join(random.choice(WORDS, random.integers(8, 17))) for _ in range(count)]
 
 
-def built(card: str, device: str, precision: str, *, compiled: bool) -> DualEncoderSystem:
+@lru_cache(maxsize=1)
+def drawn(name: str) -> tuple[DualEncoderCard, DualEncoder, CaptionTokenizer]:
+    """A card, a model of its size with drawn weights on the CPU, and its tokenizer."""
+    said, folder = read_card(name)
+    card = parse_card(DualEncoderCard, said)
+    (files,) = required_files(card.files, ("tokenizer",), folder, card.name)
+    tokenizer = CaptionTokenizer.read(files, card.text.vocabulary, card.text.longest, card.text.normalised)
+    return card, DualEncoder.seeded(card, 0), tokenizer
+
+
+def built(name: str, device: str, precision: str, *, compiled: bool = False) -> DualEncoderSystem:
     """A dual encoder, ready to embed."""
-    system = build_system(card, device=device, precision=precision, compiled=compiled).system
-    assert isinstance(system, DualEncoderSystem)
-    return system
+    card, model, tokenizer = drawn(name)
+    return DualEncoderSystem(card, deepcopy(model), tokenizer, device, precision, compiled)
 
 
-def encoders(size: Size, device: str) -> Iterator[Row]:
-    """Clips and captions a second, beside what the device's matrix units can do and what fp32 gives."""
+def encoders(
+    size: Size,
+    device: str,
+    precisions: Sequence[str],
+    exact: dict[tuple[str, str], NDArray[np.float32]],
+    flops: dict[tuple[str, str], float],
+    *,
+    compiled: bool = False,
+) -> Iterator[Row]:
+    """Clips and captions a second, beside what the device's matrix units can do and what fp32 gives.
+
+    `exact` and `flops` receive the vectors in fp32 and the operations that a call takes, by system and what it embeds.
+    """
     clips, captions = drawn_clips(size.clips, size.seconds), drawn_captions(5 * size.clips)
-    settings = SETTINGS if size.compiled else SETTINGS[:2]
-    peaks = {precision: measure_ceilings(device, precision).matrix_flops_per_second for precision, _ in settings[:2]}
-    for card in size.systems:
-        exact: dict[str, NDArray[np.float32]] = {}
-        for precision, compiled in settings:
-            system = built(card, device, precision, compiled=compiled)
-            for what, embed, count in (
-                ("clips", lambda system=system: system.embed_audio(clips), len(clips)),
-                ("captions", lambda system=system: system.embed_text(captions), len(captions)),
-            ):
+    peaks = {precision: measure_ceilings(device, precision).matrix_flops_per_second for precision in precisions}
+    for name in size.systems:
+        for precision in precisions:
+            system = built(name, device, precision, compiled=compiled)
+            calls = {"clips": (partial(system.embed_audio, clips), len(clips))}
+            if name == size.systems[0]:
+                # The text encoder of all is the same.
+                calls["captions"] = (partial(system.embed_text, captions), len(captions))
+            for what, (embed, count) in calls.items():
+                key = (name, what)
                 vectors = embed()
+                flops[key] = flops.get(key) or sum(count_flops(embed).values())
                 seconds = measure({what: embed}, device, size.effort)[what].percentile(50)
-                flops = sum(count_flops(embed).values())
                 yield {
                     "system": system.info.name,
-                    "precision": f"{precision}, compiled" if compiled else precision,
+                    "precision": precision,
                     "what": what,
                     "a second": count / seconds,
-                    "share of the matrix peak": flops / seconds / peaks[precision],
-                    "least cosine to fp32": least_cosine(exact.setdefault(what, vectors), vectors),
+                    "share of the matrix peak": flops[key] / seconds / peaks[precision],
+                    "least cosine to fp32": least_cosine(exact.setdefault(key, vectors), vectors),
                     "peak GiB": gibibytes(embed, device),
                 }
 
 
 def least_cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
-    """The smallest cosine between rows that belong together."""
+    """The smallest cosine between rows that belong together, in float64: of equal ones float32 gives 1 by chance."""
+    left, right = left.astype(np.float64), right.astype(np.float64)
     return float(((left * right).sum(1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)).min())
 
 
@@ -209,20 +293,21 @@ def gibibytes(call: Callable[[], object], device: str) -> float | None:
 
 
 def steps(size: Size, device: str) -> Iterator[Row]:
-    """A step of each stage, in fp32 and as lbar trains in bf16."""
-    model = DualEncoder.seeded(built(size.systems[0], "cpu", "fp32", compiled=False).card, 0).to(device).train()
+    """A step of each stage as lbar trains in bf16, and plainly: in fp32, each caption filled up to 32 tokens."""
+    model = deepcopy(drawn(size.systems[0])[1]).to(device).train()
     optimizer = torch.optim.Adam(parameter for parameter in model.parameters() if parameter.requires_grad)
     clips = [clip / np.float32(32768) for clip in drawn_clips(size.batch, (size.step_seconds, size.step_seconds))]
     random = np.random.default_rng(0)
-    captions = [[0, *random.integers(4, 600, 18).tolist(), 2] for _ in clips]
     own, estimates = torch.eye(len(clips), dtype=torch.bool, device=device), torch.rand(2 * [len(clips)], device=device)
+    captions = {
+        precision: [[0, *random.integers(4, 600, tokens - 2).tolist(), 2] for _ in clips]
+        for precision, tokens in (("bf16", 20), ("fp32", TOKENS))
+    }
 
     def step(stage: int, precision: str) -> None:
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            audio, text = (
-                model.embed_clips(clips, generator=torch.Generator().manual_seed(0)),
-                model.embed_captions(captions),
-            )
+            audio = model.embed_clips(clips, generator=torch.Generator().manual_seed(0))
+            text = model.embed_captions(captions[precision])
         similarities = normalize(audio.float(), dim=-1) @ normalize(text.float(), dim=-1).T
         loss = (
             supervised_loss(similarities, own, 0.05) if stage == 1 else distillation_loss(similarities, estimates, 0.05)
@@ -230,28 +315,35 @@ def steps(size: Size, device: str) -> Iterator[Row]:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        # Nothing of a step comes back to main memory, for which a clock would wait.
+        synchronise(device)
 
-    for stage in (1, 2):
-        for precision in ("fp32", "bf16"):
-            call = lambda stage=stage, precision=precision: step(stage, precision)  # noqa: E731
+    # What takes more memory comes last.
+    for precision in ("bf16", "fp32"):
+        for stage in (1, 2):
+            call = partial(step, stage, precision)
             call()
             yield {
                 "stage": stage,
-                "precision": precision,
+                "precision": precision if precision == "bf16" else f"{precision}, plainly",
                 "batch": f"{len(clips)} x {size.step_seconds:g} s",
                 "seconds": measure({"step": call}, device, size.effort)["step"].percentile(50),
                 "peak GiB": gibibytes(call, device),
             }
 
 
-def queries(size: Size, device: str) -> Iterator[Row]:
+def queries(size: Size, device: str, *, compiled: bool = False) -> Iterator[Row]:
     """From the words to the ten best clips, the caption embedded on the device, the search exact on the CPU."""
-    system = built(size.systems[0], device, "bf16", compiled=False)
+    system = built(size.systems[0], device, "bf16", compiled=compiled)
     captions = drawn_captions(64)
     random = np.random.default_rng(0)
+    for caption in captions:
+        # Each of its lengths may have to be prepared once.
+        system.embed_text([caption])
     for count in size.collections:
-        index = ExactIndex(random.standard_normal((count, system.card.shared), np.float32))
-        asked = iter(range(10**9))
+        items = random.random((count, system.card.shared), np.float32)
+        items -= np.float32(0.5)
+        index, asked = ExactIndex(items), iter(range(10**9))
 
         def ask(index: ExactIndex = index, asked: Iterator[int] = asked) -> None:
             index.search(system.embed_text([captions[next(asked) % len(captions)]]), 10)
@@ -266,28 +358,27 @@ def queries(size: Size, device: str) -> Iterator[Row]:
 
 
 def evaluation(size: Size, device: str) -> Iterator[Row]:
-    """`lbar eval` on generated files of the lengths of Clotho's clips, five captions each."""
-    for card in size.systems[:1]:
-        with TemporaryDirectory() as folder:
-            root, clips = Path(folder), drawn_clips(size.evaluated, size.seconds)
-            captions = drawn_captions(5 * len(clips))
-            rows = ["file_name,caption"]
-            for number, clip in enumerate(clips):
-                soundfile.write(root / f"{number}.wav", clip, SAMPLE_RATE)
-                rows += [f"{number}.wav,{caption} {number} {k}" for k, caption in enumerate(captions[5 * number :][:5])]
-            write_text(root / "captions.csv", "\n".join(rows) + "\n")
-            system = built(card, device, "bf16", compiled=False)
+    """`lbar eval` on generated files as Clotho's, five captions each: from the files, and when they are decoded."""
+    system = built(size.systems[0], device, "bf16")
+    with TemporaryDirectory() as folder, patched_environment(LBAR_CACHE=str(Path(folder) / "cache")):
+        (root := Path(folder) / "data").mkdir()
+        data = generated(root, size.evaluated, size.seconds)
+        for what, batch in (("from files", None), ("decoded before", None), ("decoded before", LARGE_BATCH)):
+            options = Options(root, Path(folder) / "runs", device, "bf16", batch_size=batch, again=True)
+            if what != "from files" and batch is None:
+                # Vectors that are kept would be taken.
+                shutil.rmtree(cache_root() / "embeddings", ignore_errors=True)
             begun = time.perf_counter()
-            with patched_environment(LBAR_CACHE=str(root / "cache")):
-                evaluate(system, "folder", Options(root, root / "runs", device, "bf16"), progress=silent)
+            evaluate(system, "folder", options, progress=silent)
             seconds = time.perf_counter() - begun
-        yield {
-            "system": system.info.name,
-            "clips": len(clips),
-            "captions": len(captions),
-            "seconds": seconds,
-            "clips a second": len(clips) / seconds,
-        }
+            yield {
+                "system": system.info.name,
+                "clips": f"{len(data.files):,}, {what}",
+                "captions": len(data.captions),
+                "batch": batch,
+                "seconds": seconds,
+                "clips a second": len(data.files) / seconds,
+            }
 
 
 @contextmanager
@@ -309,11 +400,14 @@ def as_markdown(report: Row) -> str:
     name = accelerator["name"] if accelerator else environment["cpu"]
     lines = [f"Measured on {name}, torch {torch.__version__}, by `python tools/gpu_report.py`.", ""]
     for title, rows in report["parts"].items():
+        if not rows:
+            continue
         columns = list(rows[0])
         lines += [f"**{title}**", "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
         lines += [f"| {' | '.join(as_text(row[column]) for column in columns)} |" for row in rows]
         lines.append("")
-    lines += [f"Not measured: {title} ({reason})." for title, reason in report["missing"].items()]
+    for title, reason in report["missing"].items():
+        lines.append(f"Not measured: {'the rest of ' if report['parts'].get(title) else ''}{title} ({reason}).")
     return "\n".join(lines).rstrip() + "\n"
 
 
