@@ -10,20 +10,21 @@ embedded once, every query is compared with every clip once. With w workers the 
 where c is what the command itself does for each clip (hand out its shard, write its row), which no worker takes off it,
 and the last term is the second of the shard for which all wait at the end.
 
-    OMP_NUM_THREADS=1 python tools/cost_law.py --growth 1000000 --dimension 64
+    OMP_NUM_THREADS=1 python tools/cost_law.py --growth 10000000 --dimension 64 --page docs/understand/cost.md
 
-measures search, evaluation and the board at 1,000, 10,000, ... generated clips or queries, and the slope of each on
-logarithmic axes: 1 where cost grows as the work does. Figures within the measured sizes are measured; all others
-are computed. Times are processor seconds of one thread, except the start. The law knows nothing of disks or networks
-that many workers share.
+measures search, evaluation and the board at 1,000, 10,000, ... generated clips or queries, the slope of each on
+logarithmic axes (1 where cost grows as the work does) and its memory, and puts the table on the page.
+
+Figures within the measured sizes are measured; all others are computed. Times are processor seconds of one thread,
+except the start. The law knows nothing of disks or networks that many workers share.
 """
 
 import argparse
 import math
+import os
 import sys
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import pairwise
@@ -32,14 +33,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from page_sections import fill
 
 from harness.audio import Clip
 from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches, measure, spread
 from harness.interface import load_system
-from harness.machine import duration
+from harness.machine import describe_environment, duration
 from harness.measures import ExactIndex, score_tiles, top_k
 from harness.protocols import Relevance, RetrievalTask, get_protocol
 from harness.runs import EvaluationRecord, ProtocolRecord, write_run
+from harness.throughput.instruments.memory import peak_memory
 from leaderboard.board import render, standings
 from leaderboard.runs import collect
 
@@ -162,7 +165,8 @@ def evaluation(vectors: Vectors) -> Callable[[], object]:
     count = len(vectors)
     names = tuple(f"{number}.wav" for number in range(count))
     relevance = Relevance.from_lists([number % count] for number in range(QUERIES))
-    clips = tuple(Clip(name, Path(name)) for name in names)
+    nowhere = Path()
+    clips = tuple(Clip(name, nowhere) for name in names)
     sources = tuple(names[number % count] for number in range(QUERIES))
     captions = tuple(f"caption {number}" for number in range(QUERIES))
     task = RetrievalTask(get_protocol("folder"), clips, captions, relevance, sources)
@@ -209,6 +213,13 @@ PARTS: dict[str, Callable[[Vectors, Path], Callable[[], object]]] = {
 }
 
 
+def seconds_and_memory(work: Callable[[], object]) -> tuple[float, int | None]:
+    """Processor seconds, and bytes that the process takes at most beside what it had; `None` where that is not told."""
+    seconds: list[float] = []
+    memory = peak_memory(lambda: seconds.append(timed(work)))
+    return seconds[0], memory.added
+
+
 def growth(largest: int, dimension: int) -> Iterator[str]:
     """Lines of a table: seconds at each size and the slope up to it, and the memory that the largest takes."""
     sizes = [10**power for power in range(3, len(str(largest)))]
@@ -216,22 +227,21 @@ def growth(largest: int, dimension: int) -> Iterator[str]:
     yield "| part | " + " | ".join(f"n = {size:,}" for size in sizes) + " | memory |"
     yield "| --- |" + " --- |" * (len(sizes) + 1)
     for name, part in PARTS.items():
-        seconds: list[float] = []
+        found = []
         for size in sizes:
             with tempfile.TemporaryDirectory() as folder:
-                work = part(vectors[:size], Path(folder))
-                seconds.append(timed(work))
-                if size == sizes[-1]:
-                    tracemalloc.start()
-                    work()
-                    memory = tracemalloc.get_traced_memory()[1]
-                    tracemalloc.stop()
+                found.append(seconds_and_memory(part(vectors[:size], Path(folder))))
+        seconds, added = [one for one, _ in found], found[-1][1]
         slopes = [math.log10(after / before) for before, after in pairwise(seconds)]
         cells = [
             f"{seconds[0]:.2g} s",
             *(f"{t:.2g} s ({slope:.2f})" for t, slope in zip(seconds[1:], slopes, strict=True)),
         ]
-        yield f"| {name} | " + " | ".join(cells) + f" | {memory / 1e6:,.0f} MB |"
+        yield f"| {name} | " + " | ".join(cells) + f" | {'-' if added is None else f'{added / 1e6:,.0f} MB'} |"
+    machine, load = describe_environment(), os.getloadavg()[0]
+    where = f"{machine.cpu}, {machine.logical_cores} cores, at a load of {load:.1f}"
+    yield ""
+    yield f"Measured on {where}, with vectors of {dimension} numbers."
 
 
 def main() -> None:
@@ -242,11 +252,16 @@ def main() -> None:
     parser.add_argument("system", nargs="?", help="a registered name or a card")
     parser.add_argument("--growth", type=int, help="measure search, evaluation and board up to so many clips instead")
     parser.add_argument("--dimension", type=int, default=512, help="numbers in a vector")
+    parser.add_argument("--page", type=Path, help="page of the documentation whose section `growth` is filled")
     options = parser.parse_args()
     if options.growth:
+        lines = []
         for line in growth(options.growth, options.dimension):
+            lines.append(line)
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
+        if options.page:
+            fill(options.page, "growth", "\n".join(lines))
         return
     if options.system is None:
         parser.error("which system? or --growth")

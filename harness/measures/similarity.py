@@ -16,6 +16,8 @@ Scores = NDArray[np.float32]
 # Large enough for a matrix product at full speed, small enough to stay near the processor.
 _SCORES_PER_TILE = 1 << 20
 _LEAST_ROWS = 64
+_MOST_SCORES = 1 << 27
+"""In a tile, of which there is one more than there are cores: half a gigabyte, reached at two million items."""
 
 
 def unit_vectors(vectors: Vectors, out: Scores | None = None) -> Scores:
@@ -66,7 +68,8 @@ def score_tiles(
     """
     if queries.ndim != 2 or items.ndim != 2 or (score is None and queries.shape[1] != items.shape[1]):
         raise ValueError(f"expected (q, d) and (n, d) embeddings, got {queries.shape} and {items.shape}")
-    step = max(_SCORES_PER_TILE // max(len(items), 1), _LEAST_ROWS)
+    count = max(len(items), 1)
+    step = max(_SCORES_PER_TILE // count, min(_LEAST_ROWS, _MOST_SCORES // count), 1)
     tiles = [slice(start, min(start + step, len(queries))) for start in range(0, len(queries), step)]
     return _cosines(queries, items, tiles) if score is None else _own_scores(queries, items, tiles, score)
 
@@ -124,12 +127,12 @@ def _distinct(rows: Scores) -> tuple[Scores, NDArray[np.int64] | None]:
     """The rows without those that are equal to an earlier one.
 
     Args:
-        rows: shape `(n, d)`.
+        rows: shape `(n, d)`; overwritten.
 
     Returns:
         The rows that are left, and for each given row its index among them; `None` where none was left out.
     """
-    rows = rows + np.float32(0)  # -0 becomes 0, which it is equal to.
+    rows += np.float32(0)  # -0 becomes 0, which it is equal to.
     # Few rows agree in their first two numbers; only these are compared as a whole.
     start = np.ascontiguousarray(rows[:, :2])
     # Of a single row the strides do not say how long it is.

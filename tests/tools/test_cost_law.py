@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +43,7 @@ def test_it_prints_tables(tool: Any, monkeypatch: pytest.MonkeyPatch, capsys: py
 
 
 def test_it_prints_how_cost_grows(
-    tool: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tool: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Each part does its work; how long that takes is made up here: a tenth of a second more for each power of ten."""
     seconds = iter([0.1, 0.2] * len(tool.PARTS))
@@ -52,9 +53,14 @@ def test_it_prints_how_cost_grows(
         return next(seconds)
 
     monkeypatch.setattr(tool, "timed", timed)
-    monkeypatch.setattr(sys, "argv", ["cost_law", "--growth", "10000", "--dimension", "4"])
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- growth -->\n<!-- end -->\n")
+    monkeypatch.setattr(sys, "argv", ["cost_law", "--growth", "10000", "--dimension", "4", "--page", str(page)])
     tool.main()
-    head, _, *rows = capsys.readouterr().out.splitlines()
+    said = capsys.readouterr().out
+    head, _, *rows = said.splitlines()
     assert head == "| part | n = 1,000 | n = 10,000 | memory |"
-    assert [row.split(" | ")[0] for row in rows] == [f"| {part}" for part in tool.PARTS]
-    assert all(" | 0.1 s | 0.2 s (0.30) | " in row for row in rows)
+    assert [row.split(" | ")[0] for row in rows[:-2]] == [f"| {part}" for part in tool.PARTS]
+    assert all(" | 0.1 s | 0.2 s (0.30) | " in row for row in rows[:-2])
+    assert rows[-1].endswith("with vectors of 4 numbers.")
+    assert page.read_text() == f"before\n<!-- growth -->\n{said}<!-- end -->\n"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from harness.errors import UserError
+from harness.measures import similarity
 from harness.measures.measure import parse_measure
 from harness.measures.ranking import rank_scores, rank_tiles
 from harness.measures.similarity import score_tiles, unit_vectors
@@ -27,6 +28,16 @@ def all_scores(queries, items, score=None):
     rows, tiles = zip(*[(rows, scores.copy()) for rows, scores in score_tiles(queries, items, score)], strict=True)
     assert [row for tile in rows for row in range(tile.start, tile.stop)] == list(range(len(queries)))
     return np.concatenate(tiles)
+
+
+@pytest.mark.parametrize(("items", "rows"), [(1, 640), (10, 64), (20, 50), (500, 2), (2_000, 1)])
+def test_a_tile_has_few_queries_where_there_are_many_items(monkeypatch, items, rows):
+    """Up to 640 scores of as many queries as pay, and at least 64 queries, unless that is more than 1,000 scores."""
+    monkeypatch.setattr(similarity, "_SCORES_PER_TILE", 640)
+    monkeypatch.setattr(similarity, "_MOST_SCORES", 1_000)
+    tiles = [len(scores) for _, scores in score_tiles(normal(130, 2), normal(items, 2, seed=1))]
+    assert max(tiles) == min(rows, 130)
+    assert sum(tiles) == 130
 
 
 @given(st.floats(-300, 300), st.integers(0, 10))
