@@ -58,6 +58,26 @@ def test_nothing_is_read_ahead_where_every_core_computes(clocks):
         clocks.compute(1, cores=1.9)
 
 
+@pytest.mark.parametrize(("busy", "readers"), [(1.9, 0), (1.5, 1), (1.0, 1), (0.5, 2), (0.0, 2)])
+def test_each_idle_core_reads_a_part(clocks, busy, readers):
+    threads: dict[int, threading.Thread] = {}
+    together = threading.Barrier(max(readers, 1))
+
+    def read(index):
+        threads[index] = threading.current_thread()
+        if index >= 8 and readers:
+            together.wait(10)  # Of each part the first item waits for those of the others.
+        return index
+
+    reader = ReadAhead(read, 8 + readers)
+    reader.take(0, 4)
+    clocks.compute(1, cores=busy)
+    assert reader.take(4, 8) == [4, 5, 6, 7]
+    if readers:
+        assert reader.take(8, 8 + readers) == list(range(8, 8 + readers))
+    assert len({threads[index] for index in range(8, 8 + readers)} - {threading.current_thread()}) == readers
+
+
 def test_reading_itself_does_not_make_a_core_count_as_busy(clocks):
     threads = []
 
