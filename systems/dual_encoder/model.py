@@ -15,6 +15,9 @@ from systems.dual_encoder.metadata import MidFusion, build_fusion, dropped, embe
 from systems.dual_encoder.transfer import on_device
 from systems.text import build, build_empty, embed, encode
 
+_ON_CPU, _ON_GPU = 64, 256
+"""Captions that are computed together; a GPU would do fewer in less time than it takes to ask for them."""
+
 
 class DualEncoder(nn.Module):
     """An audio encoder and RoBERTa, each projected into the shared space; the vectors are not normalised.
@@ -177,4 +180,5 @@ class DualEncoder(nn.Module):
 
     def describe_captions(self, ids: Sequence[Sequence[int]]) -> Tensor:
         """The features of captions, as they come out of RoBERTa; `(captions, width)`."""
-        return embed(self.text, ids, pooling=self.pooling)
+        most = _ON_CPU if self.device.type == "cpu" else _ON_GPU
+        return embed(self.text, ids, most, self.pooling)

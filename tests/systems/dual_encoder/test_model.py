@@ -199,3 +199,15 @@ def test_the_windows_of_the_paper() -> None:
     assert windows("mn-m3-clotho") == WindowConfig(seconds=30, longest_seconds=30)
     assert windows("mn-m1-audiocaps") == windows("atst-stage1-audiocaps") == WindowConfig(longest_seconds=10)
     assert windows("passt-distilled-all").averaging == "published"
+
+
+@pytest.mark.parametrize(("device", "together"), [("cpu", [64, 64, 64, 64, 44]), ("meta", [256, 44])])
+def test_captions_are_computed_in_batches_that_suit_the_device(
+    dual_card: Card, device: str, together: list[int]
+) -> None:
+    model = DualEncoder.seeded(dual_card(), 0).eval().to(device)
+    found: list[int] = []
+    model.text.register_forward_hook(lambda *seen: found.append(len(seen[2]["input_ids"])), with_kwargs=True)
+    with torch.inference_mode():
+        assert model.embed_captions([[0, 50, 2]] * 300).shape == (300, 8)
+    assert found == together
