@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from end_to_end import generated
+from end_to_end import WORDS, generated
 from numpy.typing import NDArray
 from page_sections import fill
 from torch.nn.functional import normalize
@@ -50,7 +50,6 @@ from systems.text import CaptionTokenizer
 from systems.training.fitting.losses import distillation_loss, supervised_loss
 
 CARDS = Path(__file__).resolve().parents[1] / "tests" / "benchmarks" / "cards"
-WORDS = ["a", "dog", "barks", "in", "the", "rain", "while", "people", "talk", "far", "away", "thunder", "rolls"]
 NO_TIME = "no time was left"
 TOKENS = 32
 """Of a caption at most; the plain way fills all up to it."""

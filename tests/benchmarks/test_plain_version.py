@@ -29,7 +29,8 @@ CARDS = Path(__file__).with_name("cards")
 FULL = [str(CARDS / f"full-{name}.yaml") for name in ("passt", "atst", "mn")]
 SYSTEMS = FULL if GPU else [*FULL, "tiny-passt", "tiny-atst", "tiny-mn"]
 LONGEST, TOKENS, BATCH = 30, 32, 32
-WORDS = ["a", "dog", "barks", "in", "the", "rain", "while", "people", "walk", "over", "wet", "leaves", "train", "goes"]
+# One token each, as in RoBERTa's own vocabulary, so that captions are as long as Clotho's.
+WORDS = ["a", "dog", "barks", "in", "the", "rain", "while", "music", "plays", "far", "away", "with", "train"]
 
 Pcm = NDArray[np.int16]
 
