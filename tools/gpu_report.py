@@ -9,10 +9,8 @@ report.md, written anew with every row; what fails, and what there is no time fo
 
 import argparse
 import json
-import math
 import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +26,8 @@ import numpy as np
 import torch
 from end_to_end import WORDS, generated
 from numpy.typing import NDArray
-from page_sections import fill
+from page_sections import fill, table
+from time_limit import OutOfTime, ended_after
 from torch.nn.functional import normalize
 
 from harness import evaluate
@@ -57,10 +56,6 @@ LARGE_BATCH = 256
 
 Row = dict[str, Any]
 Part = Callable[[], Iterator[Row]]
-
-
-class OutOfTime(BaseException):
-    """Ends a part wherever it is; like Ctrl-C it is no error that anybody might catch."""
 
 
 @dataclass(frozen=True)
@@ -169,24 +164,6 @@ def problem(part: Part, rows: list[Row], seconds: float, save: Callable[[], None
         # Whatever fails in one part, the time on a GPU is too dear to lose the others.
         return one_line(error)
     return None
-
-
-@contextmanager
-def ended_after(seconds: float) -> Iterator[None]:
-    """Raise `OutOfTime` in the block after so many seconds."""
-
-    def end(*_: object) -> None:
-        raise OutOfTime
-
-    before = signal.signal(signal.SIGALRM, end)
-    try:
-        if seconds <= 0:
-            raise OutOfTime
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def write(report: Row, folder: Path) -> None:
@@ -401,25 +378,11 @@ def as_markdown(report: Row) -> str:
     for title, rows in report["parts"].items():
         if not rows:
             continue
-        columns = list(rows[0])
-        lines += [f"**{title}**", "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
-        lines += [f"| {' | '.join(as_text(row[column]) for column in columns)} |" for row in rows]
+        lines += [f"**{title}**", "", *table(rows)]
         lines.append("")
     for title, reason in report["missing"].items():
         lines.append(f"Not measured: {'the rest of ' if report['parts'].get(title) else ''}{title} ({reason}).")
     return "\n".join(lines).rstrip() + "\n"
-
-
-def as_text(value: object) -> str:
-    """A number with four significant digits, a whole number with its thousands apart.
-
-    >>> as_text(0.123456), as_text(12345), as_text(None)
-    ('0.1235', '12,345', '-')
-    """
-    if isinstance(value, float):
-        digits = max(0, 3 - math.floor(math.log10(abs(value)))) if value else 0
-        return f"{value:,.{digits}f}"
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 if __name__ == "__main__":
