@@ -11,13 +11,13 @@ from harness.errors import UserError
 from harness.evaluation.measuring import Measurement, measure
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, prepare, refuse_learned
-from harness.evaluation.scoring import conditions_of, score_task
-from harness.interface import System, checked_info, uses_of
+from harness.evaluation.scoring import Conditions, conditions_of, recorded, score_task
+from harness.interface import System, checked_info
 from harness.machine import Progress, bars, silent
 from harness.measures import measures_html, measures_of
 from harness.predictions import has_predictions, write_predictions
 from harness.protocols import Protocol, RetrievalTask, get_protocol, rules_of
-from harness.runs import EvaluationRecord, ProtocolRecord, find_finished, read_record, write_run
+from harness.runs import EvaluationRecord, ProtocolRecord, SystemRecord, find_finished, read_record, write_run
 
 
 class Run(NamedTuple):
@@ -83,15 +83,10 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
     again, and a finished run of exactly this evaluation is returned as it is.
     """
     started = perf_counter()
-    refuse_learned(checked_info(system), prepared.task.protocol.dataset, prepared.task.protocol.split)
-    prepared = prepared.described(uses_of(system))
+    prepared, conditions, finished = _looked_up(recorded(system), prepared, options)
+    if finished is not None:
+        return finished
     task = prepared.task
-    conditions = conditions_of(system, prepared, options)
-    if not options.again and prepared.comparable:
-        finished = find_finished(options.out, *conditions, protocol_digest=task.protocol.digest)
-        if finished is not None and _has_all(finished, options):
-            return Run(finished, read_record(finished), reused=True)
-
     scored = score_task(system, prepared, conditions, workers=options.workers, progress=progress)
     measured = measure(task, scored.tiles(), progress=progress)
     record = EvaluationRecord(
@@ -116,6 +111,26 @@ def evaluate_prepared(system: System, prepared: PreparedTask, options: Options, 
         ),
     )
     return Run(folder, record, reused=False)
+
+
+def finished_run(system: SystemRecord, prepared: PreparedTask, options: Options) -> Run | None:
+    """The run that `evaluate_prepared` would find finished, by what a record says of the system."""
+    return _looked_up(system, prepared, options)[2]
+
+
+def _looked_up(
+    system: SystemRecord, prepared: PreparedTask, options: Options
+) -> tuple[PreparedTask, Conditions, Run | None]:
+    """The task with the metadata that the system uses, the conditions, and the finished run if there is one."""
+    protocol = prepared.task.protocol
+    refuse_learned(system, protocol.dataset, protocol.split)
+    prepared = prepared.described(system.uses)
+    conditions = conditions_of(system, prepared, options)
+    if not options.again and prepared.comparable:
+        finished = find_finished(options.out, *conditions, protocol_digest=protocol.digest)
+        if finished is not None and _has_all(finished, options):
+            return prepared, conditions, Run(finished, read_record(finished), reused=True)
+    return prepared, conditions, None
 
 
 def _has_all(finished: Path, options: Options) -> bool:

@@ -14,7 +14,7 @@ from harness.datasets import MOST_KEPT_BYTES, SEPARATORS, read_rows
 from harness.errors import UserError, listing, one_line
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, broken_clips
-from harness.evaluation.scoring import conditions_of, score_task
+from harness.evaluation.scoring import conditions_of, recorded, score_task
 from harness.interface import System, checked_info
 from harness.machine import Progress, open_file, require_undamaged, silent
 from harness.measures import top_k
@@ -65,7 +65,7 @@ def predict(system: System, task: RetrievalTask, options: Options, *, progress: 
     if broken := store.ensure(task.clips, progress=progress):
         raise broken_clips(broken, len(task.clips), "mend them; all clips of a hidden set are to be ranked")
     prepared = PreparedTask(task, store)
-    conditions = conditions_of(system, prepared, options)
+    conditions = conditions_of(recorded(system), prepared, options)
     scored = score_task(system, prepared, conditions, workers=options.workers, progress=progress)
     scores = np.empty((len(task.queries), len(task.items)), np.float32)
     best = np.empty((len(task.queries), min(DEPTH, len(task.items))), np.int64)

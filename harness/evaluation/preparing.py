@@ -20,7 +20,7 @@ from harness.interface import RetrievalSystem, SystemInfo, accepts_int16
 from harness.machine import Progress, silent
 from harness.measures import measures_of
 from harness.protocols import Protocol, RetrievalTask, load_dataset, pose
-from harness.runs import RemarkedClip, SkippedClip
+from harness.runs import RemarkedClip, SkippedClip, SystemRecord
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +108,7 @@ def prepare(
     return PreparedTask(task, store, skipped, tuple(reasons), dataset)
 
 
-def refuse_learned(info: SystemInfo, dataset: str, split: str) -> None:
+def refuse_learned(info: SystemInfo | SystemRecord, dataset: str, split: str) -> None:
     """Refuse to evaluate a system on a data set whose evaluation it has learned, as it says itself.
 
     Raises:

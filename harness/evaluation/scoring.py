@@ -16,7 +16,7 @@ from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask
 from harness.evaluation.spreading.shards import Workers
 from harness.evaluation.spreading.spread import machines_on
-from harness.interface import System, checked_info, is_pair_scorer, metadata_digest, uses_of
+from harness.interface import System, checked_info, is_pair_scorer, metadata_digest
 from harness.machine import Progress, describe_environment, silent, system_code
 from harness.measures import RESAMPLES, SEED
 from harness.runs import DatasetRecord, MetadataRecord, Seconds, Settings, SystemRecord, WorkersRecord
@@ -30,15 +30,20 @@ class Conditions(NamedTuple):
     settings: Settings
 
 
-def conditions_of(system: System, prepared: PreparedTask, options: Options) -> Conditions:
-    """Describe a system, a prepared task and the settings for a record.
+def recorded(system: System) -> SystemRecord:
+    """What a record says of a system.
 
     Raises:
         UserError: the system's `info` is not valid.
     """
+    return SystemRecord(**asdict(checked_info(system)), code=system_code(system))
+
+
+def conditions_of(system: SystemRecord, prepared: PreparedTask, options: Options) -> Conditions:
+    """What a record says of a system, a prepared task and the settings."""
     task = prepared.task
     return Conditions(
-        system=SystemRecord(**asdict(checked_info(system)), code=system_code(system)),
+        system=system,
         dataset=DatasetRecord(
             name=task.protocol.dataset,
             split=task.protocol.split,
@@ -52,7 +57,7 @@ def conditions_of(system: System, prepared: PreparedTask, options: Options) -> C
                     digest=metadata_digest(task.clips, [kind]),
                     without=sum(not getattr(clip, kind) for clip in task.clips),
                 )
-                for kind in uses_of(system)
+                for kind in system.uses
             ),
         ),
         settings=Settings(

@@ -6,16 +6,18 @@ from typing import Generic, NamedTuple, TypeVar
 
 from harness.datasets import missing_for
 from harness.errors import UserError
-from harness.evaluation.evaluating import Run, evaluate_prepared
+from harness.evaluation.asked_system import AskedSystem
+from harness.evaluation.evaluating import Run, evaluate_prepared, finished_run
 from harness.evaluation.options import Options
 from harness.evaluation.preparing import PreparedTask, odd_sounds, prepare
 from harness.evaluation.rows.shared_rows import sharing
 from harness.evaluation.spreading.spread import machines_on
-from harness.interface import BuiltSystem, checked_info, listings, look_at, require_fitting, trained_without
+from harness.interface import listings, look_at, require_fitting, trained_without
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import try_mirror
 
+B = TypeVar("B")
 P = TypeVar("P")
 R = TypeVar("R")
 
@@ -29,9 +31,10 @@ class Batch(NamedTuple, Generic[R]):
 
 def run_each(
     names: Iterable[str],
-    build: Callable[[str], BuiltSystem],
+    build: Callable[[str], B],
+    rate_of: Callable[[B], int],
     prepare: Callable[[int], P],
-    run: Callable[[str, BuiltSystem, P], Iterable[R]],
+    run: Callable[[str, B, P], Iterable[R]],
     mirror: Callable[[R], str | None],
     say: Callable[[str], None],
     *,
@@ -42,6 +45,7 @@ def run_each(
     Args:
         names: the systems.
         build: builds a system.
+        rate_of: the sampling rate in Hz at which it takes clips.
         prepare: prepares what is asked for a sampling rate in Hz; called once for each rate.
         run: evaluates or measures a system, once or several times.
         mirror: copies a run into MLflow and returns a warning where that fails; it is then not tried again.
@@ -58,7 +62,7 @@ def run_each(
     for name in names:
         try:
             built = build(name)
-            rate = checked_info(built.system).sample_rate
+            rate = rate_of(built)
         except UserError as error:
             if optional:
                 say(f"{name}: not available: {error}")
@@ -109,29 +113,40 @@ def evaluate_all(
         # What is wrong with them is told before anything is decoded.
         machines_on(options.workers.on)
 
-    def run_all(name: str, built: BuiltSystem, tasks: Sequence[PreparedTask]) -> Iterator[Run]:
-        with sharing(built.system) if len(tasks) > 1 else nullcontext():
-            for prepared in tasks:
-                yield run(name, built, prepared)
-
-    def run(name: str, built: BuiltSystem, prepared: PreparedTask) -> Run:
-        done = evaluate_prepared(built.system, prepared, options.told(name, built), progress=progress)
-        say(_result(name, done))
-        if done.record.below_chance:
-            say(f"{name}: {done.record.below_chance}; a larger score is a better match: look whether its are distances")
-        for line in trained_without(done.record.system.card):
-            say(f"{name} was trained {line}")
-        return done
+    def run_all(name: str, asked: AskedSystem, tasks: Sequence[PreparedTask]) -> Iterator[Run]:
+        for done in _runs(name, asked, tasks, options, progress):
+            say(_result(name, done))
+            if worse := done.record.below_chance:
+                say(f"{name}: {worse}; a larger score is a better match: look whether its are distances")
+            for line in trained_without(done.record.system.card):
+                say(f"{name} was trained {line}")
+            yield done
 
     return run_each(
         names or _available(say),
-        options.build,
+        lambda name: AskedSystem(name, options),
+        lambda asked: asked.record.sample_rate,
         _preparer(asked, options, progress, say),
         run_all,
         lambda done: try_mirror(done.folder, out=options.out),
         say,
         optional=not names,
     )
+
+
+def _runs(
+    name: str, asked: AskedSystem, tasks: Sequence[PreparedTask], options: Options, progress: Progress
+) -> Iterator[Run]:
+    """A system's runs; it is built only where one of them is not finished."""
+    if asked.recalled:
+        finished = [finished_run(asked.record, prepared, asked.options) for prepared in tasks]
+        if None not in finished:
+            yield from filter(None, finished)
+            return
+    built = asked.built
+    with sharing(built.system) if len(tasks) > 1 else nullcontext():
+        for prepared in tasks:
+            yield evaluate_prepared(built.system, prepared, options.told(name, built), progress=progress)
 
 
 def _preparer(

@@ -52,6 +52,10 @@ class RetrievalSystem(Protocol):
     they are stored: read-only int16 arrays in which 32,768 stands for 1. Such a system still has to accept float32 as
     well. This saves a copy, and half of what is sent to a GPU.
 
+    A system may set the attribute `decided_by_files` to true where its `info` depends on nothing but its card, the
+    files that the card names, the code of its own package and installed packages. The harness then keeps what it says,
+    and finds a finished evaluation of it without building it.
+
     A system whose `info.uses` names kinds of metadata gets these beside the samples: one `Metadata` for each clip, as
     the second argument of `embed_audio`, or the third of `score_pairs`. A clip may have nothing of a kind.
     """

@@ -3,6 +3,7 @@ from .cache import cache_root as cache_root
 from .cache import embedding_key as embedding_key
 from .cache import exclusive as exclusive
 from .code_digest import harness_code as harness_code
+from .code_digest import package_code as package_code
 from .code_digest import system_code as system_code
 from .devices import kind_of as kind_of
 from .devices import resolve as resolve
@@ -16,6 +17,7 @@ from .files.bounded_file import read_bounded as read_bounded
 from .files.bounded_file import read_json as read_json
 from .files.bounded_file import read_yaml as read_yaml
 from .files.checksums import CHECKSUMS as CHECKSUMS
+from .files.checksums import checksum as checksum
 from .files.checksums import damaged_files as damaged_files
 from .files.checksums import is_archive as is_archive
 from .files.checksums import is_sound as is_sound

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,13 @@ _METHODS = ("embed_audio", "embed_text", "score", "score_pairs")
 def harness_code() -> str:
     """SHA-256 over the harness's own source files."""
     return _digest(Path(__file__).parents[1].rglob("*.py"))
+
+
+def package_code(name: str) -> str | None:
+    """SHA-256 over the source files of the package that a module is in, without importing it; `None` if in none."""
+    spec = find_spec(name.partition(".")[0])
+    folders = (spec and spec.submodule_search_locations) or ()
+    return _digest(file for folder in folders for file in Path(folder).rglob("*.py")) if folders else None
 
 
 def system_code(system: object) -> str | None:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from harness.evaluation import Batch, PreparedTask, prepare, run_each
-from harness.interface import BuiltSystem, build_system, is_pair_scorer, uses_of
+from harness.interface import BuiltSystem, build_system, checked_info, is_pair_scorer, uses_of
 from harness.machine import Progress, silent
 from harness.protocols import Protocol
 from harness.runs import Quality, SpeedRecord, try_mirror, write_speed
@@ -54,6 +54,7 @@ def benchmark_all(
     return run_each(
         names,
         partial(build_system, device=options.device, precision=options.precision, compiled=options.compiled),
+        lambda built: checked_info(built.system).sample_rate,
         partial(prepare, protocol, data_root, progress=progress),
         run,
         lambda done: try_mirror(done[0], out=out),

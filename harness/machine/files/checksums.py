@@ -28,11 +28,11 @@ def write_checksums(folder: Path, names: Iterable[str], elsewhere: Iterable[Path
         UserError: a file cannot be read, or the checksums cannot be written.
     """
     try:
-        found = _read(folder) | {name: _checksum(folder / name) for name in names}
-        found |= {path.name: _checksum(path) for path in elsewhere}
+        found = _read(folder) | {name: checksum(folder / name) for name in names}
+        found |= {path.name: checksum(path) for path in elsewhere}
     except OSError as error:
         raise UserError(f"cannot read what was written to {folder}: {error.strerror or error}") from error
-    write_text(folder / CHECKSUMS, "".join(f"{checksum}  {name}\n" for name, checksum in sorted(found.items())))
+    write_text(folder / CHECKSUMS, "".join(f"{content}  {name}\n" for name, content in sorted(found.items())))
 
 
 def require_undamaged(path: Path, mend: str) -> bool:
@@ -50,7 +50,7 @@ def require_undamaged(path: Path, mend: str) -> bool:
     """
     known = _read(path.parent).get(path.name)
     try:
-        if known is None or _checksum(path) == known:
+        if known is None or checksum(path) == known:
             return known is not None
     except OSError:
         return False
@@ -71,7 +71,7 @@ def damaged_files(folder: Path) -> list[str]:
 def _damaged(folder: Path) -> Iterator[str]:
     for name, known in _read(folder).items():
         try:
-            if _checksum(folder / name) != known:
+            if checksum(folder / name) != known:
                 yield name
         except OSError:
             continue
@@ -118,11 +118,16 @@ def _read(folder: Path) -> dict[str, str]:
     return {parts[1]: parts[0] for parts in lines if len(parts) == 2}
 
 
-def _checksum(path: Path) -> str:
+def checksum(path: Path) -> str:
+    """XXH3-128 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     import xxhash
 
-    checksum = xxhash.xxh3_128()
+    content = xxhash.xxh3_128()
     with path.open("rb") as file:
         while piece := file.read(_PIECE_BYTES):
-            checksum.update(piece)
-    return checksum.hexdigest()
+            content.update(piece)
+    return content.hexdigest()

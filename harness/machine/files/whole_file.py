@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import UserError
@@ -64,4 +65,6 @@ def _write(target: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror or error}; name another place") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Beneath a file there is nothing to remove, which is another error than a file that is missing.
+        with suppress(OSError):
+            temporary.unlink()

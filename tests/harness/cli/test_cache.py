@@ -31,6 +31,7 @@ def test_the_table_has_every_kind_and_the_sum(root: Path) -> None:
         "old-samples": ["1", "1.5", "kB"],
         "embeddings": ["0", "0", "B"],
         "correspondences": ["0", "0", "B"],
+        "systems": ["0", "0", "B"],
         "everyday": ["1", "1.5", "kB"],
         "indexes": ["0", "0", "B"],
         "mlflow": ["0", "0", "B"],

@@ -43,10 +43,13 @@ def test_of_a_listing(arguments: list[str], libraries: list[str], tmp_path: Path
 
 
 @pytest.mark.usefixtures("own_cache")
-def test_of_a_finished_run(tones: Callable[..., Path], migrated_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("system", ["linear", "tiny-mn"])
+def test_of_a_finished_run(
+    system: str, tones: Callable[..., Path], migrated_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither what computes it nor what tracks it."""
     monkeypatch.chdir(migrated_runs.parent)
-    arguments = ["eval", "linear", "--protocol", "folder", "--data-root", str(tones()), "--device", "cpu"]
+    arguments = ["eval", system, "--protocol", "folder", "--data-root", str(tones()), "--device", "cpu"]
     first = CliRunner().invoke(build(), arguments)
     assert first.exit_code == 0, first.output
     said, libraries = loaded(*arguments)

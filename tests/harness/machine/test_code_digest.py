@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.interface.systems import load_system
-from harness.machine.code_digest import harness_code, system_code
+from harness.machine.code_digest import harness_code, package_code, system_code
 
 Digest = Callable[[], str | None]
 
@@ -73,3 +73,13 @@ def test_systems_and_harness_have_digests_of_their_own() -> None:
     codes = {system_code(load_system(name)) for name in ("linear", "random")}
     assert len(codes) == 1, "both are of the package systems"
     assert harness_code() not in codes
+
+
+def test_a_package_is_told_without_importing_it(folder: Path) -> None:
+    before = package_code("whole.inner.mel")
+    assert before == package_code("whole.system:Mine") is not None
+    assert package_code("own_system") is None
+    assert package_code("no_such_package.module") is None
+    assert not {"whole", "whole.inner"} & set(sys.modules)
+    (folder / "whole/inner/mel.py").write_text("BANDS = 64\n")
+    assert package_code("whole") not in (None, before)

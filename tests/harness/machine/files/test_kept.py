@@ -12,6 +12,7 @@ FOLDERS = {
     "old-samples": "pcm/clotho-ffffffff",
     "embeddings": "embeddings/" + 64 * "a",
     "correspondences": "correspondences/" + 64 * "b",
+    "systems": "systems/" + 64 * "e",
     "everyday": "everyday-1",
     "indexes": "indexes/" + 64 * "d",
     "mlflow": "mlflow/" + 16 * "c",

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from harness.machine.files.whole_file import append
+from harness.errors import UserError
+from harness.machine.files.whole_file import append, write_text
 
 
 def test_data_are_added_at_the_end(tmp_path: Path) -> None:
@@ -51,3 +52,9 @@ def test_on_a_full_disk_the_file_stays_as_it_was(tmp_path: Path, monkeypatch: py
         with pytest.raises(OSError, match="No space"):
             append(file, b"defg")
     assert file.read_bytes() == b"abc"
+
+
+def test_a_folder_that_is_a_file_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot write .*: Not a directory; name another place"):
+        write_text(tmp_path / "file" / "folder" / "text", "a")
