@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import pairwise
-from operator import sub
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,8 +14,8 @@ from numpy.typing import NDArray
 
 from harness.audio import Array
 from harness.errors import UserError
-from harness.machine import stage, usable_cores
-from harness.measures.highest import highest, reached
+from harness.machine import is_metered, stage, usable_cores
+from harness.measures.highest import highest, highest_of, reached
 
 Indices = NDArray[np.int64]
 Found = TypeVar("Found")
@@ -28,6 +27,8 @@ _SCORES_PER_BLOCK = 1 << 19
 """Number of scores that stay in a core's own cache."""
 _LEAST_PER_THREAD = 1 << 22
 """Bytes of items below which a second thread costs more than it saves: they stay in a core's cache."""
+_LEAST_SHARED = 1 << 26
+"""Multiplications with items in a core's cache below which a second thread costs more than it saves."""
 _QUERIES_PER_READING = 8
 """Queries whose products with an item take about as long as reading it from memory does."""
 _MORE = 6
@@ -103,9 +104,10 @@ class ExactIndex:
         terms = items.shape[1]
         rounding = terms * 2.0**-24
         self._error = self._longest_item() * rounding / (1 - rounding)
-        self._is_small = len(items) <= self._rows and len(self._parts(1, 1)) == 1
         # For products so small that a processor may flush them to zero.
         self._least_error = terms * 2.0**-126
+        self._is_small = len(items) <= self._rows and len(self._parts(1, 1)) == 1
+        self._one_query = (1, terms)
 
     def search(self, queries: Array, k: int) -> tuple[Indices, Array]:
         """The `k` best items of each query.
@@ -121,58 +123,48 @@ class ExactIndex:
             UserError: a query is not finite, or longer than `_LONGEST`.
             ValueError: the queries have another width than the items.
         """
+        k = min(k, len(self.items))
+        # What is metered is answered by the way whose stages can be told apart.
+        if self._is_small and queries.shape == self._one_query and k > 0 and not is_metered():
+            return self._search_small(np.asarray(queries[0], np.float32), k)
         queries = np.ascontiguousarray(queries, np.float32)
         if queries.ndim != 2 or queries.shape[1] != self.items.shape[1]:
             raise ValueError(f"expected queries (q, {self.items.shape[1]}), got {queries.shape}")
-        k = min(k, len(self.items))
-        if len(queries) == 1 and self._is_small and k > 0:
-            return self._search_small(queries, k)
         margin = self._margin(queries)
         if k < 1 or not len(queries):
             return np.empty((len(queries), max(k, 0)), np.int64), np.empty((len(queries), max(k, 0)), np.float32)
-        parts = self._parts(len(queries), k)
-        # Each thread answers some of the queries where there are enough, for what they find need not be compared.
-        by_query = len(queries) >= _QUERIES_PER_READING * len(parts) and self._at_once(len(queries), 1)
-        if not by_query and not self._at_once(len(queries), len(parts)):
+        alone = self._is_small and len(queries) * self.items.size < _LEAST_SHARED
+        parts = [range(len(self.items))] if alone else self._parts(len(queries), k)
+        if not self._at_once(len(queries), len(parts)):
             return self._search_carefully(queries, margin, k)
+        columns = self._columns if alone else self.items.T
         with stage("score"):
-            if by_query:
-                everything = range(len(self.items))
-                shares = _split(len(queries), len(parts))
-                found = self._in_parts(
-                    lambda part: _best(queries[part.start : part.stop], self.items, everything, k), len(queries), shares
-                )
-            else:
-                found = self._in_parts(lambda part: _best(queries, self.items, part, k), len(queries), parts)
+            found = self._in_parts(
+                lambda part: _best(queries @ columns[:, part.start : part.stop], k, part.start), len(queries), parts
+            )
         with stage("rank"):
-            if len(found) == 1:
-                item, score = found[0]
-            elif by_query:
-                item, score = map(np.concatenate, zip(*found, strict=True))
-            else:
-                item, score = _merged(found, k)
+            item, score = _merged(found, k) if found[1:] else found[0]
             return self._settled(queries, margin, item, score, k)
 
-    def _search_small(self, queries: Array, k: int) -> tuple[Indices, Array]:
+    def _search_small(self, query: Array, k: int) -> tuple[Indices, Array]:
         """The best items for one query in a collection that a core's cache holds.
 
         What takes a microsecond counts here: it is a thirtieth of the products.
         """
-        query = queries[0]
         exact = query.astype(np.float64)
         length = math.sqrt(exact.dot(exact))
         if not length < _LONGEST:
-            _refuse(queries, "query")
-        margin = length * self._error + self._least_error
-        with stage("score"):
-            scores = self.items.dot(query)[None]
-        with stage("rank"):
-            item, score = highest(scores, min(k + 1, len(self.items)))
-            best = score[0].tolist()
-            if min(map(sub, best, best[1:]), default=math.inf) > 2 * margin:
-                return item[:, :k], score[:, :k]
-            item, score = highest(scores, min(k + _MORE, len(self.items)))
-            return self._settled(queries, np.array([margin]), item, score, k)
+            _refuse(query[None], "query")
+        apart = 2 * (length * self._error + self._least_error)
+        scores = self.items.dot(query)
+        item, score = highest_of(scores, min(k + 1, len(scores)))
+        last = math.inf
+        for one in score.tolist():
+            if last - one <= apart:
+                item, score = highest(scores[None], min(k + _MORE, len(scores)))
+                return self._settled(query[None], np.array([apart / 2]), item, score, k)
+            last = one
+        return item[None, :k], score[None, :k]
 
     def _at_once(self, queries: int, parts: int) -> bool:
         """Whether the items of a part are few enough to be scored together for so many queries."""
@@ -237,6 +229,11 @@ class ExactIndex:
     def _pool(self) -> ThreadPoolExecutor:
         """The other threads; starting them for each search would take longer than a small one."""
         return ThreadPoolExecutor(max(self.threads - 1, 1))
+
+    @cached_property
+    def _columns(self) -> Array:
+        """The items in the order in which a product of matrices takes them; otherwise each brings them there first."""
+        return np.ascontiguousarray(self.items.T)
 
     def _candidates(self, queries: Array, margin: NDArray[np.float64], k: int, part: range) -> _Candidates:
         found = _Candidates.none(len(queries))
@@ -325,7 +322,8 @@ class ExactIndex:
             # In float32 for speed; the bound below adds its rounding error.
             squares = np.einsum("ij,ij->i", some, some)
             longest = max(longest, float(squares.max(initial=0)))
-        bound: float = math.sqrt(longest) * (1 + self.items.shape[1] * 2.0**-23) + 2.0**-60
+        terms = self.items.shape[1]
+        bound: float = math.sqrt(longest) * (1 + terms * 2.0**-23) + math.sqrt(terms) * 2.0**-62
         return bound
 
 
@@ -336,11 +334,10 @@ def _split(count: int, parts: int) -> list[range]:
     return [range(start, stop) for start, stop in pairwise(count * part // parts for part in range(parts + 1))]
 
 
-def _best(queries: Array, items: Array, part: range, k: int) -> tuple[Indices, Array]:
-    """The highest float32 products of each query with some items, highest first: `k` and a few more, or all."""
-    scores = queries @ items[part.start : part.stop].T
+def _best(scores: Array, k: int, first: int = 0) -> tuple[Indices, Array]:
+    """The highest products of each query with the items from `first` on: `k` and a few more, or all, highest first."""
     item, score = highest(scores, min(k + _MORE, scores.shape[1]))
-    return (item + part.start if part.start else item), score
+    return (item + first if first else item), score
 
 
 def _merged(found: Sequence[tuple[Indices, Array]], k: int) -> tuple[Indices, Array]:

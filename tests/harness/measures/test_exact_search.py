@@ -37,10 +37,12 @@ def test_the_best_by_definition(threads, queries):
     np.testing.assert_allclose(scores, products, rtol=1e-6)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_many_queries_of_a_small_collection(threads, monkeypatch):
-    """Each thread answers some of them; some of the items are equal, and some nearly so."""
+@pytest.mark.parametrize(("threads", "least_shared"), [(1, 0), (2, 0), (3, 0), (3, 1 << 26)])
+def test_many_queries_of_a_small_collection(threads, least_shared, monkeypatch):
+    """By one thread, or by several where that is worth it; some of the items are equal, and some nearly so."""
     monkeypatch.setattr(search, "_BYTES_PER_BLOCK", 1 << 24)
+    monkeypatch.setattr(search, "_LEAST_PER_THREAD", 1 << 17)
+    monkeypatch.setattr(search, "_LEAST_SHARED", least_shared)
     items = vectors(0, 300, 24)[np.random.default_rng(1).integers(0, 300, 1000)]
     items[::7] *= np.float32(1 + 2**-22)
     asked = vectors(2, 61, 24)
@@ -145,9 +147,11 @@ def test_other_shapes_are_refused():
         ExactIndex(np.ones((3, 2)))
 
 
-def test_it_says_where_the_time_goes():
+@pytest.mark.parametrize("queries", [1, 2])
+def test_it_says_where_the_time_goes(queries):
     ticks = iter(range(100))
     meter = StageMeter(lambda: next(ticks))
     with metered(meter):
-        ExactIndex(vectors(0, 100, 8)).search(vectors(1, 2, 8), 3)
+        found, _ = ExactIndex(vectors(0, 100, 8)).search(vectors(1, queries, 8), 3)
+    assert found.tolist() == ExactIndex(vectors(0, 100, 8)).search(vectors(1, queries, 8), 3)[0].tolist()
     assert list(meter.spent) == ["score", "rank"]
