@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,24 @@ Scores = NDArray[np.floating[Any]]
 THREADS = usable_cores()
 """Threads that numpy work is shared among: one per core this process may use."""
 
-_SCORES_PER_BLOCK = 1 << 18  # stays in a core's own cache while it is read three times
+
+@cache
+def _blas() -> Any:
+    """The matrix libraries of this process, found once: finding them takes longer than a small product."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Products are made by the threads that ask for them: a library's own stay busy for 30 ms after each."""
+    limited: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limited
+
+
+_SCORES_PER_BLOCK = 1 << 19
+"""Few enough to stay in a cache while they are read three times, and so many that threads seldom wait for each other:
+each of a block's dozen steps ends with taking Python's lock."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +69,20 @@ class RelevantPairs:
         Returns:
             Whether all scores are finite; otherwise the counts are not valid.
         """
-        step = max(min(_SCORES_PER_BLOCK // max(scores.shape[1], 1), pairs.stop - pairs.start), 1)
+        count = pairs.stop - pairs.start
+        # Blocks of one size, so that none of the threads has more to do than the others.
+        step = max(-(-count // max(round(count * scores.shape[1] / _SCORES_PER_BLOCK), 1)), 1)
         blocks = [slice(start, min(start + step, pairs.stop)) for start in range(pairs.start, pairs.stop, step)]
         # All threads, this one included, take blocks from one iterator until none is left.
         waiting = iter(blocks)
-        shares = [helpers.submit(self._count_blocks, scores, tile.start, step, waiting) for _ in blocks[1:THREADS]]
-        finite = [self._count_blocks(scores, tile.start, step, waiting), *(share.result() for share in shares)]
+        with one_blas_thread():
+            shares = [helpers.submit(self._count_blocks, scores, tile.start, step, waiting) for _ in blocks[1:THREADS]]
+            finite = [self._count_blocks(scores, tile.start, step, waiting), *(share.result() for share in shares)]
         return all(finite)
 
     def _count_blocks(self, scores: Scores, first_query: int, most: int, blocks: Iterator[slice]) -> bool:
         width = scores.shape[1]
-        # Of each row the score that it is compared with, as often as it is compared; and what the comparisons say.
+        # Of each row the score that it is compared with, as often as it is compared; and which scores are equal to it.
         own_scores, equal = np.empty((most, width), scores.dtype), np.empty((most, width), np.bool_)
         # Rows of flags are padded to whole 8-byte words, which are added up instead of single flags.
         padded = np.zeros((most, -(-width // 8) * 8), np.bool_)
@@ -69,7 +91,7 @@ class RelevantPairs:
             one_each = rows[-1] - rows[0] + 1 == len(rows)
             block = scores[rows[0] : rows[-1] + 1] if one_each else scores[rows]
             own, same, flags = own_scores[: len(rows)], equal[: len(rows)], padded[: len(rows)]
-            if not np.isfinite(block, out=same).all():
+            if not _all_finite(block):
                 return False
             # Read from the row it is compared with: rounding can neither make nor hide a tie.
             self.score[pairs] = of_pairs = block[np.arange(len(rows)), self.item[pairs]]
@@ -83,6 +105,13 @@ class RelevantPairs:
                 np.greater_equal(block, own, out=flags[:, :width])
                 self.at_or_above[pairs] = _row_sums(flags)
         return True
+
+
+def _all_finite(block: Scores) -> bool:
+    """Whether all are finite; where the sum of their squares is, which takes half the time, they are."""
+    flat = block.reshape(-1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(flat.dot(flat)) or np.isfinite(flat).all())
 
 
 def _row_sums(flags: NDArray[np.bool_]) -> Counts:

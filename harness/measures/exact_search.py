@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from harness.audio import Array
 from harness.errors import UserError
 from harness.machine import is_metered, stage, usable_cores
+from harness.measures.counting import one_blas_thread
 from harness.measures.highest import highest, highest_of, reached
 
 Indices = NDArray[np.int64]
@@ -217,11 +218,10 @@ class ExactIndex:
 
     def _in_parts(self, search: Callable[[range], Found], queries: int, parts: Sequence[range]) -> list[Found]:
         """Each part searched by a thread of its own."""
-        # A matrix library's own threads spin for some time after a product and would slow down the next encoder.
         if len(parts) == 1:
-            with _blas().limit(limits=1, user_api="blas") if queries > 1 else nullcontext():
+            with one_blas_thread() if queries > 1 else nullcontext():
                 return [search(parts[0])]
-        with _blas().limit(limits=1, user_api="blas"):
+        with one_blas_thread():
             others = [self._pool.submit(search, part) for part in parts[1:]]
             return [search(parts[0]), *(other.result() for other in others)]
 
@@ -377,11 +377,3 @@ def _below(values: NDArray[np.float64]) -> Array:
     """The next float32 number below each value."""
     below: Array = np.nextafter(values.astype(np.float32), np.float32(-np.inf))
     return below
-
-
-@cache
-def _blas() -> Any:
-    """The matrix libraries of this process, found once: finding them takes longer than a small product."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

@@ -45,6 +45,8 @@ class Measure:
         """
         about = self.about
         found, asked = ranks.found(ties, graded=about.graded)
+        if asked.all() and len(asked):
+            return about.of_query(found, self.cutoff)
         values = np.full(len(ranks), float(UNRANKED) if about.median else 0.0)
         if asked.any():
             values[asked] = about.of_query(found, self.cutoff)

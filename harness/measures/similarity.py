@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measures.counting import THREADS
+from harness.measures.counting import THREADS, one_blas_thread
 
 Vectors = NDArray[np.floating[Any]]
 Scores = NDArray[np.float32]
@@ -81,8 +81,6 @@ def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[t
     sum different columns in different orders, which would give equal items unequal scores and lose ties: so only one
     of several equal items is multiplied, and its scores are those of all.
     """
-    from threadpoolctl import threadpool_limits
-
     targets, place = _distinct(unit_vectors(items))
     targets = np.ascontiguousarray(targets.T)
     # One buffer per thread, and one for the tile the caller has.
@@ -100,7 +98,7 @@ def _cosines(queries: Vectors, items: Vectors, tiles: list[slice]) -> Iterator[t
         np.matmul(units[:count], targets, out=scores[:count])
         return tile, scores[:count] if place is None else scores[:count, place]
 
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(THREADS) as threads:
+    with one_blas_thread(), ThreadPoolExecutor(THREADS) as threads:
         ahead: deque[Future[tuple[slice, Scores]]] = deque()
         try:
             for number in range(len(tiles)):

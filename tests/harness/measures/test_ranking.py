@@ -90,6 +90,13 @@ def test_constant_scores_are_first_by_one_bound_and_last_by_the_other():
     assert ranks.tied_fraction == 1.0
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_scores_whose_squares_are_no_numbers_are_ranked(kind):
+    largest = np.finfo(kind).max
+    ranks = rank_scores(np.array([[-largest, largest, 0], [1, 0, largest]], kind), Relevance.from_lists([[1], [0]]))
+    assert ranks.pessimistic.tolist() == ranks.optimistic.tolist() == [1, 2]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("rank", [rank_scores, lambda scores, relevance: top_k(scores, 1)])
 def test_a_score_that_is_not_finite_is_refused_by_query_and_item(value, rank):
