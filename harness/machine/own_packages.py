@@ -1,8 +1,9 @@
 """Our packages have names that others use, too: processes of our own that find them, and what else is called so."""
 
+import re
 import sys
 from importlib.machinery import PathFinder
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 _HOME = Path(__file__).resolve().parents[2]
@@ -22,9 +23,9 @@ def other_packages() -> list[str]:
     """A line on everything called like one of our packages that would be, or was, taken for it."""
     folder = str(Path.cwd())
     found = []
-    distributions = packages_distributions()
+    installed = [distribution for distribution in distributions() if distribution.name != "lbar"]
     for name in _PACKAGES:
-        if others := sorted({one for one in distributions.get(name, ()) if one != "lbar"}):
+        if others := sorted({one.name for one in installed if _has(one, name)}):
             found.append(
                 f"{name} belongs to {', '.join(others)}, too, installed in the same environment; "
                 "install lbar in one of its own (pipx, uv tool, tox)"
@@ -36,3 +37,9 @@ def other_packages() -> list[str]:
                 "work in another folder or take it off PYTHONPATH"
             )
     return found
+
+
+def _has(distribution: Distribution, name: str) -> bool:
+    """Whether a distribution has a package or a module of this name, by its own lists, which are not taken apart."""
+    top = (distribution.read_text("top_level.txt") or "").split()
+    return name in top or bool(re.search(rf"^{name}(?:/|\.py,)", distribution.read_text("RECORD") or "", re.MULTILINE))

@@ -27,10 +27,20 @@ def test_folders_and_distributions_of_our_names_are_found(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "harness").mkdir()
     (tmp_path / "harness" / "__init__.py").touch()
-    monkeypatch.setattr(own_packages, "packages_distributions", lambda: {"systems": ["lbar", "theirs", "theirs"]})
-    shadow, other = other_packages()
+    for distribution, file, content in (
+        ("theirs", "RECORD", "systems/__init__.py,,\nsystems/a.py,,\n"),
+        ("others", "top_level.txt", "leaderboard\n"),
+        ("neither", "RECORD", "operating/systems/a.py,,\nsystems_of/harness.py,,\n"),
+    ):
+        folder = tmp_path / "site" / f"{distribution}-1.dist-info"
+        folder.mkdir(parents=True)
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1\n")
+        (folder / file).write_text(content)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    shadow, other, third = other_packages()
     assert shadow.startswith(f"{tmp_path / 'harness' / '__init__.py'} is what Python in {tmp_path} takes for lbar's")
     assert other == (
         "systems belongs to theirs, too, installed in the same environment; "
         "install lbar in one of its own (pipx, uv tool, tox)"
     )
+    assert third.startswith("leaderboard belongs to others, too")
