@@ -15,6 +15,7 @@ import torch
 
 from harness.errors import UserError
 from harness.evaluation import EmbeddingJob, KeptRows, embed_in_batches, hidden_task, predict, read_scores
+from harness.evaluation.asked_system import AskedSystem
 from harness.evaluation.options import Options
 from harness.interface import SystemInfo, load_system
 from harness.interface.cards import card as cards
@@ -49,6 +50,14 @@ def embeddings(folder: Path, request: pytest.FixtureRequest) -> Read:
 
 def teachers_vectors(folder: Path, request: pytest.FixtureRequest) -> Read:
     return rows(folder, np.float16, 33)
+
+
+def what_is_recorded_of_a_system(folder: Path, request: pytest.FixtureRequest) -> Read:
+    """By which a finished run is found; where it is damaged, the system is built."""
+    patch, built = request.getfixturevalue("monkeypatch"), Options(device="cpu").build("tiny-mn")
+    patch.setenv("LBAR_CACHE", str(folder))
+    patch.setattr(Options, "build", lambda *_: built)
+    return lambda: AskedSystem("tiny-mn", Options(device="cpu")).record
 
 
 def epochs(folder: Path, request: pytest.FixtureRequest) -> Read:
@@ -147,7 +156,7 @@ def tried(read: Read) -> tuple[object, list[str]]:
         return None, [str(error)]
 
 
-MADE_AGAIN = (embeddings, teachers_vectors, epochs)
+MADE_AGAIN = (embeddings, teachers_vectors, epochs, what_is_recorded_of_a_system)
 REFUSED = (trained_system, checkpoint_of_others, evaluation, prediction)
 
 

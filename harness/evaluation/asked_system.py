@@ -4,6 +4,7 @@ A finished evaluation can then be looked up without building the system: to load
 """
 
 import json
+import logging
 import platform
 from contextlib import suppress
 from dataclasses import replace
@@ -32,6 +33,7 @@ from harness.machine import (
 from harness.runs import SystemRecord
 
 _FILE = "system.json"
+_log = logging.getLogger(__name__)
 
 
 class _Kept(BaseModel):
@@ -114,13 +116,17 @@ def _contents(place: Path) -> list[tuple[str, str]]:
 
 
 def _read(place: Path) -> _Kept | None:
-    """What is kept in a folder; `None` where there is nothing, or it is not as it was written."""
+    """What is kept in a folder; `None` where there is nothing or, with a warning, where it is not as it was written."""
+    file = place / _FILE
     try:
-        if not require_undamaged(place / _FILE, ""):
+        if require_undamaged(file, ""):
+            return _Kept.model_validate_json(read_bounded(file))
+        if not file.exists():
             return None
-        return _Kept.model_validate_json(read_bounded(place / _FILE))
     except (UserError, OSError, ValidationError):
-        return None
+        pass
+    _log.warning("%s is damaged; the system is built to write it anew", file)
+    return None
 
 
 def _write(place: Path, kept: _Kept) -> None:

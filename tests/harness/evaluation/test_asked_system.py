@@ -79,7 +79,7 @@ def test_nor_is_anything_else_that_decides_it(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize("damage", ["flipped", "no checksums", "older"])
-def test_what_is_kept_and_damaged_is_made_again(damage: str, own_cache: Path) -> None:
+def test_what_is_kept_and_damaged_is_made_again(damage: str, own_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     (kept,) = (own_cache / "systems").glob("*/system.json")
     before = kept.read_bytes()
     if damage == "flipped":
@@ -90,6 +90,7 @@ def test_what_is_kept_and_damaged_is_made_again(damage: str, own_cache: Path) ->
         kept.write_text("{}")
         module.write_checksums(kept.parent, [kept.name])
     assert not AskedSystem("mine.yaml", OPTIONS).recalled
+    assert caplog.messages == [f"{kept} is damaged; the system is built to write it anew"]
     assert kept.read_bytes() == before
     assert AskedSystem("mine.yaml", OPTIONS).recalled
 
