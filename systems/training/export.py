@@ -58,6 +58,13 @@ def export(
     return folder / _CARD
 
 
+def remove(part: Path) -> None:
+    """Remove a folder in a system's folder; where a kill leaves some of it, `clear_unfinished` removes the rest."""
+    if part.exists():
+        clear_unfinished(part.parent)
+        shutil.rmtree(part.rename(part.with_name(_UNFINISHED + part.name)), ignore_errors=True)
+
+
 def clear_unfinished(folder: Path) -> None:
     """Remove what processes left that were killed while they wrote into a system's folder, if any did."""
     from filelock import FileLock

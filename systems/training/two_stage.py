@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass
@@ -41,7 +40,7 @@ from systems.text import CaptionTokenizer
 from systems.training.data.decoding import LeftOut, to_json
 from systems.training.data.loading import TrainingData, load_training_data
 from systems.training.data.training_set import TrainingSet, load_split
-from systems.training.export import clear_unfinished, export
+from systems.training.export import clear_unfinished, export, remove
 from systems.training.fitting.validation import Validation
 from systems.training.start import start_of, temperature_of
 from systems.training.teachers.correspondences import Teacher, teach
@@ -162,8 +161,8 @@ def train_dual_encoder(
     if line_before := _trained_before(training, decisive, say):
         if _read(epochs / "said.json") == decisive:
             # They are left of a process that was killed when it had just written the card.
-            shutil.rmtree(epochs, ignore_errors=True)
-            clear_unfinished(training.home)
+            remove(epochs)
+        clear_unfinished(training.home)
         return line_before
     curves = Curves(Path(os.environ.get("LBAR_RUNS", "runs")), parsed.name, embedding_key(decisive), _params(decisive))
     fitting = _fitting(training, curves, progress, say)
@@ -177,7 +176,7 @@ def train_dual_encoder(
         fitted = fit(fitting, epochs, device=where, precision=precision)
         if writes:
             _write(training, fitted, decisive, curves.key)
-            shutil.rmtree(epochs)
+            remove(epochs)
     reached = f"{training.measure} {fitted.best.reached:.4f} on the validation split"
     return f"{training.home / 'card.yaml'}: {reached}, in epoch {fitted.best.number}"
 

@@ -59,7 +59,7 @@ def train(
     return line, told
 
 
-def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
+def test_both_stages(card: dict[str, object], small_clotho: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line, told = train(card, small_clotho)
     assert line.startswith("weights/first/card.yaml: mAP@10 0.")
     epochs = [one for one in told if "epoch" in one]
@@ -94,9 +94,27 @@ def test_both_stages(card: dict[str, object], small_clotho: Path) -> None:
         (folder / "epochs" / "said.json").write_text(json.dumps(said))
         again, told = train(card, small_clotho)
         assert (folder / "epochs").exists() == stays
-    assert list(folder.glob(".unfinished*")) == [folder / ".unfinished-abc"]  # Made again beside the other epochs.
+    assert not list(folder.glob(".unfinished*"))
     assert "trained before, mAP@10" in again
     assert not any("epoch" in one for one in told)
+
+    # One that was killed while it removed the epochs leaves no more.
+    shutil.rmtree(folder / "epochs")
+    (folder / "epochs").mkdir()
+    (folder / "epochs" / "said.json").write_text(json.dumps(record["said"]))
+    (folder / "epochs" / "last.ckpt").touch()
+
+    def killed(gone: Path, **_: object) -> None:
+        (gone / "said.json").unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(card, small_clotho)
+    train(card, small_clotho)
+    assert not (folder / "epochs").exists()
+    assert not list(folder.glob(".unfinished*"))
 
     path = str(folder / "card.yaml")
     stage2 = TRAINING | {"start": path, "teachers": [path, "linear"], "supervised": 0.25}
