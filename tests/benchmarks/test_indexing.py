@@ -24,14 +24,16 @@ from harness.search.windows import cut
 pytest.importorskip("lancedb", reason="needs LanceDB (extra search)")
 
 RATE = 44_100
-MINUTES = {"linear": 60, "tags": 10}
+MINUTES = {"linear": 30, "tags": 5}
 """Of sound, so many that it takes some seconds."""
 SHAPES = ("clips of 10 s", "one recording")
 ROUNDS = 3
 
 
-@pytest.fixture(params=MINUTES)
-def system(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=["linear", pytest.param("tags", marks=pytest.mark.shared)])
+def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "tags":
+        monkeypatch.setenv("LBAR_WEIGHTS", str(request.getfixturevalue("shared") / "weights"))
     if missing := look_at(request.param).missing:
         pytest.skip(f"needs {missing}")
     return str(request.param)

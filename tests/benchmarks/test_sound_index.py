@@ -30,7 +30,7 @@ pytest.importorskip("lancedb", reason="needs LanceDB (extra search)")
 
 WIDTH = 512
 AT_ONCE = 100_000
-ASKED, AT_ONCE_ASKED = 100, 10
+ASKED, AT_ONCE_ASKED = 50, 10
 REST = 0.2
 
 
