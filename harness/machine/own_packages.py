@@ -1,9 +1,9 @@
 """Our packages have names that others use, too: processes of our own that find them, and what else is called so."""
 
-import re
 import sys
+from collections.abc import Iterable
 from importlib.machinery import PathFinder
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import distributions
 from pathlib import Path
 
 _HOME = Path(__file__).resolve().parents[2]
@@ -23,9 +23,9 @@ def other_packages() -> list[str]:
     """A line on everything called like one of our packages that would be, or was, taken for it."""
     folder = str(Path.cwd())
     found = []
-    installed = [distribution for distribution in distributions() if distribution.name != "lbar"]
+    distributions_with = _distributions_with(_PACKAGES)
     for name in _PACKAGES:
-        if others := sorted({one.name for one in installed if _has(one, name)}):
+        if others := sorted(distributions_with[name] - {"lbar"}):
             found.append(
                 f"{name} belongs to {', '.join(others)}, too, installed in the same environment; "
                 "install lbar in one of its own (pipx, uv tool, tox)"
@@ -39,7 +39,16 @@ def other_packages() -> list[str]:
     return found
 
 
-def _has(distribution: Distribution, name: str) -> bool:
-    """Whether a distribution has a package or a module of this name, by its own lists, which are not taken apart."""
-    top = (distribution.read_text("top_level.txt") or "").split()
-    return name in top or bool(re.search(rf"^{name}(?:/|\.py,)", distribution.read_text("RECORD") or "", re.MULTILINE))
+def _distributions_with(names: Iterable[str]) -> dict[str, set[str]]:
+    """The installed distributions that have a package or module of each name, by their own lists of files.
+
+    What `packages_distributions` finds, without taking apart each line of each list, which takes a quarter of a second.
+    """
+    found: dict[str, set[str]] = {name: set() for name in names}
+    for distribution in distributions():
+        top = (distribution.read_text("top_level.txt") or "").split()
+        files = f"\n{distribution.read_text('RECORD') or ''}"
+        for name, those in found.items():
+            if name in top or f"\n{name}/" in files or f"\n{name}.py," in files:
+                those.add(distribution.name)
+    return found
