@@ -175,7 +175,9 @@ def test_a_scheduler_without_workers_is_given_up(tmp_path: Path, monkeypatch: py
 @needs_dask
 def test_a_worker_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     list(spread(abs, [1], ON))
-    address = cluster._clusters[ON]._local.scheduler_address
+    started = cluster._clusters[ON]
+    started._client.wait_for_workers(2, timeout=60)
+    address = started._local.scheduler_address
     monkeypatch.setattr(cluster, "installed_packages", lambda: {"lbar": "9.9.9"})
     with pytest.raises(UserError, match=r"the worker tcp://\S+ \(and 1 more workers\) has lbar \S+, .* lbar 9\.9"):
         list(spread(abs, [1], address))
