@@ -112,7 +112,7 @@ class ClipIndex:
             OSError: it cannot be written; the file is as it was.
         """
         packed = clip.packed()
-        append(self.file, packed, ENTRY.itemsize)
+        append(self.file, [packed], ENTRY.itemsize)
         return np.frombuffer(packed, ENTRY)
 
     def _read(self) -> Entries:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.audio.clip import Array
-from harness.audio.decoding import READING_ERRORS, opened, read_samples, recording_file
+from harness.audio.decoding import read_samples, recording_file
 from harness.audio.sound_checks import extent, integer_scale
 from harness.machine import stage
 
@@ -30,21 +30,12 @@ MARGIN = 1
 _BLOCK = 1 << 18
 
 
-def is_long(path: Path) -> bool:
+def is_long(file: "SoundFile") -> bool:
     """Whether a recording is long, and its samples are kept in a form in which any of them can be reached exactly.
 
     That is so of WAV, FLAC and AIFF files with whole numbers as samples, and of Ogg files. Others are decoded as
-    a whole at any length. What cannot be opened is not long: decoding says what is wrong with it.
+    a whole at any length.
     """
-    try:
-        with opened(path) as file:
-            return is_long_file(file)
-    except READING_ERRORS:
-        return False
-
-
-def is_long_file(file: "SoundFile") -> bool:
-    """See `is_long`."""
     return bool(file.frames > LONG * file.samplerate and _is_reached_exactly(file))
 
 

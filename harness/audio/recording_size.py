@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.audio.decoding import READING_ERRORS, file_status, opened, unreadable
-from harness.audio.long_recordings import is_long_file
+from harness.audio.long_recordings import is_long
 from harness.audio.sample_files import stored_size
 
 
@@ -30,6 +30,6 @@ def expected_size(path: Path, sample_rate: int) -> ExpectedSize:
     try:
         with opened(path) as file:
             seconds = file.frames / file.samplerate
-            return ExpectedSize(seconds, 0 if is_long_file(file) else stored_size(round(seconds * sample_rate)))
+            return ExpectedSize(seconds, 0 if is_long(file) else stored_size(round(seconds * sample_rate)))
     except READING_ERRORS as error:
         raise unreadable(path, error) from None

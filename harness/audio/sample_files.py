@@ -55,7 +55,7 @@ class SampleFiles:
         for index, first in enumerate(range(0, len(samples), BLOCK)):
             block = samples[first : first + BLOCK].data.cast("B")
             parts += [_check(block, key, index), block]
-        return number * FILE_SIZE + append(self._file(number), b"".join(parts))
+        return number * FILE_SIZE + append(self._file(number), parts)
 
     def hold(self, places: NDArray[np.uint64], lengths: NDArray[np.uint64]) -> NDArray[np.bool_]:
         """Of clips, at these places and of so many samples each, whether the files are long enough to hold them."""

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,14 +27,14 @@ def copy(source: Path, target: Path) -> None:
     _write(target, lambda temporary: shutil.copyfile(source, temporary))
 
 
-def append(target: Path, data: bytes, unit: int = 1) -> int:
-    """Write at the end of a file, which is made where it is not there: all of the data, or nothing.
+def append(target: Path, parts: Iterable[bytes | memoryview], unit: int = 1) -> int:
+    """Write at the end of a file, which is made where it is not there: all of the parts, or nothing.
 
     Only a process that is killed leaves a part; where the file consists of units of one size, the next call removes it.
 
     Args:
         target: the file.
-        data: what is written.
+        parts: what is written, one after the other; memory of single bytes.
         unit: size of a unit in bytes.
 
     Returns:
@@ -47,9 +47,10 @@ def append(target: Path, data: bytes, unit: int = 1) -> int:
         start = file.tell() // unit * unit
         file.truncate(start)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+            for part in parts:
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[file.write(rest) :]
         except BaseException:
             file.truncate(start)
             raise

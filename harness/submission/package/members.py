@@ -270,7 +270,7 @@ def _add(unpacked: Path, piece: bytes) -> None:
         UserError: it cannot be written.
     """
     try:
-        append(unpacked, piece)
+        append(unpacked, [piece])
     except OSError as error:
         raise UserError(
             f"cannot unpack into {unpacked.parent}: {error.strerror or error}; make room there, or set TMPDIR to a "

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from harness.audio.clip import Clip, Pcm
-from harness.audio.decoding import decode
+from harness.audio.decoding import decode, recording_file
 from harness.audio.long_recordings import is_long, passages
 from harness.audio.rounding import long_piece
 from harness.audio.store import PcmStore
@@ -34,6 +34,11 @@ def joined(path: Path, start: int = 0, stop: int | None = None) -> np.ndarray:
     return np.concatenate([*passages(path, RATE, start, stop), np.zeros(0, np.float32)])
 
 
+def kept_as_a_file(path: Path) -> bool:
+    with recording_file(path) as file:
+        return is_long(file)
+
+
 @pytest.mark.parametrize("rate", [RATE, 6_000, 11_025])
 @pytest.mark.parametrize(("name", "subtype"), [("a.flac", "PCM_16"), ("a.flac", "PCM_24"), ("a.wav", "PCM_24")])
 @pytest.mark.parametrize("channels", [1, 2])
@@ -49,7 +54,7 @@ def test_passages_are_what_decoding_gives(tmp_path: Path, name: str, subtype: st
 @pytest.mark.parametrize("channels", [1, 2])
 def test_passages_of_ogg_files_are_what_decoding_gives(tmp_path: Path, name: str, subtype: str, channels: int) -> None:
     path = write(tmp_path / name, 16_000, subtype, channels=channels)
-    assert is_long(path)
+    assert kept_as_a_file(path)
     expected = decode(path, RATE)
     np.testing.assert_allclose(joined(path), expected, atol=2e-6)
     size = 10 * RATE
@@ -66,13 +71,10 @@ def test_a_sample_is_the_same_whichever_passage_is_asked_for(tmp_path: Path) -> 
 
 
 def test_what_is_long_and_can_be_reached_exactly(tmp_path: Path) -> None:
-    assert is_long(write(tmp_path / "a.wav"))
-    assert is_long(write(tmp_path / "a.flac"))
-    assert not is_long(write(tmp_path / "short.wav", seconds=30))
-    assert not is_long(write(tmp_path / "float.wav", subtype="FLOAT"))
-    (tmp_path / "text.wav").write_text("no sound")
-    assert not is_long(tmp_path / "text.wav")
-    assert not is_long(tmp_path / "missing.wav")
+    assert kept_as_a_file(write(tmp_path / "a.wav"))
+    assert kept_as_a_file(write(tmp_path / "a.flac"))
+    assert not kept_as_a_file(write(tmp_path / "short.wav", seconds=30))
+    assert not kept_as_a_file(write(tmp_path / "float.wav", subtype="FLOAT"))
 
 
 @pytest.fixture

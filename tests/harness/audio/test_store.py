@@ -113,7 +113,7 @@ def test_full_scale_stays_in_range(folder: Path, tmp_path: Path) -> None:
 
 def test_what_is_there_is_not_decoded_again(folder: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
     PcmStore(folder, RATE).ensure(clips)
-    monkeypatch.setattr("harness.audio.rounding.decode_recording", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("harness.audio.rounding.recording_file", lambda *_: pytest.fail("decoded again"))
     assert PcmStore(folder, RATE).ensure(clips) == []
 
 

@@ -9,14 +9,14 @@ from harness.machine.files.whole_file import append, write_text
 
 def test_data_are_added_at_the_end(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    assert [append(file, data) for data in (b"abc", b"", b"de")] == [0, 3, 3]
+    assert [append(file, parts) for parts in ([b"a", b"bc"], [b""], [b"de"])] == [0, 3, 3]
     assert file.read_bytes() == b"abcde"
 
 
 def test_a_part_of_a_unit_is_written_over(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"12345678---")
-    assert append(file, b"abcd", 4) == 8
+    assert append(file, [b"ab", b"cd"], 4) == 8
     assert file.read_bytes() == b"12345678abcd"
 
 
@@ -50,7 +50,7 @@ def test_on_a_full_disk_the_file_stays_as_it_was(tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", lambda *arguments, **options: Full(really(*arguments, **options)))
         with pytest.raises(OSError, match="No space"):
-            append(file, b"defg")
+            append(file, [b"de", b"fg"])
     assert file.read_bytes() == b"abc"
 
 
