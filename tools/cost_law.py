@@ -42,6 +42,7 @@ from harness.machine import describe_environment, duration
 from harness.measures import ExactIndex, score_tiles, top_k
 from harness.protocols import Relevance, RetrievalTask, get_protocol
 from harness.runs import EvaluationRecord, ProtocolRecord, write_run
+from harness.throughput import reporting
 from harness.throughput.instruments.memory import peak_memory
 from leaderboard.board import render, standings
 from leaderboard.runs import collect
@@ -234,8 +235,8 @@ def growth(largest: int, dimension: int) -> Iterator[str]:
         seconds, added = [one for one, _ in found], found[-1][1]
         slopes = [math.log10(after / before) for before, after in pairwise(seconds)]
         cells = [
-            f"{seconds[0]:.2g} s",
-            *(f"{t:.2g} s ({slope:.2f})" for t, slope in zip(seconds[1:], slopes, strict=True)),
+            reporting.duration(seconds[0]),
+            *(f"{reporting.duration(one)} ({slope:.2f})" for one, slope in zip(seconds[1:], slopes, strict=True)),
         ]
         yield f"| {name} | " + " | ".join(cells) + f" | {'-' if added is None else f'{added / 1e6:,.0f} MB'} |"
     machine, load = describe_environment(), os.getloadavg()[0]

@@ -61,6 +61,6 @@ def test_it_prints_how_cost_grows(
     head, _, *rows = said.splitlines()
     assert head == "| part | n = 1,000 | n = 10,000 | memory |"
     assert [row.split(" | ")[0] for row in rows[:-2]] == [f"| {part}" for part in tool.PARTS]
-    assert all(" | 0.1 s | 0.2 s (0.30) | " in row for row in rows[:-2])
+    assert all(" | 100 ms | 200 ms (0.30) | " in row for row in rows[:-2])
     assert rows[-1].endswith("with vectors of 4 numbers.")
     assert page.read_text() == f"before\n<!-- growth -->\n{said}<!-- end -->\n"

@@ -7,7 +7,7 @@ from harness.measures.highest import highest
 
 
 @given(
-    st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 700), st.integers(1, 30), st.sampled_from([1, 3, 9])
+    st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 1500), st.integers(1, 150), st.sampled_from([1, 3, 9])
 )
 def test_it_is_a_stable_sort_cut_off(seed, rows, count, k, digits):
     """Also where many scores are equal, and with a row of negative ones, of -0.0 and of infinities."""
@@ -20,6 +20,13 @@ def test_it_is_a_stable_sort_cut_off(seed, rows, count, k, digits):
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     assert columns.tolist() == expected.tolist()
     assert found.tolist() == np.take_along_axis(scores, expected, axis=1).tolist()
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_more_are_asked_for_than_a_row_is_at_least_laid_out_in(rows):
+    scores = np.tile(np.sin(np.arange(1000, dtype=np.float32)), (rows, 1))
+    columns, _ = highest(scores, 100)
+    assert columns.tolist() == np.argsort(-scores, axis=1, kind="stable")[:, :100].tolist()
 
 
 @pytest.mark.parametrize("rows", [1, 2])
