@@ -124,9 +124,10 @@ def test_a_command_that_is_killed_leaves_no_workers_and_goes_on_where_it_was(
     first.kill()
     first.wait()
     _until(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers), 60)
+    assert sum(map(int, embedded.read_text().split())) < 100
     again = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     (record,) = json.loads(again.stdout)
     assert record["dataset"]["clips"] == 100
     clips = sum(map(int, embedded.read_text().split()))
     # What was on its way when it was killed, at most a second of work in a shard, is done again, no more.
-    assert 100 < clips <= 100 + 2 * cluster._AHEAD * 2 * 5
+    assert 100 <= clips <= 100 + 2 * cluster._AHEAD * 2 * 5
